@@ -1,0 +1,50 @@
+"""A validator's answer to a submission."""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """The fields of the subnet's Feedback model, with numbers that passed the range check.
+
+    Attributes:
+        validation_failed: the validator's scoring service gave no usable answer.
+        task_fidelity_score: score of this result, 0 when it was not accepted.
+        average_fidelity_score: the validator's moving average for this miner.
+        generations_within_the_window: accepted results in the last 4 hours.
+        current_duel_rating: Glicko-2 rating; None from validators without duels.
+        current_miner_reward: what weights are set by.
+    """
+
+    validation_failed: bool
+    task_fidelity_score: float
+    average_fidelity_score: float
+    generations_within_the_window: int
+    current_duel_rating: float | None
+    current_miner_reward: float
+    received_at: datetime
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the result counts: only accepted results carry a score above zero."""
+        return not self.validation_failed and self.task_fidelity_score > 0.0
+
+
+def finite_in(value: float, low: float, high: float) -> float:
+    """`value` cut to low..high; NaN becomes `low`. Feedback is a stranger's word."""
+    if math.isnan(value):
+        return low
+    return min(max(value, low), high)
+
+
+def moving_average(previous: float | None, value: float, alpha: float = 0.05) -> float:
+    """Exponential moving average `(1-alpha)*previous + alpha*value`; the first value starts it.
+
+    Args:
+        previous: the average so far, or None.
+        value: the new observation.
+        alpha: weight of the new observation, 0.05 as the validators use (PROTOCOL 4.7).
+    """
+    return value if previous is None else (1 - alpha) * previous + alpha * value

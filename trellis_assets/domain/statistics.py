@@ -1,0 +1,128 @@
+"""Counts and averages over tasks, in the shape that the seed's JSON export has."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Plain sums over a set of tasks (a session's, or all). Durations in seconds."""
+
+    tasks_pulled: int = 0
+    tasks_processed: int = 0  # in a final state
+    successful_generations: int = 0
+    successful_validations: int = 0
+    successful_submissions: int = 0
+    rejected_submissions: int = 0
+    unknown_submissions: int = 0
+    handed_back: int = 0
+    failed: int = 0
+    kept: int = 0
+    in_flight: int = 0
+    duplicates: int = 0
+    reused_results: int = 0
+    total_generation_time: float = 0.0
+    total_validation_time: float = 0.0
+    total_submission_time: float = 0.0
+    total_fidelity: float = 0.0
+    total_rewards: float = 0.0
+    idle_validations: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ValidatorCounters:
+    """What one miner has seen of one validator.
+
+    Attributes:
+        average_score: exponential moving average of accepted scores; None before the first.
+    """
+
+    miner_hotkey: str
+    uid: int
+    hotkey: str
+    stake: float
+    total_pulls: int = 0
+    total_tasks_received: int = 0
+    total_tasks_submitted: int = 0
+    total_successful_submissions: int = 0
+    total_handed_back: int = 0
+    average_score: float | None = None
+    last_reward: float | None = None
+    last_duel_rating: float | None = None
+    last_task_received: datetime | None = None
+    cooldown_until: datetime | None = None
+    cooldown_violations: int = 0
+
+    @property
+    def success_rate(self) -> float:
+        """Accepted submissions per submission, 0..1; 0 before the first."""
+        return self.total_successful_submissions / max(1, self.total_tasks_submitted)
+
+
+@dataclass(frozen=True, slots=True)
+class StatisticsSnapshot:
+    """Totals of a session (or of everything) at a moment, with the validators' counters."""
+
+    taken_at: datetime
+    session_id: int | None
+    started_at: datetime
+    totals: Totals
+    validators: tuple[ValidatorCounters, ...]
+
+    @property
+    def uptime_hours(self) -> float:
+        """Hours since the session (or the first task) began."""
+        return max(0.0, (self.taken_at - self.started_at).total_seconds() / 3600)
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole > 0 else 0.0
+
+
+def performance(snapshot: StatisticsSnapshot) -> dict[str, float]:
+    """The seed's performance block: rates per hour, success rate, mean times in seconds."""
+    totals, hours = snapshot.totals, snapshot.uptime_hours
+    submitted = totals.successful_submissions + totals.rejected_submissions + totals.unknown_submissions
+    return {
+        "tasks_per_hour": _ratio(totals.tasks_processed, hours),
+        "success_rate": _ratio(totals.successful_submissions, submitted),
+        "avg_generation_time": _ratio(totals.total_generation_time, totals.successful_generations),
+        "avg_validation_time": _ratio(totals.total_validation_time, totals.successful_validations),
+        "total_rewards": totals.total_rewards,
+        "rewards_per_hour": _ratio(totals.total_rewards, hours),
+    }
+
+
+def to_json(snapshot: StatisticsSnapshot) -> dict[str, Any]:
+    """The snapshot as the seed's JSON export: timestamp, uptime, session, validators, performance."""
+    totals = snapshot.totals
+    session: dict[str, Any] = {"session_start": snapshot.started_at.timestamp()}
+    session |= {name: getattr(totals, name) for name in Totals.__dataclass_fields__}
+    return {
+        "timestamp": snapshot.taken_at.isoformat(),
+        "uptime_hours": round(snapshot.uptime_hours, 4),
+        "session_stats": session,
+        "validator_stats": {v.hotkey: _validator_json(v) for v in snapshot.validators},
+        "performance": performance(snapshot),
+    }
+
+
+def _validator_json(validator: ValidatorCounters) -> dict[str, Any]:
+    received = validator.last_task_received
+    return {
+        "uid": validator.uid,
+        "stake": validator.stake,
+        "total_tasks_pulled": validator.total_pulls,
+        "total_tasks_received": validator.total_tasks_received,
+        "total_tasks_submitted": validator.total_tasks_submitted,
+        "total_successful_submissions": validator.total_successful_submissions,
+        "total_handed_back": validator.total_handed_back,
+        "average_score": validator.average_score,
+        "success_rate": validator.success_rate,
+        "last_reward": validator.last_reward,
+        "last_duel_rating": validator.last_duel_rating,
+        "last_task_received": received.isoformat() if received else None,
+        "cooldown_until": validator.cooldown_until.isoformat() if validator.cooldown_until else None,
+        "cooldown_violations": validator.cooldown_violations,
+    }

@@ -1,0 +1,177 @@
+"""A task from the moment a validator hands it out to its one final state."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from trellis_assets.domain.feedback import Feedback
+from trellis_assets.domain.generations import Generation
+from trellis_assets.domain.submissions import Submission
+from trellis_assets.domain.verdicts import Verdict
+
+
+class TaskKind(StrEnum):
+    """What the prompt is: words, or the base64 text of an image file."""
+
+    TEXT = "text"
+    IMAGE = "image"
+
+
+class TaskState(StrEnum):
+    """Where a task stands. The step under way is named in -ing, a finished one in the past."""
+
+    PULLED = "pulled"
+    GENERATING = "generating"
+    GENERATED = "generated"
+    VALIDATING = "validating"
+    VALIDATED = "validated"
+    SUBMITTING = "submitting"
+    # The validator answered with a zero score but kept the task: its next pull tells.
+    UNSETTLED = "unsettled"
+    # Final states.
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    HANDED_BACK = "handed_back"
+    ANSWER_UNKNOWN = "answer_unknown"
+    FAILED = "failed"
+    KEPT = "kept"  # generated and not submitted, because submission is switched off
+
+
+FINAL_STATES = frozenset(
+    {
+        TaskState.ACCEPTED,
+        TaskState.REJECTED,
+        TaskState.HANDED_BACK,
+        TaskState.ANSWER_UNKNOWN,
+        TaskState.FAILED,
+        TaskState.KEPT,
+    }
+)
+
+_S = TaskState
+LEGAL_TRANSITIONS: dict[TaskState, frozenset[TaskState]] = {
+    _S.PULLED: frozenset({_S.GENERATING, _S.GENERATED, _S.SUBMITTING, _S.FAILED, _S.KEPT}),
+    # Back to pulled: the worker died and another takes over.
+    _S.GENERATING: frozenset({_S.PULLED, _S.GENERATED, _S.SUBMITTING, _S.FAILED, _S.KEPT}),
+    _S.GENERATED: frozenset({_S.VALIDATING, _S.VALIDATED, _S.SUBMITTING, _S.FAILED, _S.KEPT, _S.PULLED}),
+    _S.VALIDATING: frozenset({_S.GENERATED, _S.VALIDATED, _S.SUBMITTING, _S.FAILED, _S.KEPT}),
+    _S.VALIDATED: frozenset({_S.SUBMITTING, _S.FAILED, _S.KEPT, _S.PULLED}),
+    _S.SUBMITTING: frozenset(
+        {
+            _S.ACCEPTED,
+            _S.REJECTED,
+            _S.HANDED_BACK,
+            _S.ANSWER_UNKNOWN,
+            _S.FAILED,
+            _S.UNSETTLED,
+            # The call provably never reached the validator: try again.
+            _S.VALIDATED,
+        }
+    ),
+    # Served again by its validator: the proof that it was not settled.
+    _S.UNSETTLED: frozenset({_S.VALIDATED, _S.PULLED, _S.REJECTED, _S.ANSWER_UNKNOWN, _S.FAILED}),
+    _S.ANSWER_UNKNOWN: frozenset({_S.VALIDATED, _S.PULLED}),
+    _S.FAILED: frozenset({_S.VALIDATED, _S.PULLED}),
+    _S.REJECTED: frozenset({_S.VALIDATED, _S.PULLED}),
+    _S.HANDED_BACK: frozenset({_S.VALIDATED, _S.PULLED}),
+    _S.ACCEPTED: frozenset(),
+    _S.KEPT: frozenset(),
+}
+
+
+class IllegalTransitionError(ValueError):
+    """A task was asked to move to a state it cannot reach from where it is."""
+
+
+def check_transition(task_key: int, current: TaskState, wanted: TaskState) -> None:
+    """Nothing, if the move is legal.
+
+    Raises:
+        IllegalTransitionError: naming the task and both states.
+    """
+    if wanted not in LEGAL_TRANSITIONS[current]:
+        raise IllegalTransitionError(f"task {task_key} cannot go from {current} to {wanted}")
+
+
+def is_final(state: TaskState) -> bool:
+    """Whether nothing more will be done for the task unless its validator serves it again."""
+    return state in FINAL_STATES
+
+
+def prompt_hash(prompt: str) -> str:
+    """SHA-256 of the prompt's UTF-8 bytes, as 64 hexadecimal digits."""
+    return hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class PulledTask:
+    """What a validator handed out, before the store knows it.
+
+    Attributes:
+        validation_threshold: the least score the validator accepts.
+        throttle_s: how much of the working time counts against the cooldown (PROTOCOL 4.3).
+    """
+
+    task_id: str
+    kind: TaskKind
+    prompt: str
+    validation_threshold: float
+    throttle_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A row of the task table as a value. Times are aware UTC.
+
+    `validator_*` are None for a task made from the default prompts (`--no-harvest`).
+    """
+
+    key: int
+    task_id: str
+    miner_hotkey: str
+    validator_uid: int | None
+    validator_hotkey: str | None
+    validator_stake: float | None
+    kind: TaskKind
+    prompt: str
+    prompt_sha256: str
+    validation_threshold: float
+    throttle_s: int
+    pulled_at: datetime
+    state: TaskState
+    attempt: int = 0
+    requested_at: datetime | None = None
+    run_id: str | None = None
+    claimed_until: datetime | None = None
+    finished_at: datetime | None = None
+    reason: str | None = None
+    session_id: int | None = None
+    generation: Generation | None = None
+    verdict: Verdict | None = None
+    submission: Submission | None = None
+    feedback: Feedback | None = None
+
+    @property
+    def is_harvested(self) -> bool:
+        """Whether a validator waits for the result."""
+        return self.validator_hotkey is not None
+
+    @property
+    def run_key(self) -> str:
+        """The Dagster run key: one run per task, and one more per deliberate attempt."""
+        base = f"{self.validator_hotkey or 'prompts'}:{self.task_id}"
+        return base if self.attempt == 0 else f"{base}:{self.attempt}"
+
+    @property
+    def label(self) -> str:
+        """The prompt as one short printable line: for logs and the UI, never for the wire."""
+        if self.kind is TaskKind.IMAGE:
+            return f"image:{self.prompt_sha256[:12]}"
+        return printable(self.prompt)
+
+
+def printable(text: str, limit: int = 100) -> str:
+    """`text` in one line without control characters, at most `limit` characters."""
+    line = "".join(c if c.isprintable() else " " for c in text[: limit + 1])
+    return line if len(line) <= limit else line[: limit - 3] + "..."

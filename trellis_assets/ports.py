@@ -1,0 +1,309 @@
+"""What the steps need from the outside world, as Protocols. Adapters implement them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from trellis_assets.domain.feedback import Feedback
+from trellis_assets.domain.generations import Generation, StoredFile
+from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.statistics import StatisticsSnapshot, ValidatorCounters
+from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome
+from trellis_assets.domain.tasks import PulledTask, Task, TaskKind, TaskState
+from trellis_assets.domain.validators import PollTimes, Validator
+from trellis_assets.domain.verdicts import Verdict
+
+
+class Clock(Protocol):
+    """Time, so that tests can own it."""
+
+    def now(self) -> datetime:
+        """Aware UTC."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Return after `seconds`."""
+        ...
+
+
+# --- the validators ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TaskAssigned:
+    """The validator handed out a task (new, or the one it had handed out before)."""
+
+    task: PulledTask
+
+
+@dataclass(frozen=True, slots=True)
+class CoolingDown:
+    """The validator refuses until `until`; `violations` counts pulls it thinks came too early."""
+
+    until: datetime
+    violations: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoTask:
+    """The validator answered well-formed, with neither a task nor a cooldown."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotRegistered:
+    """The validator does not know our hotkey; it says when to ask again."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """No answer: refused connection, time-out, server error. A timed-out pull may have assigned."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rubbish:
+    """An answer that is not the protocol."""
+
+    reason: str
+
+
+PollAnswer = TaskAssigned | CoolingDown | NoTask | NotRegistered | Unreachable | Rubbish
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionAnswer:
+    """What came back from a submission.
+
+    Attributes:
+        feedback: checked and bounded, None when none came.
+        cooldown_until: where it lies ahead, else None.
+    """
+
+    outcome: SubmissionOutcome
+    feedback: Feedback | None
+    cooldown_until: datetime | None
+    message: str
+
+
+class ValidatorNetwork(Protocol):
+    """The subnet as a miner sees it."""
+
+    @property
+    def miner_hotkey(self) -> str:
+        """Our ss58 address."""
+        ...
+
+    def metagraph(self) -> Sequence[Validator]:
+        """All neurons listed now.
+
+        Raises:
+            MetagraphError: with what to do about it.
+        """
+        ...
+
+    async def pull(self, validator: Validator) -> PollAnswer:
+        """One PullTask call. Never raises for what the validator does."""
+        ...
+
+    async def submit(
+        self, validator: Validator, *, task: Task, kind: SubmissionKind, spz: bytes
+    ) -> SubmissionAnswer:
+        """One signed SubmitResults call; `spz` is ignored for a hand-back. Never raises for what
+        the validator does.
+        """
+        ...
+
+
+class MetagraphError(RuntimeError):
+    """The list of validators cannot be had; the text says what to do."""
+
+
+# --- generation and local validation ------------------------------------------------------------
+
+
+class GenerationError(RuntimeError):
+    """A model could not be generated. `is_transient` says whether trying again may help."""
+
+    def __init__(self, message: str, *, is_transient: bool) -> None:
+        super().__init__(message)
+        self.is_transient = is_transient
+
+
+class Generator(Protocol):
+    """Prompt in, splats out. One call at a time per endpoint."""
+
+    @property
+    def name(self) -> str:
+        """Backend and version, stored with each generation."""
+        ...
+
+    @property
+    def endpoints(self) -> Sequence[str]:
+        """Names of the slots: each runs one generation at a time."""
+        ...
+
+    def supports(self, kind: TaskKind) -> bool:
+        """Whether this backend takes such prompts."""
+        ...
+
+    def generate(self, prompt: str, *, kind: TaskKind, seed: int, endpoint: str) -> GaussianSplats:
+        """The model for a prompt; the same for the same prompt and seed where the backend can.
+
+        Raises:
+            GenerationError: with whether it is worth retrying.
+        """
+        ...
+
+
+class ValidationUnavailableError(RuntimeError):
+    """The local validator could not judge (service down, nonsense answer): not a verdict."""
+
+
+class LocalValidator(Protocol):
+    """Judges a model as the subnet's validators would, before a submission is risked."""
+
+    @property
+    def name(self) -> str:
+        """Backend and version, stored with each verdict."""
+        ...
+
+    def validate(self, spz: bytes, *, prompt: str, kind: TaskKind) -> Verdict:
+        """The verdict on the exact bytes that would be submitted.
+
+        Raises:
+            ValidationUnavailableError: when no verdict can be given now.
+        """
+        ...
+
+
+# --- storage ----------------------------------------------------------------------------------
+
+
+class FileStore(Protocol):
+    """Model files, addressed by a relative path that the store chose."""
+
+    def write(self, task_key: int, suffix: str, data: bytes) -> StoredFile:
+        """`data` is durably on disk (atomic: never half a file)."""
+        ...
+
+    def read(self, file: StoredFile) -> bytes:
+        """The bytes.
+
+        Raises:
+            StoredFileError: missing, of another size or with another checksum.
+        """
+        ...
+
+    def delete(self, file: StoredFile) -> None:
+        """The file is gone; a missing one is no error."""
+        ...
+
+
+class StoredFileError(RuntimeError):
+    """A stored file is not what was stored."""
+
+
+class StoreError(RuntimeError):
+    """The store cannot be used as it is (another version, unreachable); says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What recording a pulled task did.
+
+    Attributes:
+        is_new: False when the validator served a task again that we already know.
+    """
+
+    task: Task
+    is_new: bool
+
+
+class TaskStore(Protocol):
+    """Everything the miner must not forget. Each method is one transaction."""
+
+    # validators and polling
+    def save_validators(self, validators: Iterable[Validator], now: datetime) -> None: ...
+    def poll_times(self, miner_hotkey: str) -> dict[str, PollTimes]: ...
+    def begin_poll(self, miner_hotkey: str, hotkey: str, *, next_poll_at: datetime, now: datetime) -> bool:
+        """Claim the next pull from a validator; False if another process was first."""
+        ...
+    def record_poll(
+        self,
+        miner_hotkey: str,
+        hotkey: str,
+        *,
+        outcome: str,
+        now: datetime,
+        next_poll_at: datetime | None = None,
+        cooldown_until: datetime | None = None,
+        violations: int | None = None,
+    ) -> None: ...
+
+    # tasks
+    def record_arrival(
+        self, pulled: PulledTask, *, validator: Validator | None, miner_hotkey: str,
+        now: datetime, session_id: int | None,
+    ) -> Arrival:
+        """The task is in the table. A known (miner, validator, task id) is returned unchanged."""
+        ...
+    def reopen(self, key: int, now: datetime) -> Task:
+        """A settled-looking task that its validator served again waits for a run once more, with
+        its generation kept, and the next attempt number.
+        """
+        ...
+    def task(self, key: int) -> Task: ...
+    def tasks_in(self, states: Iterable[TaskState], *, limit: int | None = None) -> list[Task]: ...
+    def mark_requested(self, key: int, attempt: int, now: datetime) -> None: ...
+    def claim(self, key: int, run_id: str, *, now: datetime, until: datetime) -> Task | None:
+        """The task, now held by `run_id`; None if another live run holds it or it is final."""
+        ...
+    def extend_claim(self, key: int, run_id: str, until: datetime) -> bool: ...
+    def release_claim(self, key: int, run_id: str) -> None: ...
+    def move(
+        self, key: int, state: TaskState, *, now: datetime, reason: str | None = None,
+        generation: Generation | None = None, verdict: Verdict | None = None,
+        submission: Submission | None = None, feedback: Feedback | None = None,
+    ) -> Task:
+        """The task is in `state` with what is given stored; reaching a final state stamps
+        `finished_at` and frees the claim.
+
+        Raises:
+            IllegalTransitionError: and nothing changed.
+        """
+        ...
+
+    # duplicates
+    def earlier_with_prompt(
+        self, *, miner_hotkey: str, validator_hotkey: str, prompt_sha256: str,
+        since: datetime, before_key: int,
+    ) -> list[Task]:
+        """Earlier tasks of the same miner and validator with the same prompt, newest first."""
+        ...
+    def forget_prompts(self, before: datetime) -> int: ...
+
+    # generation slots
+    def acquire_slot(self, endpoints: Sequence[str], task_key: int, *, now: datetime, until: datetime) -> str | None:
+        """A free endpoint, now held for the task; None if all are busy."""
+        ...
+    def extend_slot(self, endpoint: str, task_key: int, until: datetime) -> bool: ...
+    def release_slot(self, endpoint: str, task_key: int) -> None: ...
+
+    # feedback and statistics
+    def record_feedback(
+        self, task: Task, outcome: SubmissionOutcome, feedback: Feedback | None,
+        cooldown_until: datetime | None, now: datetime,
+    ) -> None:
+        """Counters, moving average and cooldown of the task's validator are up to date."""
+        ...
+    def validator_counters(self) -> list[ValidatorCounters]: ...
+    def count_by_state(self, session_id: int | None = None) -> dict[TaskState, int]: ...
+    def start_session(self, now: datetime, flags: Mapping[str, object]) -> int: ...
+    def end_session(self, session_id: int, now: datetime) -> None: ...
+    def statistics(self, session_id: int | None, now: datetime) -> StatisticsSnapshot: ...
+    def save_snapshot(self, snapshot: StatisticsSnapshot) -> None: ...
+

@@ -59,9 +59,13 @@ class NotRegistered:
 
 @dataclass(frozen=True, slots=True)
 class Unreachable:
-    """No answer: refused connection, time-out, server error. A timed-out pull may have assigned."""
+    """No answer: refused connection, time-out, server error.
+
+    `may_have_assigned`: the request may have arrived, so that a task may wait for us there.
+    """
 
     reason: str
+    may_have_assigned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +163,13 @@ class Generator(Protocol):
         ...
 
 
+class SplatCodec(Protocol):
+    """Splats as bytes."""
+
+    def encode_spz(self, splats: GaussianSplats) -> bytes: ...
+    def encode_ply(self, splats: GaussianSplats) -> bytes: ...
+
+
 class ValidationUnavailableError(RuntimeError):
     """The local validator could not judge (service down, nonsense answer): not a verdict."""
 
@@ -207,6 +218,10 @@ class StoredFileError(RuntimeError):
     """A stored file is not what was stored."""
 
 
+class ClaimLostError(RuntimeError):
+    """Another run has taken the task over: whatever this one does with it no longer counts."""
+
+
 class StoreError(RuntimeError):
     """The store cannot be used as it is (another version, unreachable); says what to do."""
 
@@ -228,10 +243,16 @@ class TaskStore(Protocol):
 
     # validators and polling
     def save_validators(self, validators: Iterable[Validator], now: datetime) -> None: ...
+    def listed_validators(self) -> tuple[list[Validator], datetime | None]:
+        """The neurons of the last saved metagraph, and when it was saved (None: never)."""
+        ...
     def poll_times(self, miner_hotkey: str) -> dict[str, PollTimes]: ...
-    def begin_poll(self, miner_hotkey: str, hotkey: str, *, next_poll_at: datetime, now: datetime) -> bool:
+    def begin_poll(
+        self, miner_hotkey: str, hotkey: str, *, next_poll_at: datetime, now: datetime
+    ) -> bool:
         """Claim the next pull from a validator; False if another process was first."""
         ...
+
     def record_poll(
         self,
         miner_hotkey: str,
@@ -246,64 +267,97 @@ class TaskStore(Protocol):
 
     # tasks
     def record_arrival(
-        self, pulled: PulledTask, *, validator: Validator | None, miner_hotkey: str,
-        now: datetime, session_id: int | None,
+        self,
+        pulled: PulledTask,
+        *,
+        validator: Validator | None,
+        miner_hotkey: str,
+        now: datetime,
+        session_id: int | None,
     ) -> Arrival:
         """The task is in the table. A known (miner, validator, task id) is returned unchanged."""
         ...
+
     def reopen(self, key: int, now: datetime) -> Task:
         """A settled-looking task that its validator served again waits for a run once more, with
         its generation kept, and the next attempt number.
         """
         ...
+
     def task(self, key: int) -> Task: ...
     def tasks_in(self, states: Iterable[TaskState], *, limit: int | None = None) -> list[Task]: ...
     def mark_requested(self, key: int, attempt: int, now: datetime) -> None: ...
     def claim(self, key: int, run_id: str, *, now: datetime, until: datetime) -> Task | None:
         """The task, now held by `run_id`; None if another live run holds it or it is final."""
         ...
+
     def extend_claim(self, key: int, run_id: str, until: datetime) -> bool: ...
     def release_claim(self, key: int, run_id: str) -> None: ...
     def move(
-        self, key: int, state: TaskState, *, now: datetime, reason: str | None = None,
-        generation: Generation | None = None, verdict: Verdict | None = None,
-        submission: Submission | None = None, feedback: Feedback | None = None,
+        self,
+        key: int,
+        state: TaskState,
+        *,
+        now: datetime,
+        reason: str | None = None,
+        generation: Generation | None = None,
+        verdict: Verdict | None = None,
+        submission: Submission | None = None,
+        feedback: Feedback | None = None,
     ) -> Task:
         """The task is in `state` with what is given stored; reaching a final state stamps
         `finished_at` and frees the claim.
 
         Raises:
             IllegalTransitionError: and nothing changed.
+            ClaimLostError: `run_id` was given and does not hold the task (any more).
         """
         ...
 
     # duplicates
     def earlier_with_prompt(
-        self, *, miner_hotkey: str, validator_hotkey: str, prompt_sha256: str,
-        since: datetime, before_key: int,
+        self,
+        *,
+        miner_hotkey: str,
+        validator_hotkey: str,
+        prompt_sha256: str,
+        since: datetime,
+        before_key: int,
     ) -> list[Task]:
         """Earlier tasks of the same miner and validator with the same prompt, newest first."""
         ...
+
     def forget_prompts(self, before: datetime) -> int: ...
 
     # generation slots
-    def acquire_slot(self, endpoints: Sequence[str], task_key: int, *, now: datetime, until: datetime) -> str | None:
+    def acquire_slot(
+        self, endpoints: Sequence[str], task_key: int, *, now: datetime, until: datetime
+    ) -> str | None:
         """A free endpoint, now held for the task; None if all are busy."""
         ...
+
     def extend_slot(self, endpoint: str, task_key: int, until: datetime) -> bool: ...
     def release_slot(self, endpoint: str, task_key: int) -> None: ...
 
     # feedback and statistics
     def record_feedback(
-        self, task: Task, outcome: SubmissionOutcome, feedback: Feedback | None,
-        cooldown_until: datetime | None, now: datetime,
+        self,
+        task: Task,
+        outcome: SubmissionOutcome,
+        feedback: Feedback | None,
+        cooldown_until: datetime | None,
+        now: datetime,
     ) -> None:
         """Counters, moving average and cooldown of the task's validator are up to date."""
         ...
+
     def validator_counters(self) -> list[ValidatorCounters]: ...
     def count_by_state(self, session_id: int | None = None) -> dict[TaskState, int]: ...
     def start_session(self, now: datetime, flags: Mapping[str, object]) -> int: ...
+    def drain_session(self, session_id: int, now: datetime) -> None:
+        """From now on the session takes no new task."""
+        ...
+    def is_draining(self, session_id: int) -> bool: ...
     def end_session(self, session_id: int, now: datetime) -> None: ...
     def statistics(self, session_id: int | None, now: datetime) -> StatisticsSnapshot: ...
     def save_snapshot(self, snapshot: StatisticsSnapshot) -> None: ...
-

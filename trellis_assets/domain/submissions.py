@@ -15,7 +15,9 @@ LICENCE_DECLARATION = (
 )
 
 
-def signed_message(*, submit_time_ns: int, prompt: str, validator_hotkey: str, miner_hotkey: str) -> str:
+def signed_message(
+    *, submit_time_ns: int, prompt: str, validator_hotkey: str, miner_hotkey: str
+) -> str:
     """The exact text whose sr25519 signature a submission carries.
 
     Args:
@@ -57,7 +59,9 @@ class Submission:
     message: str | None = None
 
 
-def quality_gate(verdict: Verdict | None, *, min_score: float, validator_threshold: float) -> HandBackReason | None:
+def quality_gate(
+    verdict: Verdict | None, *, min_score: float, validator_threshold: float
+) -> HandBackReason | None:
     """Why a validated model should be handed back rather than submitted, or None to submit.
 
     A model that was not validated (`--no-validate`) passes: there is nothing to judge it by.

@@ -26,6 +26,8 @@ class TaskState(StrEnum):
     GENERATED = "generated"
     VALIDATING = "validating"
     VALIDATED = "validated"
+    # Decided to hand it back empty; the reason is stored.
+    DECLINED = "declined"
     SUBMITTING = "submitting"
     # The validator answered with a zero score but kept the task: its next pull tells.
     UNSETTLED = "unsettled"
@@ -49,34 +51,45 @@ FINAL_STATES = frozenset(
     }
 )
 
+UNFINISHED_STATES = frozenset(set(TaskState) - FINAL_STATES)
+# A run may pick these up; `submitting` is only ever resolved by what the validator says.
+WORKABLE_STATES = UNFINISHED_STATES - {TaskState.SUBMITTING, TaskState.UNSETTLED}
+# Settled as far as we know, until the validator serves the task again: that is the proof that it
+# waits for another answer, so that answering is not a blind repetition.
+REOPENABLE_STATES = frozenset(
+    {
+        TaskState.UNSETTLED,
+        TaskState.ANSWER_UNKNOWN,
+        TaskState.REJECTED,
+        TaskState.HANDED_BACK,
+        TaskState.FAILED,
+        TaskState.KEPT,
+    }
+)
+
 _S = TaskState
+_REOPENED = frozenset({_S.PULLED, _S.GENERATED, _S.VALIDATED})
+_ENDED_WITHOUT_VALIDATOR = frozenset({_S.DECLINED, _S.FAILED, _S.KEPT})
 LEGAL_TRANSITIONS: dict[TaskState, frozenset[TaskState]] = {
-    _S.PULLED: frozenset({_S.GENERATING, _S.GENERATED, _S.SUBMITTING, _S.FAILED, _S.KEPT}),
-    # Back to pulled: the worker died and another takes over.
-    _S.GENERATING: frozenset({_S.PULLED, _S.GENERATED, _S.SUBMITTING, _S.FAILED, _S.KEPT}),
-    _S.GENERATED: frozenset({_S.VALIDATING, _S.VALIDATED, _S.SUBMITTING, _S.FAILED, _S.KEPT, _S.PULLED}),
-    _S.VALIDATING: frozenset({_S.GENERATED, _S.VALIDATED, _S.SUBMITTING, _S.FAILED, _S.KEPT}),
-    _S.VALIDATED: frozenset({_S.SUBMITTING, _S.FAILED, _S.KEPT, _S.PULLED}),
+    _S.PULLED: frozenset({_S.GENERATING, _S.GENERATED}) | _ENDED_WITHOUT_VALIDATOR,
+    # Back a step: the worker died and another takes over.
+    _S.GENERATING: frozenset({_S.PULLED, _S.GENERATING, _S.GENERATED}) | _ENDED_WITHOUT_VALIDATOR,
+    _S.GENERATED: frozenset({_S.PULLED, _S.VALIDATING, _S.VALIDATED}) | _ENDED_WITHOUT_VALIDATOR,
+    _S.VALIDATING: frozenset({_S.PULLED, _S.VALIDATING, _S.VALIDATED}) | _ENDED_WITHOUT_VALIDATOR,
+    _S.VALIDATED: frozenset({_S.PULLED, _S.SUBMITTING}) | _ENDED_WITHOUT_VALIDATOR,
+    _S.DECLINED: frozenset({_S.SUBMITTING, _S.FAILED, _S.KEPT}),
     _S.SUBMITTING: frozenset(
-        {
-            _S.ACCEPTED,
-            _S.REJECTED,
-            _S.HANDED_BACK,
-            _S.ANSWER_UNKNOWN,
-            _S.FAILED,
-            _S.UNSETTLED,
-            # The call provably never reached the validator: try again.
-            _S.VALIDATED,
-        }
+        {_S.ACCEPTED, _S.REJECTED, _S.HANDED_BACK, _S.ANSWER_UNKNOWN, _S.FAILED, _S.UNSETTLED}
+        # The call provably never reached the validator: try again.
+        | {_S.VALIDATED, _S.DECLINED}
     ),
-    # Served again by its validator: the proof that it was not settled.
-    _S.UNSETTLED: frozenset({_S.VALIDATED, _S.PULLED, _S.REJECTED, _S.ANSWER_UNKNOWN, _S.FAILED}),
-    _S.ANSWER_UNKNOWN: frozenset({_S.VALIDATED, _S.PULLED}),
-    _S.FAILED: frozenset({_S.VALIDATED, _S.PULLED}),
-    _S.REJECTED: frozenset({_S.VALIDATED, _S.PULLED}),
-    _S.HANDED_BACK: frozenset({_S.VALIDATED, _S.PULLED}),
+    _S.UNSETTLED: _REOPENED | {_S.REJECTED, _S.HANDED_BACK, _S.ANSWER_UNKNOWN, _S.FAILED},
+    _S.ANSWER_UNKNOWN: _REOPENED,
+    _S.FAILED: _REOPENED,
+    _S.REJECTED: _REOPENED,
+    _S.HANDED_BACK: _REOPENED,
+    _S.KEPT: _REOPENED,
     _S.ACCEPTED: frozenset(),
-    _S.KEPT: frozenset(),
 }
 
 

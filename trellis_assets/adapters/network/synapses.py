@@ -1,7 +1,6 @@
 """The subnet's wire models. Class and field names ARE the protocol (PROTOCOL 1.1)."""
 
 # The environment variable must be set before bittensor is imported: otherwise it parses sys.argv.
-# ruff: noqa: E402
 import os
 
 os.environ.setdefault("BT_NO_PARSE_CLI_ARGS", "1")

@@ -1,0 +1,2 @@
+class SplatFormatError(ValueError):
+    """Bytes are not a model in the expected format, or a model cannot be stored in it."""

@@ -1,0 +1,100 @@
+"""The text that begins a PLY file, read with bounds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from trellis_assets.adapters.splat_io.errors import SplatFormatError
+
+MAX_HEADER_BYTES = 64 * 1024
+_END = b"end_header"
+_BYTE_ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
+_TYPES = {
+    **dict.fromkeys(("char", "int8"), "i1"),
+    **dict.fromkeys(("uchar", "uint8"), "u1"),
+    **dict.fromkeys(("short", "int16"), "i2"),
+    **dict.fromkeys(("ushort", "uint16"), "u2"),
+    **dict.fromkeys(("int", "int32"), "i4"),
+    **dict.fromkeys(("uint", "uint32"), "u4"),
+    **dict.fromkeys(("float", "float32"), "f4"),
+    **dict.fromkeys(("double", "float64"), "f8"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PlyElement:
+    """One element: `properties` are (name, numpy type without byte order); a list has no type."""
+
+    name: str
+    count: int
+    properties: tuple[tuple[str, str | None], ...]
+
+    def row_type(self, byte_order: str) -> np.dtype[np.void]:
+        """The numpy type of one row.
+
+        Raises:
+            SplatFormatError: the element holds lists, whose rows differ in length.
+        """
+        fields: list[tuple[str, str]] = []
+        for name, kind in self.properties:
+            if kind is None:
+                raise SplatFormatError(f"PLY element {self.name} holds the list {name}: not supported here")
+            fields.append((name, byte_order + kind))
+        return np.dtype(fields)
+
+
+@dataclass(frozen=True, slots=True)
+class PlyHeader:
+    """`byte_order` is '<' or '>', and '' for ascii; `size` is where the data begins."""
+
+    byte_order: str
+    elements: tuple[PlyElement, ...]
+    size: int
+
+
+def parse_ply_header(data: bytes) -> PlyHeader:
+    """The header of `data`.
+
+    Raises:
+        SplatFormatError: not PLY, or a header that breaks the rules; names the line.
+    """
+    end = data.find(_END, 0, MAX_HEADER_BYTES)
+    newline = data.find(b"\n", end, end + len(_END) + 2)
+    if end < 0 or newline < 0:
+        raise SplatFormatError(f"PLY header does not end within {MAX_HEADER_BYTES} bytes")
+    try:
+        lines = data[:end].decode("ascii").splitlines()
+    except UnicodeDecodeError as error:
+        raise SplatFormatError(f"PLY header is not ASCII: {error}") from error
+    if not lines or lines[0].strip() != "ply":
+        raise SplatFormatError("not PLY: the first line is not 'ply'")
+    byte_order: str | None = None
+    elements: list[PlyElement] = []
+    for line in lines[1:]:
+        match line.split():
+            case [] | ["comment" | "obj_info", *_]:
+                continue
+            case ["format", kind, "1.0"] if kind in _BYTE_ORDERS and byte_order is None:
+                byte_order = _BYTE_ORDERS[kind]
+            case ["element", name, count] if count.isdecimal():
+                elements.append(PlyElement(name, int(count), ()))
+            case ["property", *declaration] if elements:
+                elements[-1] = _with_property(elements[-1], declaration, line)
+            case _:
+                raise SplatFormatError(f"PLY header has a line that breaks the rules: {line[:80]!r}")
+    if byte_order is None:
+        raise SplatFormatError("PLY header names no format")
+    return PlyHeader(byte_order, tuple(elements), newline + 1)
+
+
+def _with_property(element: PlyElement, declaration: list[str], line: str) -> PlyElement:
+    match declaration:
+        case [kind, name] if kind in _TYPES:
+            added: tuple[str, str | None] = (name, _TYPES[kind])
+        case ["list", length, kind, name] if length in _TYPES and kind in _TYPES:
+            added = (name, None)
+        case _:
+            raise SplatFormatError(f"PLY header declares an unknown property: {line[:80]!r}")
+    if name in dict(element.properties):
+        raise SplatFormatError(f"PLY element {element.name[:80]} declares {name[:80]!r} twice")
+    return PlyElement(element.name, element.count, (*element.properties, added))

@@ -1,0 +1,114 @@
+"""The numbers of SPZ: each attribute as bytes and back (PROTOCOL 8.2).
+
+All arithmetic is float32, as in the reference encoder, so that payloads come out byte for byte
+equal to its.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trellis_assets.domain.splats import FloatArray
+
+Bytes = NDArray[np.uint8]
+
+COLOUR_SCALE = np.float32(0.15)
+_LOG_SCALE_OFFSET = np.float32(10.0)
+_LOG_SCALE_STEPS = np.float32(16.0)
+_SH_DEGREE_1_COEFFICIENTS = 3
+_SH_BUCKETS = (8, 16)  # 5 bits for degree 1, 4 bits for degrees 2 and 3
+
+_BYTE = np.arange(256, dtype=np.float32)
+with np.errstate(divide="ignore"):
+    # 0 and 255 decode to -inf and +inf: fully transparent and fully opaque.
+    _LOGIT_OF_BYTE = np.log((_BYTE / 255) / (1 - _BYTE / 255)).astype(np.float32)
+_COLOUR_OF_BYTE = ((_BYTE / 255 - np.float32(0.5)) / COLOUR_SCALE).astype(np.float32)
+_LOG_SCALE_OF_BYTE = _BYTE / _LOG_SCALE_STEPS - _LOG_SCALE_OFFSET
+_AXIS_OF_BYTE = (_BYTE * np.float32(1 / 127.5) - 1).astype(np.float32)
+_SH_OF_BYTE = (_BYTE - 128) / np.float32(128)
+
+
+def round_half_away(values: FloatArray) -> FloatArray:
+    """Nearest integers, halves away from zero, as C's `round` (numpy's goes to even)."""
+    whole = np.trunc(values)
+    return whole + np.copysign(np.abs(values - whole) >= 0.5, values)  # noqa: PLR2004 - the half
+
+
+def _to_bytes(values: FloatArray) -> Bytes:
+    return np.clip(round_half_away(values), 0, 255).astype(np.uint8)
+
+
+def encode_positions(positions: FloatArray, fractional_bits: int) -> Bytes:
+    """(N, 3) model units -> (N, 9) bytes: three signed 24-bit little-endian fixed-point numbers.
+
+    The caller sees to it that all values fit into 24 bits.
+    """
+    fixed = round_half_away(positions * np.float32(1 << fractional_bits)).astype("<i4")
+    return fixed.view(np.uint8).reshape(-1, 3, 4)[:, :, :3].reshape(-1, 9)
+
+
+def decode_positions(data: Bytes, fractional_bits: int) -> FloatArray:
+    """(9 N,) bytes -> (N, 3) model units."""
+    wide = np.zeros((len(data) // 3, 4), np.uint8)
+    # The three bytes go to the top, so that the shift back down extends the sign.
+    wide[:, 1:] = data.reshape(-1, 3)
+    fixed = wide.view("<i4").reshape(-1, 3) >> 8
+    return (fixed / np.float32(1 << fractional_bits)).astype(np.float32)
+
+
+def encode_alphas(opacity_logits: FloatArray) -> Bytes:
+    """(N,) logits, infinite ones included -> (N,) bytes."""
+    with np.errstate(over="ignore"):
+        opacities: FloatArray = np.float32(1) / (np.float32(1) + np.exp(-opacity_logits))
+    return _to_bytes(opacities * np.float32(255))
+
+
+def decode_alphas(data: Bytes) -> FloatArray:
+    """(N,) bytes -> (N,) logits; 0 and 255 become -inf and +inf."""
+    return _LOGIT_OF_BYTE[data]
+
+
+def encode_colours(sh_dc: FloatArray) -> Bytes:
+    """Constant SH coefficients -> bytes of the same shape; clamped to about +-3.33."""
+    return _to_bytes(sh_dc * (COLOUR_SCALE * np.float32(255)) + np.float32(127.5))
+
+
+def decode_colours(data: Bytes) -> FloatArray:
+    """Bytes -> constant SH coefficients of the same shape."""
+    return _COLOUR_OF_BYTE[data]
+
+
+def encode_log_scales(log_scales: FloatArray) -> Bytes:
+    """Natural logs of scales -> bytes of the same shape; clamped to -10..5.94."""
+    return _to_bytes((log_scales + _LOG_SCALE_OFFSET) * _LOG_SCALE_STEPS)
+
+
+def decode_log_scales(data: Bytes) -> FloatArray:
+    """Bytes -> natural logs of scales, same shape."""
+    return _LOG_SCALE_OF_BYTE[data]
+
+
+def encode_rotations(rotations: FloatArray, norms: FloatArray) -> Bytes:
+    """(N, 4) quaternions wxyz and their (N,) norms, none zero -> (N, 3) bytes of x, y, z, w >= 0."""
+    half = np.where(rotations[:, :1] < 0, np.float32(-127.5), np.float32(127.5))
+    return _to_bytes(rotations[:, 1:] / norms[:, None] * half + np.float32(127.5))
+
+
+def decode_rotations(data: Bytes) -> FloatArray:
+    """(N, 3) bytes -> (N, 4) quaternions wxyz, w >= 0."""
+    xyz = _AXIS_OF_BYTE[data]
+    w = np.sqrt(np.maximum(0, 1 - (xyz * xyz).sum(axis=1)))
+    return np.column_stack([w, xyz]).astype(np.float32)
+
+
+def encode_sh(sh_rest: FloatArray) -> Bytes:
+    """(N, K, 3) coefficients -> bytes of the same shape, in buckets of 8 and 16 steps."""
+    # Clamped before the cast: far values would overflow the integer, and end at 0 or 255 anyway.
+    steps = np.clip(round_half_away(sh_rest * np.float32(128)) + 128, -256, 512).astype(np.int32)
+    low, high = steps[:, :_SH_DEGREE_1_COEFFICIENTS], steps[:, _SH_DEGREE_1_COEFFICIENTS:]
+    bucketed = [(part + b // 2) // b * b for part, b in zip((low, high), _SH_BUCKETS, strict=True)]
+    return np.clip(np.concatenate(bucketed, axis=1), 0, 255).astype(np.uint8)
+
+
+def decode_sh(data: Bytes) -> FloatArray:
+    """Bytes -> coefficients of the same shape."""
+    return _SH_OF_BYTE[data]

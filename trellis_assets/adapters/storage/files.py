@@ -1,0 +1,75 @@
+"""Model files in a local folder."""
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from trellis_assets.domain.generations import StoredFile
+from trellis_assets.ports import StoredFileError
+
+SUFFIXES = frozenset({"spz", "ply", "png"})
+
+
+class LocalFileStore:
+    """`FileStore` under `root`; names are made of integers only, never of what strangers send."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root.absolute()
+
+    def write(self, task_key: int, suffix: str, data: bytes) -> StoredFile:
+        """`data` is durably in `models/<day>/<key>-<checksum>.<suffix>`, whole or not at all."""
+        if suffix not in SUFFIXES:
+            raise ValueError(f"no suffix of ours: {suffix}")
+        digest = hashlib.sha256(data).hexdigest()
+        day = datetime.now(UTC).strftime("%Y/%m/%d")
+        relative = f"models/{day}/{task_key:08d}-{digest[:12]}.{suffix}"
+        path = self._root / relative
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                Path(temporary).unlink()
+            raise
+        _sync_folder(path.parent)
+        return StoredFile(path=relative, size=len(data), sha256=digest)
+
+    def read(self, file: StoredFile) -> bytes:
+        """The bytes that were stored.
+
+        Raises:
+            StoredFileError: missing, changed, or outside the root.
+        """
+        try:
+            data = self._path(file).read_bytes()
+        except OSError as error:
+            raise StoredFileError(f"{file.path} cannot be read: {error.strerror or error}") from error
+        if len(data) != file.size or hashlib.sha256(data).hexdigest() != file.sha256:
+            raise StoredFileError(f"{file.path} is not what was stored: size or checksum differ")
+        return data
+
+    def delete(self, file: StoredFile) -> None:
+        """The file is gone."""
+        self._path(file).unlink(missing_ok=True)
+
+    def _path(self, file: StoredFile) -> Path:
+        path = (self._root / file.path).resolve()
+        if not path.is_relative_to(self._root.resolve()):
+            raise StoredFileError(f"{file.path} lies outside the data folder")
+        return path
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

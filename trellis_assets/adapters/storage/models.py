@@ -1,0 +1,184 @@
+"""The tables. A task is one wide row: its whole life, from pull to feedback."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, MetaData, Text, UniqueConstraint, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from trellis_assets.adapters.storage.column_types import TYPE_MAP, Hotkey, Sha256, ShortText
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+# States in which a task waits for somebody: the partial index over them stays small for ever.
+UNFINISHED = "finished_at IS NULL"
+
+
+class Base(DeclarativeBase):
+    """All tables of the store."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = TYPE_MAP
+
+
+class TaskRow(Base):
+    """A task and everything that became of it. Durations in seconds, times in UTC."""
+
+    __tablename__ = "tasks"
+    __table_args__ = (
+        UniqueConstraint("miner_hotkey", "validator_hotkey", "task_id"),
+        Index("ix_tasks_unfinished", "state", sqlite_where=text(UNFINISHED), postgresql_where=text(UNFINISHED)),
+        Index("ix_tasks_session_state", "session_id", "state"),
+        Index("ix_tasks_pulled_at", "pulled_at"),
+    )
+
+    key: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    task_id: Mapped[ShortText]
+    miner_hotkey: Mapped[Hotkey]
+    validator_uid: Mapped[int | None]
+    validator_hotkey: Mapped[Hotkey | None]
+    validator_stake: Mapped[float | None]
+    kind: Mapped[ShortText]
+    prompt: Mapped[str] = mapped_column(Text)
+    prompt_sha256: Mapped[Sha256]
+    validation_threshold: Mapped[float]
+    throttle_s: Mapped[int]
+    session_id: Mapped[int | None]
+
+    state: Mapped[ShortText]
+    reason: Mapped[str | None] = mapped_column(Text)
+    attempt: Mapped[int] = mapped_column(default=0)
+    run_id: Mapped[ShortText | None]
+    claimed_until: Mapped[datetime | None]
+
+    pulled_at: Mapped[datetime]
+    requested_at: Mapped[datetime | None]
+    generation_started_at: Mapped[datetime | None]
+    generated_at: Mapped[datetime | None]
+    validation_started_at: Mapped[datetime | None]
+    validated_at: Mapped[datetime | None]
+    submitted_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    generation_s: Mapped[float | None]
+    validation_s: Mapped[float | None]
+    submission_s: Mapped[float | None]
+
+    generator: Mapped[ShortText | None]
+    seed: Mapped[int | None]
+    splat_count: Mapped[int | None]
+    reused_from: Mapped[int | None]
+    spz_path: Mapped[str | None]
+    spz_size: Mapped[int | None]
+    spz_sha256: Mapped[Sha256 | None]
+    ply_path: Mapped[str | None]
+    ply_size: Mapped[int | None]
+    ply_sha256: Mapped[Sha256 | None]
+
+    local_validator: Mapped[ShortText | None]
+    local_score: Mapped[float | None]
+    local_parts: Mapped[dict[str, Any] | None]
+    failed_checks: Mapped[list[str] | None]
+
+    submission_kind: Mapped[ShortText | None]
+    submission_attempt: Mapped[int | None]
+    submission_outcome: Mapped[ShortText | None]
+    submission_message: Mapped[str | None] = mapped_column(Text)
+
+    feedback_at: Mapped[datetime | None]
+    validation_failed: Mapped[bool | None]
+    task_fidelity_score: Mapped[float | None]
+    average_fidelity_score: Mapped[float | None]
+    generations_within_the_window: Mapped[int | None]
+    current_duel_rating: Mapped[float | None]
+    current_miner_reward: Mapped[float | None]
+
+
+class ValidatorRow(Base):
+    """A neuron of the last metagraph."""
+
+    __tablename__ = "validators"
+
+    hotkey: Mapped[Hotkey] = mapped_column(primary_key=True)
+    uid: Mapped[int]
+    ip: Mapped[ShortText]
+    port: Mapped[int]
+    stake: Mapped[float]
+    trust: Mapped[float]
+    consensus: Mapped[float]
+    validator_permit: Mapped[bool]
+    is_listed: Mapped[bool] = mapped_column(comment="in the last metagraph")
+    saved_at: Mapped[datetime]
+
+
+class PollRow(Base):
+    """What one miner knows of one validator: when to ask, and how it went so far."""
+
+    __tablename__ = "validator_polls"
+
+    miner_hotkey: Mapped[Hotkey] = mapped_column(primary_key=True)
+    hotkey: Mapped[Hotkey] = mapped_column(primary_key=True)
+    next_poll_at: Mapped[datetime | None]
+    cooldown_until: Mapped[datetime | None]
+    cooldown_violations: Mapped[int] = mapped_column(default=0)
+    last_outcome: Mapped[ShortText | None]
+    last_task_received: Mapped[datetime | None]
+    total_pulls: Mapped[int] = mapped_column(default=0)
+    total_tasks_received: Mapped[int] = mapped_column(default=0)
+    total_tasks_submitted: Mapped[int] = mapped_column(default=0)
+    total_successful_submissions: Mapped[int] = mapped_column(default=0)
+    total_handed_back: Mapped[int] = mapped_column(default=0)
+    average_score: Mapped[float | None]
+    last_reward: Mapped[float | None]
+    last_duel_rating: Mapped[float | None]
+
+
+class RecentPromptRow(Base):
+    """A prompt that a validator asked a miner for, remembered for the duplicate window."""
+
+    __tablename__ = "recent_prompts"
+    __table_args__ = (
+        Index("ix_recent_prompts_lookup", "miner_hotkey", "validator_hotkey", "prompt_sha256"),
+        Index("ix_recent_prompts_seen_at", "seen_at"),
+    )
+
+    task_key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    miner_hotkey: Mapped[Hotkey]
+    validator_hotkey: Mapped[Hotkey]
+    prompt_sha256: Mapped[Sha256]
+    seen_at: Mapped[datetime]
+
+
+class SlotRow(Base):
+    """A generation endpoint, and the task that holds it."""
+
+    __tablename__ = "generation_slots"
+
+    endpoint: Mapped[str] = mapped_column(primary_key=True)
+    task_key: Mapped[int | None]
+    held_until: Mapped[datetime | None]
+
+
+class SessionRow(Base):
+    """One start of the miner."""
+
+    __tablename__ = "sessions"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    started_at: Mapped[datetime]
+    draining_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    flags: Mapped[dict[str, Any]]
+
+
+class SnapshotRow(Base):
+    """Statistics as they were at a moment."""
+
+    __tablename__ = "statistics_snapshots"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    taken_at: Mapped[datetime] = mapped_column(index=True)
+    session_id: Mapped[int | None]
+    figures: Mapped[dict[str, Any]]

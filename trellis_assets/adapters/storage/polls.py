@@ -1,0 +1,139 @@
+"""The tables of validators and of what a miner knows of each."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from trellis_assets.adapters.storage.models import PollRow, ValidatorRow
+from trellis_assets.adapters.storage.rows import validator_of
+from trellis_assets.domain.feedback import Feedback, moving_average
+from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
+from trellis_assets.domain.tasks import Task
+from trellis_assets.domain.validators import PollTimes, Validator
+
+
+def insert_ignoring_conflict(session: Session, table: Any, values: dict[str, Any]) -> bool:
+    """The row is there; True if it was not before."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table).values(**values).on_conflict_do_nothing()
+    return bool(session.execute(statement).rowcount)  # type: ignore[attr-defined]
+
+
+def save_validators(session: Session, validators: Iterable[Validator], now: datetime) -> None:
+    """The table lists exactly these as in the metagraph; others are kept, unlisted."""
+    session.execute(update(ValidatorRow).values(is_listed=False))
+    for validator in validators:
+        session.merge(
+            ValidatorRow(
+                hotkey=validator.hotkey,
+                uid=validator.uid,
+                ip=validator.ip,
+                port=validator.port,
+                stake=validator.stake,
+                trust=validator.trust,
+                consensus=validator.consensus,
+                validator_permit=validator.validator_permit,
+                is_listed=True,
+                saved_at=now,
+            )
+        )
+
+
+def listed_validators(session: Session) -> tuple[list[Validator], datetime | None]:
+    """The last metagraph and its time."""
+    rows = session.scalars(select(ValidatorRow).where(ValidatorRow.is_listed)).all()
+    return [validator_of(row) for row in rows], max((row.saved_at for row in rows), default=None)
+
+
+def poll_times(session: Session, miner_hotkey: str) -> dict[str, PollTimes]:
+    """By validator's hotkey."""
+    rows = session.scalars(select(PollRow).where(PollRow.miner_hotkey == miner_hotkey))
+    return {row.hotkey: PollTimes(row.next_poll_at, row.cooldown_until) for row in rows}
+
+
+def begin_poll(
+    session: Session, miner_hotkey: str, hotkey: str, *, next_poll_at: datetime, now: datetime
+) -> bool:
+    """Whether this call took the right to ask the validator now."""
+    insert_ignoring_conflict(session, PollRow, _new_poll(miner_hotkey, hotkey))
+    taken = session.execute(
+        update(PollRow)
+        .where(
+            PollRow.miner_hotkey == miner_hotkey,
+            PollRow.hotkey == hotkey,
+            or_(PollRow.next_poll_at.is_(None), PollRow.next_poll_at <= now),
+        )
+        .values(next_poll_at=next_poll_at, total_pulls=PollRow.total_pulls + 1)
+    )
+    return bool(taken.rowcount)  # type: ignore[attr-defined]
+
+
+def _new_poll(miner_hotkey: str, hotkey: str) -> dict[str, Any]:
+    zeros = ("cooldown_violations", "total_pulls", "total_tasks_received", "total_tasks_submitted")
+    zeros += ("total_successful_submissions", "total_handed_back")  # type: ignore[assignment]
+    return {"miner_hotkey": miner_hotkey, "hotkey": hotkey} | dict.fromkeys(zeros, 0)
+
+
+def record_poll(
+    session: Session,
+    miner_hotkey: str,
+    hotkey: str,
+    *,
+    outcome: str,
+    next_poll_at: datetime | None,
+    cooldown_until: datetime | None,
+    violations: int | None,
+) -> None:
+    """What is given is stored; None leaves a column as it is."""
+    values: dict[str, Any] = {"last_outcome": outcome}
+    if next_poll_at is not None:
+        values["next_poll_at"] = next_poll_at
+    if cooldown_until is not None:
+        values["cooldown_until"] = cooldown_until
+    if violations is not None:
+        values["cooldown_violations"] = violations
+    session.execute(
+        update(PollRow)
+        .where(PollRow.miner_hotkey == miner_hotkey, PollRow.hotkey == hotkey)
+        .values(**values)
+    )
+
+
+def count_arrival(session: Session, miner_hotkey: str, hotkey: str, now: datetime) -> None:
+    """One more task received."""
+    insert_ignoring_conflict(session, PollRow, _new_poll(miner_hotkey, hotkey))
+    session.execute(
+        update(PollRow)
+        .where(PollRow.miner_hotkey == miner_hotkey, PollRow.hotkey == hotkey)
+        .values(total_tasks_received=PollRow.total_tasks_received + 1, last_task_received=now)
+    )
+
+
+def record_feedback(
+    session: Session,
+    task: Task,
+    outcome: SubmissionOutcome,
+    feedback: Feedback | None,
+    cooldown_until: datetime | None,
+) -> None:
+    """Counters, moving average and cooldown after a submission's answer."""
+    if task.validator_hotkey is None:
+        return
+    insert_ignoring_conflict(session, PollRow, _new_poll(task.miner_hotkey, task.validator_hotkey))
+    row = session.get_one(PollRow, (task.miner_hotkey, task.validator_hotkey), with_for_update=True)
+    if outcome is SubmissionOutcome.HANDED_BACK:
+        row.total_handed_back += 1
+    elif task.submission is not None and task.submission.kind is SubmissionKind.RESULT:
+        row.total_tasks_submitted += 1
+    if outcome is SubmissionOutcome.ACCEPTED and feedback is not None:
+        row.total_successful_submissions += 1
+        row.average_score = moving_average(row.average_score, feedback.task_fidelity_score)
+    if feedback is not None:
+        row.last_reward = feedback.current_miner_reward
+        row.last_duel_rating = feedback.current_duel_rating
+    if cooldown_until is not None:
+        row.cooldown_until = cooldown_until

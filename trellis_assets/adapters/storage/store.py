@@ -1,0 +1,302 @@
+"""The store: each method is one transaction over the tables."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from sqlalchemy import Engine, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from trellis_assets.adapters.storage import polls, slots, tasks_table, totals
+from trellis_assets.adapters.storage.engine import open_engine
+from trellis_assets.adapters.storage.models import SessionRow, SnapshotRow, TaskRow
+from trellis_assets.adapters.storage.rows import task_of
+from trellis_assets.domain.feedback import Feedback
+from trellis_assets.domain.generations import Generation
+from trellis_assets.domain.statistics import StatisticsSnapshot, ValidatorCounters, to_json
+from trellis_assets.domain.submissions import Submission, SubmissionOutcome
+from trellis_assets.domain.tasks import PulledTask, Task, TaskState
+from trellis_assets.domain.validators import PollTimes, Validator
+from trellis_assets.domain.verdicts import Verdict
+from trellis_assets.ports import Arrival, StoreError
+
+
+def open_store(database_url: str) -> "SqlTaskStore":
+    """The store at the URL, with the schema of this version.
+
+    Raises:
+        StoreError: it cannot be used; says what to do.
+    """
+    return SqlTaskStore(open_engine(database_url))
+
+
+class SqlTaskStore:
+    """`TaskStore` over SQLAlchemy. Safe to share between threads and processes."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def close(self) -> None:
+        """All connections are closed."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
+        with self._named_errors(), Session(self.engine) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        with self._named_errors(), Session(self.engine) as session:
+            session.connection(execution_options={"reads_only": True})
+            yield session
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            url = self.engine.url.render_as_string(hide_password=True)
+            raise StoreError(f"the store {url} failed: {error.orig}") from error
+
+    def save_validators(self, validators: Iterable[Validator], now: datetime) -> None:
+        """The metagraph is stored."""
+        with self._writing() as session:
+            polls.save_validators(session, validators, now)
+
+    def listed_validators(self) -> tuple[list[Validator], datetime | None]:
+        """The last stored metagraph and its time."""
+        with self._reading() as session:
+            return polls.listed_validators(session)
+
+    def poll_times(self, miner_hotkey: str) -> dict[str, PollTimes]:
+        """When each validator may be asked."""
+        with self._reading() as session:
+            return polls.poll_times(session, miner_hotkey)
+
+    def begin_poll(self, miner_hotkey: str, hotkey: str, *, next_poll_at: datetime, now: datetime) -> bool:
+        """Whether the right to ask now was taken."""
+        with self._writing() as session:
+            return polls.begin_poll(session, miner_hotkey, hotkey, next_poll_at=next_poll_at, now=now)
+
+    def record_poll(
+        self,
+        miner_hotkey: str,
+        hotkey: str,
+        *,
+        outcome: str,
+        now: datetime,  # noqa: ARG002 - part of the port
+        next_poll_at: datetime | None = None,
+        cooldown_until: datetime | None = None,
+        violations: int | None = None,
+    ) -> None:
+        """The poll's outcome is stored."""
+        with self._writing() as session:
+            polls.record_poll(
+                session,
+                miner_hotkey,
+                hotkey,
+                outcome=outcome,
+                next_poll_at=next_poll_at,
+                cooldown_until=cooldown_until,
+                violations=violations,
+            )
+
+    def record_arrival(
+        self,
+        pulled: PulledTask,
+        *,
+        validator: Validator | None,
+        miner_hotkey: str,
+        now: datetime,
+        session_id: int | None,
+    ) -> Arrival:
+        """The task has a row."""
+        with self._writing() as session:
+            return tasks_table.record_arrival(
+                session,
+                pulled,
+                validator=validator,
+                miner_hotkey=miner_hotkey,
+                now=now,
+                session_id=session_id,
+            )
+
+    def reopen(self, key: int, now: datetime) -> Task:  # noqa: ARG002 - part of the port
+        """The task waits for a run again."""
+        with self._writing() as session:
+            return tasks_table.reopen(session, key)
+
+    def task(self, key: int) -> Task:
+        """The task as it stands.
+
+        Raises:
+            StoreError: there is none.
+        """
+        with self._reading() as session:
+            row = session.get(TaskRow, key)
+            if row is None:
+                raise StoreError(f"there is no task {key} in the store")
+            return task_of(row)
+
+    def tasks_in(self, states: Iterable[TaskState], *, limit: int | None = None) -> list[Task]:
+        """Tasks in these states, oldest first."""
+        with self._reading() as session:
+            return tasks_table.tasks_in(session, states, limit)
+
+    def mark_requested(self, key: int, attempt: int, now: datetime) -> None:
+        """A run is about to be requested under this attempt."""
+        with self._writing() as session:
+            session.execute(
+                update(TaskRow).where(TaskRow.key == key).values(attempt=attempt, requested_at=now)
+            )
+
+    def claim(self, key: int, run_id: str, *, now: datetime, until: datetime) -> Task | None:
+        """The task, now held by the run, or None."""
+        with self._writing() as session:
+            return tasks_table.claim(session, key, run_id, now=now, until=until)
+
+    def extend_claim(self, key: int, run_id: str, until: datetime) -> bool:
+        """Whether the run still held the task."""
+        with self._writing() as session:
+            return tasks_table.extend_claim(session, key, run_id, until)
+
+    def release_claim(self, key: int, run_id: str) -> None:
+        """The task is free, if the run held it."""
+        with self._writing() as session:
+            session.execute(
+                update(TaskRow)
+                .where(TaskRow.key == key, TaskRow.run_id == run_id)
+                .values(run_id=None, claimed_until=None)
+            )
+
+    def move(
+        self,
+        key: int,
+        state: TaskState,
+        *,
+        now: datetime,
+        reason: str | None = None,
+        generation: Generation | None = None,
+        verdict: Verdict | None = None,
+        submission: Submission | None = None,
+        feedback: Feedback | None = None,
+        run_id: str | None = None,
+    ) -> Task:
+        """The task is in the state, with what is given."""
+        with self._writing() as session:
+            return tasks_table.move(
+                session,
+                key,
+                state,
+                now=now,
+                reason=reason,
+                generation=generation,
+                verdict=verdict,
+                submission=submission,
+                feedback=feedback,
+                run_id=run_id,
+            )
+
+    def earlier_with_prompt(
+        self,
+        *,
+        miner_hotkey: str,
+        validator_hotkey: str,
+        prompt_sha256: str,
+        since: datetime,
+        before_key: int,
+    ) -> list[Task]:
+        """Earlier tasks with the same prompt, newest first."""
+        with self._reading() as session:
+            return tasks_table.earlier_with_prompt(
+                session,
+                miner_hotkey=miner_hotkey,
+                validator_hotkey=validator_hotkey,
+                prompt_sha256=prompt_sha256,
+                since=since,
+                before_key=before_key,
+            )
+
+    def forget_prompts(self, before: datetime) -> int:
+        """How many prompts were forgotten."""
+        with self._writing() as session:
+            return tasks_table.forget_prompts(session, before)
+
+    def acquire_slot(
+        self, endpoints: Sequence[str], task_key: int, *, now: datetime, until: datetime
+    ) -> str | None:
+        """An endpoint that was free, or None."""
+        with self._writing() as session:
+            return slots.acquire_slot(session, endpoints, task_key, now=now, until=until)
+
+    def extend_slot(self, endpoint: str, task_key: int, until: datetime) -> bool:
+        """Whether the task still held the endpoint."""
+        with self._writing() as session:
+            return slots.extend_slot(session, endpoint, task_key, until)
+
+    def release_slot(self, endpoint: str, task_key: int) -> None:
+        """The endpoint is free."""
+        with self._writing() as session:
+            slots.release_slot(session, endpoint, task_key)
+
+    def record_feedback(
+        self,
+        task: Task,
+        outcome: SubmissionOutcome,
+        feedback: Feedback | None,
+        cooldown_until: datetime | None,
+        now: datetime,  # noqa: ARG002 - part of the port
+    ) -> None:
+        """The validator's counters are up to date."""
+        with self._writing() as session:
+            polls.record_feedback(session, task, outcome, feedback, cooldown_until)
+
+    def validator_counters(self) -> list[ValidatorCounters]:
+        """Per miner and validator."""
+        with self._reading() as session:
+            return totals.validator_counters(session)
+
+    def count_by_state(self, session_id: int | None = None) -> dict[TaskState, int]:
+        """States that occur, with how often."""
+        with self._reading() as session:
+            return totals.count_by_state(session, session_id)
+
+    def start_session(self, now: datetime, flags: Mapping[str, object]) -> int:
+        """The number of a new session."""
+        with self._writing() as session:
+            row = SessionRow(started_at=now, flags=dict(flags))
+            session.add(row)
+            session.flush()
+            return row.id
+
+    def drain_session(self, session_id: int, now: datetime) -> None:
+        """The session takes no new task from now on."""
+        with self._writing() as session:
+            session.execute(update(SessionRow).where(SessionRow.id == session_id).values(draining_at=now))
+
+    def is_draining(self, session_id: int) -> bool:
+        """Whether the session takes no new task."""
+        with self._reading() as session:
+            row = session.get(SessionRow, session_id)
+            return row is not None and (row.draining_at or row.ended_at) is not None
+
+    def end_session(self, session_id: int, now: datetime) -> None:
+        """The session is over."""
+        with self._writing() as session:
+            session.execute(update(SessionRow).where(SessionRow.id == session_id).values(ended_at=now))
+
+    def statistics(self, session_id: int | None, now: datetime) -> StatisticsSnapshot:
+        """Totals of the session, or of everything."""
+        with self._reading() as session:
+            return totals.snapshot(session, session_id, now)
+
+    def save_snapshot(self, snapshot: StatisticsSnapshot) -> None:
+        """The snapshot is kept."""
+        with self._writing() as session:
+            session.add(
+                SnapshotRow(
+                    taken_at=snapshot.taken_at, session_id=snapshot.session_id, figures=to_json(snapshot)
+                )
+            )

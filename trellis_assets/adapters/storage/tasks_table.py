@@ -1,0 +1,206 @@
+"""The task table: arrivals, claims, moves. Each function is part of one transaction."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from trellis_assets.adapters.storage.models import RecentPromptRow, TaskRow
+from trellis_assets.adapters.storage.polls import count_arrival, insert_ignoring_conflict
+from trellis_assets.adapters.storage.rows import columns_of, task_of
+from trellis_assets.domain.feedback import Feedback
+from trellis_assets.domain.generations import Generation
+from trellis_assets.domain.submissions import Submission
+from trellis_assets.domain.tasks import (
+    FINAL_STATES,
+    PulledTask,
+    Task,
+    TaskState,
+    check_transition,
+    is_final,
+    prompt_hash,
+)
+from trellis_assets.domain.validators import Validator
+from trellis_assets.domain.verdicts import Verdict
+from trellis_assets.ports import Arrival, ClaimLostError
+
+STARTED_COLUMN = {
+    TaskState.GENERATING: "generation_started_at",
+    TaskState.VALIDATING: "validation_started_at",
+    TaskState.VALIDATED: "validated_at",
+}
+
+
+def record_arrival(
+    session: Session,
+    pulled: PulledTask,
+    *,
+    validator: Validator | None,
+    miner_hotkey: str,
+    now: datetime,
+    session_id: int | None,
+) -> Arrival:
+    """The task has a row; the unique key decides whether it is a new one."""
+    values = {
+        "task_id": pulled.task_id,
+        "miner_hotkey": miner_hotkey,
+        "validator_uid": validator.uid if validator else None,
+        "validator_hotkey": validator.hotkey if validator else None,
+        "validator_stake": validator.stake if validator else None,
+        "kind": str(pulled.kind),
+        "prompt": pulled.prompt,
+        "prompt_sha256": prompt_hash(pulled.prompt),
+        "validation_threshold": pulled.validation_threshold,
+        "throttle_s": pulled.throttle_s,
+        "session_id": session_id,
+        "state": str(TaskState.PULLED),
+        "attempt": 0,
+        "pulled_at": now,
+    }
+    is_new = insert_ignoring_conflict(session, TaskRow, values)
+    row = session.scalars(
+        select(TaskRow)
+        .where(
+            TaskRow.task_id == pulled.task_id,
+            TaskRow.miner_hotkey == miner_hotkey,
+            TaskRow.validator_hotkey == values["validator_hotkey"]
+            if validator
+            else TaskRow.validator_hotkey.is_(None),
+        )
+        .order_by(TaskRow.key.desc())
+        .limit(1)
+    ).one()
+    if is_new and validator is not None:
+        remembered = {
+            "task_key": row.key,
+            "miner_hotkey": miner_hotkey,
+            "validator_hotkey": validator.hotkey,
+            "prompt_sha256": row.prompt_sha256,
+            "seen_at": now,
+        }
+        insert_ignoring_conflict(session, RecentPromptRow, remembered)
+        count_arrival(session, miner_hotkey, validator.hotkey, now)
+    return Arrival(task_of(row), is_new)
+
+
+def claim(session: Session, key: int, run_id: str, *, now: datetime, until: datetime) -> Task | None:
+    """The task, held by the run; None if it is final or another's lease is alive."""
+    finals = [str(state) for state in FINAL_STATES | {TaskState.SUBMITTING, TaskState.UNSETTLED}]
+    taken = session.execute(
+        update(TaskRow)
+        .where(
+            TaskRow.key == key,
+            TaskRow.state.not_in(finals),
+            or_(
+                TaskRow.run_id.is_(None),
+                TaskRow.run_id == run_id,
+                TaskRow.claimed_until.is_(None),
+                TaskRow.claimed_until < now,
+            ),
+        )
+        .values(run_id=run_id, claimed_until=until)
+        .execution_options(synchronize_session=False)
+    )
+    if not taken.rowcount:  # type: ignore[attr-defined]
+        return None
+    return task_of(session.get_one(TaskRow, key, populate_existing=True))
+
+
+def extend_claim(session: Session, key: int, run_id: str, until: datetime) -> bool:
+    """Whether the run still held the task."""
+    held = session.execute(
+        update(TaskRow)
+        .where(TaskRow.key == key, TaskRow.run_id == run_id, TaskRow.claimed_until.is_not(None))
+        .values(claimed_until=until)
+    )
+    return bool(held.rowcount)  # type: ignore[attr-defined]
+
+
+def move(
+    session: Session,
+    key: int,
+    state: TaskState,
+    *,
+    now: datetime,
+    reason: str | None,
+    generation: Generation | None,
+    verdict: Verdict | None,
+    submission: Submission | None,
+    feedback: Feedback | None,
+    run_id: str | None,
+) -> Task:
+    """The task is in the state with what is given; see `ports.TaskStore.move`."""
+    row = session.get_one(TaskRow, key, with_for_update=True)
+    if run_id is not None and row.run_id != run_id:
+        raise ClaimLostError(f"task {key} is in the hands of run {row.run_id}, not {run_id}")
+    check_transition(key, TaskState(row.state), state)
+    row.state, row.reason = str(state), reason
+    if (column := STARTED_COLUMN.get(state)) is not None:
+        setattr(row, column, now)
+    given = columns_of(generation=generation, verdict=verdict, submission=submission, feedback=feedback)
+    for name, value in given.items():
+        setattr(row, name, value)
+    if is_final(state):
+        row.finished_at, row.claimed_until = now, None
+    elif state is TaskState.UNSETTLED:
+        row.claimed_until = None
+    elif state is TaskState.PULLED:  # from the beginning again, by another run
+        row.run_id = row.claimed_until = None
+    session.flush()
+    return task_of(row)
+
+
+def reopen(session: Session, key: int) -> Task:
+    """The task waits for a run again, with what was made for it, under the next attempt."""
+    row = session.get_one(TaskRow, key, with_for_update=True)
+    state = TaskState.PULLED
+    if row.spz_path is not None:
+        state = TaskState.VALIDATED if row.local_score is not None else TaskState.GENERATED
+    check_transition(key, TaskState(row.state), state)
+    row.state = str(state)
+    row.attempt += 1
+    row.run_id = row.claimed_until = row.requested_at = row.finished_at = None
+    session.flush()
+    return task_of(row)
+
+
+def tasks_in(session: Session, states: Iterable[TaskState], limit: int | None) -> list[Task]:
+    """Oldest first. Unfinished states are found by a partial index."""
+    wanted = frozenset(states)
+    query = select(TaskRow).where(TaskRow.state.in_([str(s) for s in wanted])).order_by(TaskRow.key)
+    if not wanted & FINAL_STATES:
+        query = query.where(TaskRow.finished_at.is_(None))
+    return [task_of(row) for row in session.scalars(query.limit(limit))]
+
+
+def earlier_with_prompt(
+    session: Session,
+    *,
+    miner_hotkey: str,
+    validator_hotkey: str,
+    prompt_sha256: str,
+    since: datetime,
+    before_key: int,
+) -> list[Task]:
+    """Newest first, through the table of recent prompts."""
+    query = (
+        select(TaskRow)
+        .join(RecentPromptRow, RecentPromptRow.task_key == TaskRow.key)
+        .where(
+            RecentPromptRow.miner_hotkey == miner_hotkey,
+            RecentPromptRow.validator_hotkey == validator_hotkey,
+            RecentPromptRow.prompt_sha256 == prompt_sha256,
+            RecentPromptRow.seen_at >= since,
+            RecentPromptRow.task_key < before_key,
+        )
+        .order_by(TaskRow.key.desc())
+    )
+    return [task_of(row) for row in session.scalars(query)]
+
+
+def forget_prompts(session: Session, before: datetime) -> int:
+    """How many rows of the duplicate window were dropped."""
+    gone: Any = session.execute(delete(RecentPromptRow).where(RecentPromptRow.seen_at < before))
+    return int(gone.rowcount)

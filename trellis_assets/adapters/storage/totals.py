@@ -1,0 +1,87 @@
+"""Statistics by SQL: nothing but sums leaves the database."""
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy.orm import Session
+
+from trellis_assets.adapters.storage.models import PollRow, SessionRow, TaskRow, ValidatorRow
+from trellis_assets.adapters.storage.rows import counters_of
+from trellis_assets.domain.statistics import StatisticsSnapshot, Totals, ValidatorCounters
+from trellis_assets.domain.tasks import FINAL_STATES, TaskState
+
+
+def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+
+
+def _sum(column: ColumnElement[float], condition: ColumnElement[bool]) -> ColumnElement[float]:
+    return func.coalesce(func.sum(case((condition, column), else_=0.0)), 0.0)
+
+
+def _is(state: TaskState) -> ColumnElement[bool]:
+    return TaskRow.state == str(state)
+
+
+def totals(session: Session, session_id: int | None) -> Totals:
+    """Sums over the session's tasks, or over all."""
+    final = TaskRow.state.in_([str(s) for s in FINAL_STATES])
+    accepted = _is(TaskState.ACCEPTED)
+    made = and_(TaskRow.spz_path.is_not(None), TaskRow.reused_from.is_(None))
+    judged = TaskRow.local_score.is_not(None)
+    columns = {
+        "tasks_pulled": func.count(),
+        "tasks_processed": _count(final),
+        "successful_generations": _count(made),
+        "successful_validations": _count(judged),
+        "successful_submissions": _count(accepted),
+        "rejected_submissions": _count(_is(TaskState.REJECTED)),
+        "unknown_submissions": _count(_is(TaskState.ANSWER_UNKNOWN)),
+        "handed_back": _count(_is(TaskState.HANDED_BACK)),
+        "failed": _count(_is(TaskState.FAILED)),
+        "kept": _count(_is(TaskState.KEPT)),
+        "in_flight": _count(~final),
+        "duplicates": _count(
+            or_(TaskRow.reason.like("duplicate%"), TaskRow.reused_from.is_not(None))
+        ),
+        "reused_results": _count(TaskRow.reused_from.is_not(None)),
+        "total_generation_time": _sum(TaskRow.generation_s, made),  # type: ignore[arg-type]
+        "total_validation_time": _sum(TaskRow.validation_s, judged),  # type: ignore[arg-type]
+        "total_submission_time": _sum(TaskRow.submission_s, TaskRow.submission_s.is_not(None)),  # type: ignore[arg-type]
+        "total_fidelity": _sum(TaskRow.task_fidelity_score, accepted),  # type: ignore[arg-type]
+        "total_rewards": _sum(TaskRow.current_miner_reward, accepted),  # type: ignore[arg-type]
+    }
+    query = select(*(column.label(name) for name, column in columns.items())).select_from(TaskRow)
+    if session_id is not None:
+        query = query.where(TaskRow.session_id == session_id)
+    return Totals(**session.execute(query).one()._mapping)  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def validator_counters(session: Session) -> list[ValidatorCounters]:
+    """Per miner and validator, the highest stake first."""
+    query = select(PollRow, ValidatorRow).outerjoin(ValidatorRow, ValidatorRow.hotkey == PollRow.hotkey)
+    counters = [counters_of(poll, validator) for poll, validator in session.execute(query)]
+    return sorted(counters, key=lambda c: (c.miner_hotkey, -c.stake, c.uid))
+
+
+def count_by_state(session: Session, session_id: int | None) -> dict[TaskState, int]:
+    """States that occur, with how often."""
+    query = select(TaskRow.state, func.count()).group_by(TaskRow.state)
+    if session_id is not None:
+        query = query.where(TaskRow.session_id == session_id)
+    return {TaskState(state): count for state, count in session.execute(query)}
+
+
+def snapshot(session: Session, session_id: int | None, now: datetime) -> StatisticsSnapshot:
+    """Everything at this moment; without a session it starts with the first one."""
+    query = select(func.min(SessionRow.started_at))
+    if session_id is not None:
+        query = query.where(SessionRow.id == session_id)
+    started = session.scalar(query) or session.scalar(select(func.min(TaskRow.pulled_at)))
+    return StatisticsSnapshot(
+        taken_at=now,
+        session_id=session_id,
+        started_at=started or now,
+        totals=totals(session, session_id),
+        validators=tuple(validator_counters(session)),
+    )

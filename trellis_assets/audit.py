@@ -1,0 +1,70 @@
+"""The audit trail: one JSON line per event, with task and validator, in a rotated file."""
+
+import json
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+
+from trellis_assets.domain.tasks import Task, printable
+
+LOGGER_NAME = "trellis_assets.audit"
+MAX_BYTES = 20 * 1024 * 1024
+BACKUPS = 5
+_FIELDS = "audit_fields"
+
+_logger = logging.getLogger(LOGGER_NAME)
+
+
+def audit(event: str, *, task: Task | None = None, level: int = logging.INFO, **fields: object) -> None:
+    """One line in the audit trail, and in the logs of whoever listens (Dagster's run log).
+
+    Args:
+        event: what happened, as a short verb phrase.
+        task: adds its ids, state and a printable form of its prompt.
+        level: of the `logging` module.
+        **fields: more facts; values must be plain (str, number, bool, None).
+    """
+    if task is not None:
+        fields = {
+            "task_key": task.key,
+            "task_id": printable(task.task_id),
+            "validator_uid": task.validator_uid,
+            "validator_hotkey": task.validator_hotkey,
+            "prompt": task.label,
+            "state": str(task.state),
+        } | fields
+    text = " ".join([event, *(f"{name}={value}" for name, value in fields.items() if value is not None)])
+    _logger.log(level, printable(text, 1000), extra={_FIELDS: {"event": event} | fields})
+
+
+class _JsonLine(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "process": record.process,
+        }
+        line |= getattr(record, _FIELDS, None) or {"event": printable(record.getMessage(), 2000)}
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str, ensure_ascii=True)
+
+
+def write_audit_to(folder: Path, level: str = "INFO") -> None:
+    """Audit lines of this process go to `folder/trellis.jsonl`, rotated safely between processes.
+
+    Calling it again for the same folder changes nothing.
+    """
+    from concurrent_log_handler import ConcurrentRotatingFileHandler
+
+    path = folder / "trellis.jsonl"
+    package = logging.getLogger("trellis_assets")
+    if any(getattr(h, "baseFilename", None) == str(path.absolute()) for h in package.handlers):
+        return
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handler = ConcurrentRotatingFileHandler(
+        str(path.absolute()), maxBytes=MAX_BYTES, backupCount=BACKUPS, chmod=0o600
+    )
+    handler.setFormatter(_JsonLine())
+    package.addHandler(handler)
+    package.setLevel(level)

@@ -1,0 +1,132 @@
+"""The command line: parse, one call, print. Heavy imports wait until a command needs them."""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="trellis-assets",
+    help="Mine Bittensor subnet 17: prompts from validators in, 3D Gaussian splats out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder of everything that is written.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, as the last line.")]
+
+
+@contextmanager
+def _clear_errors() -> Iterator[None]:
+    """What a person can mend ends with one clear text and exit code 2, not with a traceback."""
+    from trellis_assets.errors import OPERATOR_ERRORS
+
+    try:
+        yield
+    except OPERATOR_ERRORS as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
+
+
+@app.command()
+def mine(
+    harvest: Annotated[bool | None, typer.Option(help="Pull tasks from validators, or use prompts.")] = None,
+    validate: Annotated[bool | None, typer.Option(help="Validate models before submitting.")] = None,
+    submit: Annotated[bool | None, typer.Option(help="Submit results to validators.")] = None,
+    min_score: Annotated[float | None, typer.Option(help="Hand back models that score less.")] = None,
+    start_server: Annotated[
+        bool | None, typer.Option("--start-server", help="Start a generation server and use it.")
+    ] = None,
+    tasks: Annotated[int | None, typer.Option(help="End after this many tasks.")] = None,
+    webserver: Annotated[bool | None, typer.Option("--ui", help="Start the Dagster UI too.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the Dagster UI.")] = None,
+    network: Annotated[str | None, typer.Option(help="local, file:PATH, finney, test or ws://…")] = None,
+    as_json: Json = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Mine until stopped (Ctrl-C finishes the work in hand), or until --tasks are done."""
+    with _clear_errors():
+        from trellis_assets.domain.statistics import to_json
+        from trellis_assets.mining.session import mine as run_session
+        from trellis_assets.settings import GeneratorBackend, Settings
+
+        settings = Settings.load(
+            harvest=harvest,
+            validate_models=validate,
+            submit=submit,
+            min_score=min_score,
+            start_server=start_server,
+            generator=GeneratorBackend.HTTP if start_server else None,
+            task_limit=tasks,
+            webserver=webserver,
+            webserver_port=port,
+            network=network,
+            data_dir=data_dir,
+        )
+        snapshot = run_session(settings, lambda line: typer.echo(line, err=True))
+        if as_json:
+            typer.echo(json.dumps(to_json(snapshot)))
+        else:
+            typer.echo(json.dumps(to_json(snapshot), indent=2))
+
+
+@app.command()
+def subnet(
+    validators: Annotated[int | None, typer.Option(help="How many validators.")] = None,
+    prompts: Annotated[Path | None, typer.Option(help="Prompts they ask for, one per line.")] = None,
+    miner_hotkey: Annotated[
+        list[str] | None, typer.Option(help="Registered miner (ss58); default: the development key.")
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Run a local subnet for development: real Axons on 127.0.0.1 that apply the subnet's rules."""
+    with _clear_errors():
+        from trellis_assets.local_subnet import run_until_stopped
+        from trellis_assets.settings import Settings
+
+        settings = Settings.load(
+            subnet_validators=validators, subnet_prompts_file=prompts, data_dir=data_dir
+        )
+        logging.basicConfig(level=settings.log_level, stream=sys.stderr)
+        run_until_stopped(settings, miner_hotkey or [])
+
+
+@app.command()
+def stats(as_json: Json = False, data_dir: DataDir = None) -> None:
+    """Print the statistics since the beginning."""
+    with _clear_errors():
+        from trellis_assets.composition import Pipeline
+        from trellis_assets.domain.statistics import to_json
+        from trellis_assets.settings import Settings
+
+        pipeline = Pipeline(Settings.load(data_dir=data_dir))
+        snapshot = pipeline.store.statistics(None, pipeline.clock.now())
+        typer.echo(json.dumps(to_json(snapshot), indent=None if as_json else 2))
+
+
+@app.command()
+def settings(as_json: Json = False) -> None:
+    """List every setting: its variable, its value now, and what it means. Secrets are hidden."""
+    with _clear_errors():
+        from trellis_assets.settings import Settings
+
+        loaded = Settings.load()
+        rows = [
+            {"variable": f"TRELLIS_{name.upper()}", "value": str(getattr(loaded, name)), "meaning": info.description}
+            for name, info in Settings.model_fields.items()
+        ]
+        if as_json:
+            typer.echo(json.dumps(rows))
+            return
+        for row in rows:
+            typer.echo(f"{row['variable']}={row['value']}\n    {row['meaning']}")
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,204 @@
+"""Settings in, the adapters and steps they ask for out. Nothing is opened before it is used."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+
+from trellis_assets.audit import write_audit_to
+from trellis_assets.clock import SystemClock
+from trellis_assets.domain.dispatch import RunStatus
+from trellis_assets.domain.validators import PollPolicy
+from trellis_assets.ports import (
+    Clock,
+    FileStore,
+    Generator,
+    LocalValidator,
+    SplatCodec,
+    TaskStore,
+    ValidatorNetwork,
+)
+from trellis_assets.settings import DuplicatePolicy, GeneratorBackend, Settings, SettingsError, ValidatorBackend
+from trellis_assets.steps.dispatch import DispatchStep
+from trellis_assets.steps.export_statistics import ExportStatisticsStep
+from trellis_assets.steps.generate import GenerateStep, GenerationPolicy
+from trellis_assets.steps.maintain import MaintainStep
+from trellis_assets.steps.prompts import PromptStep
+from trellis_assets.steps.pull import PullPolicy, PullStep
+from trellis_assets.steps.submit import SubmissionPolicy, SubmitStep
+from trellis_assets.steps.validate import ValidateStep, ValidationPolicy
+
+# "Validator refresh: every hour" on a chain; a file is cheap to read again.
+CHAIN_METAGRAPH_AGE = timedelta(hours=1)
+FILE_METAGRAPH_AGE = timedelta(seconds=5)
+# Tasks of `--no-harvest` belong to nobody's hotkey.
+NO_HOTKEY = "none"
+
+
+class Pipeline:
+    """The pipeline of one process. Each part is built at its first use."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        write_audit_to(settings.folder / "logs", settings.log_level)
+
+    def check(self) -> None:
+        """What mining needs is there: store, hotkey, prompts, metagraph.
+
+        Raises:
+            StoreError, WalletError, SettingsError, MetagraphError: with what to do.
+        """
+        settings = self.settings
+        self.store.count_by_state()
+        if settings.harvest:
+            self.network.miner_hotkey  # noqa: B018 - reads the key
+            if not settings.is_local:
+                self.network.metagraph()
+        else:
+            read_prompts(settings.prompts_file)
+
+    @cached_property
+    def clock(self) -> Clock:
+        """Real time."""
+        return SystemClock()
+
+    @cached_property
+    def store(self) -> TaskStore:
+        """The open store, migrated to this version."""
+        from trellis_assets.adapters.storage.store import open_store
+
+        return open_store(self.settings.store_url)
+
+    @cached_property
+    def files(self) -> FileStore:
+        """Model files under the data folder."""
+        from trellis_assets.adapters.storage.files import LocalFileStore
+
+        return LocalFileStore(self.settings.folder)
+
+    @cached_property
+    def codec(self) -> SplatCodec:
+        """Splats as PLY and SPZ bytes."""
+        from trellis_assets.adapters.splat_io.codec import BytesCodec
+
+        return BytesCodec()
+
+    @cached_property
+    def network(self) -> ValidatorNetwork:
+        """The subnet; loads the hotkey."""
+        from trellis_assets.adapters.network.client import BittensorNetwork
+
+        return BittensorNetwork(self.settings, self.clock)
+
+    @cached_property
+    def generator(self) -> Generator:
+        """The generation backend of the settings."""
+        settings = self.settings
+        if settings.generator is GeneratorBackend.HTTP:
+            from trellis_assets.adapters.generation.http import HttpGenerator
+
+            return HttpGenerator(settings.generator_urls, timeout_s=settings.generation_timeout_s)
+        from trellis_assets.adapters.generation.embedded import EmbeddedGenerator
+
+        return EmbeddedGenerator()
+
+    @cached_property
+    def validator(self) -> LocalValidator:
+        """The local validation backend of the settings."""
+        settings = self.settings
+        if settings.validator is ValidatorBackend.HTTP:
+            from trellis_assets.adapters.validation.http import HttpValidator
+
+            return HttpValidator(
+                settings.validator_url, timeout_s=settings.validation_timeout_s, clock=self.clock
+            )
+        from trellis_assets.adapters.validation.embedded import EmbeddedValidator
+
+        return EmbeddedValidator(self.clock)
+
+    def pull_step(self) -> PullStep:
+        """Polls validators."""
+        settings = self.settings
+        is_file = settings.metagraph_file is not None
+        policy = PullPolicy(
+            polls=PollPolicy(settings.min_stake, settings.require_permit),
+            interval=timedelta(seconds=settings.pull_interval),
+            error_backoff=timedelta(seconds=settings.error_backoff),
+            metagraph_age=FILE_METAGRAPH_AGE if is_file else CHAIN_METAGRAPH_AGE,
+            max_waiting=settings.max_waiting_tasks,
+            task_limit=settings.task_limit,
+            session_id=settings.session_id,
+        )
+        return PullStep(self.store, self.network, self.clock, policy)
+
+    def prompt_step(self) -> PromptStep:
+        """Makes tasks from prompts."""
+        settings = self.settings
+        return PromptStep(
+            store=self.store,
+            clock=self.clock,
+            prompts=read_prompts(settings.prompts_file),
+            miner_hotkey=NO_HOTKEY,
+            max_waiting=settings.max_waiting_tasks,
+            task_limit=settings.task_limit,
+            session_id=settings.session_id,
+        )
+
+    def dispatch_step(self, run_status: Callable[[str], RunStatus]) -> DispatchStep:
+        """Names tasks that need a run."""
+        return DispatchStep(self.store, self.clock, run_status)
+
+    def generate_step(self) -> GenerateStep:
+        """Generates models."""
+        settings = self.settings
+        policy = GenerationPolicy(
+            reuse_duplicates=settings.duplicate_policy is DuplicatePolicy.REUSE,
+            duplicate_window=timedelta(hours=settings.duplicate_window_h),
+            retries=settings.generation_retries,
+            prepare=settings.prepare_submission,
+            keep_ply=settings.keep_ply,
+        )
+        return GenerateStep(self.store, self.files, self.codec, self.generator, self.clock, policy)
+
+    def validate_step(self) -> ValidateStep:
+        """Judges models."""
+        policy = ValidationPolicy(self.settings.validate_models, self.settings.min_score)
+        return ValidateStep(self.store, self.files, self.validator, self.clock, policy)
+
+    def submit_step(self) -> SubmitStep:
+        """Answers validators."""
+        policy = SubmissionPolicy(self.settings.submit, self.settings.min_score)
+        return SubmitStep(self.store, self.files, lambda: self.network, self.clock, policy)
+
+    def maintain_step(self) -> MaintainStep:
+        """Cleans up what is past its time."""
+        window = timedelta(hours=self.settings.duplicate_window_h)
+        return MaintainStep(self.store, self.clock, prompts_kept_for=window)
+
+    def export_step(self) -> ExportStatisticsStep:
+        """Takes and writes statistics."""
+        settings = self.settings
+        return ExportStatisticsStep(
+            self.store, self.clock, settings.folder / "reports", settings.session_id
+        )
+
+
+def read_prompts(path: Path | None) -> list[str]:
+    """One prompt per line of the file (blank lines left out), or the shipped list.
+
+    Raises:
+        SettingsError: the file cannot be read or holds no prompt.
+    """
+    if path is None:
+        from trellis_assets.prompts import default_prompts
+
+        return default_prompts()
+    try:
+        lines = path.expanduser().read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"prompts file {path} cannot be read: {error}") from error
+    prompts = [line.strip() for line in lines if line.strip()]
+    if not prompts:
+        raise SettingsError(f"prompts file {path} holds no prompt: write one per line")
+    return prompts
+

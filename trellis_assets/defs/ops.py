@@ -1,0 +1,75 @@
+"""The three ops of a mining run. Each is idempotent: the store knows how far a task is."""
+
+import dagster as dg
+
+from trellis_assets.defs.resources import PipelineResource
+from trellis_assets.domain.submissions import HandBackReason
+from trellis_assets.domain.tasks import Task, TaskState
+
+TaskKey = int
+
+
+class TaskConfig(dg.Config):
+    """Which task the run works on: the key of its row in the task table."""
+
+    task_key: int
+
+
+def _describe(context: dg.OpExecutionContext, key: TaskKey, task: Task | None) -> None:
+    if task is None:
+        context.log.warning(f"task {key} is final or in another run's hands: nothing to do")
+        return
+    metadata: dict[str, dg.MetadataValue] = {
+        "task_id": dg.MetadataValue.text(task.task_id),
+        "state": dg.MetadataValue.text(str(task.state)),
+        "prompt": dg.MetadataValue.text(task.label),
+        "validator_uid": dg.MetadataValue.text(str(task.validator_uid)),
+    }
+    if task.reason:
+        metadata["reason"] = dg.MetadataValue.text(task.reason)
+    if task.generation:
+        metadata["generation_seconds"] = dg.MetadataValue.float(task.generation.duration_s)
+        metadata["splats"] = dg.MetadataValue.int(task.generation.splat_count)
+        metadata["spz_file"] = dg.MetadataValue.path(task.generation.spz.path)
+        metadata["spz_bytes"] = dg.MetadataValue.int(task.generation.spz.size)
+    if task.verdict:
+        metadata["local_score"] = dg.MetadataValue.float(task.verdict.score)
+        metadata["local_score_parts"] = dg.MetadataValue.json(dict(task.verdict.parts))
+    if task.feedback:
+        metadata["fidelity"] = dg.MetadataValue.float(task.feedback.task_fidelity_score)
+        metadata["reward"] = dg.MetadataValue.float(task.feedback.current_miner_reward)
+    context.add_output_metadata(metadata)
+
+
+@dg.op(description="A model of the task's prompt is on disk, or the decision to hand the task back.")
+def generate(context: dg.OpExecutionContext, config: TaskConfig, pipeline: PipelineResource) -> TaskKey:
+    """Holds the generation slot only while the generator works."""
+    task = pipeline.get().generate_step().run(config.task_key, context.run_id)
+    _describe(context, config.task_key, task)
+    return config.task_key
+
+
+@dg.op(description="The model has a local verdict, and the task the decision that follows from it.")
+def validate(context: dg.OpExecutionContext, pipeline: PipelineResource, task_key: TaskKey) -> TaskKey:
+    """A model under the quality gate is declined: handed back empty rather than rejected."""
+    task = pipeline.get().validate_step().run(task_key, context.run_id)
+    _describe(context, task_key, task)
+    return task_key
+
+
+@dg.op(description="The validator has its answer, and the store the validator's feedback.")
+def submit(context: dg.OpExecutionContext, pipeline: PipelineResource, task_key: TaskKey) -> TaskKey:
+    """Never retried blindly: an answer that got lost is a state of its own."""
+    task = pipeline.get().submit_step().run(task_key, context.run_id)
+    _describe(context, task_key, task)
+    if task is not None and _needs_eyes(task):
+        raise dg.Failure(description=f"task {task_key}: {task.reason}", allow_retries=False)
+    return task_key
+
+
+def _needs_eyes(task: Task) -> bool:
+    """Whether a person should see the run as failed although the task has its final state."""
+    generation_failed = (task.reason or "").startswith(HandBackReason.GENERATION_FAILED)
+    return task.state is TaskState.FAILED or generation_failed
+
+

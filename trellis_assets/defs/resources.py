@@ -1,0 +1,21 @@
+"""The one resource: the pipeline of this process, from the settings of its environment."""
+
+from functools import cache
+
+import dagster as dg
+
+from trellis_assets.composition import Pipeline
+from trellis_assets.settings import Settings
+
+
+@cache
+def _pipeline() -> Pipeline:
+    return Pipeline(Settings.load())
+
+
+class PipelineResource(dg.ConfigurableResource[Pipeline]):
+    """Store, files, subnet, generator and validator as the settings (`TRELLIS_…`) say."""
+
+    def get(self) -> Pipeline:
+        """The pipeline; opened at the first call of the process."""
+        return _pipeline()

@@ -1,0 +1,137 @@
+"""Child processes that live as long as the miner: started, watched, restarted, ended."""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+MAX_LOG_BYTES = 20 * 1024 * 1024
+MAX_RESTART_WAIT_S = 30.0
+
+
+class ChildError(RuntimeError):
+    """A child process did not come up; the text names its log."""
+
+
+def _die_with_parent() -> None:
+    """In the child, before its program starts: SIGTERM when the parent goes, however it goes."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def is_listening(port: int) -> bool:
+    """Whether something accepts connections on the loopback port."""
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@dataclass
+class Child:
+    """One child process with its log file; `is_ready` tells when it can be used."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    log: Path
+    is_ready: Callable[[], bool] = field(default=lambda: True)
+    process: subprocess.Popen[bytes] | None = None
+    restarts: int = 0
+    restart_at: float | None = None
+
+    def start(self) -> None:
+        """The process runs, in a session of its own so that a terminal's Ctrl-C spares it."""
+        self.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
+            self.log.replace(self.log.with_suffix(".log.1"))
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(  # noqa: S603 - our own command, no shell
+                list(self.command),
+                env=dict(self.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one prctl call
+            )
+
+    def wait_ready(self, timeout_s: float) -> None:
+        """Return once it is ready.
+
+        Raises:
+            ChildError: it ended or was not ready in time.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not self.is_ready():
+            if not self.is_alive():
+                raise ChildError(f"{self.name} ended while starting: see {self.log}\n{self.last_words()}")
+            if time.monotonic() > deadline:
+                raise ChildError(f"{self.name} was not ready after {timeout_s:.0f} s: see {self.log}")
+            time.sleep(0.1)
+
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
+        return self.process is not None and self.process.poll() is None
+
+    def keep_alive(self) -> bool:
+        """Start it anew if it has died, each time after a longer rest. True if it was started."""
+        if self.is_alive():
+            return False
+        now = time.monotonic()
+        if self.restart_at is None:
+            self.restart_at = now + min(MAX_RESTART_WAIT_S, 2.0**self.restarts - 1.0)
+        if now < self.restart_at:
+            return False
+        self.restart_at = None
+        self.restarts += 1
+        self.start()
+        return True
+
+    def stop(self, grace_s: float) -> None:
+        """The process and all it has started are gone."""
+        if self.process is None:
+            return
+        family = _family(self.process.pid)
+        if self.is_alive():
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(grace_s)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        for member in family:
+            if member.is_running():
+                member.kill()
+        psutil.wait_procs(family, timeout=5)
+        self.process.wait()
+
+    def last_words(self, lines: int = 8) -> str:
+        """The end of the log."""
+        try:
+            text = self.log.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return ""
+        return "\n".join(text.splitlines()[-lines:])
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    try:
+        return [p for p in psutil.Process(pid).children(recursive=True) if p.pid != os.getpid()]
+    except psutil.NoSuchProcess:
+        return []

@@ -1,0 +1,198 @@
+"""A mining session: the processes that mine, watched until the work is done or a stop is asked."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from filelock import FileLock, Timeout
+
+from trellis_assets.composition import Pipeline
+from trellis_assets.domain.statistics import StatisticsSnapshot
+from trellis_assets.domain.tasks import UNFINISHED_STATES, TaskState
+from trellis_assets.mining.dagster_home import LOCATION, dagster_home, write_dagster_home
+from trellis_assets.mining.processes import Child, free_port, is_listening
+from trellis_assets.ports import TaskStore
+from trellis_assets.settings import Settings
+
+START_TIMEOUT_S = 60.0
+LOOK_EVERY_S = 0.5
+CHILD_GRACE_S = 10.0
+
+
+class MiningError(RuntimeError):
+    """Mining cannot start; the text says what to do."""
+
+
+@dataclass
+class StopSignal:
+    """Set by SIGINT and SIGTERM: once to finish the work in hand, twice to leave at once."""
+
+    count: int = 0
+    previous: dict[int, object] = field(default_factory=dict)
+
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        self.count += 1
+
+    @contextmanager
+    def listening(self) -> Iterator["StopSignal"]:
+        """Signals count until the block ends."""
+        before = {n: signal.signal(n, self._handle) for n in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def mine(settings: Settings, say: Callable[[str], None]) -> StatisticsSnapshot:
+    """Tasks were mined until the limit was reached or a stop was asked; no process is left.
+
+    Args:
+        settings: as loaded; the session is added here.
+        say: called with each line of progress.
+
+    Raises:
+        MiningError: another miner works on the same data folder, or a part does not start.
+        WalletError, SettingsError, StoreError, ChildError: with what to do.
+    """
+    with StopSignal().listening() as stop, _only_miner(settings.folder):
+        first = Pipeline(settings)
+        first.check()
+        store = first.store
+        session_id = store.start_session(first.clock.now(), _flags(settings))
+        settings = settings.model_copy(update={"session_id": session_id})
+        pipeline = Pipeline(settings)
+        try:
+            with ExitStack() as stack:
+                children = _start(settings, stack, say)
+                _watch(settings, store, children, stop, say, pipeline)
+        finally:
+            store.end_session(session_id, pipeline.clock.now())
+            snapshot, path = pipeline.export_step().run()
+        say(f"statistics written to {path}")
+        return snapshot
+
+
+@contextmanager
+def _only_miner(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / "mine.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise MiningError(
+            f"another `trellis-assets mine` works on {folder}: stop it, or set TRELLIS_DATA_DIR"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _flags(settings: Settings) -> dict[str, object]:
+    names = ("network", "harvest", "validate_models", "submit", "min_score", "task_limit")
+    return {name: getattr(settings, name) for name in names}
+
+
+def _start(settings: Settings, stack: ExitStack, say: Callable[[str], None]) -> list[Child]:
+    """Everything runs; leaving the stack ends it in the opposite order."""
+    from trellis_assets.defs.dead_runs import close_dead_runs
+
+    port = free_port()
+    workspace = write_dagster_home(settings, port)
+    home = dagster_home(settings)
+    dead = close_dead_runs(home)
+    if dead:
+        say(f"{dead} runs of a killed session closed; their tasks are taken up again")
+    environment = os.environ | settings.environment() | {"DAGSTER_HOME": str(home)}
+    logs = settings.folder / "logs"
+
+    def child(name: str, *command: str, is_ready: Callable[[], bool] = lambda: True) -> Child:
+        made = Child(name, [sys.executable, "-m", *command], environment, logs / f"{name}.log", is_ready)
+        made.start()
+        stack.callback(made.stop, CHILD_GRACE_S)
+        return made
+
+    children = []
+    if settings.start_server:
+        url = settings.generator_urls[0]
+        children.append(child("server", "trellis_assets.cli", "server", "--url", url))
+    if settings.is_local and settings.harvest:
+        started = time.time()
+        subnet = child(
+            "subnet", "trellis_assets.cli", "subnet", is_ready=lambda: _is_newer(settings.metagraph_file, started)
+        )
+        subnet.wait_ready(START_TIMEOUT_S)
+        children.append(subnet)
+        say(f"local subnet of {settings.subnet_validators} validators is up")
+    server_options = ("--host", "127.0.0.1", "--port", str(port), "--location-name", LOCATION)
+    code = child(
+        "code_server",
+        *("dagster", "api", "grpc", "-m", "trellis_assets.definitions", *server_options),
+        is_ready=lambda: is_listening(port),
+    )
+    code.wait_ready(START_TIMEOUT_S)
+    children += [code, child("daemon", "dagster._daemon", "run", "-w", str(workspace))]
+    if settings.webserver:
+        web_options = ("-h", "127.0.0.1", "-p", str(settings.webserver_port), "-w", str(workspace))
+        web = child(
+            "webserver", "dagster_webserver", *web_options, is_ready=lambda: is_listening(settings.webserver_port)
+        )
+        children.append(web)
+        web.wait_ready(START_TIMEOUT_S)
+        say(f"Dagster UI: http://127.0.0.1:{settings.webserver_port}")
+    return children
+
+
+def _is_newer(path: Path | None, started: float) -> bool:
+    # File systems may round times down: a second of slack.
+    return path is not None and path.exists() and path.stat().st_mtime >= started - 1
+
+
+def _watch(
+    settings: Settings,
+    store: TaskStore,
+    children: list[Child],
+    stop: StopSignal,
+    say: Callable[[str], None],
+    pipeline: Pipeline,
+) -> None:
+    """Return when the session's tasks are all final, or a stop was asked and the work is done."""
+    assert settings.session_id is not None  # noqa: S101 - mine has set it
+    last, draining_since = "", None
+    while True:
+        for child in children:
+            if child.keep_alive():
+                say(f"{child.name} had died and was started again: see {child.log}")
+        counts = store.count_by_state(settings.session_id)
+        line = _progress(counts, settings.task_limit)
+        if line != last:
+            say(line)
+            last = line
+        unfinished = store.tasks_in(UNFINISHED_STATES)
+        if settings.task_limit is not None and not unfinished and sum(counts.values()) >= settings.task_limit:
+            return
+        if stop.count and draining_since is None:
+            store.drain_session(settings.session_id, pipeline.clock.now())
+            draining_since = time.monotonic()
+            say(f"stopping: {len(unfinished)} tasks in hand are finished first (again to leave at once)")
+        if draining_since is not None:
+            waited = time.monotonic() - draining_since
+            left = [t for t in unfinished if t.state is not TaskState.UNSETTLED]
+            if stop.count > 1 or not left or waited > settings.stop_timeout_s:
+                say(f"stopped; {len(left)} unfinished tasks are carried on at the next start")
+                return
+        time.sleep(LOOK_EVERY_S)
+
+
+def _progress(counts: dict[TaskState, int], limit: int | None) -> str:
+    pulled = sum(counts.values())
+    of = f"/{limit}" if limit is not None else ""
+    states = ", ".join(f"{counts[s]} {s}" for s in TaskState if counts.get(s))
+    return f"tasks {pulled}{of}: {states or 'none yet'}"

@@ -1,0 +1,60 @@
+"""Dispatch: every unfinished task that no run works on is named, with its attempt number."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from trellis_assets.audit import audit
+from trellis_assets.domain.dispatch import GiveUp, Request, RunStatus, Wait, next_attempt
+from trellis_assets.domain.tasks import WORKABLE_STATES, Task, TaskState
+from trellis_assets.ports import Clock, TaskStore
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchStep:
+    """The step with what it works on; `run_status` tells what became of a run key."""
+
+    store: TaskStore
+    clock: Clock
+    run_status: Callable[[str], RunStatus]
+
+    def run(self) -> list[Task]:
+        """Tasks that need a run now, oldest first; their run keys carry the attempt.
+
+        The attempt is stored before the run is requested; asking again under the same key is
+        harmless, since Dagster starts a run key once.
+        """
+        self._settle_lost_submissions()
+        wanted = []
+        now = self.clock.now()
+        for task in self.store.tasks_in(WORKABLE_STATES):
+            if task.claimed_until is not None and task.claimed_until > now:
+                continue
+            match next_attempt(task, self.run_status(task.run_key), now):
+                case Request(attempt=attempt):
+                    if attempt != task.attempt or task.requested_at is None:
+                        self.store.mark_requested(task.key, attempt, now)
+                    if attempt:
+                        audit("task taken up again", task=task, level=logging.WARNING, attempt=attempt)
+                    wanted.append(self.store.task(task.key))
+                case GiveUp():
+                    reason = f"gave up: {task.attempt + 1} runs died"
+                    failed = self.store.move(task.key, TaskState.FAILED, now=now, reason=reason)
+                    audit("task failed", task=failed, level=logging.ERROR, reason=reason)
+                case Wait():
+                    pass
+        return wanted
+
+    def _settle_lost_submissions(self) -> None:
+        """A submission whose worker died has an answer that nobody heard."""
+        now = self.clock.now()
+        for task in self.store.tasks_in({TaskState.SUBMITTING}):
+            if task.claimed_until is not None and task.claimed_until > now:
+                continue
+            moved = self.store.move(
+                task.key,
+                TaskState.ANSWER_UNKNOWN,
+                now=now,
+                reason="the worker died while the validator was answering",
+            )
+            audit("submission's answer is lost", task=moved, level=logging.WARNING)

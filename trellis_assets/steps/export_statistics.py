@@ -1,0 +1,40 @@
+"""Export statistics: a snapshot is in the store and, in the seed's JSON shape, in a file."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from trellis_assets.domain.statistics import StatisticsSnapshot, to_json
+from trellis_assets.ports import Clock, TaskStore
+
+KEPT_FILES = 200
+PREFIX = "statistics_"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportStatisticsStep:
+    """The step with what it works on."""
+
+    store: TaskStore
+    clock: Clock
+    folder: Path
+    session_id: int | None
+
+    def run(self) -> tuple[StatisticsSnapshot, Path]:
+        """The snapshot, and the file it was written to; the oldest files beyond the last 200 are gone."""
+        snapshot = self.store.statistics(self.session_id, self.clock.now())
+        self.store.save_snapshot(snapshot)
+        path = self.folder / f"{PREFIX}{snapshot.taken_at:%Y%m%dT%H%M%S_%f}.json"
+        write_atomically(path, json.dumps(to_json(snapshot), indent=2).encode())
+        for old in sorted(self.folder.glob(f"{PREFIX}*.json"))[:-KEPT_FILES]:
+            old.unlink(missing_ok=True)
+        return snapshot, path
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """`path` holds `data`; a reader never sees half of it. Folders are made."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(data)
+    temporary.replace(path)

@@ -1,0 +1,189 @@
+"""Submit: a task has its answer, or the honest state that says why it has none."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from trellis_assets.audit import audit
+from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome, quality_gate
+from trellis_assets.domain.tasks import Task, TaskState
+from trellis_assets.domain.validators import Validator
+from trellis_assets.ports import (
+    Clock,
+    FileStore,
+    StoredFileError,
+    SubmissionAnswer,
+    TaskStore,
+    ValidatorNetwork,
+)
+from trellis_assets.steps.claims import LEASE, renewed
+from trellis_assets.steps.validate import gate_reason
+
+# Tries while the validator provably receives nothing; together about half a minute.
+MAX_SENDS = 5
+FIRST_RETRY_S = 2.0
+
+STATE_OF_OUTCOME = {
+    SubmissionOutcome.ACCEPTED: TaskState.ACCEPTED,
+    SubmissionOutcome.HANDED_BACK: TaskState.HANDED_BACK,
+    SubmissionOutcome.REJECTED: TaskState.REJECTED,
+    SubmissionOutcome.SCORING_UNAVAILABLE: TaskState.FAILED,
+    SubmissionOutcome.STILL_ASSIGNED: TaskState.UNSETTLED,
+    SubmissionOutcome.NOT_ASSIGNED: TaskState.FAILED,
+    SubmissionOutcome.REFUSED: TaskState.FAILED,
+    SubmissionOutcome.NOT_SENT: TaskState.FAILED,
+    SubmissionOutcome.ANSWER_LOST: TaskState.ANSWER_UNKNOWN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionPolicy:
+    """Settings of this step. `is_enabled` False: keep results (`--no-submit`)."""
+
+    is_enabled: bool = True
+    min_score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitStep:
+    """The step with what it works on; `network` is made (and the key read) only to submit."""
+
+    store: TaskStore
+    files: FileStore
+    network: Callable[[], ValidatorNetwork]
+    clock: Clock
+    policy: SubmissionPolicy
+
+    def run(self, key: int, run_id: str) -> Task | None:
+        """The task in the state that the validator's answer means; None when it is not ours.
+
+        The state is `submitting` before the call leaves, so that whoever finds it later knows
+        that the answer is lost rather than that nothing was sent.
+
+        Raises:
+            ClaimLostError: another run took over meanwhile.
+        """
+        now = self.clock.now()
+        task = self.store.claim(key, run_id, now=now, until=now + LEASE)
+        if task is None or task.state not in {TaskState.VALIDATED, TaskState.DECLINED}:
+            self.store.release_claim(key, run_id)  # the run ends here: another may take it up at once
+            return task
+        if not (self.policy.is_enabled and task.is_harvested):
+            reason = task.reason or "submission is switched off"
+            return self.store.move(key, TaskState.KEPT, now=now, reason=reason, run_id=run_id)
+        with renewed(self.clock, lambda until: self.store.extend_claim(key, run_id, until)):
+            return self._submit(self._gated(task, run_id), run_id, self.network())
+
+    def _gated(self, task: Task, run_id: str) -> Task:
+        """A model that was validated under other settings meets today's gate once more."""
+        gate = quality_gate(
+            task.verdict, min_score=self.policy.min_score, validator_threshold=task.validation_threshold
+        )
+        if gate is None or task.state is TaskState.DECLINED:
+            return task
+        reason = gate_reason(gate, task.verdict, task, self.policy.min_score)
+        return self.store.move(
+            task.key, TaskState.DECLINED, now=self.clock.now(), reason=reason, run_id=run_id
+        )
+
+    def _submit(self, task: Task, run_id: str, network: ValidatorNetwork) -> Task:
+        waiting = task.state
+        kind = SubmissionKind.HAND_BACK if waiting is TaskState.DECLINED else SubmissionKind.RESULT
+        try:
+            spz = b"" if kind is SubmissionKind.HAND_BACK else self._model(task)
+        except StoredFileError as error:
+            audit("model file not usable", task=task, level=logging.ERROR, reason=str(error))
+            return self.store.move(
+                task.key, TaskState.PULLED, now=self.clock.now(), reason=str(error), run_id=run_id
+            )
+        validator = next((v for v in network.metagraph() if v.hotkey == task.validator_hotkey), None)
+        if validator is None:
+            reason = "the validator is no longer in the metagraph"
+            return self.store.move(
+                task.key, TaskState.FAILED, now=self.clock.now(), reason=reason, run_id=run_id
+            )
+        wait_s = FIRST_RETRY_S
+        for sends_left in range(MAX_SENDS - 1, -1, -1):
+            task, answer = self._send(task, kind, validator, spz, run_id, network)
+            if answer.outcome is not SubmissionOutcome.NOT_SENT or sends_left == 0:
+                break
+            task = self.store.move(
+                task.key, waiting, now=self.clock.now(), reason=task.reason, run_id=run_id
+            )
+            self.clock.sleep(wait_s)
+            wait_s *= 2
+        return self._record(task, kind, answer, run_id)
+
+    def _model(self, task: Task) -> bytes:
+        if task.generation is None:
+            raise StoredFileError(f"task {task.key} has no model")
+        return self.files.read(task.generation.spz)
+
+    def _send(
+        self,
+        task: Task,
+        kind: SubmissionKind,
+        validator: Validator,
+        spz: bytes,
+        run_id: str,
+        network: ValidatorNetwork,
+    ) -> tuple[Task, SubmissionAnswer]:
+        started = self.clock.now()
+        sends = (task.submission.attempt if task.submission else 0) + 1
+        task = self.store.move(
+            task.key,
+            TaskState.SUBMITTING,
+            now=started,
+            reason=task.reason,
+            submission=Submission(kind=kind, started_at=started, attempt=sends),
+            run_id=run_id,
+        )
+        audit("submission sent", task=task, kind=str(kind), bytes=len(spz), attempt=sends)
+        return task, asyncio.run(network.submit(validator, task=task, kind=kind, spz=spz))
+
+    def _record(self, task: Task, kind: SubmissionKind, answer: SubmissionAnswer, run_id: str) -> Task:
+        now = self.clock.now()
+        sent = task.submission
+        assert sent is not None  # noqa: S101 - _send has stored it
+        outcome, state = answer.outcome, STATE_OF_OUTCOME[answer.outcome]
+        if outcome is SubmissionOutcome.NOT_ASSIGNED and task.attempt > 0 and sent.attempt > 1:
+            # An earlier submission's answer never came; that the validator no longer waits for
+            # the task says it arrived.
+            state = TaskState.ANSWER_UNKNOWN
+        reason = task.reason if state is TaskState.HANDED_BACK else _reason(outcome, answer)
+        moved = self.store.move(
+            task.key,
+            state,
+            now=now,
+            reason=reason,
+            feedback=answer.feedback,
+            submission=Submission(
+                kind=kind,
+                started_at=sent.started_at,
+                attempt=sent.attempt,
+                duration_s=(now - sent.started_at).total_seconds(),
+                outcome=str(outcome),
+                message=answer.message,
+            ),
+            run_id=run_id,
+        )
+        self.store.record_feedback(moved, outcome, answer.feedback, answer.cooldown_until, now)
+        feedback = answer.feedback
+        audit(
+            "submission answered",
+            task=moved,
+            level=logging.INFO if state in {TaskState.ACCEPTED, TaskState.HANDED_BACK} else logging.WARNING,
+            outcome=str(outcome),
+            fidelity=feedback.task_fidelity_score if feedback else None,
+            average_fidelity=feedback.average_fidelity_score if feedback else None,
+            reward=feedback.current_miner_reward if feedback else None,
+            generations_in_window=feedback.generations_within_the_window if feedback else None,
+            cooldown_until=answer.cooldown_until.isoformat() if answer.cooldown_until else None,
+            reason=reason,
+        )
+        return moved
+
+
+def _reason(outcome: SubmissionOutcome, answer: SubmissionAnswer) -> str | None:
+    return None if outcome is SubmissionOutcome.ACCEPTED else f"{outcome}: {answer.message}"

@@ -1,0 +1,115 @@
+"""Validate: a generated model has a local verdict, and the task the decision that follows."""
+
+import logging
+from dataclasses import dataclass
+
+from trellis_assets.audit import audit
+from trellis_assets.domain.generations import StoredFile
+from trellis_assets.domain.submissions import HandBackReason, quality_gate
+from trellis_assets.domain.tasks import Task, TaskState
+from trellis_assets.domain.verdicts import Verdict
+from trellis_assets.ports import (
+    Clock,
+    FileStore,
+    LocalValidator,
+    StoredFileError,
+    TaskStore,
+    ValidationUnavailableError,
+)
+from trellis_assets.steps.claims import LEASE, renewed
+
+TRIES = 2
+RETRY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationPolicy:
+    """Settings of this step. `is_enabled` False: submit unseen (`--no-validate`)."""
+
+    is_enabled: bool = True
+    min_score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ValidateStep:
+    """The step with what it works on."""
+
+    store: TaskStore
+    files: FileStore
+    validator: LocalValidator
+    clock: Clock
+    policy: ValidationPolicy
+
+    def run(self, key: int, run_id: str) -> Task | None:
+        """The task validated or declined; None when it is not ours to work on.
+
+        When the local validator cannot judge, the model goes on without a verdict: a result that
+        is probably good is worth more than none.
+
+        Raises:
+            ClaimLostError: another run took over meanwhile.
+        """
+        now = self.clock.now()
+        task = self.store.claim(key, run_id, now=now, until=now + LEASE)
+        if task is None or task.state not in {TaskState.GENERATED, TaskState.VALIDATING}:
+            return task
+        if not self.policy.is_enabled:
+            return self.store.move(key, TaskState.VALIDATED, now=now, run_id=run_id)
+        with renewed(self.clock, lambda until: self.store.extend_claim(key, run_id, until)):
+            return self._validate(task, run_id)
+
+    def _validate(self, task: Task, run_id: str) -> Task:
+        key = task.key
+        self.store.move(key, TaskState.VALIDATING, now=self.clock.now(), run_id=run_id)
+        try:
+            spz = self.files.read(_spz(task))
+        except StoredFileError as error:
+            # The model is gone: make it anew.
+            audit("model file not usable", task=task, level=logging.ERROR, reason=str(error))
+            return self.store.move(key, TaskState.PULLED, now=self.clock.now(), reason=str(error), run_id=run_id)
+        verdict, unavailable = self._verdict(task, spz)
+        gate = quality_gate(
+            verdict, min_score=self.policy.min_score, validator_threshold=task.validation_threshold
+        )
+        state, reason = TaskState.VALIDATED, unavailable
+        if gate is not None:
+            state = TaskState.DECLINED if task.is_harvested else TaskState.KEPT
+            reason = gate_reason(gate, verdict, task, self.policy.min_score)
+        moved = self.store.move(
+            key, state, now=self.clock.now(), verdict=verdict, reason=reason, run_id=run_id
+        )
+        audit(
+            "model validated" if verdict else "model not validated",
+            task=moved,
+            level=logging.INFO if state is TaskState.VALIDATED and verdict else logging.WARNING,
+            score=round(verdict.score, 4) if verdict else None,
+            reason=reason,
+        )
+        return moved
+
+    def _verdict(self, task: Task, spz: bytes) -> tuple[Verdict | None, str | None]:
+        reason = ""
+        for attempt in range(TRIES):
+            if attempt:
+                self.clock.sleep(RETRY_S)
+            try:
+                return self.validator.validate(spz, prompt=task.prompt, kind=task.kind), None
+            except ValidationUnavailableError as error:
+                reason = f"local validation unavailable: {error}"
+        return None, reason
+
+
+def _spz(task: Task) -> StoredFile:
+    if task.generation is None:
+        raise StoredFileError(f"task {task.key} has no model")
+    return task.generation.spz
+
+
+def gate_reason(gate: HandBackReason, verdict: Verdict | None, task: Task, min_score: float) -> str:
+    """The gate's decision with its figures, for the store and for people."""
+    if verdict is None:
+        return str(gate)
+    if gate is HandBackReason.INVALID_MODEL:
+        return f"{gate}: {'; '.join(verdict.failed_checks)}"
+    floor = task.validation_threshold if gate is HandBackReason.BELOW_VALIDATOR_THRESHOLD else min_score
+    return f"{gate}: {verdict.score:.4f} < {floor:.4f}"

@@ -1,0 +1,151 @@
+"""Hand-written stand-ins for time and for the subnet, and makers of domain values."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from trellis_assets.domain.feedback import Feedback
+from trellis_assets.domain.generations import Generation, StoredFile
+from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
+from trellis_assets.domain.tasks import PulledTask, Task, TaskKind, TaskState, prompt_hash
+from trellis_assets.domain.validators import Validator
+from trellis_assets.domain.verdicts import Verdict
+from trellis_assets.ports import NoTask, PollAnswer, SubmissionAnswer
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+MINER = "5MinerMinerMinerMinerMinerMinerMinerMinerMinerMi"
+
+
+class FakeClock:
+    """Stands still until told to move; sleeping moves it."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self.current = now
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        return self.current
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.advance(seconds)
+
+    def advance(self, seconds: float) -> None:
+        self.current += timedelta(seconds=seconds)
+
+
+class ScriptedNetwork:
+    """A subnet that answers as told: `pulls` by hotkey, `answers` for submissions in order."""
+
+    def __init__(self, validators: Sequence[Validator]) -> None:
+        self.miner_hotkey = MINER
+        self.validators = list(validators)
+        self.pulls: dict[str, list[PollAnswer]] = {}
+        self.answers: list[SubmissionAnswer] = []
+        self.pulled: list[str] = []
+        self.submitted: list[tuple[str, SubmissionKind, bytes]] = []
+        self.before_answer: Callable[[], None] = lambda: None
+
+    def metagraph(self) -> Sequence[Validator]:
+        return self.validators
+
+    async def pull(self, validator: Validator) -> PollAnswer:
+        self.pulled.append(validator.hotkey)
+        answers = self.pulls.get(validator.hotkey, [])
+        return answers.pop(0) if answers else NoTask()
+
+    async def submit(
+        self, validator: Validator, *, task: Task, kind: SubmissionKind, spz: bytes
+    ) -> SubmissionAnswer:
+        self.submitted.append((task.task_id, kind, spz))
+        self.before_answer()
+        return self.answers.pop(0)
+
+
+def a_validator(uid: int = 1, **changes: object) -> Validator:
+    fields: dict[str, object] = {
+        "uid": uid,
+        "hotkey": f"5Validator{uid}",
+        "ip": "127.0.0.1",
+        "port": 9000 + uid,
+        "stake": 5000.0,
+    }
+    return Validator(**(fields | changes))  # type: ignore[arg-type]
+
+
+def a_pulled_task(task_id: str = "task-1", prompt: str = "a red vase", **changes: object) -> PulledTask:
+    fields: dict[str, object] = {
+        "task_id": task_id,
+        "kind": TaskKind.TEXT,
+        "prompt": prompt,
+        "validation_threshold": 0.6,
+        "throttle_s": 30,
+    }
+    return PulledTask(**(fields | changes))  # type: ignore[arg-type]
+
+
+def a_task(key: int = 1, **changes: object) -> Task:
+    prompt = str(changes.get("prompt", "a red vase"))
+    fields: dict[str, object] = {
+        "key": key,
+        "task_id": f"task-{key}",
+        "miner_hotkey": MINER,
+        "validator_uid": 1,
+        "validator_hotkey": "5Validator1",
+        "validator_stake": 5000.0,
+        "kind": TaskKind.TEXT,
+        "prompt": prompt,
+        "prompt_sha256": prompt_hash(prompt),
+        "validation_threshold": 0.6,
+        "throttle_s": 30,
+        "pulled_at": NOW,
+        "state": TaskState.PULLED,
+    }
+    return Task(**(fields | changes))  # type: ignore[arg-type]
+
+
+def a_generation(**changes: object) -> Generation:
+    fields: dict[str, object] = {
+        "generator": "test 1",
+        "seed": 7,
+        "started_at": NOW,
+        "finished_at": NOW + timedelta(seconds=2),
+        "duration_s": 2.0,
+        "splat_count": 20_000,
+        "spz": StoredFile("models/a.spz", 10, "0" * 64),
+    }
+    return Generation(**(fields | changes))  # type: ignore[arg-type]
+
+
+def a_verdict(score: float = 0.8, **changes: object) -> Verdict:
+    fields: dict[str, object] = {
+        "validator": "test 1",
+        "score": score,
+        "started_at": NOW,
+        "duration_s": 0.5,
+        "parts": {"iqa": score},
+    }
+    return Verdict(**(fields | changes))  # type: ignore[arg-type]
+
+
+def a_feedback(fidelity: float = 0.8, **changes: object) -> Feedback:
+    fields: dict[str, object] = {
+        "validation_failed": False,
+        "task_fidelity_score": fidelity,
+        "average_fidelity_score": 0.9,
+        "generations_within_the_window": 3,
+        "current_duel_rating": 1500.0,
+        "current_miner_reward": 4500.0,
+        "received_at": NOW,
+    }
+    return Feedback(**(fields | changes))  # type: ignore[arg-type]
+
+
+def an_answer(outcome: SubmissionOutcome, **changes: object) -> SubmissionAnswer:
+    accepted = outcome is SubmissionOutcome.ACCEPTED
+    fields: dict[str, object] = {
+        "outcome": outcome,
+        "feedback": a_feedback() if accepted else None,
+        "cooldown_until": NOW + timedelta(seconds=300) if accepted else None,
+        "message": "answered",
+    }
+    return SubmissionAnswer(**(fields | changes))  # type: ignore[arg-type]

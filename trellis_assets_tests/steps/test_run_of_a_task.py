@@ -1,0 +1,334 @@
+"""Generate, validate, submit over a real store and real files; only the subnet and time are scripted."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from trellis_assets.adapters.generation.embedded import EmbeddedGenerator
+from trellis_assets.adapters.splat_io.codec import BytesCodec
+from trellis_assets.adapters.storage.files import LocalFileStore
+from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.validation.embedded import EmbeddedValidator
+from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
+from trellis_assets.domain.tasks import Task, TaskKind, TaskState
+from trellis_assets.ports import ClaimLostError, GenerationError, LocalValidator, ValidationUnavailableError
+from trellis_assets.steps.generate import GenerateStep, GenerationPolicy
+from trellis_assets.steps.submit import MAX_SENDS, SubmissionPolicy, SubmitStep
+from trellis_assets.steps.validate import ValidateStep, ValidationPolicy
+from trellis_assets_tests.fakes import (
+    MINER,
+    FakeClock,
+    ScriptedNetwork,
+    a_feedback,
+    a_pulled_task,
+    a_validator,
+    a_verdict,
+    an_answer,
+)
+
+ONE = a_validator(1)
+
+
+class FailingGenerator(EmbeddedGenerator):
+    """Fails as told before it works."""
+
+    def __init__(self, *failures: GenerationError) -> None:
+        super().__init__()
+        self.failures = list(failures)
+        self.calls = 0
+
+    def generate(self, prompt: str, *, kind: TaskKind, seed: int, endpoint: str) -> GaussianSplats:
+        self.calls += 1
+        if self.failures:
+            raise self.failures.pop(0)
+        return super().generate(prompt, kind=kind, seed=seed, endpoint=endpoint)
+
+
+class FixedValidator:
+    """Gives one score, or cannot judge."""
+
+    name = "fixed 1"
+
+    def __init__(self, score: float | None) -> None:
+        self.score = score
+
+    def validate(self, spz: bytes, *, prompt: str, kind: TaskKind):  # noqa: ANN201 - a test double
+        if self.score is None:
+            raise ValidationUnavailableError("down")
+        return a_verdict(self.score)
+
+
+class Bench:
+    """The three steps over one store."""
+
+    def __init__(self, store: SqlTaskStore, files: LocalFileStore, clock: FakeClock) -> None:
+        self.store, self.files, self.clock = store, files, clock
+        self.generator: EmbeddedGenerator = EmbeddedGenerator()
+        self.validator: LocalValidator = FixedValidator(0.8)
+        self.network = ScriptedNetwork([ONE])
+        self.generation = GenerationPolicy()
+        self.min_score = 0.0
+        self.is_validating = self.is_submitting = True
+
+    def pull(self, task_id: str = "a", prompt: str = "a red vase", **changes: object) -> Task:
+        return self.store.record_arrival(
+            a_pulled_task(task_id, prompt, **changes),
+            validator=ONE,
+            miner_hotkey=MINER,
+            now=self.clock.now(),
+            session_id=None,
+        ).task
+
+    def generate(self, key: int, run: str = "run") -> Task | None:
+        step = GenerateStep(self.store, self.files, BytesCodec(), self.generator, self.clock, self.generation)
+        return step.run(key, run)
+
+    def validate(self, key: int, run: str = "run") -> Task | None:
+        policy = ValidationPolicy(self.is_validating, self.min_score)
+        return ValidateStep(self.store, self.files, self.validator, self.clock, policy).run(key, run)
+
+    def submit(self, key: int, run: str = "run") -> Task | None:
+        policy = SubmissionPolicy(self.is_submitting, self.min_score)
+        return SubmitStep(self.store, self.files, lambda: self.network, self.clock, policy).run(key, run)
+
+    def run(self, key: int, *answers: SubmissionOutcome) -> Task:
+        self.network.answers += [an_answer(outcome) for outcome in answers]
+        run = f"run-{key}-{self.store.task(key).attempt}"
+        self.generate(key, run)
+        self.validate(key, run)
+        self.submit(key, run)
+        return self.store.task(key)
+
+
+@pytest.fixture
+def bench(store: SqlTaskStore, files: LocalFileStore, clock: FakeClock) -> Bench:
+    return Bench(store, files, clock)
+
+
+ACCEPTED, REJECTED = SubmissionOutcome.ACCEPTED, SubmissionOutcome.REJECTED
+HANDED_BACK, LOST = SubmissionOutcome.HANDED_BACK, SubmissionOutcome.ANSWER_LOST
+
+
+def test_a_task_runs_from_its_prompt_to_its_feedback(bench: Bench) -> None:
+    done = bench.run(bench.pull().key, ACCEPTED)
+    assert done.state is TaskState.ACCEPTED
+    assert done.generation is not None
+    assert done.verdict is not None
+    assert done.feedback == a_feedback()
+    assert done.submission is not None
+    assert done.submission.outcome == "accepted"
+    assert done.finished_at is not None
+    ((task_id, kind, sent),) = bench.network.submitted
+    assert (task_id, kind) == ("a", SubmissionKind.RESULT)
+    assert sent == bench.files.read(done.generation.spz), "the stored file is the one submitted"
+
+
+def test_the_embedded_validator_accepts_what_the_embedded_generator_makes(bench: Bench) -> None:
+    bench.validator = EmbeddedValidator(bench.clock)
+    assert bench.run(bench.pull().key, ACCEPTED).state is TaskState.ACCEPTED
+
+
+def test_each_step_done_twice_changes_nothing(bench: Bench) -> None:
+    key = bench.pull().key
+    first = bench.generate(key)
+    assert bench.generate(key) == first
+    judged = bench.validate(key)
+    assert bench.validate(key) == judged
+    bench.network.answers = [an_answer(ACCEPTED)]
+    bench.submit(key)
+    assert bench.submit(key) is None
+    assert len(bench.network.submitted) == 1
+
+
+def test_a_duplicate_of_the_same_validator_is_handed_back_without_gpu_time(bench: Bench) -> None:
+    bench.run(bench.pull("a").key, ACCEPTED)
+    bench.generator = FailingGenerator()
+    again = bench.run(bench.pull("b").key, HANDED_BACK)
+    assert again.state is TaskState.HANDED_BACK
+    assert again.reason is not None
+    assert again.reason.startswith("duplicate")
+    assert bench.generator.calls == 0
+    assert bench.network.submitted[-1] == ("b", SubmissionKind.HAND_BACK, b"")
+
+
+def test_a_duplicate_is_reused_when_asked_for(bench: Bench) -> None:
+    first = bench.run(bench.pull("a").key, ACCEPTED)
+    bench.generation = GenerationPolicy(reuse_duplicates=True)
+    bench.generator = FailingGenerator()
+    again = bench.run(bench.pull("b").key, ACCEPTED)
+    assert again.state is TaskState.ACCEPTED
+    assert bench.generator.calls == 0
+    assert again.generation is not None
+    assert again.generation.reused_from == first.key
+    assert bench.network.submitted[0][2] == bench.network.submitted[1][2]
+
+
+def test_a_prompt_seen_before_the_window_is_generated_again(bench: Bench) -> None:
+    bench.run(bench.pull("a").key, ACCEPTED)
+    bench.clock.advance(timedelta(hours=25).total_seconds())
+    assert bench.run(bench.pull("b").key, ACCEPTED).state is TaskState.ACCEPTED
+
+
+def test_duplicate_from_other_validator_is_not_skipped(bench: Bench) -> None:
+    bench.run(bench.pull("a").key, ACCEPTED)
+    other = a_validator(2)
+    bench.network.validators.append(other)
+    key = bench.store.record_arrival(
+        a_pulled_task("b"), validator=other, miner_hotkey=MINER, now=bench.clock.now(), session_id=None
+    ).task.key
+    assert bench.run(key, ACCEPTED).state is TaskState.ACCEPTED
+
+
+def test_a_prompt_whose_earlier_attempt_failed_is_not_a_duplicate(bench: Bench) -> None:
+    assert bench.run(bench.pull("a").key, REJECTED).state is TaskState.REJECTED
+    assert bench.run(bench.pull("b").key, ACCEPTED).state is TaskState.ACCEPTED
+
+
+def test_a_passing_failure_of_the_generator_is_retried(bench: Bench) -> None:
+    bench.generator = FailingGenerator(GenerationError("busy", is_transient=True))
+    assert bench.run(bench.pull().key, ACCEPTED).state is TaskState.ACCEPTED
+    assert bench.generator.calls == 2
+
+
+@pytest.mark.parametrize(
+    ("failures", "calls"),
+    [
+        ([GenerationError("no such model", is_transient=False)], 1),
+        ([GenerationError("busy", is_transient=True)] * 3, 3),
+    ],
+)
+def test_a_generation_that_fails_for_good_is_handed_back(
+    bench: Bench, failures: list[GenerationError], calls: int
+) -> None:
+    bench.generator = FailingGenerator(*failures)
+    done = bench.run(bench.pull().key, HANDED_BACK)
+    assert done.state is TaskState.HANDED_BACK
+    assert (done.reason or "").startswith("generation_failed")
+    assert bench.generator.calls == calls
+
+
+def test_the_slot_is_free_after_a_failed_generation(bench: Bench) -> None:
+    bench.generator = FailingGenerator(GenerationError("broken", is_transient=False))
+    bench.run(bench.pull("a").key, HANDED_BACK)
+    assert bench.run(bench.pull("b", "a blue boat").key, ACCEPTED).state is TaskState.ACCEPTED
+
+
+@pytest.mark.parametrize(("score", "min_score"), [(0.59, 0.0), (0.69, 0.7)])
+def test_a_model_under_the_gate_is_handed_back_with_the_reason(
+    bench: Bench, score: float, min_score: float
+) -> None:
+    bench.validator, bench.min_score = FixedValidator(score), min_score
+    done = bench.run(bench.pull().key, HANDED_BACK)
+    assert done.state is TaskState.HANDED_BACK
+    assert f"{score:.4f} <" in (done.reason or "")
+    assert bench.network.submitted == [("a", SubmissionKind.HAND_BACK, b"")]
+
+
+def test_without_validation_a_model_is_submitted_unseen(bench: Bench) -> None:
+    bench.is_validating, bench.validator = False, FixedValidator(0.0)
+    done = bench.run(bench.pull().key, ACCEPTED)
+    assert (done.state, done.verdict) == (TaskState.ACCEPTED, None)
+
+
+def test_a_local_validator_that_is_down_does_not_stop_the_result(bench: Bench) -> None:
+    bench.validator = FixedValidator(None)
+    done = bench.run(bench.pull().key, ACCEPTED)
+    assert (done.state, done.verdict) == (TaskState.ACCEPTED, None)
+
+
+def test_without_submission_the_result_is_kept_and_no_validator_called(bench: Bench) -> None:
+    bench.is_submitting = False
+    assert bench.run(bench.pull().key).state is TaskState.KEPT
+    assert bench.network.submitted == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"),
+    [
+        (SubmissionOutcome.REJECTED, TaskState.REJECTED),
+        (SubmissionOutcome.STILL_ASSIGNED, TaskState.UNSETTLED),
+        (SubmissionOutcome.NOT_ASSIGNED, TaskState.FAILED),
+        (SubmissionOutcome.REFUSED, TaskState.FAILED),
+        (SubmissionOutcome.SCORING_UNAVAILABLE, TaskState.FAILED),
+        (SubmissionOutcome.ANSWER_LOST, TaskState.ANSWER_UNKNOWN),
+    ],
+)
+def test_each_outcome_has_its_state_and_is_sent_once(
+    bench: Bench, outcome: SubmissionOutcome, state: TaskState
+) -> None:
+    done = bench.run(bench.pull().key, outcome)
+    assert done.state is state
+    assert len(bench.network.submitted) == 1
+
+
+def test_a_submission_that_never_left_is_sent_again(bench: Bench) -> None:
+    not_sent = SubmissionOutcome.NOT_SENT
+    assert bench.run(bench.pull().key, not_sent, not_sent, ACCEPTED).state is TaskState.ACCEPTED
+    assert len(bench.network.submitted) == 3
+
+
+def test_a_validator_that_stays_away_ends_in_failure(bench: Bench) -> None:
+    done = bench.run(bench.pull().key, *[SubmissionOutcome.NOT_SENT] * MAX_SENDS)
+    assert done.state is TaskState.FAILED
+    assert (done.reason or "").startswith("not_sent")
+
+
+def test_a_403_after_a_lost_answer_says_that_it_may_have_been_accepted(bench: Bench) -> None:
+    key = bench.pull().key
+    assert bench.run(key, LOST).state is TaskState.ANSWER_UNKNOWN
+    bench.store.reopen(key, bench.clock.now())
+    assert bench.run(key, SubmissionOutcome.NOT_ASSIGNED).state is TaskState.ANSWER_UNKNOWN
+
+
+def test_the_state_is_submitting_while_the_validator_answers(bench: Bench) -> None:
+    key = bench.pull().key
+    seen: list[TaskState] = []
+    bench.network.before_answer = lambda: seen.append(bench.store.task(key).state)
+    bench.run(key, ACCEPTED)
+    assert seen == [TaskState.SUBMITTING]
+
+
+def test_two_runs_of_one_task_do_its_work_once(bench: Bench) -> None:
+    key = bench.pull().key
+    bench.generate(key, "first")
+    assert bench.generate(key, "second") is None
+    assert bench.validate(key, "second") is None
+    assert bench.submit(key, "second") is None
+
+
+def test_a_run_that_lost_its_task_cannot_move_it(bench: Bench) -> None:
+    """A worker that slept through its lease finds that another has taken over."""
+    key = bench.pull().key
+
+    def oversleep() -> None:
+        bench.clock.advance(120)
+        bench.store.claim(key, "other", now=bench.clock.now(), until=bench.clock.now() + timedelta(seconds=30))
+
+    bench.generator = _Interrupted(oversleep)
+    with pytest.raises(ClaimLostError):
+        bench.generate(key, "sleeper")
+    assert bench.store.task(key).run_id == "other"
+
+
+class _Interrupted(EmbeddedGenerator):
+    def __init__(self, interrupt: Callable[[], None]) -> None:
+        super().__init__()
+        self.interrupt = interrupt
+
+    def generate(self, prompt: str, *, kind: TaskKind, seed: int, endpoint: str) -> GaussianSplats:
+        self.interrupt()
+        return super().generate(prompt, kind=kind, seed=seed, endpoint=endpoint)
+
+
+def test_a_model_that_vanished_is_made_anew(bench: Bench) -> None:
+    key = bench.pull().key
+    generated = bench.generate(key)
+    assert generated is not None
+    assert generated.generation is not None
+    bench.files.delete(generated.generation.spz)
+    validated = bench.validate(key)
+    assert validated is not None
+    assert validated.state is TaskState.PULLED
+    assert bench.run(key, ACCEPTED).state is TaskState.ACCEPTED

@@ -1,0 +1,80 @@
+"""One typed Settings; what cannot be used is named, and secrets are not shown."""
+
+from pathlib import Path
+
+import pytest
+
+from trellis_assets.settings import Settings, SettingsError
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"TRELLIS_{name.upper()}", raising=False)
+
+
+def test_against_the_local_subnet_waiting_takes_seconds_and_elsewhere_the_seeds_times() -> None:
+    assert Settings.load().pull_interval < 10
+    real = Settings.load(network="finney")
+    assert (real.pull_interval, real.error_backoff, real.pull_timeout_s) == (45, 300, 12)
+
+
+def test_the_data_folder_moves_everything(tmp_path: Path) -> None:
+    settings = Settings.load(data_dir=tmp_path / "x")
+    assert str(tmp_path / "x" / "trellis.db") in settings.store_url
+    assert settings.metagraph_file == tmp_path / "x" / "subnet" / "metagraph.json"
+
+
+def test_a_metagraph_file_is_named_by_the_network(tmp_path: Path) -> None:
+    assert Settings.load(network=f"file:{tmp_path}/m.json").metagraph_file == tmp_path / "m.json"
+    assert Settings.load(network="finney").metagraph_file is None
+
+
+def test_flags_beat_the_environment_and_the_environment_beats_dotenv(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("TRELLIS_MIN_SCORE=0.1\nTRELLIS_NETUID=89\n")
+    assert Settings.load().min_score == 0.1
+    monkeypatch.setenv("TRELLIS_MIN_SCORE", "0.2")
+    assert Settings.load().min_score == 0.2
+    assert Settings.load(min_score=0.3).min_score == 0.3
+    assert Settings.load().netuid == 89
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MIN_SCORE", "1.5"),
+        ("PULL_TIMEOUT_S", "0"),
+        ("NETWORK", "file:"),
+        ("GENERATOR", "magic"),
+        ("GENERATOR_URLS", "127.0.0.1:8096"),
+        ("LOG_LEVEL", "loud"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"TRELLIS_{name}", value)
+    with pytest.raises(SettingsError, match=f"TRELLIS_{name}") as caught:
+        Settings.load()
+    assert f"={value}" not in str(caught.value)
+
+
+def test_several_generation_endpoints_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRELLIS_GENERATOR_URLS", "http://a:1/, http://b:2")
+    assert Settings.load().generator_urls == ("http://a:1", "http://b:2")
+
+
+def test_a_child_process_loads_the_very_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings.load(min_score=0.4, task_limit=3, generator_urls=("http://a:1", "http://b:2"))
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+    child = Settings.load()
+    assert child.environment() == settings.environment()
+    assert (child.min_score, child.task_limit, child.generator_urls) == (0.4, 3, ("http://a:1", "http://b:2"))
+
+
+def test_secrets_do_not_show() -> None:
+    settings = Settings.load(database_url="postgresql://u:hunter2@h/d")
+    assert "hunter2" not in repr(settings)
+    assert "hunter2" in settings.store_url

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cached_property
-from pathlib import Path
 
 from trellis_assets.audit import write_audit_to
 from trellis_assets.clock import SystemClock
@@ -18,7 +17,8 @@ from trellis_assets.ports import (
     TaskStore,
     ValidatorNetwork,
 )
-from trellis_assets.settings import DuplicatePolicy, GeneratorBackend, Settings, SettingsError, ValidatorBackend
+from trellis_assets.prompts import read_prompts
+from trellis_assets.settings import DuplicatePolicy, GeneratorBackend, Settings, ValidatorBackend
 from trellis_assets.steps.dispatch import DispatchStep
 from trellis_assets.steps.export_statistics import ExportStatisticsStep
 from trellis_assets.steps.generate import GenerateStep, GenerationPolicy
@@ -181,24 +181,4 @@ class Pipeline:
         return ExportStatisticsStep(
             self.store, self.clock, settings.folder / "reports", settings.session_id
         )
-
-
-def read_prompts(path: Path | None) -> list[str]:
-    """One prompt per line of the file (blank lines left out), or the shipped list.
-
-    Raises:
-        SettingsError: the file cannot be read or holds no prompt.
-    """
-    if path is None:
-        from trellis_assets.prompts import default_prompts
-
-        return default_prompts()
-    try:
-        lines = path.expanduser().read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"prompts file {path} cannot be read: {error}") from error
-    prompts = [line.strip() for line in lines if line.strip()]
-    if not prompts:
-        raise SettingsError(f"prompts file {path} holds no prompt: write one per line")
-    return prompts
 

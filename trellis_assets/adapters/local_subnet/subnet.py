@@ -1,0 +1,122 @@
+"""A local subnet: several validators and the metagraph file that lists them."""
+
+import json
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from trellis_assets.adapters.local_subnet.prompts import PromptSource
+from trellis_assets.adapters.local_subnet.rules import Rules
+from trellis_assets.adapters.local_subnet.validator import Faults, LocalSubnetValidator
+from trellis_assets.ports import LocalValidator
+
+_log = logging.getLogger(__name__)
+
+FIRST_UID, UID_STEP = 10, 10
+# Different stakes and thresholds, so that "who first" and "good enough" can be seen.
+STAKES = (53_000.0, 21_000.0, 8_000.0)
+THRESHOLDS = (0.6, 0.65, 0.7)
+START_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class SubnetConfig:
+    """A local subnet. `rules` None: development rules with varied thresholds."""
+
+    folder: Path
+    prompts: Sequence[str]
+    registered: frozenset[str]
+    validators: int = 3
+    rules: Rules | None = None
+    faults: Faults | None = None
+    seed: int = 17
+
+
+def run_subnet(
+    config: SubnetConfig, scorer: Callable[[], LocalValidator], stop: threading.Event
+) -> None:
+    """Validators serve until `stop` is set; the metagraph file names them once all answer."""
+    config.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    metagraph = config.folder / "metagraph.json"
+    known_ports = _ports_of(metagraph)
+    validators = []
+    try:
+        for index in range(config.validators):
+            uid = FIRST_UID + UID_STEP * index
+            validator = LocalSubnetValidator(
+                uid=uid,
+                stake=STAKES[index % len(STAKES)] + index,
+                port=_free_port(known_ports.get(uid)),
+                folder=config.folder,
+                rules=config.rules or Rules.development(THRESHOLDS[index % len(THRESHOLDS)]),
+                prompts=PromptSource(config.prompts, seed=config.seed + int(time.time()) + uid),
+                scorer=scorer(),
+                registered=config.registered,
+                faults=config.faults,
+            )
+            validator.start()
+            validators.append(validator)
+        for validator in validators:
+            _wait_until_serving(validator.port)
+        _write_metagraph(metagraph, validators)
+        _log.info("%d validators serve; metagraph: %s", len(validators), metagraph)
+        stop.wait()
+    finally:
+        for validator in validators:
+            validator.stop()
+
+
+def _ports_of(metagraph: Path) -> dict[int, int]:
+    """Ports of an earlier start: validators keep their addresses where they can."""
+    try:
+        return {int(entry["uid"]): int(entry["port"]) for entry in json.loads(metagraph.read_text())}
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _free_port(wanted: int | None) -> int:
+    for port in (wanted, 0):
+        if port is None:
+            continue
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise OSError("no free port on 127.0.0.1")
+
+
+def _wait_until_serving(port: int) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            probe.settimeout(0.5)
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise TimeoutError(f"the validator on port {port} does not serve after {START_TIMEOUT_S:.0f} s")
+
+
+def _write_metagraph(path: Path, validators: Sequence[LocalSubnetValidator]) -> None:
+    entries = [
+        {
+            "uid": validator.uid,
+            "hotkey": validator.hotkey,
+            "ip": "127.0.0.1",
+            "port": validator.port,
+            "stake": validator.stake,
+            "trust": 1.0,
+            "consensus": 1.0,
+            "validator_permit": True,
+        }
+        for validator in validators
+    ]
+    temporary = path.with_suffix(".part")
+    temporary.write_text(json.dumps(entries, indent=2), encoding="utf-8")
+    temporary.replace(path)

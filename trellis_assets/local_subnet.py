@@ -1,0 +1,32 @@
+"""Putting the local subnet together: settings and keys in, a running subnet out."""
+
+import signal
+import threading
+from collections.abc import Sequence
+
+from trellis_assets.adapters.local_subnet.subnet import SubnetConfig, run_subnet
+from trellis_assets.adapters.network.keys import load_hotkey
+from trellis_assets.adapters.validation.embedded import EmbeddedValidator
+from trellis_assets.clock import SystemClock
+from trellis_assets.prompts import read_prompts
+from trellis_assets.settings import Settings
+
+
+def run_until_stopped(settings: Settings, miner_hotkeys: Sequence[str]) -> None:
+    """The subnet serves until SIGINT or SIGTERM; `miner_hotkeys` are registered besides our own.
+
+    Raises:
+        SettingsError: the prompts file cannot be used.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    local = settings.model_copy(update={"network": "local"})
+    ours = str(load_hotkey(local).ss58_address)
+    config = SubnetConfig(
+        folder=local.subnet_folder,
+        prompts=read_prompts(settings.subnet_prompts_file),
+        registered=frozenset({ours, *miner_hotkeys}),
+        validators=settings.subnet_validators,
+    )
+    run_subnet(config, lambda: EmbeddedValidator(SystemClock()), stop)

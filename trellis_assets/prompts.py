@@ -1,0 +1,30 @@
+"""Lists of prompts: a file's, or the one that the project ships."""
+
+from importlib.resources import files
+from pathlib import Path
+
+from trellis_assets.settings import SettingsError
+
+
+def default_prompts() -> list[str]:
+    """The shipped list."""
+    text = files("trellis_assets").joinpath("prompts.txt").read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if line]
+
+
+def read_prompts(path: Path | None) -> list[str]:
+    """One prompt per line of the file (blank lines left out), or the shipped list.
+
+    Raises:
+        SettingsError: the file cannot be read or holds no prompt.
+    """
+    if path is None:
+        return default_prompts()
+    try:
+        lines = path.expanduser().read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"prompts file {path} cannot be read: {error}") from error
+    prompts = [line.strip() for line in lines if line.strip()]
+    if not prompts:
+        raise SettingsError(f"prompts file {path} holds no prompt: write one per line")
+    return prompts

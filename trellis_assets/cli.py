@@ -35,7 +35,7 @@ def _clear_errors() -> Iterator[None]:
 
 
 @app.command()
-def mine(
+def mine(  # noqa: PLR0917 - the flags of one command
     harvest: Annotated[bool | None, typer.Option(help="Pull tasks from validators, or use prompts.")] = None,
     validate: Annotated[bool | None, typer.Option(help="Validate models before submitting.")] = None,
     submit: Annotated[bool | None, typer.Option(help="Submit results to validators.")] = None,
@@ -90,9 +90,7 @@ def subnet(
         from trellis_assets.local_subnet import run_until_stopped
         from trellis_assets.settings import Settings
 
-        settings = Settings.load(
-            subnet_validators=validators, subnet_prompts_file=prompts, data_dir=data_dir
-        )
+        settings = Settings.load(subnet_validators=validators, subnet_prompts_file=prompts, data_dir=data_dir)
         logging.basicConfig(level=settings.log_level, stream=sys.stderr)
         run_until_stopped(settings, miner_hotkey or [])
 
@@ -118,7 +116,11 @@ def settings(as_json: Json = False) -> None:
 
         loaded = Settings.load()
         rows = [
-            {"variable": f"TRELLIS_{name.upper()}", "value": str(getattr(loaded, name)), "meaning": info.description}
+            {
+                "variable": f"TRELLIS_{name.upper()}",
+                "value": str(getattr(loaded, name)),
+                "meaning": info.description,
+            }
             for name, info in Settings.model_fields.items()
         ]
         if as_json:

@@ -178,7 +178,4 @@ class Pipeline:
     def export_step(self) -> ExportStatisticsStep:
         """Takes and writes statistics."""
         settings = self.settings
-        return ExportStatisticsStep(
-            self.store, self.clock, settings.folder / "reports", settings.session_id
-        )
-
+        return ExportStatisticsStep(self.store, self.clock, settings.folder / "reports", settings.session_id)

@@ -116,8 +116,9 @@ class ValidatorNetwork(Protocol):
     async def submit(
         self, validator: Validator, *, task: Task, kind: SubmissionKind, spz: bytes
     ) -> SubmissionAnswer:
-        """One signed SubmitResults call; `spz` is ignored for a hand-back. Never raises for what
-        the validator does.
+        """One signed SubmitResults call; `spz` is ignored for a hand-back.
+
+        Never raises for what the validator does.
         """
         ...
 
@@ -246,10 +247,9 @@ class TaskStore(Protocol):
     def listed_validators(self) -> tuple[list[Validator], datetime | None]:
         """The neurons of the last saved metagraph, and when it was saved (None: never)."""
         ...
+
     def poll_times(self, miner_hotkey: str) -> dict[str, PollTimes]: ...
-    def begin_poll(
-        self, miner_hotkey: str, hotkey: str, *, next_poll_at: datetime, now: datetime
-    ) -> bool:
+    def begin_poll(self, miner_hotkey: str, hotkey: str, *, next_poll_at: datetime, now: datetime) -> bool:
         """Claim the next pull from a validator; False if another process was first."""
         ...
 
@@ -279,9 +279,7 @@ class TaskStore(Protocol):
         ...
 
     def reopen(self, key: int, now: datetime) -> Task:
-        """A settled-looking task that its validator served again waits for a run once more, with
-        its generation kept, and the next attempt number.
-        """
+        """A task that its validator served again waits for a run, its model kept, one attempt on."""
         ...
 
     def task(self, key: int) -> Task: ...
@@ -304,9 +302,11 @@ class TaskStore(Protocol):
         verdict: Verdict | None = None,
         submission: Submission | None = None,
         feedback: Feedback | None = None,
+        run_id: str | None = None,
     ) -> Task:
-        """The task is in `state` with what is given stored; reaching a final state stamps
-        `finished_at` and frees the claim.
+        """The task is in `state` with what is given stored.
+
+        Reaching a final state stamps `finished_at` and frees the claim.
 
         Raises:
             IllegalTransitionError: and nothing changed.
@@ -357,6 +357,7 @@ class TaskStore(Protocol):
     def drain_session(self, session_id: int, now: datetime) -> None:
         """From now on the session takes no new task."""
         ...
+
     def is_draining(self, session_id: int) -> bool: ...
     def end_session(self, session_id: int, now: datetime) -> None: ...
     def statistics(self, session_id: int | None, now: datetime) -> StatisticsSnapshot: ...

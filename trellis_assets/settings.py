@@ -79,9 +79,7 @@ class Settings(BaseSettings):
         DuplicatePolicy.SKIP,
         description="skip: hand duplicates back; reuse: submit the best result.",
     )
-    duplicate_window_h: float = Field(
-        24, gt=0, description="Hours in which a prompt counts as seen."
-    )
+    duplicate_window_h: float = Field(24, gt=0, description="Hours in which a prompt counts as seen.")
     prompts_file: Path | None = Field(
         None, description="Prompts for --no-harvest, one per line; default: the shipped list."
     )
@@ -97,31 +95,21 @@ class Settings(BaseSettings):
         None, gt=0, description="Rest after a validator failed; default 300, local subnet 10."
     )
     pull_timeout_s: float = Field(12, gt=0, le=50, description="Longest wait for a pull's answer.")
-    submit_timeout_s: float = Field(
-        300, gt=0, description="Longest wait for a submission's answer."
-    )
-    min_stake: float = Field(
-        1000, ge=0, description="Least stake (TAO) of a validator to be asked."
-    )
+    submit_timeout_s: float = Field(300, gt=0, description="Longest wait for a submission's answer.")
+    min_stake: float = Field(1000, ge=0, description="Least stake (TAO) of a validator to be asked.")
     require_permit: bool = Field(True, description="Ask only neurons with a validator permit.")
     max_waiting_tasks: int = Field(
         8, ge=1, description="Pull no more while this many tasks wait for or are in generation."
     )
 
-    generator: GeneratorBackend = Field(
-        GeneratorBackend.EMBEDDED, description="Generation backend."
-    )
+    generator: GeneratorBackend = Field(GeneratorBackend.EMBEDDED, description="Generation backend.")
     generator_urls: Annotated[tuple[str, ...], NoDecode] = Field(
         ("http://127.0.0.1:8096",),
         description="Generation endpoints of the http backend, comma separated; one slot each.",
     )
     generation_timeout_s: float = Field(300, gt=0, description="Longest wait for a generation.")
-    generation_retries: int = Field(
-        2, ge=0, le=10, description="More tries after a passing failure."
-    )
-    validator: ValidatorBackend = Field(
-        ValidatorBackend.EMBEDDED, description="Local validation backend."
-    )
+    generation_retries: int = Field(2, ge=0, le=10, description="More tries after a passing failure.")
+    validator: ValidatorBackend = Field(ValidatorBackend.EMBEDDED, description="Local validation backend.")
     validator_url: str = Field("http://127.0.0.1:8094", description="404 validation server.")
     validation_timeout_s: float = Field(120, gt=0, description="Longest wait for a validation.")
 

@@ -19,7 +19,7 @@ def mine_task_job() -> None:
 def maintain_store(context: dg.OpExecutionContext, pipeline: PipelineResource) -> None:
     """The seed's hourly clean-up."""
     forgotten = pipeline.get().maintain_step().run()
-    context.log.info(f"{forgotten} prompts forgotten")
+    context.log.info("%s prompts forgotten", forgotten)
 
 
 @dg.op(description="A statistics snapshot is in the store and in the reports folder as JSON.")

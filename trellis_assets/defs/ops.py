@@ -17,7 +17,7 @@ class TaskConfig(dg.Config):
 
 def _describe(context: dg.OpExecutionContext, key: TaskKey, task: Task | None) -> None:
     if task is None:
-        context.log.warning(f"task {key} is final or in another run's hands: nothing to do")
+        context.log.warning("task %s is final or in another run's hands: nothing to do", key)
         return
     metadata: dict[str, dg.MetadataValue] = {
         "task_id": dg.MetadataValue.text(task.task_id),
@@ -71,5 +71,3 @@ def _needs_eyes(task: Task) -> bool:
     """Whether a person should see the run as failed although the task has its final state."""
     generation_failed = (task.reason or "").startswith(HandBackReason.GENERATION_FAILED)
     return task.state is TaskState.FAILED or generation_failed
-
-

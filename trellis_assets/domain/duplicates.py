@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from trellis_assets.domain.tasks import Task, TaskState
 
 # Earlier attempts in these states did not give the validator a result: the prompt is still open.
-_CAME_TO_NOTHING = frozenset({TaskState.FAILED, TaskState.REJECTED, TaskState.HANDED_BACK, TaskState.DECLINED})
+_CAME_TO_NOTHING = frozenset(
+    {TaskState.FAILED, TaskState.REJECTED, TaskState.HANDED_BACK, TaskState.DECLINED}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,8 @@ def is_well_formed(splats: GaussianSplats) -> NDArray[np.bool_]:
     norms = np.linalg.norm(splats.rotations.astype(np.float64), axis=1)
     finite = [np.isfinite(array).all(axis=1) for array in (splats.positions, splats.log_scales, splats.sh_dc)]
     usable = np.isfinite(norms) & (norms > 0) & ~np.isnan(splats.opacity_logits)
-    return np.logical_and.reduce([*finite, usable])
+    well_formed: NDArray[np.bool_] = finite[0] & finite[1] & finite[2] & usable
+    return well_formed
 
 
 def is_stray(positions: FloatArray) -> NDArray[np.bool_]:
@@ -128,7 +129,8 @@ def is_stray(positions: FloatArray) -> NDArray[np.bool_]:
     gaps = np.flatnonzero(np.diff(outermost) > STRAY_GAP * outermost[0])
     if len(gaps) == 0:
         return np.zeros(count, np.bool_)
-    return distances > outermost[gaps[0]]
+    stray: NDArray[np.bool_] = distances > outermost[gaps[0]]
+    return stray
 
 
 def harmless_offset(centred: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -83,9 +83,7 @@ def _ratio(part: float, whole: float) -> float:
 def performance(snapshot: StatisticsSnapshot) -> dict[str, float]:
     """The seed's performance block: rates per hour, success rate, mean times in seconds."""
     totals, hours = snapshot.totals, snapshot.uptime_hours
-    submitted = (
-        totals.successful_submissions + totals.rejected_submissions + totals.unknown_submissions
-    )
+    submitted = totals.successful_submissions + totals.rejected_submissions + totals.unknown_submissions
     return {
         "tasks_per_hour": _ratio(totals.tasks_processed, hours),
         "success_rate": _ratio(totals.successful_submissions, submitted),
@@ -125,8 +123,6 @@ def _validator_json(validator: ValidatorCounters) -> dict[str, Any]:
         "last_reward": validator.last_reward,
         "last_duel_rating": validator.last_duel_rating,
         "last_task_received": received.isoformat() if received else None,
-        "cooldown_until": validator.cooldown_until.isoformat()
-        if validator.cooldown_until
-        else None,
+        "cooldown_until": validator.cooldown_until.isoformat() if validator.cooldown_until else None,
         "cooldown_violations": validator.cooldown_violations,
     }

@@ -15,9 +15,7 @@ LICENCE_DECLARATION = (
 )
 
 
-def signed_message(
-    *, submit_time_ns: int, prompt: str, validator_hotkey: str, miner_hotkey: str
-) -> str:
+def signed_message(*, submit_time_ns: int, prompt: str, validator_hotkey: str, miner_hotkey: str) -> str:
     """The exact text whose sr25519 signature a submission carries.
 
     Args:

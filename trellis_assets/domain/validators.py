@@ -85,8 +85,7 @@ def due_validators(
     due = [
         v
         for v in validators
-        if may_be_asked(v, policy, miner_hotkey)
-        and is_due(poll_times.get(v.hotkey, PollTimes()), now)
+        if may_be_asked(v, policy, miner_hotkey) and is_due(poll_times.get(v.hotkey, PollTimes()), now)
     ]
     return sorted(due, key=lambda v: (-v.stake, v.uid))
 
@@ -103,6 +102,4 @@ def bounded_cooldown(cooldown_until_s: int, now: datetime) -> datetime | None:
     remaining_s = cooldown_until_s - now.timestamp()
     if remaining_s <= 0:
         return None
-    return now + min(
-        timedelta(seconds=min(remaining_s, MAX_COOLDOWN.total_seconds())), MAX_COOLDOWN
-    )
+    return now + min(timedelta(seconds=min(remaining_s, MAX_COOLDOWN.total_seconds())), MAX_COOLDOWN)

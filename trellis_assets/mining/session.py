@@ -71,7 +71,7 @@ def mine(settings: Settings, say: Callable[[str], None]) -> StatisticsSnapshot:
         try:
             with ExitStack() as stack:
                 children = _start(settings, stack, say)
-                _watch(settings, store, children, stop, say, pipeline)
+                _watch(settings, store, children, stop=stop, say=say, pipeline=pipeline)
         finally:
             store.end_session(session_id, pipeline.clock.now())
             snapshot, path = pipeline.export_step().run()
@@ -126,7 +126,10 @@ def _start(settings: Settings, stack: ExitStack, say: Callable[[str], None]) -> 
     if settings.is_local and settings.harvest:
         started = time.time()
         subnet = child(
-            "subnet", "trellis_assets.cli", "subnet", is_ready=lambda: _is_newer(settings.metagraph_file, started)
+            "subnet",
+            "trellis_assets.cli",
+            "subnet",
+            is_ready=lambda: _is_newer(settings.metagraph_file, started),
         )
         subnet.wait_ready(START_TIMEOUT_S)
         children.append(subnet)
@@ -142,7 +145,10 @@ def _start(settings: Settings, stack: ExitStack, say: Callable[[str], None]) -> 
     if settings.webserver:
         web_options = ("-h", "127.0.0.1", "-p", str(settings.webserver_port), "-w", str(workspace))
         web = child(
-            "webserver", "dagster_webserver", *web_options, is_ready=lambda: is_listening(settings.webserver_port)
+            "webserver",
+            "dagster_webserver",
+            *web_options,
+            is_ready=lambda: is_listening(settings.webserver_port),
         )
         children.append(web)
         web.wait_ready(START_TIMEOUT_S)
@@ -159,12 +165,13 @@ def _watch(
     settings: Settings,
     store: TaskStore,
     children: list[Child],
+    *,
     stop: StopSignal,
     say: Callable[[str], None],
     pipeline: Pipeline,
 ) -> None:
     """Return when the session's tasks are all final, or a stop was asked and the work is done."""
-    assert settings.session_id is not None  # noqa: S101 - mine has set it
+    assert settings.session_id is not None
     last, draining_since = "", None
     while True:
         for child in children:

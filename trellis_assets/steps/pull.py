@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -19,8 +18,8 @@ from trellis_assets.domain.validators import PollPolicy, Validator, due_validato
 from trellis_assets.ports import (
     Clock,
     CoolingDown,
-    NotRegistered,
     NoTask,
+    NotRegistered,
     PollAnswer,
     Rubbish,
     TaskAssigned,
@@ -126,9 +125,7 @@ class PullStep:
 
     async def _poll(self, validator: Validator, unfinished: list[Task], report: PullReport) -> None:
         me, now = self.network.miner_hotkey, self.clock.now()
-        if not self.store.begin_poll(
-            me, validator.hotkey, next_poll_at=now + self.policy.interval, now=now
-        ):
+        if not self.store.begin_poll(me, validator.hotkey, next_poll_at=now + self.policy.interval, now=now):
             return  # another process asks it just now
         report.asked += 1
         answer = await self.network.pull(validator)
@@ -164,9 +161,7 @@ class PullStep:
                     hotkey=self.network.miner_hotkey,
                 )
             case Rubbish(reason=reason) | Unreachable(reason=reason):
-                audit(
-                    "pull failed", level=logging.WARNING, validator_uid=validator.uid, reason=reason
-                )
+                audit("pull failed", level=logging.WARNING, validator_uid=validator.uid, reason=reason)
             case NoTask():
                 pass
 
@@ -174,7 +169,7 @@ class PullStep:
         """When the validator may be asked next is in the store."""
         now = self.clock.now()
         soon, later = now + self.policy.interval, now + self.policy.error_backoff
-        fields: Mapping[str, object]
+        fields: dict[str, object]
         match answer:
             case TaskAssigned():
                 fields = {"next_poll_at": soon}
@@ -219,9 +214,7 @@ class PullStep:
         elif is_final(task.state):
             # Accepted before the validator lost its state, or answered too often: an empty answer
             # frees the validator for new work, and submits no result twice.
-            answer = await self.network.submit(
-                validator, task=task, kind=SubmissionKind.HAND_BACK, spz=b""
-            )
+            answer = await self.network.submit(validator, task=task, kind=SubmissionKind.HAND_BACK, spz=b"")
             self.store.record_poll(
                 self.network.miner_hotkey,
                 validator.hotkey,

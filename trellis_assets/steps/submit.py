@@ -105,12 +105,10 @@ class SubmitStep:
             )
         wait_s = FIRST_RETRY_S
         for sends_left in range(MAX_SENDS - 1, -1, -1):
-            task, answer = self._send(task, kind, validator, spz, run_id, network)
+            task, answer = self._send(task, kind, validator, spz=spz, run_id=run_id, network=network)
             if answer.outcome is not SubmissionOutcome.NOT_SENT or sends_left == 0:
                 break
-            task = self.store.move(
-                task.key, waiting, now=self.clock.now(), reason=task.reason, run_id=run_id
-            )
+            task = self.store.move(task.key, waiting, now=self.clock.now(), reason=task.reason, run_id=run_id)
             self.clock.sleep(wait_s)
             wait_s *= 2
         return self._record(task, kind, answer, run_id)
@@ -125,6 +123,7 @@ class SubmitStep:
         task: Task,
         kind: SubmissionKind,
         validator: Validator,
+        *,
         spz: bytes,
         run_id: str,
         network: ValidatorNetwork,
@@ -145,7 +144,7 @@ class SubmitStep:
     def _record(self, task: Task, kind: SubmissionKind, answer: SubmissionAnswer, run_id: str) -> Task:
         now = self.clock.now()
         sent = task.submission
-        assert sent is not None  # noqa: S101 - _send has stored it
+        assert sent is not None
         outcome, state = answer.outcome, STATE_OF_OUTCOME[answer.outcome]
         if outcome is SubmissionOutcome.NOT_ASSIGNED and task.attempt > 0 and sent.attempt > 1:
             # An earlier submission's answer never came; that the validator no longer waits for

@@ -66,7 +66,9 @@ class ValidateStep:
         except StoredFileError as error:
             # The model is gone: make it anew.
             audit("model file not usable", task=task, level=logging.ERROR, reason=str(error))
-            return self.store.move(key, TaskState.PULLED, now=self.clock.now(), reason=str(error), run_id=run_id)
+            return self.store.move(
+                key, TaskState.PULLED, now=self.clock.now(), reason=str(error), run_id=run_id
+            )
         verdict, unavailable = self._verdict(task, spz)
         gate = quality_gate(
             verdict, min_score=self.policy.min_score, validator_threshold=task.validation_threshold

@@ -36,7 +36,12 @@ def test_feedback_of_a_failed_scoring_is_no_acceptance() -> None:
 
 def _snapshot(totals: Totals, hours: float) -> StatisticsSnapshot:
     counters = ValidatorCounters(
-        miner_hotkey="m", uid=7, hotkey="v", stake=1.0, total_tasks_submitted=4, total_successful_submissions=3
+        miner_hotkey="m",
+        uid=7,
+        hotkey="v",
+        stake=1.0,
+        total_tasks_submitted=4,
+        total_successful_submissions=3,
     )
     return StatisticsSnapshot(NOW + timedelta(hours=hours), 1, NOW, totals, (counters,))
 

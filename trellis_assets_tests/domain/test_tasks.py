@@ -33,7 +33,7 @@ def test_a_result_is_submitted_only_after_the_decision_to() -> None:
 def test_a_final_state_is_left_only_for_one_that_waits_for_work() -> None:
     for state in FINAL_STATES:
         assert LEGAL_TRANSITIONS[state] <= {TaskState.PULLED, TaskState.GENERATED, TaskState.VALIDATED}
-    assert REOPENABLE_STATES == {TaskState.UNSETTLED} | FINAL_STATES - {TaskState.ACCEPTED}
+    assert {TaskState.UNSETTLED} | FINAL_STATES - {TaskState.ACCEPTED} == REOPENABLE_STATES
 
 
 def test_an_illegal_move_names_the_task_and_both_states() -> None:

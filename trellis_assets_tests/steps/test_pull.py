@@ -54,7 +54,9 @@ class Round:
 ONE, TWO, THREE = a_validator(1), a_validator(2), a_validator(3)
 
 
-async def test_every_due_validator_is_asked_and_its_task_stored(store: SqlTaskStore, clock: FakeClock) -> None:
+async def test_every_due_validator_is_asked_and_its_task_stored(
+    store: SqlTaskStore, clock: FakeClock
+) -> None:
     pulls = Round(store, clock, ONE, TWO)
     pulls.says(ONE, TaskAssigned(a_pulled_task("a")))
     pulls.says(TWO, TaskAssigned(a_pulled_task("b")))
@@ -76,7 +78,9 @@ async def test_a_failing_validator_costs_the_others_nothing(store: SqlTaskStore,
     assert [store.task(k).task_id for k in report.new_tasks] == ["c"]
 
 
-async def test_a_validator_is_not_asked_again_before_the_interval(store: SqlTaskStore, clock: FakeClock) -> None:
+async def test_a_validator_is_not_asked_again_before_the_interval(
+    store: SqlTaskStore, clock: FakeClock
+) -> None:
     pulls = Round(store, clock, ONE)
     pulls.says(ONE, Unreachable("timed out", may_have_assigned=True))
     await pulls.run()

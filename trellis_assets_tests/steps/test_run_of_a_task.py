@@ -304,7 +304,9 @@ def test_a_run_that_lost_its_task_cannot_move_it(bench: Bench) -> None:
 
     def oversleep() -> None:
         bench.clock.advance(120)
-        bench.store.claim(key, "other", now=bench.clock.now(), until=bench.clock.now() + timedelta(seconds=30))
+        bench.store.claim(
+            key, "other", now=bench.clock.now(), until=bench.clock.now() + timedelta(seconds=30)
+        )
 
     bench.generator = _Interrupted(oversleep)
     with pytest.raises(ClaimLostError):

@@ -1,104 +1,88 @@
-"""The embedded generator: stands in for TRELLIS where there are no weights.
+"""A generator that needs no weights and no GPU: it stands in for a learned one."""
 
-It knows a vocabulary of shapes and colours, nothing more: prompt words decide both. Its models are
-well-formed splats on surfaces, good enough to try the whole pipeline on, and no more than that.
-"""
-
-import re
 from collections.abc import Sequence
 from hashlib import sha256
 
 import numpy as np
-from numpy.typing import NDArray
 
-from trellis_assets.adapters.generation.shapes import SHAPES, Surface, sample_shape
-from trellis_assets.adapters.generation.vocabulary import COLOURS, THINGS
-from trellis_assets.domain.splats import SH_C0, GaussianSplats
+from trellis_assets.adapters.generation.painting import in_pattern, shaded
+from trellis_assets.adapters.generation.reading import Design, read_prompt
+from trellis_assets.adapters.generation.splatting import surface_splats
+from trellis_assets.adapters.generation.surfaces import Array, SurfacePoints, part_area, sample_part
+from trellis_assets.adapters.generation.vocabulary import Part, load_vocabulary
+from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import GenerationError
 
-SPLATS = 24_000
-LIGHT = np.array([0.45, 0.75, 0.5]) / np.linalg.norm([0.45, 0.75, 0.5])
-NEUTRAL = (0.72, 0.68, 0.62)
-# Standard deviations along the surface and across it, in half-models.
-TANGENT_SCALE, NORMAL_SCALE = 0.011, 0.003
+SPLAT_COUNT = 32_000
+# No part, however small, comes out as a handful of dots.
+_MIN_POINTS_PER_PART = 200
 
 
 class EmbeddedGenerator:
-    """`Generator` without weights; the same prompt and seed give the same splats."""
+    """Builds models from a vocabulary of some ninety objects out of simple bodies.
 
-    name = "embedded 1"
+    It understands the words it knows (object, colours, material, pattern) and nothing else: its
+    models show that the pipeline works, and are not what a learned model makes. The same prompt and
+    seed give the same splats.
+    """
 
     def __init__(self, endpoints: Sequence[str] = ("embedded",)) -> None:
-        self.endpoints = tuple(endpoints)
+        self._endpoints = tuple(endpoints)
+
+    @property
+    def name(self) -> str:
+        """Backend and version."""
+        return "embedded 1"
+
+    @property
+    def endpoints(self) -> Sequence[str]:
+        """Slots, by default one: a generation takes well under a second of one core."""
+        return self._endpoints
 
     def supports(self, kind: TaskKind) -> bool:
-        """Words only."""
+        """Whether such prompts can be read: words only."""
         return kind is TaskKind.TEXT
 
     def generate(self, prompt: str, *, kind: TaskKind, seed: int, endpoint: str) -> GaussianSplats:  # noqa: ARG002
-        """About a unit model of 24,000 splats.
+        """A model of 32,000 splats whose centres span a unit cube around the origin.
 
         Raises:
-            GenerationError: an image prompt, or one without a single word.
+            GenerationError: an image prompt (permanent).
         """
-        words = re.findall(r"[a-z]+", prompt.lower())
-        if kind is not TaskKind.TEXT or not words:
-            raise GenerationError("the embedded generator needs a prompt of words", is_transient=False)
-        digest = sha256(f"{seed}:{prompt}".encode("utf-8", "surrogatepass")).digest()
-        random = np.random.default_rng(int.from_bytes(digest[:8], "big"))
-        surface = sample_shape(shape_for(words), random, SPLATS)
-        colours = _shaded(surface, palette_for(words), random)
-        return _splats(surface, colours, random)
+        if not self.supports(kind):
+            raise GenerationError(f"{self.name} takes no {kind} prompts", is_transient=False)
+        digest = sha256(f"{seed}\0{prompt}".encode()).digest()
+        rng = np.random.default_rng(int.from_bytes(digest[:16], "big"))
+        return build(read_prompt(prompt, load_vocabulary()), rng)
 
 
-def shape_for(words: Sequence[str]) -> str:
-    """The shape of the last word that is a known thing; else one that the words' hash picks."""
-    for word in reversed(words):
-        thing = THINGS.get(word) or THINGS.get(word.removesuffix("s"))
-        if thing is not None:
-            return thing
-    names = sorted(SHAPES)
-    return names[sha256(" ".join(words).encode()).digest()[0] % len(names)]
+def build(design: Design, rng: np.random.Generator) -> GaussianSplats:
+    """The design as splats; proportions, grain and points vary with `rng`."""
+    parts = design.shape.parts
+    areas = np.array([part_area(part, rng) for part in parts])
+    counts = np.maximum((SPLAT_COUNT * areas / areas.sum()).astype(int), _MIN_POINTS_PER_PART)
+    counts[counts.argmax()] += SPLAT_COUNT - counts.sum()
+    pieces = [sample_part(part, int(count), rng) for part, count in zip(parts, counts, strict=True)]
+    surface, growth = _in_unit_cube(pieces, stretch=rng.uniform(0.88, 1.12, size=3))
+    base = np.repeat([_colour_of(part, design) for part in parts], counts, axis=0)
+    is_main = np.repeat([part.colour == "main" for part in parts], counts)
+    base[is_main & in_pattern(design.pattern, surface.points)] = design.second
+    opacity = np.full(SPLAT_COUNT, design.material.opacity)
+    colours = shaded(surface, base, design.material, rng)
+    return surface_splats(surface, colours, opacity, float(areas.sum()) * growth**2, rng)
 
 
-def palette_for(words: Sequence[str]) -> NDArray[np.float64]:
-    """(2, 3) the first two colours named; one named colour is joined by a darker shade of it."""
-    named = [COLOURS[word] for word in words if word in COLOURS] or [NEUTRAL]
-    first = np.array(named[0])
-    second = np.array(named[1]) if len(named) > 1 else first * 0.55
-    return np.stack([first, second])
+def _colour_of(part: Part, design: Design) -> tuple[float, float, float]:
+    named = {"main": design.main, "second": design.second}
+    return named.get(part.colour) or load_vocabulary().colours[part.colour]
 
 
-def _shaded(
-    surface: Surface, palette: NDArray[np.float64], random: np.random.Generator
-) -> NDArray[np.float64]:
-    """(N, 3) the paint under one light from above, with a little grain."""
-    light = 0.62 + 0.38 * np.clip(surface.normals @ LIGHT, -0.6, 1)
-    grain = 1 + 0.03 * random.normal(size=len(light))
-    shaded: NDArray[np.float64] = np.clip(palette[surface.paint] * (light * grain)[:, None], 0, 1)
-    return shaded
-
-
-def _splats(
-    surface: Surface, colours: NDArray[np.float64], random: np.random.Generator
-) -> GaussianSplats:
-    """Flat discs on the surface: the local z axis is turned to the normal."""
-    count = len(surface.points)
-    z = np.array([0.0, 0.0, 1.0])
-    rotations = np.concatenate(
-        [1 + surface.normals @ z[:, None], np.cross(np.broadcast_to(z, (count, 3)), surface.normals)], axis=1
-    )
-    # Where the normal is -z the formula has no axis: half a turn about x.
-    rotations[np.linalg.norm(rotations, axis=1) < 1e-6] = [0, 1, 0, 0]  # noqa: PLR2004
-    rotations /= np.linalg.norm(rotations, axis=1, keepdims=True)
-    scales = np.array([TANGENT_SCALE, TANGENT_SCALE, NORMAL_SCALE])
-    log_scales = np.log(scales) + 0.15 * random.normal(size=(count, 3))
-    return GaussianSplats(
-        positions=(0.5 * surface.points).astype(np.float32),
-        log_scales=log_scales.astype(np.float32),
-        rotations=rotations.astype(np.float32),
-        opacity_logits=np.full(count, 3.0, np.float32) + random.normal(0, 0.3, count).astype(np.float32),
-        sh_dc=((colours - 0.5) / SH_C0).astype(np.float32),
-        sh_rest=np.zeros((count, 0, 3), np.float32),
-    )
+def _in_unit_cube(pieces: Sequence[SurfacePoints], stretch: Array) -> tuple[SurfacePoints, float]:
+    """The pieces as one, stretched, scaled and centred so that the longest side is 1; the factor."""
+    points = np.vstack([piece.points for piece in pieces]) * stretch
+    normals = np.vstack([piece.normals for piece in pieces]) / stretch
+    low, high = points.min(axis=0), points.max(axis=0)
+    factor = 1 / float((high - low).max())
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    return SurfacePoints((points - (low + high) / 2) * factor, normals), factor

@@ -43,7 +43,9 @@ def revolve(profile: tuple[tuple[float, float], ...]) -> Callable[..., tuple[Arr
     return sample
 
 
-def box(centre: tuple[float, float, float], size: tuple[float, float, float]) -> Callable[..., tuple[Array, Array]]:
+def box(
+    centre: tuple[float, float, float], size: tuple[float, float, float]
+) -> Callable[..., tuple[Array, Array]]:
     """The six faces of an axis-aligned box of the given full size."""
     half = np.array(size) / 2
     areas = np.repeat([half[1] * half[2], half[0] * half[2], half[0] * half[1]], 2)
@@ -60,14 +62,18 @@ def box(centre: tuple[float, float, float], size: tuple[float, float, float]) ->
     return sample
 
 
-def ball(centre: tuple[float, float, float], radii: tuple[float, float, float]) -> Callable[..., tuple[Array, Array]]:
+def ball(
+    centre: tuple[float, float, float], radii: tuple[float, float, float]
+) -> Callable[..., tuple[Array, Array]]:
     """An ellipsoid."""
 
     def sample(random: np.random.Generator, count: int) -> tuple[Array, Array]:
         unit = random.normal(size=(count, 3))
         unit /= np.linalg.norm(unit, axis=1, keepdims=True)
         normals = unit / np.array(radii)
-        return unit * np.array(radii) + np.array(centre), normals / np.linalg.norm(normals, axis=1, keepdims=True)
+        return unit * np.array(radii) + np.array(centre), normals / np.linalg.norm(
+            normals, axis=1, keepdims=True
+        )
 
     return sample
 

@@ -1,61 +1,121 @@
-"""Words that the embedded generator knows: colours, materials, and the shape of things."""
+"""The embedded generator's words and shapes, loaded from `vocabulary.toml`."""
 
-# sRGB, 0..1.
-COLOURS: dict[str, tuple[float, float, float]] = {
-    "red": (0.80, 0.12, 0.10), "crimson": (0.72, 0.05, 0.18), "maroon": (0.45, 0.05, 0.10),
-    "orange": (0.95, 0.50, 0.10), "amber": (0.95, 0.65, 0.12), "yellow": (0.95, 0.85, 0.15),
-    "gold": (0.83, 0.65, 0.22), "golden": (0.83, 0.65, 0.22), "green": (0.15, 0.55, 0.20),
-    "emerald": (0.05, 0.60, 0.38), "olive": (0.45, 0.48, 0.15), "lime": (0.60, 0.88, 0.15),
-    "teal": (0.05, 0.50, 0.50), "turquoise": (0.20, 0.75, 0.72), "cyan": (0.15, 0.80, 0.90),
-    "blue": (0.12, 0.28, 0.75), "navy": (0.06, 0.10, 0.38), "indigo": (0.25, 0.12, 0.55),
-    "purple": (0.48, 0.15, 0.62), "violet": (0.56, 0.30, 0.80), "magenta": (0.85, 0.15, 0.65),
-    "pink": (0.95, 0.55, 0.68), "brown": (0.42, 0.26, 0.14), "beige": (0.86, 0.79, 0.65),
-    "white": (0.93, 0.93, 0.91), "ivory": (0.93, 0.90, 0.80), "black": (0.07, 0.07, 0.08),
-    "gray": (0.50, 0.50, 0.50), "grey": (0.50, 0.50, 0.50), "silver": (0.75, 0.76, 0.78),
-    "bronze": (0.55, 0.38, 0.18), "copper": (0.72, 0.42, 0.25), "wooden": (0.55, 0.36, 0.20),
-    "wood": (0.55, 0.36, 0.20), "oak": (0.62, 0.45, 0.26), "metal": (0.62, 0.64, 0.67),
-    "steel": (0.65, 0.67, 0.70), "iron": (0.32, 0.32, 0.34), "stone": (0.58, 0.56, 0.52),
-    "marble": (0.88, 0.87, 0.85), "clay": (0.70, 0.42, 0.30), "terracotta": (0.77, 0.43, 0.30),
-    "ceramic": (0.85, 0.83, 0.80), "glass": (0.70, 0.85, 0.88), "leather": (0.40, 0.22, 0.12),
-    "ruby": (0.70, 0.05, 0.15), "sapphire": (0.08, 0.18, 0.62), "jade": (0.20, 0.58, 0.42),
-}  # fmt: skip
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
 
-# A body of revolution: (height, radius) pairs from bottom to top, in units of half the model.
-PROFILES: dict[str, tuple[tuple[float, float], ...]] = {
-    "vase": ((-1, 0.35), (-0.9, 0.42), (-0.3, 0.62), (0.2, 0.5), (0.6, 0.24), (0.85, 0.28), (1, 0.4)),
-    "bottle": ((-1, 0.38), (-0.95, 0.4), (0.2, 0.4), (0.45, 0.2), (0.6, 0.14), (1, 0.14)),
-    "cup": ((-0.6, 0.4), (-0.55, 0.45), (0.6, 0.55)),
-    "bowl": ((-0.45, 0.25), (-0.4, 0.45), (-0.1, 0.8), (0.35, 0.98)),
-    "goblet": ((-1, 0.5), (-0.92, 0.46), (-0.85, 0.1), (-0.1, 0.09), (0.1, 0.4), (0.9, 0.48)),
-    "lamp": ((-1, 0.4), (-0.9, 0.36), (-0.85, 0.08), (0.1, 0.08), (0.15, 0.7), (0.9, 0.36)),
-    "tree": ((-1, 0.16), (-0.4, 0.13), (-0.38, 0.7), (0.1, 0.5), (0.12, 0.55), (1, 0.02)),
-    "mushroom": ((-0.9, 0.3), (0.0, 0.22), (0.02, 0.85), (0.3, 0.75), (0.6, 0.45), (0.75, 0.02)),
-    "bell": ((-0.8, 0.8), (-0.7, 0.72), (-0.2, 0.5), (0.4, 0.42), (0.7, 0.25), (0.8, 0.05)),
-    "pear": ((-0.9, 0.1), (-0.75, 0.5), (-0.3, 0.66), (0.2, 0.45), (0.6, 0.3), (0.9, 0.05)),
-    "candle": ((-0.9, 0.3), (0.7, 0.3), (0.72, 0.04), (0.95, 0.02)),
-    "rocket": ((-1, 0.3), (-0.8, 0.25), (0.3, 0.27), (0.7, 0.17), (1, 0.01)),
-}
+Vector = tuple[float, float, float]
+Colour = tuple[float, float, float]
+SHAPES = frozenset({"sphere", "box", "cylinder", "cone", "torus", "revolution", "tube"})
 
-# Which shape a thing has: a profile above, or one of box, ball, ring, cylinder, table, chair,
-# boat, car, creature, blade.
-THINGS: dict[str, str] = {
-    **{name: name for name in PROFILES},
-    **dict.fromkeys(("jar", "urn", "pot", "pitcher", "jug", "amphora", "teapot", "kettle"), "vase"),
-    **dict.fromkeys(("flask", "perfume", "wine", "potion"), "bottle"),
-    **dict.fromkeys(("mug", "glass", "bucket", "basket", "tumbler"), "cup"),
-    **dict.fromkeys(("dish", "plate", "basin", "hat", "umbrella"), "bowl"),
-    **dict.fromkeys(("chalice", "trophy", "wineglass"), "goblet"),
-    **dict.fromkeys(("lantern", "chandelier", "lampshade"), "lamp"),
-    **dict.fromkeys(("pine", "bonsai", "cactus", "plant", "flower", "rose", "tulip", "lotus"), "tree"),
-    **dict.fromkeys(("box", "chest", "book", "cube", "crate", "printer", "radio", "phone", "camera"), "box"),
-    **dict.fromkeys(("cabinet", "house", "castle", "tower", "building", "oven", "clock", "bag"), "box"),
-    **dict.fromkeys(("ball", "globe", "apple", "orange", "planet", "pearl", "gem", "balloon"), "ball"),
-    **dict.fromkeys(("ring", "bracelet", "wheel", "donut", "wreath", "tire", "necklace", "crown"), "ring"),
-    **dict.fromkeys(("drum", "barrel", "can", "pillar", "column", "pipe", "cannon"), "cylinder"),
-    **dict.fromkeys(("table", "desk", "bench", "bed"), "table"),
-    **dict.fromkeys(("chair", "throne", "sofa", "couch", "stool", "armchair"), "chair"),
-    **dict.fromkeys(("boat", "ship", "sailboat", "canoe", "yacht"), "boat"),
-    **dict.fromkeys(("car", "truck", "bus", "van", "train", "tractor", "taxi"), "car"),
-    **dict.fromkeys(("dog", "cat", "horse", "dragon", "lion", "bear", "fox", "robot", "dinosaur"), "creature"),
-    **dict.fromkeys(("sword", "axe", "knife", "spear", "hammer", "guitar", "violin", "bow"), "blade"),
-}  # fmt: skip
+
+class VocabularyError(ValueError):
+    """The vocabulary file contradicts itself; names the entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One body of an object, as `vocabulary.toml` describes.
+
+    Attributes:
+        colour: "main", "second" or the name of a colour.
+        points: profile (radius, height) of a revolution, path (x, y, z) of a tube.
+        radius: of the tube of a tube or torus.
+    """
+
+    shape: str
+    size: Vector = (1.0, 1.0, 1.0)
+    at: Vector = (0.0, 0.0, 0.0)
+    turn: Vector = (0.0, 0.0, 0.0)
+    colour: str = "main"
+    around: int = 1
+    mirror: bool = False
+    points: tuple[tuple[float, ...], ...] = ()
+    radius: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectShape:
+    """What a noun looks like; `colours` are for prompts that name none."""
+
+    name: str
+    parts: tuple[Part, ...]
+    colours: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """How a surface looks. All in 0..1; `colour` is for prompts that name none."""
+
+    name: str
+    gloss: float = 0.15
+    grain: float = 0.05
+    opacity: float = 0.98
+    glow: float = 0.0
+    colour: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """Words (lower case, singular) and what they stand for. Colours are RGB in 0..1."""
+
+    colours: dict[str, Colour]
+    materials: dict[str, Material]
+    patterns: dict[str, str]
+    objects: dict[str, ObjectShape]
+
+
+@cache
+def load_vocabulary() -> Vocabulary:
+    """The vocabulary of this package.
+
+    Raises:
+        VocabularyError: the file contradicts itself.
+    """
+    text = files(__package__).joinpath("vocabulary.toml").read_text(encoding="utf-8")
+    return parse_vocabulary(tomllib.loads(text))
+
+
+def parse_vocabulary(raw: dict[str, Any]) -> Vocabulary:
+    """The vocabulary out of parsed TOML.
+
+    Raises:
+        VocabularyError: a word stands for two objects, or a shape or colour does not exist.
+    """
+    colours = {name: _colour(code) for name, code in raw["colours"].items()}
+    materials: dict[str, Material] = {}
+    for name, entry in raw["materials"].items():
+        material = Material(name, **{key: value for key, value in entry.items() if key != "words"})
+        materials |= dict.fromkeys([name, *entry["words"]], material)
+    patterns = {word: name for name, words in raw["patterns"].items() for word in words}
+    objects: dict[str, ObjectShape] = {}
+    for name, entry in raw["objects"].items():
+        shape = ObjectShape(
+            name,
+            tuple(_part(name, part, colours) for part in entry["parts"]),
+            tuple(entry.get("colours", ())),
+        )
+        for word in entry["words"]:
+            if word in objects:
+                raise VocabularyError(f"{word!r} is both {objects[word].name} and {name}")
+            objects[word] = shape
+    return Vocabulary(colours, materials, patterns, objects)
+
+
+def _colour(code: str) -> Colour:
+    red, green, blue = bytes.fromhex(code)
+    return (red / 255, green / 255, blue / 255)
+
+
+def _part(owner: str, raw: dict[str, Any], colours: dict[str, Colour]) -> Part:
+    fields = dict(raw)
+    points = fields.pop("profile", None) or fields.pop("path", ())
+    radius = fields.pop("tube", None) or fields.pop("radius", 0.1)
+    part = Part(**fields, points=tuple(tuple(point) for point in points), radius=radius)
+    if part.shape not in SHAPES:
+        raise VocabularyError(f"{owner} has a part of unknown shape {part.shape!r}")
+    if part.colour not in {"main", "second", *colours}:
+        raise VocabularyError(f"{owner} has a part of unknown colour {part.colour!r}")
+    return part

@@ -36,9 +36,7 @@ class SubnetConfig:
     seed: int = 17
 
 
-def run_subnet(
-    config: SubnetConfig, scorer: Callable[[], LocalValidator], stop: threading.Event
-) -> None:
+def run_subnet(config: SubnetConfig, scorer: Callable[[], LocalValidator], stop: threading.Event) -> None:
     """Validators serve until `stop` is set; the metagraph file names them once all answer."""
     config.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     metagraph = config.folder / "metagraph.json"

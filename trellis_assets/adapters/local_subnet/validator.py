@@ -147,7 +147,7 @@ class LocalSubnetValidator:
             return synapse
         if decision is Pull.NEW_TASK:
             miner = rules.assign(miner, self._prompts.next_task(), now)
-        assert miner.assigned is not None  # noqa: S101 - just assigned, or had been
+        assert miner.assigned is not None
         task = miner.assigned.task
         self._decided(decision, hotkey, miner, task_id=task["id"], prompt=task["prompt"])
         filled = PullTask(task=task)
@@ -229,7 +229,7 @@ class LocalSubnetValidator:
 
     def _score(self, results: str, miner: Miner) -> tuple[float | None, str]:
         """The score of what was sent (undecodable data scores 0), and why it is no better."""
-        assert miner.assigned is not None  # noqa: S101 - checked before scoring
+        assert miner.assigned is not None
         task = miner.assigned.task
         try:
             spz = base64.b64decode(results, validate=True)

@@ -82,9 +82,7 @@ def _read_task(synapse: synapses.PullTask) -> TaskAssigned | Rubbish:
     if not 0 < len(wire.id) <= MAX_TASK_ID or not wire.id.isprintable():
         return Rubbish(f"task id is empty, not printable or longer than {MAX_TASK_ID} characters")
     if len(wire.prompt) > MAX_PROMPT[kind]:
-        return Rubbish(
-            f"{kind} prompt has {len(wire.prompt)} characters, more than {MAX_PROMPT[kind]}"
-        )
+        return Rubbish(f"{kind} prompt has {len(wire.prompt)} characters, more than {MAX_PROMPT[kind]}")
     if "\0" in wire.prompt or not _is_unicode(wire.prompt):
         return Rubbish("prompt holds characters that can be neither stored nor signed")
     return TaskAssigned(
@@ -117,9 +115,7 @@ def read_submission(
     if call.status == HTTP_OK and call.error is None:
         feedback = read_feedback(synapse.feedback, now)
         until = bounded_cooldown(synapse.cooldown_until, now)
-        return SubmissionAnswer(
-            outcome_of_feedback(kind, feedback, until), feedback, until, "answered"
-        )
+        return SubmissionAnswer(outcome_of_feedback(kind, feedback, until), feedback, until, "answered")
     return SubmissionAnswer(_outcome_of_failure(call), None, None, call.text)
 
 

@@ -45,9 +45,7 @@ class BittensorNetwork:
 
     async def pull(self, validator: Validator) -> PollAnswer:
         """One PullTask call."""
-        synapse, call = await self._call(
-            validator, synapses.PullTask(), self._settings.pull_timeout_s
-        )
+        synapse, call = await self._call(validator, synapses.PullTask(), self._settings.pull_timeout_s)
         return read_pull(synapse, call, self._clock.now())
 
     async def submit(
@@ -61,8 +59,9 @@ class BittensorNetwork:
     def submission(
         self, validator: Validator, *, task: Task, kind: SubmissionKind, spz: bytes
     ) -> synapses.SubmitResults:
-        """The synapse as it goes on the wire. Both `task` and `task_id` are filled: older
-        validators compare the task, newer ones the id.
+        """The synapse as it goes on the wire.
+
+        Both `task` and `task_id` are filled: older validators compare the task, newer ones the id.
         """
         submit_time_ns = time.time_ns()
         message = signed_message(
@@ -75,9 +74,7 @@ class BittensorNetwork:
         return synapses.SubmitResults(
             task=model(id=task.task_id, prompt=task.prompt),
             task_id=task.task_id,
-            results=""
-            if kind is SubmissionKind.HAND_BACK
-            else base64.b64encode(spz).decode("ascii"),
+            results="" if kind is SubmissionKind.HAND_BACK else base64.b64encode(spz).decode("ascii"),
             compression=synapses.COMPRESSION_SPZ,
             submit_time=submit_time_ns,
             signature=base64.b64encode(self._keypair.sign(message)).decode("ascii"),

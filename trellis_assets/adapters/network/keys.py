@@ -32,8 +32,6 @@ def load_hotkey(settings: Settings) -> Any:
         )
     try:
         return wallet.hotkey
-    except Exception as error:  # the key file library raises many unrelated types
+    except Exception as error:  # noqa: BLE001 - the key file library raises many unrelated types
         # The library's text may quote the file: only its type is passed on.
-        raise WalletError(
-            f"the hotkey of {where} cannot be read ({type(error).__name__})"
-        ) from None
+        raise WalletError(f"the hotkey of {where} cannot be read ({type(error).__name__})") from None

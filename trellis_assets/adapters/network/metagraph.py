@@ -47,9 +47,7 @@ def read_metagraph_file(path: Path) -> list[Validator]:
     try:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
-            raise MetagraphError(
-                f"metagraph file {path} has {size} bytes, more than {MAX_FILE_BYTES}"
-            )
+            raise MetagraphError(f"metagraph file {path} has {size} bytes, more than {MAX_FILE_BYTES}")
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise MetagraphError(
@@ -80,12 +78,11 @@ def parse_metagraph(text: str, *, source: str) -> list[Validator]:
         ]
         raise MetagraphError(
             f"metagraph file {source} must be a list of "
-            "{uid, hotkey, ip, port, stake, trust, consensus, validator_permit}: "
-            + "; ".join(problems)
+            "{uid, hotkey, ip, port, stake, trust, consensus, validator_permit}: " + "; ".join(problems)
         ) from None
     repeated = {n.hotkey for n in neurons if sum(m.hotkey == n.hotkey for m in neurons) > 1}
     if repeated:
-        raise MetagraphError(f"metagraph file {source} lists a hotkey twice: {sorted(repeated)[0]}")
+        raise MetagraphError(f"metagraph file {source} lists a hotkey twice: {min(repeated)}")
     return [Validator(**n.model_dump()) for n in neurons]
 
 

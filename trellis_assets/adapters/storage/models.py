@@ -30,7 +30,9 @@ class TaskRow(Base):
     __tablename__ = "tasks"
     __table_args__ = (
         UniqueConstraint("miner_hotkey", "validator_hotkey", "task_id"),
-        Index("ix_tasks_unfinished", "state", sqlite_where=text(UNFINISHED), postgresql_where=text(UNFINISHED)),
+        Index(
+            "ix_tasks_unfinished", "state", sqlite_where=text(UNFINISHED), postgresql_where=text(UNFINISHED)
+        ),
         Index("ix_tasks_session_state", "session_id", "state"),
         Index("ix_tasks_pulled_at", "pulled_at"),
     )

@@ -97,9 +97,7 @@ def record_poll(
     if violations is not None:
         values["cooldown_violations"] = violations
     session.execute(
-        update(PollRow)
-        .where(PollRow.miner_hotkey == miner_hotkey, PollRow.hotkey == hotkey)
-        .values(**values)
+        update(PollRow).where(PollRow.miner_hotkey == miner_hotkey, PollRow.hotkey == hotkey).values(**values)
     )
 
 

@@ -1,6 +1,7 @@
 """Statistics by SQL: nothing but sums leaves the database."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import Session
@@ -29,7 +30,7 @@ def totals(session: Session, session_id: int | None) -> Totals:
     accepted = _is(TaskState.ACCEPTED)
     made = and_(TaskRow.spz_path.is_not(None), TaskRow.reused_from.is_(None))
     judged = TaskRow.local_score.is_not(None)
-    columns = {
+    columns: dict[str, ColumnElement[Any]] = {
         "tasks_pulled": func.count(),
         "tasks_processed": _count(final),
         "successful_generations": _count(made),
@@ -41,9 +42,7 @@ def totals(session: Session, session_id: int | None) -> Totals:
         "failed": _count(_is(TaskState.FAILED)),
         "kept": _count(_is(TaskState.KEPT)),
         "in_flight": _count(~final),
-        "duplicates": _count(
-            or_(TaskRow.reason.like("duplicate%"), TaskRow.reused_from.is_not(None))
-        ),
+        "duplicates": _count(or_(TaskRow.reason.like("duplicate%"), TaskRow.reused_from.is_not(None))),
         "reused_results": _count(TaskRow.reused_from.is_not(None)),
         "total_generation_time": _sum(TaskRow.generation_s, made),  # type: ignore[arg-type]
         "total_validation_time": _sum(TaskRow.validation_s, judged),  # type: ignore[arg-type]

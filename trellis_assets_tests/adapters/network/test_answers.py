@@ -1,6 +1,5 @@
 """Validators are strangers: every answer becomes one of the known ones, or rubbish with a reason."""
 
-import asyncio
 import math
 from datetime import timedelta
 from typing import Any
@@ -13,12 +12,14 @@ from trellis_assets.adapters.network.answers import Call, read_feedback, read_pu
 from trellis_assets.adapters.network.synapses import Feedback, PullTask, SubmitResults
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import TaskKind
-from trellis_assets.ports import CoolingDown, NotRegistered, NoTask, Rubbish, TaskAssigned, Unreachable
+from trellis_assets.ports import CoolingDown, NoTask, NotRegistered, Rubbish, TaskAssigned, Unreachable
 from trellis_assets_tests.fakes import NOW
 
 OK = Call(200, None)
 NOW_S = int(NOW.timestamp())
-KEY = ConnectionKey("127.0.0.1", 1, is_ssl=False, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None)
+KEY = ConnectionKey(
+    "127.0.0.1", 1, is_ssl=False, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None
+)
 REFUSED = aiohttp.ClientConnectorError(KEY, OSError("refused"))
 
 
@@ -84,7 +85,7 @@ def test_a_threshold_that_is_no_number_is_cut_to_range(threshold: float, read: f
 
 def test_a_refused_connection_cannot_have_assigned_but_a_time_out_may() -> None:
     refused = read_pull(pull(), Call(None, REFUSED), NOW)
-    late = read_pull(pull(), Call(None, asyncio.TimeoutError()), NOW)
+    late = read_pull(pull(), Call(None, TimeoutError()), NOW)
     assert isinstance(refused, Unreachable)
     assert isinstance(late, Unreachable)
     assert (refused.may_have_assigned, late.may_have_assigned) == (False, True)
@@ -122,7 +123,7 @@ def test_an_accepted_result_carries_feedback_and_cooldown() -> None:
         (Call(500, None), SubmissionOutcome.ANSWER_LOST),
         (Call(408, None), SubmissionOutcome.ANSWER_LOST),
         (Call(200, ValueError("truncated")), SubmissionOutcome.ANSWER_LOST),
-        (Call(None, asyncio.TimeoutError()), SubmissionOutcome.ANSWER_LOST),
+        (Call(None, TimeoutError()), SubmissionOutcome.ANSWER_LOST),
         (Call(None, aiohttp.ServerDisconnectedError()), SubmissionOutcome.ANSWER_LOST),
         (Call(None, REFUSED), SubmissionOutcome.NOT_SENT),
     ],

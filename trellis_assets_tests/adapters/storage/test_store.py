@@ -1,0 +1,243 @@
+"""The real store on a real SQLite file, built by its migrations."""
+
+import multiprocessing
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from trellis_assets.adapters.storage.engine import HEAD, MIGRATIONS
+from trellis_assets.adapters.storage.models import Base
+from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
+from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome
+from trellis_assets.domain.tasks import IllegalTransitionError, Task, TaskState
+from trellis_assets.ports import ClaimLostError, StoreError
+from trellis_assets_tests.fakes import (
+    MINER,
+    NOW,
+    a_feedback,
+    a_generation,
+    a_pulled_task,
+    a_validator,
+    a_verdict,
+)
+
+LEASE = timedelta(seconds=30)
+ONE = a_validator(1)
+
+
+def arrive(store: SqlTaskStore, task_id: str = "a", prompt: str = "a red vase") -> Task:
+    return store.record_arrival(
+        a_pulled_task(task_id, prompt), validator=ONE, miner_hotkey=MINER, now=NOW, session_id=None
+    ).task
+
+
+def test_the_newest_migration_is_the_version_that_opening_expects() -> None:
+    newest = max(path.name.split("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+    assert newest == HEAD
+
+
+def test_models_and_migrations_agree(store: SqlTaskStore) -> None:
+    with store.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+
+
+def test_sqlite_runs_in_wal_mode(store: SqlTaskStore, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "trellis.db") as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_store_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'trellis.db'}"
+    open_store(url).close()
+    with sqlite3.connect(tmp_path / "trellis.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreError, match="newer version.*update trellis_assets"):
+        open_store(url)
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "trellis.db").write_bytes(b"this is not a database" * 100)
+    with pytest.raises(StoreError, match="not a database"):
+        open_store(f"sqlite:///{tmp_path / 'trellis.db'}")
+
+
+@pytest.mark.parametrize("url", ["nonsense", "oracle-of-delphi://x"])
+def test_a_url_that_is_none_is_refused_with_examples(url: str) -> None:
+    with pytest.raises(StoreError, match="TRELLIS_DATABASE_URL"):
+        open_store(url)
+
+
+def test_a_password_does_not_show_in_the_error() -> None:
+    with pytest.raises(StoreError) as caught:
+        open_store("sqlite://user:hunter2@host/nowhere/db")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_task_comes_back_as_it_was_stored(store: SqlTaskStore) -> None:
+    key = arrive(store).key
+    submission = Submission(SubmissionKind.RESULT, NOW, 1, 2.5, "accepted", "answered")
+    generation, verdict, feedback = a_generation(), a_verdict(0.75, failed_checks=("x",)), a_feedback()
+    store.move(key, TaskState.GENERATED, now=NOW, generation=generation)
+    store.move(key, TaskState.VALIDATED, now=NOW, verdict=verdict)
+    store.move(key, TaskState.SUBMITTING, now=NOW, submission=submission)
+    store.move(key, TaskState.ACCEPTED, now=NOW, feedback=feedback)
+    task = store.task(key)
+    assert (task.generation, task.verdict, task.submission) == (generation, verdict, submission)
+    assert task.feedback == feedback
+    assert (task.pulled_at, task.finished_at) == (NOW, NOW)
+
+
+def test_a_task_that_arrives_twice_is_one_row(store: SqlTaskStore) -> None:
+    first = arrive(store)
+    again = store.record_arrival(
+        a_pulled_task("a"), validator=ONE, miner_hotkey=MINER, now=NOW, session_id=None
+    )
+    assert (again.task.key, again.is_new) == (first.key, False)
+    assert store.validator_counters()[0].total_tasks_received == 1
+
+
+def test_an_illegal_move_changes_nothing(store: SqlTaskStore) -> None:
+    key = arrive(store).key
+    with pytest.raises(IllegalTransitionError):
+        store.move(key, TaskState.ACCEPTED, now=NOW, feedback=a_feedback())
+    assert store.task(key).state is TaskState.PULLED
+    assert store.task(key).feedback is None
+
+
+def test_a_task_is_held_by_one_run_until_its_lease_ends(store: SqlTaskStore) -> None:
+    key = arrive(store).key
+    assert store.claim(key, "one", now=NOW, until=NOW + LEASE) is not None
+    assert store.claim(key, "two", now=NOW, until=NOW + LEASE) is None
+    assert store.claim(key, "one", now=NOW, until=NOW + LEASE) is not None
+    later = NOW + LEASE + timedelta(seconds=1)
+    assert store.claim(key, "two", now=later, until=later + LEASE) is not None
+    assert not store.extend_claim(key, "one", later + LEASE)
+    with pytest.raises(ClaimLostError):
+        store.move(key, TaskState.GENERATING, now=later, run_id="one")
+
+
+def _claim_all(url: str, run_id: str, keys: list[int], start: object, taken: object) -> None:
+    store = open_store(url)
+    start.wait()  # type: ignore[attr-defined]
+    mine = [k for k in keys if store.claim(k, run_id, now=NOW, until=NOW + LEASE) is not None]
+    taken.put(mine)  # type: ignore[attr-defined]
+
+
+def test_processes_that_race_for_tasks_never_share_one(store: SqlTaskStore, tmp_path: Path) -> None:
+    keys = [arrive(store, f"t{i}", f"prompt {i}").key for i in range(20)]
+    spawn = multiprocessing.get_context("spawn")
+    start, taken = spawn.Barrier(3), spawn.Queue()
+    url = f"sqlite:///{tmp_path / 'trellis.db'}"
+    racers = [
+        spawn.Process(target=_claim_all, args=(url, f"run-{n}", keys, start, taken), daemon=True)
+        for n in range(3)
+    ]
+    for racer in racers:
+        racer.start()
+    shares = [taken.get(timeout=60) for _ in racers]
+    for racer in racers:
+        racer.join(10)
+    assert sorted(key for share in shares for key in share) == keys
+
+
+def test_a_slot_is_held_by_one_task_until_its_lease_ends(store: SqlTaskStore) -> None:
+    until = NOW + LEASE
+    assert store.acquire_slot(["a", "b"], 1, now=NOW, until=until) == "a"
+    assert store.acquire_slot(["a", "b"], 2, now=NOW, until=until) == "b"
+    assert store.acquire_slot(["a", "b"], 3, now=NOW, until=until) is None
+    store.release_slot("a", 2)
+    assert store.acquire_slot(["a"], 3, now=NOW, until=until) is None, "only its holder frees a slot"
+    store.release_slot("a", 1)
+    assert store.acquire_slot(["a"], 3, now=NOW, until=until) == "a"
+    assert store.acquire_slot(["b"], 4, now=until + LEASE, until=until + LEASE) == "b"
+
+
+def test_only_one_process_asks_a_validator(store: SqlTaskStore) -> None:
+    soon = NOW + timedelta(seconds=45)
+    assert store.begin_poll(MINER, "v", next_poll_at=soon, now=NOW)
+    assert not store.begin_poll(MINER, "v", next_poll_at=soon, now=NOW)
+    assert store.begin_poll(MINER, "v", next_poll_at=soon + LEASE, now=soon)
+    assert store.validator_counters()[0].total_pulls == 2
+
+
+def test_feedback_moves_the_average_and_the_counters(store: SqlTaskStore) -> None:
+    store.save_validators([ONE], NOW)
+    task = arrive(store)
+    store.move(task.key, TaskState.GENERATED, now=NOW, generation=a_generation())
+    store.move(task.key, TaskState.VALIDATED, now=NOW)
+    sent = Submission(SubmissionKind.RESULT, NOW, 1)
+    task = store.move(task.key, TaskState.SUBMITTING, now=NOW, submission=sent)
+    until = NOW + timedelta(seconds=300)
+    for fidelity in (0.8, 0.6):
+        store.record_feedback(task, SubmissionOutcome.ACCEPTED, a_feedback(fidelity), until, NOW)
+    store.record_feedback(task, SubmissionOutcome.REJECTED, a_feedback(0.0), until, NOW)
+    (counters,) = store.validator_counters()
+    assert counters.average_score == pytest.approx(0.95 * 0.8 + 0.05 * 0.6)
+    assert (counters.total_tasks_submitted, counters.total_successful_submissions) == (3, 2)
+    assert counters.success_rate == pytest.approx(2 / 3)
+    assert counters.cooldown_until == until
+    assert (counters.uid, counters.stake) == (1, 5000.0)
+
+
+def test_forgotten_prompts_are_no_duplicates(store: SqlTaskStore) -> None:
+    first = arrive(store, "a")
+    second = arrive(store, "b")
+
+    def earlier() -> list[int]:
+        found = store.earlier_with_prompt(
+            miner_hotkey=MINER,
+            validator_hotkey=ONE.hotkey,
+            prompt_sha256=second.prompt_sha256,
+            since=NOW - timedelta(hours=24),
+            before_key=second.key,
+        )
+        return [task.key for task in found]
+
+    assert earlier() == [first.key]
+    assert store.forget_prompts(NOW + timedelta(seconds=1)) == 2
+    assert earlier() == []
+
+
+def test_statistics_agree_with_the_rows(store: SqlTaskStore) -> None:
+    session = store.start_session(NOW, {})
+    for index, state in enumerate([TaskState.ACCEPTED, TaskState.ACCEPTED, TaskState.REJECTED]):
+        key = store.record_arrival(
+            a_pulled_task(f"t{index}"), validator=ONE, miner_hotkey=MINER, now=NOW, session_id=session
+        ).task.key
+        store.move(key, TaskState.GENERATED, now=NOW, generation=a_generation(duration_s=1.5))
+        store.move(key, TaskState.VALIDATED, now=NOW, verdict=a_verdict(0.8))
+        store.move(key, TaskState.SUBMITTING, now=NOW)
+        store.move(key, state, now=NOW, feedback=a_feedback(0.5, current_miner_reward=2.0))
+    arrive(store, "elsewhere")
+    totals = store.statistics(session, NOW + timedelta(hours=1)).totals
+    assert (totals.tasks_pulled, totals.tasks_processed, totals.in_flight) == (3, 3, 0)
+    assert (totals.successful_submissions, totals.rejected_submissions) == (2, 1)
+    assert totals.total_generation_time == pytest.approx(4.5)
+    assert (totals.total_rewards, totals.total_fidelity) == (pytest.approx(4.0), pytest.approx(1.0))
+    assert store.statistics(None, NOW).totals.tasks_pulled == 4
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (
+            "SELECT key FROM tasks WHERE state IN ('pulled') AND finished_at IS NULL",
+            "ix_tasks_unfinished",
+        ),
+        (
+            "SELECT task_key FROM recent_prompts WHERE miner_hotkey='m' AND validator_hotkey='v' "
+            "AND prompt_sha256='x'",
+            "ix_recent_prompts_lookup",
+        ),
+    ],
+)
+def test_what_every_tick_asks_is_answered_by_an_index(
+    store: SqlTaskStore, tmp_path: Path, query: str, index: str
+) -> None:
+    with sqlite3.connect(tmp_path / "trellis.db") as connection:
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()
+    assert any(index in row[3] for row in plan), plan

@@ -48,11 +48,13 @@ class EmbeddedGenerator:
         """A model of 32,000 splats whose centres span a unit cube around the origin.
 
         Raises:
-            GenerationError: an image prompt (permanent).
+            GenerationError: an image prompt or an empty one; permanent.
         """
         if not self.supports(kind):
             raise GenerationError(f"{self.name} takes no {kind} prompts", is_transient=False)
-        digest = sha256(f"{seed}\0{prompt}".encode()).digest()
+        if not prompt.strip():
+            raise GenerationError("the prompt is empty", is_transient=False)
+        digest = sha256(f"{seed}\0{prompt}".encode(errors="surrogatepass")).digest()
         rng = np.random.default_rng(int.from_bytes(digest[:16], "big"))
         return build(read_prompt(prompt, load_vocabulary()), rng)
 

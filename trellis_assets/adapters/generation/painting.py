@@ -19,6 +19,7 @@ def in_pattern(pattern: str | None, points: Array) -> NDArray[np.bool_]:
         points: (N, 3) in a unit cube.
     """
     x, y, z = points.T
+    marked: NDArray[np.bool_]
     match pattern:
         case "stripes":
             marked = np.floor(_STRIPES * (y + 0.25 * x)) % 2 == 1

@@ -40,7 +40,9 @@ def read_prompt(prompt: str, vocabulary: Vocabulary) -> Design:
     hash.
     """
     words = _WORD.findall(prompt[:_MAX_PROMPT].lower())
-    taste = np.random.default_rng(int.from_bytes(sha256(prompt.encode()).digest()[:16], "big"))
+    taste = np.random.default_rng(
+        int.from_bytes(sha256(prompt.encode(errors="surrogatepass")).digest()[:16], "big")
+    )
     shape = _find_object(words, vocabulary) or _sculpture(taste)
     material = next((vocabulary.materials[w] for w in words if w in vocabulary.materials), None)
     names = [word for word in words if word in vocabulary.colours]

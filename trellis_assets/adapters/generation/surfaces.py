@@ -27,8 +27,7 @@ class SurfacePoints:
 
 def part_area(part: Part, rng: np.random.Generator) -> float:
     """Area of the part with all its copies, estimated from a few hundred points."""
-    stretched, area = _stretched(part, _PROBE, rng)
-    del stretched
+    _, area = _stretched(part, _PROBE, rng)
     return area * part.around * (2 if part.mirror else 1)
 
 
@@ -58,7 +57,7 @@ def rotation_matrix(x: float, y: float, z: float) -> Array:
     return rotation
 
 
-def _turned_about_y(vectors: Array, angles: Array) -> Array:
+def _turned_about_y(vectors: Array, angles: NDArray[np.floating]) -> Array:
     cos, sin = np.cos(angles), np.sin(angles)
     x, y, z = vectors.T
     return np.column_stack([x * cos + z * sin, y, z * cos - x * sin])
@@ -83,7 +82,8 @@ def _systematic_choice(weights: Array, count: int, rng: np.random.Generator) -> 
     """`count` indices, each about as often as its share of the weights."""
     steps = (np.arange(count) + rng.uniform()) / count
     bounds = np.cumsum(weights)
-    return np.minimum(np.searchsorted(bounds, steps * bounds[-1]), len(weights) - 1)
+    chosen: NDArray[np.intp] = np.minimum(np.searchsorted(bounds, steps * bounds[-1]), len(weights) - 1)
+    return chosen
 
 
 def _unit_body(part: Part, count: int, rng: np.random.Generator) -> tuple[SurfacePoints, float]:

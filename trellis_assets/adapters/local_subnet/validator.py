@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import binascii
+import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import LocalValidator, ValidationUnavailableError
 
 VERSION = 45
+STOP_TIMEOUT_S = 5.0
 MIN_STAKE_FOR_VERSION = 1000
 
 
@@ -91,8 +93,14 @@ class LocalSubnetValidator:
         self._axon.start()
 
     def stop(self) -> None:
-        """The Axon is gone."""
+        """The Axon is gone: nothing listens on its port any more."""
         self._axon.stop()
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while self._axon.fast_server.started and time.monotonic() < deadline:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) != 0:
+                    return
+            time.sleep(0.02)
 
     def _attach(self) -> None:
         # Axon.attach compares signatures with annotations: closures that it can read.

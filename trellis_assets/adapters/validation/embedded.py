@@ -1,77 +1,72 @@
-"""The embedded validator: the subnet's data checks, and a score measured on the splats themselves.
+"""A local validator that needs no weights and no GPU: it stands in for the subnet's neural score."""
 
-The score stands in for the subnet's neural one: it knows nothing of the prompt. It tells a solid
-model from a cloud, and that is all it claims.
-"""
-
-import numpy as np
-from numpy.typing import NDArray
+import math
+from collections.abc import Mapping
 
 from trellis_assets.adapters.splat_io.errors import SplatFormatError
-from trellis_assets.adapters.splat_io.sniff import decode_splats
+from trellis_assets.adapters.splat_io.spz import decode_spz
+from trellis_assets.adapters.validation.measures import measure
 from trellis_assets.domain.checks import failed_data_checks
-from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.preparation import is_well_formed
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.ports import Clock
 
-GRID = 48
-WEIGHTS = {"solidity": 0.4, "opacity": 0.3, "colour": 0.1, "size": 0.2}
+# Exponents of the qualities in the score, which is their weighted geometric mean: one quality that
+# is missing altogether cannot be made up for by the others.
+WEIGHTS: Mapping[str, float] = {
+    "solidity": 0.25,
+    "opacity": 0.25,
+    "coherence": 0.15,
+    "closure": 0.15,
+    "variety": 0.1,
+    "coverage": 0.05,
+    "compactness": 0.05,
+}
 
 
 class EmbeddedValidator:
-    """`LocalValidator` that downloads nothing."""
+    """The subnet's data checks exactly (PROTOCOL 6.2), and a score of its own making.
 
-    name = "embedded 1"
+    The score tells a well-made surface model from a cloud of splats, a transparent one or one with
+    holes. It does not look at the prompt, and it is not the subnet's score.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
+    @property
+    def name(self) -> str:
+        """Backend and version."""
+        return "embedded 2"
+
     def validate(self, spz: bytes, *, prompt: str, kind: TaskKind) -> Verdict:  # noqa: ARG002
-        """Score 0 with the reasons when the bytes do not decode or a data check fails."""
-        started = self._clock.now()
-        parts: dict[str, float] = {}
-        score = 0.0
-        try:
-            splats = decode_splats(spz)
-            failures = failed_data_checks(splats)
-            parts = measure(splats)
-            if not failures:
-                score = sum(weight * parts[name] for name, weight in WEIGHTS.items())
-        except SplatFormatError as error:
-            failures = (str(error),)
+        """The verdict on `spz`; bytes that do not decode are a failed check, not an exception."""
+        started_at = self._clock.now()
+        parts, failed = _judge(spz)
         return Verdict(
             validator=self.name,
-            score=score,
-            started_at=started,
-            duration_s=(self._clock.now() - started).total_seconds(),
+            score=0.0 if failed else score(parts),
+            started_at=started_at,
+            duration_s=(self._clock.now() - started_at).total_seconds(),
             parts=parts,
-            failed_checks=failures,
+            failed_checks=failed,
         )
 
 
-def measure(splats: GaussianSplats) -> dict[str, float]:
-    """The parts of the score, each 0..1.
-
-    solidity: how much fuller the occupied cells of a 48^3 grid are than a cloud of as many random
-    splats would leave them; opacity: mean opacity; colour: spread of colours, full at a standard
-    deviation of 0.1; size: median splat against the model, full up to 2 % of the extent.
-    """
-    extent = splats.extent
-    if extent <= 0:
-        return dict.fromkeys(WEIGHTS, 0.0)
-    filled = _occupied(splats.positions, extent) / min(len(splats), GRID**3)
-    expected = (1 - np.exp(-len(splats) / GRID**3)) * GRID**3 / min(len(splats), GRID**3)
-    size = float(np.median(splats.scales)) / extent
-    return {
-        "solidity": float(np.clip(1.6 * (1 - filled / expected), 0, 1)),
-        "opacity": float(splats.opacities.mean()),
-        "colour": float(np.clip(np.clip(splats.colours, 0, 1).std(axis=0).mean() / 0.1, 0, 1)),
-        "size": float(np.clip(0.02 / max(size, 1e-9), 0, 1)),
-    }
+def score(parts: Mapping[str, float]) -> float:
+    """The weighted geometric mean of the qualities, 0..1."""
+    return float(math.prod(parts[name] ** weight for name, weight in WEIGHTS.items()))
 
 
-def _occupied(positions: NDArray[np.float32], extent: float) -> int:
-    """Cells of a cubic grid over the bounding cube that hold a splat's centre."""
-    cells = ((positions - positions.min(axis=0)) / extent * (GRID - 1)).astype(np.int64)
-    return len(np.unique(cells @ np.array([GRID * GRID, GRID, 1])))
+def _judge(spz: bytes) -> tuple[dict[str, float], tuple[str, ...]]:
+    """The qualities by name and the failed checks; no qualities where there is nothing to measure."""
+    try:
+        splats = decode_spz(spz)
+    except SplatFormatError as error:
+        return {}, (f"the model cannot be read: {error}",)
+    failed = failed_data_checks(splats)
+    usable = splats.subset(is_well_formed(splats))
+    if len(usable) == 0:
+        return {}, (*failed, "no splat of the model can be rendered")
+    return measure(usable), failed

@@ -55,7 +55,7 @@ def test_a_store_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) ->
     open_store(url).close()
     with sqlite3.connect(tmp_path / "trellis.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(StoreError, match="newer version.*update trellis_assets"):
+    with pytest.raises(StoreError, match=r"newer version.*update trellis_assets"):
         open_store(url)
 
 
@@ -229,8 +229,8 @@ def test_statistics_agree_with_the_rows(store: SqlTaskStore) -> None:
             "ix_tasks_unfinished",
         ),
         (
-            "SELECT task_key FROM recent_prompts WHERE miner_hotkey='m' AND validator_hotkey='v' "
-            "AND prompt_sha256='x'",
+            "SELECT seen_at FROM recent_prompts "  # noqa: ISC004
+            "WHERE miner_hotkey='m' AND validator_hotkey='v' AND prompt_sha256='x'",
             "ix_recent_prompts_lookup",
         ),
     ],

@@ -1,0 +1,61 @@
+"""The code location starts with no secret, GPU or network, and looks as expected."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+
+from trellis_assets.definitions import defs
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_definitions_are_exactly_these() -> None:
+    repository = defs.get_repository_def()
+    jobs = {name for name in repository.job_names if not name.startswith("__")}
+    assert jobs == {"mine_task_job", "maintain_store_job", "export_statistics_job"}
+    assert {s.name for s in repository.sensor_defs} == {"task_sensor"}
+    assert {s.name: s.cron_schedule for s in repository.schedule_defs} == {
+        "export_statistics_job_ten_minutely_schedule": "*/10 * * * *",
+        "maintain_store_job_hourly_schedule": "7 * * * *",
+    }
+
+
+def test_sensor_and_schedules_run_without_being_switched_on() -> None:
+    repository = defs.get_repository_def()
+    assert all(s.default_status is dg.DefaultSensorStatus.RUNNING for s in repository.sensor_defs)
+    assert all(s.default_status is dg.DefaultScheduleStatus.RUNNING for s in repository.schedule_defs)
+
+
+def test_the_job_is_generate_validate_submit() -> None:
+    job = defs.get_repository_def().get_job("mine_task_job")
+    assert [node.name for node in job.nodes_in_topological_order] == ["generate", "validate", "submit"]
+
+
+def test_everything_is_described() -> None:
+    repository = defs.get_repository_def()
+    described = [*repository.sensor_defs, *repository.schedule_defs]
+    described += [j for j in repository.get_all_jobs() if not j.name.startswith("__")]
+    assert [d.name for d in described if not d.description] == []
+
+
+def test_loading_the_definitions_imports_nothing_heavy() -> None:
+    heavy = "{'torch', 'bittensor', 'pandas', 'sqlalchemy', 'alembic'}"
+    code = f"import sys, trellis_assets.definitions; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    heavy_found = done.stdout.strip()
+    assert "torch" not in heavy_found
+    assert "bittensor" not in heavy_found
+    assert "pandas" not in heavy_found
+
+
+def test_the_docs_name_every_definition_and_setting() -> None:
+    from trellis_assets.settings import Settings
+
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md"))
+    repository = defs.get_repository_def()
+    names = [*(s.name for s in repository.sensor_defs), *(s.name for s in repository.schedule_defs)]
+    names += [name for name in repository.job_names if not name.startswith("__")]
+    names += [f"TRELLIS_{name.upper()}" for name in Settings.model_fields]
+    assert [name for name in names if f"`{name}`" not in text] == []

@@ -1,0 +1,151 @@
+"""The whole product as its user starts it: processes, Dagster, real Axons on loopback."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from trellis_assets.adapters.local_subnet.state import read_decisions
+from trellis_assets.adapters.storage.store import open_store
+from trellis_assets.domain.tasks import UNFINISHED_STATES, TaskState
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(280), pytest.mark.xdist_group("end_to_end")]
+
+# What a validator finishes a task with: exactly one of these per task.
+ANSWERS = {"accepted", "rejected", "handed_back", "bad_signature", "scoring_failed"}
+
+
+def start(folder: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("TRELLIS_", "DAGSTER_"))}
+    return subprocess.Popen(
+        [sys.executable, "-m", "trellis_assets.cli", "mine", "--data-dir", str(folder), "--json", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+        env=clean | environment,
+    )
+
+
+def finish(miner: subprocess.Popen[str], timeout: float = 200) -> dict[str, Any]:
+    out, err = miner.communicate(timeout=timeout)
+    assert miner.returncode == 0, err[-3000:]
+    statistics: dict[str, Any] = json.loads(out.splitlines()[-1])
+    return statistics
+
+
+def family(miner: subprocess.Popen[str]) -> list[psutil.Process]:
+    parent = psutil.Process(miner.pid)
+    return [*parent.children(recursive=True), parent]
+
+
+def states(folder: Path) -> Counter[str]:
+    store = open_store(f"sqlite:///{folder / 'trellis.db'}")
+    counts = Counter({str(state): n for state, n in store.count_by_state().items()})
+    store.close()
+    return counts
+
+
+def wait_for(folder: Path, finals: int, timeout_s: float = 90) -> None:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if (folder / "trellis.db").exists():
+            counts = states(folder)
+            if counts["accepted"] + counts["handed_back"] >= finals and counts.total() > finals:
+                return
+        time.sleep(0.2)
+    pytest.fail(f"no {finals} finished tasks within {timeout_s} s: {states(folder)}")
+
+
+def test_mining_survives_kill_9_and_goes_on_from_where_it_was(tmp_path: Path) -> None:
+    """Nothing lost, nothing submitted twice, totals go on; then a session ends by itself."""
+    killed = start(tmp_path, "--tasks", "20")
+    wait_for(tmp_path, finals=3)
+    victims = family(killed)
+    for process in victims:
+        process.kill()
+    psutil.wait_procs(victims, timeout=10)
+    killed.communicate()
+    before = states(tmp_path)
+
+    second = start(tmp_path, "--tasks", "4")
+    statistics = finish(second)
+    session = statistics["session_stats"]
+    assert session["tasks_pulled"] == session["tasks_processed"] == 4
+
+    after = states(tmp_path)
+    assert after.total() == before.total() + 4, "every task pulled before the kill is still there"
+    assert not any(after[str(state)] for state in UNFINISHED_STATES), after
+    decisions = read_decisions(tmp_path / "subnet" / "validators.jsonl")
+    answered = Counter(d["task_id"] for d in decisions if d["event"] in ANSWERS)
+    assert max(answered.values()) == 1, "no task was answered twice"
+    assigned = {d["task_id"] for d in decisions if d["event"] == "assigned"}
+    unknown = after[str(TaskState.ANSWER_UNKNOWN)]
+    assert len(assigned) - len(answered) <= unknown, "each assigned task has its answer"
+    accepted = sum(d["event"] == "accepted" for d in decisions)
+    assert after["accepted"] <= accepted <= after["accepted"] + unknown
+
+
+def test_ctrl_c_finishes_the_work_in_hand_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    miner = start(tmp_path)
+    wait_for(tmp_path, finals=1)
+    members = family(miner)
+    miner.send_signal(signal.SIGINT)
+    statistics = finish(miner, timeout=120)
+    assert statistics["session_stats"]["in_flight"] == 0
+    assert statistics["session_stats"]["successful_submissions"] >= 1
+    assert psutil.wait_procs(members, timeout=10)[1] == []
+    assert list((tmp_path / "reports").glob("statistics_*.json"))
+
+
+def test_development_mode_generates_and_validates_without_any_validator(tmp_path: Path) -> None:
+    statistics = finish(start(tmp_path, "--no-harvest", "--no-submit", "--tasks", "2"))
+    session = statistics["session_stats"]
+    assert (session["kept"], session["successful_generations"]) == (2, 2)
+    assert session["successful_validations"] == 2
+    assert not (tmp_path / "subnet").exists()
+
+
+def test_a_high_minimum_score_hands_everything_back(tmp_path: Path) -> None:
+    statistics = finish(start(tmp_path, "--min-score", "1.0", "--tasks", "2"))
+    session = statistics["session_stats"]
+    assert (session["handed_back"], session["successful_submissions"]) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "message"),
+    [
+        (["--network", "file:none.json"], {}, "there is no"),
+        (["--min-score", "7"], {}, "TRELLIS_MIN_SCORE"),
+        ([], {"TRELLIS_DATABASE_URL": "nonsense"}, "TRELLIS_DATABASE_URL"),
+        (["--no-harvest"], {"TRELLIS_PROMPTS_FILE": "none.txt"}, "prompts file"),
+    ],
+)
+def test_what_a_person_can_mend_is_said_in_one_clear_text(
+    tmp_path: Path, options: list[str], environment: dict[str, str], message: str
+) -> None:
+    miner = start(tmp_path, *options, **environment)
+    _, err = miner.communicate(timeout=60)
+    assert miner.returncode == 2
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_two_miners_do_not_share_a_data_folder(tmp_path: Path) -> None:
+    first = start(tmp_path, "--no-harvest", "--no-submit", "--tasks", "1")
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "trellis.db").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    second = start(tmp_path, "--no-harvest", "--tasks", "1")
+    _, err = second.communicate(timeout=60)
+    assert second.returncode == 2
+    assert "another `trellis-assets mine`" in err
+    finish(first)

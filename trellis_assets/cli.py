@@ -96,6 +96,22 @@ def subnet(
 
 
 @app.command()
+def server(
+    host: Annotated[str, typer.Option(help="Address to bind to.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8096,
+) -> None:
+    """Run a generation server over the embedded generator, with the routes of a TRELLIS server."""
+    with _clear_errors():
+        from trellis_assets.adapters.generation.embedded import EmbeddedGenerator
+        from trellis_assets.adapters.splat_io.codec import BytesCodec
+        from trellis_assets.servers.generation import LOOPBACK, run_generation_server
+
+        if host not in LOOPBACK:
+            raise typer.BadParameter(f"binds to 127.0.0.1 only, not to {host}")
+        run_generation_server(EmbeddedGenerator(), BytesCodec(), host, port)
+
+
+@app.command()
 def stats(as_json: Json = False, data_dir: DataDir = None) -> None:
     """Print the statistics since the beginning."""
     with _clear_errors():

@@ -18,7 +18,13 @@ from trellis_assets.ports import (
     ValidatorNetwork,
 )
 from trellis_assets.prompts import read_prompts
-from trellis_assets.settings import DuplicatePolicy, GeneratorBackend, Settings, ValidatorBackend
+from trellis_assets.settings import (
+    DuplicatePolicy,
+    GeneratorBackend,
+    Settings,
+    SettingsError,
+    ValidatorBackend,
+)
 from trellis_assets.steps.dispatch import DispatchStep
 from trellis_assets.steps.export_statistics import ExportStatisticsStep
 from trellis_assets.steps.generate import GenerateStep, GenerationPolicy
@@ -56,6 +62,10 @@ class Pipeline:
                 self.network.metagraph()
         else:
             read_prompts(settings.prompts_file)
+        if not settings.start_server and (problem := self.generator.problem()) is not None:
+            raise SettingsError(
+                f"{problem}: start one, mine with --start-server, or set TRELLIS_GENERATOR=embedded"
+            )
 
     @cached_property
     def clock(self) -> Clock:

@@ -151,6 +151,10 @@ class Generator(Protocol):
         """Names of the slots: each runs one generation at a time."""
         ...
 
+    def problem(self) -> str | None:
+        """Why no endpoint can take work now; None when one can. Nothing is pulled meanwhile."""
+        ...
+
     def supports(self, kind: TaskKind) -> bool:
         """Whether this backend takes such prompts."""
         ...

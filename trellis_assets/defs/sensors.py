@@ -43,6 +43,8 @@ def _find_work(parts: Pipeline) -> str:
     settings = parts.settings
     if settings.session_id is not None and parts.store.is_draining(settings.session_id):
         return "stopping: no new tasks are taken, the work in hand is finished"
+    if (problem := parts.generator.problem()) is not None:
+        return f"nothing is pulled that could not be generated: {problem}"
     if not settings.harvest:
         made = parts.prompt_step().run()
         return f"{len(made)} tasks made from prompts"

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
@@ -121,8 +122,14 @@ def _start(settings: Settings, stack: ExitStack, say: Callable[[str], None]) -> 
 
     children = []
     if settings.start_server:
-        url = settings.generator_urls[0]
-        children.append(child("server", "trellis_assets.cli", "server", "--url", url))
+        port_of_server = urlsplit(settings.generator_urls[0]).port or 80
+        server = child(
+            "server",
+            *("trellis_assets.cli", "server", "--port", str(port_of_server)),
+            is_ready=lambda: is_listening(port_of_server),
+        )
+        server.wait_ready(START_TIMEOUT_S)
+        children.append(server)
     if settings.is_local and settings.harvest:
         started = time.time()
         subnet = child(

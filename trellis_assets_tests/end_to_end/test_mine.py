@@ -16,6 +16,7 @@ import pytest
 from trellis_assets.adapters.local_subnet.state import read_decisions
 from trellis_assets.adapters.storage.store import open_store
 from trellis_assets.domain.tasks import UNFINISHED_STATES, TaskState
+from trellis_assets.mining.processes import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(280), pytest.mark.xdist_group("end_to_end")]
 
@@ -114,6 +115,14 @@ def test_development_mode_generates_and_validates_without_any_validator(tmp_path
     assert not (tmp_path / "subnet").exists()
 
 
+def test_a_generation_server_is_started_and_used(tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    options = ("--start-server", "--no-harvest", "--no-submit", "--tasks", "1")
+    statistics = finish(start(tmp_path, *options, TRELLIS_GENERATOR_URLS=url))
+    assert statistics["session_stats"]["successful_generations"] == 1
+    assert "POST /generate/" in (tmp_path / "logs" / "server.log").read_text()
+
+
 def test_a_high_minimum_score_hands_everything_back(tmp_path: Path) -> None:
     statistics = finish(start(tmp_path, "--min-score", "1.0", "--tasks", "2"))
     session = statistics["session_stats"]
@@ -126,6 +135,11 @@ def test_a_high_minimum_score_hands_everything_back(tmp_path: Path) -> None:
         (["--network", "file:none.json"], {}, "there is no"),
         (["--min-score", "7"], {}, "TRELLIS_MIN_SCORE"),
         ([], {"TRELLIS_DATABASE_URL": "nonsense"}, "TRELLIS_DATABASE_URL"),
+        (
+            [],
+            {"TRELLIS_GENERATOR": "http", "TRELLIS_GENERATOR_URLS": "http://127.0.0.1:9"},
+            "no generation server answers",
+        ),
         (["--no-harvest"], {"TRELLIS_PROMPTS_FILE": "none.txt"}, "prompts file"),
     ],
 )

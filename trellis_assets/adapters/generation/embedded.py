@@ -40,6 +40,10 @@ class EmbeddedGenerator:
         """Slots, by default one: a generation takes well under a second of one core."""
         return self._endpoints
 
+    def problem(self) -> str | None:
+        """None: it is always ready."""
+        return None
+
     def supports(self, kind: TaskKind) -> bool:
         """Whether such prompts can be read: words only."""
         return kind is TaskKind.TEXT

@@ -1,62 +1,130 @@
-"""A TRELLIS generation server over HTTP (PROTOCOL 7)."""
+"""TRELLIS generation servers over HTTP (PROTOCOL 7)."""
 
 from collections.abc import Sequence
 
 import httpx
 
+from trellis_assets.adapters.bounded_http import Answer, BoundedClient, NoAnswerError, shown_url
 from trellis_assets.adapters.splat_io.errors import SplatFormatError
 from trellis_assets.adapters.splat_io.sniff import decode_splats
 from trellis_assets.domain.splats import GaussianSplats
-from trellis_assets.domain.tasks import TaskKind, printable
+from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import GenerationError
 
-MAX_ANSWER = 700 * 1024 * 1024
-TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
+# About what scoring services accept (PROTOCOL 6.1); a bare PLY of two million splats fits.
+HEALTH_TIMEOUT_S = 2.0
+MAX_ANSWER_BYTES = 512 * 1024 * 1024
+PROBE_TIMEOUT_S = 2.0
+PROBE_MAX_BYTES = 64 * 1024
+# Besides all 5xx: too slow, too early, too many.
+_TRANSIENT_STATUSES = frozenset({408, 425, 429})
 
 
 class HttpGenerator:
-    """`Generator` that posts prompts; one slot for each server."""
+    """Posts prompts to generation servers: the TRELLIS one, or the subnet's reference.
 
-    name = "http"
+    Each server is a slot of its own. The reference ignores the seed.
+    """
 
-    def __init__(self, urls: Sequence[str], *, timeout_s: float = 300.0) -> None:
-        self.endpoints = tuple(urls)
-        self._client = httpx.Client(timeout=httpx.Timeout(timeout_s, connect=5.0))
+    def __init__(
+        self, urls: Sequence[str], *, timeout_s: float = 300.0, max_answer_bytes: int = MAX_ANSWER_BYTES
+    ) -> None:
+        """Nothing is called yet.
+
+        Args:
+            urls: one base URL per server, without the route.
+            timeout_s: longest wait for a model.
+            max_answer_bytes: longest answer that is read.
+
+        Raises:
+            ValueError: no URL, or one that is not http(s).
+        """
+        self._endpoints = tuple(url.rstrip("/") for url in urls)
+        if not self._endpoints:
+            raise ValueError("no generation server is named; wanted is http(s)://host:port")
+        for url in self._endpoints:
+            shown_url(url)
+        self._client = BoundedClient(timeout_s=timeout_s, max_bytes=max_answer_bytes)
+        self._prober = BoundedClient(timeout_s=PROBE_TIMEOUT_S, max_bytes=PROBE_MAX_BYTES)
+
+    @property
+    def name(self) -> str:
+        """Backend and version."""
+        return "trellis-http 1"
+
+    @property
+    def endpoints(self) -> Sequence[str]:
+        """The servers' URLs."""
+        return self._endpoints
+
+    def problem(self) -> str | None:
+        """None when any server answers at all: the reference server has no health route."""
+        for url in self._endpoints:
+            try:
+                httpx.get(f"{url}/health/", timeout=HEALTH_TIMEOUT_S)
+            except httpx.HTTPError:
+                continue
+            return None
+        return f"no generation server answers at {', '.join(map(shown_url, self._endpoints))}"
+
+    def problem(self) -> str | None:
+        """Why no server can take work now; None when one can.
+
+        A server that takes the connection and is slow to answer is at work, not away. One that does
+        not know `/health/` is the reference server, which has no such route.
+        """
+        problems = []
+        for url in self._endpoints:
+            try:
+                answer = self._prober.get(f"{url}/health/")
+            except NoAnswerError as error:
+                if not error.is_away:
+                    return None
+                problems.append(str(error))
+                continue
+            if not httpx.codes.is_server_error(answer.status):
+                return None
+            problems.append(f"{shown_url(url)} is not healthy: it answered {answer.status}")
+        return "no generation server is ready: " + "; ".join(problems)
 
     def supports(self, kind: TaskKind) -> bool:
-        """Text; the reference server has no image field."""
+        """Whether the servers take such prompts: words only, their form has no image field."""
         return kind is TaskKind.TEXT
 
     def generate(self, prompt: str, *, kind: TaskKind, seed: int, endpoint: str) -> GaussianSplats:
-        """The server's model.
+        """The server's model, whichever format it answers in.
 
         Raises:
-            GenerationError: transient for a server that is away, busy or failing; permanent for a
-                refused prompt and for an answer that is no model.
+            GenerationError: transient when the server is away, slow, busy or failing; permanent
+                when it refuses the prompt or answers with something that is no model.
         """
-        if kind is not TaskKind.TEXT:
-            raise GenerationError("the generation server takes text prompts only", is_transient=False)
+        if not self.supports(kind):
+            raise GenerationError(f"{self.name} takes no {kind} prompts", is_transient=False)
         form = {"prompt": prompt, "seed": str(seed), "return_compressed": "true"}
         try:
-            with self._client.stream("POST", f"{endpoint}/generate/", data=form) as answer:
-                body = _bounded(answer)
-        except httpx.HTTPError as error:
-            text = f"{endpoint} does not answer: {type(error).__name__} {error}"
-            raise GenerationError(printable(text, 300), is_transient=True) from error
-        if answer.status_code != httpx.codes.OK:
-            text = f"{endpoint} answered {answer.status_code}: {body[:200].decode('utf-8', 'replace')}"
-            raise GenerationError(printable(text, 300), is_transient=answer.status_code in TRANSIENT)
-        try:
-            return decode_splats(body)
-        except SplatFormatError as error:
-            raise GenerationError(f"{endpoint} sent no model: {error}", is_transient=False) from error
+            answer = self._client.post_form(f"{endpoint}/generate/", form)
+        except NoAnswerError as error:
+            raise GenerationError(str(error), is_transient=error.is_transient) from error
+        return _model_in(answer, shown_url(endpoint))
 
 
-def _bounded(answer: httpx.Response) -> bytes:
-    chunks, size = [], 0
-    for chunk in answer.iter_bytes():
-        size += len(chunk)
-        if size > MAX_ANSWER:
-            raise GenerationError(f"the answer is larger than {MAX_ANSWER} bytes", is_transient=False)
-        chunks.append(chunk)
-    return b"".join(chunks)
+def _model_in(answer: Answer, where: str) -> GaussianSplats:
+    if answer.status != httpx.codes.OK:
+        raise _refusal(answer, where)
+    if answer.is_html:
+        text = f"{where} answered with a web page: is it a generation server?"
+        raise GenerationError(text, is_transient=False)
+    try:
+        return decode_splats(answer.body)
+    except SplatFormatError as error:
+        raise GenerationError(f"{where} answered with no model: {error}", is_transient=False) from error
+
+
+def _refusal(answer: Answer, where: str) -> GenerationError:
+    is_transient = answer.status in _TRANSIENT_STATUSES or httpx.codes.is_server_error(answer.status)
+    said = "a web page" if answer.is_html else answer.excerpt or "nothing"
+    text = f"{where} answered {answer.status}: {said}"
+    retry_after = answer.headers.get("retry-after", "")
+    if retry_after.isdecimal():
+        text += f" (asks to wait {int(retry_after)} s)"
+    return GenerationError(text, is_transient=is_transient)

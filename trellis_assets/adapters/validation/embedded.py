@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 
 from trellis_assets.adapters.splat_io.errors import SplatFormatError
+from trellis_assets.adapters.splat_io.frames import ZSTD_MAGIC
 from trellis_assets.adapters.splat_io.spz import decode_spz
 from trellis_assets.adapters.validation.measures import measure
 from trellis_assets.domain.checks import failed_data_checks
@@ -23,6 +24,8 @@ WEIGHTS: Mapping[str, float] = {
     "coverage": 0.05,
     "compactness": 0.05,
 }
+# The prompt is not looked at, so that no model can be called perfect.
+BEST_SCORE = 0.9
 
 
 class EmbeddedValidator:
@@ -55,12 +58,14 @@ class EmbeddedValidator:
 
 
 def score(parts: Mapping[str, float]) -> float:
-    """The weighted geometric mean of the qualities, 0..1."""
-    return float(math.prod(parts[name] ** weight for name, weight in WEIGHTS.items()))
+    """The weighted geometric mean of the qualities, times `BEST_SCORE`."""
+    return BEST_SCORE * math.prod(float(parts[name]) ** weight for name, weight in WEIGHTS.items())
 
 
 def _judge(spz: bytes) -> tuple[dict[str, float], tuple[str, ...]]:
     """The qualities by name and the failed checks; no qualities where there is nothing to measure."""
+    if not spz.startswith(ZSTD_MAGIC):
+        return {}, ("the model is not in a zstd frame, the only one that validators open",)
     try:
         splats = decode_spz(spz)
     except SplatFormatError as error:

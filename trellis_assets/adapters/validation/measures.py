@@ -21,6 +21,8 @@ _GOOD_OPACITY = 0.9
 _GOOD_VARIETY = 0.2
 _COHERENT, _RANDOM = 0.4, 1.0
 _GOOD_COVERAGE = 0.2
+# A pixel and its eight neighbours: a wider splat is not counted as more.
+_WIDEST_FOOTPRINT = 9.0
 
 
 def measure(splats: GaussianSplats) -> dict[str, float]:
@@ -121,7 +123,7 @@ def _local_colour_spread(positions: Array, colours: Array) -> float:
 def _footprints(splats: GaussianSplats, extent: float) -> Array:
     """(N,) area of each splat seen from its flat side, in pixels; at most a pixel's neighbourhood."""
     widest = np.sort(splats.scales.astype(np.float64), axis=1)[:, 1:] / (extent or 1.0) * _PIXELS
-    areas: Array = np.minimum(2 * np.pi * widest.prod(axis=1), 9.0)
+    areas: Array = np.minimum(2 * np.pi * widest.prod(axis=1), _WIDEST_FOOTPRINT)
     return areas
 
 

@@ -1,0 +1,97 @@
+"""The HTTP generator against real servers: a good one, and ones that answer badly."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import uvicorn
+from fastapi import FastAPI, Response
+
+from trellis_assets.adapters.generation.embedded import EmbeddedGenerator
+from trellis_assets.adapters.generation.http import HttpGenerator
+from trellis_assets.adapters.splat_io.codec import BytesCodec
+from trellis_assets.domain.tasks import TaskKind
+from trellis_assets.ports import GenerationError
+from trellis_assets.servers.generation import generation_app
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Any], str]]:
+    servers: list[tuple[uvicorn.Server, threading.Thread]] = []
+
+    def start(app: Any) -> str:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        servers.append((server, thread))
+        while not server.started:
+            time.sleep(0.01)
+        return f"http://127.0.0.1:{port}"
+
+    yield start
+    for server, thread in servers:
+        server.should_exit = True
+        thread.join(10)
+
+
+def answering(status: int, body: bytes, media_type: str = "application/octet-stream") -> FastAPI:
+    app = FastAPI()
+
+    @app.post("/generate/")
+    def generate() -> Response:
+        return Response(body, status_code=status, media_type=media_type)
+
+    return app
+
+
+def ask(url: str, prompt: str = "a red vase", kind: TaskKind = TaskKind.TEXT) -> Any:
+    return HttpGenerator([url], timeout_s=20).generate(prompt, kind=kind, seed=7, endpoint=url)
+
+
+def test_the_servers_model_is_the_generators_within_what_spz_keeps(serve: Callable[[Any], str]) -> None:
+    url = serve(generation_app(EmbeddedGenerator(), BytesCodec()))
+    got = ask(url)
+    made = EmbeddedGenerator().generate("a red vase", kind=TaskKind.TEXT, seed=7, endpoint="embedded")
+    assert len(got) == len(made)
+    assert np.abs(got.positions - made.positions).max() <= 1.3e-4
+    assert HttpGenerator([url]).problem() is None
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "is_transient"),
+    [
+        (500, b"out of memory", True),
+        (503, b"busy", True),
+        (422, b"bad prompt", False),
+        (404, b"<html>nothing here</html>", False),
+        (200, b"<html>welcome</html>", False),
+        (200, b"", False),
+        (200, b"ply\nformat binary_little_endian 1.0\nelement vertex 9\n", False),
+    ],
+)
+def test_each_bad_answer_says_whether_trying_again_may_help(
+    serve: Callable[[Any], str], status: int, body: bytes, is_transient: bool
+) -> None:
+    with pytest.raises(GenerationError) as caught:
+        ask(serve(answering(status, body)))
+    assert caught.value.is_transient is is_transient
+    assert str(caught.value).isprintable()
+
+
+def test_a_server_that_is_away_is_a_passing_failure_and_a_problem() -> None:
+    with pytest.raises(GenerationError) as caught:
+        ask("http://127.0.0.1:9")
+    assert caught.value.is_transient
+    assert "127.0.0.1:9" in (HttpGenerator(["http://127.0.0.1:9"]).problem() or "")
+
+
+def test_an_image_prompt_is_not_sent() -> None:
+    with pytest.raises(GenerationError, match="takes no image"):
+        ask("http://127.0.0.1:9", kind=TaskKind.IMAGE)

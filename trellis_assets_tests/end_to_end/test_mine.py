@@ -138,7 +138,7 @@ def test_a_high_minimum_score_hands_everything_back(tmp_path: Path) -> None:
         (
             [],
             {"TRELLIS_GENERATOR": "http", "TRELLIS_GENERATOR_URLS": "http://127.0.0.1:9"},
-            "no generation server answers",
+            "generation server",
         ),
         (["--no-harvest"], {"TRELLIS_PROMPTS_FILE": "none.txt"}, "prompts file"),
     ],

@@ -12,7 +12,6 @@ from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import GenerationError
 
 # About what scoring services accept (PROTOCOL 6.1); a bare PLY of two million splats fits.
-HEALTH_TIMEOUT_S = 2.0
 MAX_ANSWER_BYTES = 512 * 1024 * 1024
 PROBE_TIMEOUT_S = 2.0
 PROBE_MAX_BYTES = 64 * 1024
@@ -56,16 +55,6 @@ class HttpGenerator:
     def endpoints(self) -> Sequence[str]:
         """The servers' URLs."""
         return self._endpoints
-
-    def problem(self) -> str | None:
-        """None when any server answers at all: the reference server has no health route."""
-        for url in self._endpoints:
-            try:
-                httpx.get(f"{url}/health/", timeout=HEALTH_TIMEOUT_S)
-            except httpx.HTTPError:
-                continue
-            return None
-        return f"no generation server answers at {', '.join(map(shown_url, self._endpoints))}"
 
     def problem(self) -> str | None:
         """Why no server can take work now; None when one can.

@@ -59,7 +59,7 @@ class EmbeddedValidator:
 
 def score(parts: Mapping[str, float]) -> float:
     """The weighted geometric mean of the qualities, times `BEST_SCORE`."""
-    return BEST_SCORE * math.prod(float(parts[name]) ** weight for name, weight in WEIGHTS.items())
+    return BEST_SCORE * float(math.prod(parts[name] ** weight for name, weight in WEIGHTS.items()))
 
 
 def _judge(spz: bytes) -> tuple[dict[str, float], tuple[str, ...]]:

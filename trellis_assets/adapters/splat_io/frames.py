@@ -73,7 +73,9 @@ class _GzipSource:
     def read(self, size: int, /) -> bytes:
         piece = self._inflater.decompress(self._rest, size)
         self._rest = self._inflater.unconsumed_tail
-        if not piece and self._inflater.eof and self._inflater.unused_data:
+        if not piece and not self._inflater.eof:
+            raise SplatFormatError("gzip member is truncated")
+        if not piece and self._inflater.unused_data:
             raise SplatFormatError("bytes follow the gzip member")
         return piece
 

@@ -1,6 +1,7 @@
 """3DGS models as PLY: read from any dialect, written in the one that the subnet's encoder takes."""
 
 import io
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -51,20 +52,35 @@ def read_ply(data: bytes, *, max_splats: int = MAX_SPLATS) -> GaussianSplats:
         rotations=_stack(columns, _ROTATION),
         opacity_logits=_stack(columns, ("opacity",))[:, 0],
         sh_dc=_stack(columns, _DC),
-        sh_rest=_sh_rest(columns),
+        sh_rest=_sh_rest(columns, _sh_rest_count(_vertex(header))),
     )
+
+
+def _vertex(header: PlyHeader) -> PlyElement:
+    for element in header.elements:
+        if element.name == "vertex":
+            return element
+    raise SplatFormatError("PLY has no element 'vertex'")
+
+
+def _sh_rest_count(vertex: PlyElement) -> int:
+    """SH coefficients per colour beyond the constant one."""
+    names = dict(vertex.properties)
+    found = next(i for i in itertools.count() if f"f_rest_{i}" not in names)
+    if found % 3 or found // 3 not in SH_REST_BY_DEGREE.values():
+        raise SplatFormatError(f"PLY has {found} f_rest properties; 0, 9, 24 or 45 make a degree")
+    return found // 3
 
 
 def _read_vertices(data: bytes, header: PlyHeader, max_splats: int) -> Columns:
     """The columns of the element `vertex` by name, each (N,)."""
-    vertex = next((e for e in header.elements if e.name == "vertex"), None)
-    if vertex is None:
-        raise SplatFormatError("PLY has no element 'vertex'")
+    vertex = _vertex(header)
     if not 1 <= vertex.count <= max_splats:
         raise SplatFormatError(f"PLY claims {vertex.count} vertices, 1 to {max_splats} are accepted")
     missing = [name for name in _REQUIRED if name not in dict(vertex.properties)]
     if missing:
         raise SplatFormatError(f"PLY is not a 3DGS model: it lacks {', '.join(missing)}")
+    _sh_rest_count(vertex)
     before = header.elements[: header.elements.index(vertex)]
     if header.byte_order:
         return _read_binary(data, header, vertex, before)
@@ -96,8 +112,11 @@ def _read_ascii(
         raise SplatFormatError(f"PLY is truncated: too short for {vertex.count} vertices")
     body = io.BytesIO(data)
     body.seek(header.size)
-    for _ in range(min(sum(e.count for e in before), len(data))):
-        body.readline()
+    lines = sum(element.count for element in before)
+    while lines > 0 and body.readline():
+        lines -= 1
+    if body.tell() == len(data):
+        raise SplatFormatError("PLY is truncated: it ends before the vertices")
     try:
         table = np.loadtxt(body, np.float64, comments=None, max_rows=vertex.count, ndmin=2)
     except (ValueError, OverflowError) as error:
@@ -113,14 +132,10 @@ def _stack(columns: Columns, names: tuple[str, ...]) -> FloatArray:
         return np.column_stack([columns[name].astype(np.float32) for name in names])
 
 
-def _sh_rest(columns: Columns) -> FloatArray:
+def _sh_rest(columns: Columns, per_colour: int) -> FloatArray:
+    """(N, per_colour, 3) from columns that hold all of red, then green, then blue."""
     count = len(columns["x"])
-    found = 0
-    while f"f_rest_{found}" in columns:
-        found += 1
-    if found % 3 or found // 3 not in SH_REST_BY_DEGREE.values():
-        raise SplatFormatError(f"PLY has {found} f_rest properties; 0, 9, 24 or 45 make a degree")
-    if found == 0:
+    if per_colour == 0:
         return np.zeros((count, 0, 3), np.float32)
-    flat = _stack(columns, tuple(f"f_rest_{i}" for i in range(found)))
-    return np.ascontiguousarray(flat.reshape(count, 3, found // 3).transpose(0, 2, 1))
+    flat = _stack(columns, tuple(f"f_rest_{i}" for i in range(3 * per_colour)))
+    return np.ascontiguousarray(flat.reshape(count, 3, per_colour).transpose(0, 2, 1))

@@ -41,7 +41,7 @@ class EmbeddedValidator:
     @property
     def name(self) -> str:
         """Backend and version."""
-        return "embedded 2"
+        return "embedded 1"
 
     def validate(self, spz: bytes, *, prompt: str, kind: TaskKind) -> Verdict:  # noqa: ARG002
         """The verdict on `spz`; bytes that do not decode are a failed check, not an exception."""

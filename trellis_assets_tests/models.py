@@ -1,0 +1,48 @@
+"""Models to test with: clouds of random splats, and round surfaces that pass for objects."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from trellis_assets.domain.splats import SH_REST_BY_DEGREE, GaussianSplats
+
+
+def a_cloud(count: int = 8000, *, degree: int = 0, seed: int = 0) -> GaussianSplats:
+    """Splats at random all through a unit cube."""
+    rng = np.random.default_rng(seed)
+    shapes = {"positions": (count, 3), "log_scales": (count, 3), "rotations": (count, 4)}
+    arrays = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    return GaussianSplats(
+        positions=rng.uniform(-0.5, 0.5, (count, 3)).astype(np.float32),
+        log_scales=arrays["log_scales"] - 4,
+        rotations=arrays["rotations"],
+        opacity_logits=rng.normal(1, 2, count).astype(np.float32),
+        sh_dc=rng.uniform(-1.7, 1.7, (count, 3)).astype(np.float32),
+        sh_rest=rng.uniform(-1, 1, (count, SH_REST_BY_DEGREE[degree], 3)).astype(np.float32),
+    )
+
+
+def a_ball(
+    count: int = 8000, *, extent: float = 1.0, at: tuple[float, float, float] = (0, 0, 0)
+) -> GaussianSplats:
+    """Opaque splats on a sphere, coloured by place."""
+    cloud = a_cloud(count)
+    normals = np.random.default_rng(1).normal(size=(count, 3))
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    normals[:6] = [[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]]
+    return replace(
+        cloud,
+        positions=(normals * extent / 2 + np.array(at)).astype(np.float32),
+        log_scales=np.full((count, 3), np.log(0.02 * extent), np.float32),
+        opacity_logits=np.full(count, 4, np.float32),
+        sh_dc=normals.astype(np.float32),
+    )
+
+
+def with_first(splats: GaussianSplats, **rows: object) -> GaussianSplats:
+    """The model with the first row of the named arrays replaced."""
+    changed = {}
+    for name, row in rows.items():
+        changed[name] = getattr(splats, name).copy()
+        changed[name][0] = row
+    return replace(splats, **changed)

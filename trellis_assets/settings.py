@@ -108,7 +108,7 @@ class Settings(BaseSettings):
         description="Generation endpoints of the http backend, comma separated; one slot each.",
     )
     generation_timeout_s: float = Field(300, gt=0, description="Longest wait for a generation.")
-    generation_retries: int = Field(2, ge=0, le=10, description="More tries after a passing failure.")
+    generation_retries: int = Field(4, ge=0, le=10, description="More tries after a passing failure.")
     validator: ValidatorBackend = Field(ValidatorBackend.EMBEDDED, description="Local validation backend.")
     validator_url: str = Field("http://127.0.0.1:8094", description="404 validation server.")
     validation_timeout_s: float = Field(120, gt=0, description="Longest wait for a validation.")

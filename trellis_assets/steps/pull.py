@@ -87,7 +87,7 @@ class PullStep:
         unfinished = self.store.tasks_in(UNFINISHED_STATES)
         due = self._due(validators, unfinished, report)
         async with asyncio.TaskGroup() as polls:
-            for validator in due[: self._capacity(unfinished)]:
+            for validator in self._with_room(due, unfinished):
                 polls.create_task(self._poll(validator, unfinished, report))
         return report
 
@@ -115,6 +115,15 @@ class PullStep:
         waits = [(t.due_at() or now) - now for v in idle if (t := times.get(v.hotkey)) is not None]
         report.next_due_in_s = min((w.total_seconds() for w in waits), default=None)
         return due_validators(idle, times, self.policy.polls, me, now)
+
+    def _with_room(self, due: list[Validator], unfinished: list[Task]) -> list[Validator]:
+        """As many as there is room for, and those that owe the word on an unsettled task.
+
+        The latter give the same task again or a cooldown, so that no room is needed for them.
+        """
+        owing = {t.validator_hotkey for t in unfinished if t.state is TaskState.UNSETTLED}
+        others = [v for v in due if v.hotkey not in owing]
+        return [*(v for v in due if v.hotkey in owing), *others[: self._capacity(unfinished)]]
 
     def _capacity(self, unfinished: list[Task]) -> int:
         room = self.policy.max_waiting - sum(t.state is not TaskState.UNSETTLED for t in unfinished)

@@ -97,7 +97,9 @@ class SubmitStep:
             return self.store.move(
                 task.key, TaskState.PULLED, now=self.clock.now(), reason=str(error), run_id=run_id
             )
-        validator = next((v for v in network.metagraph() if v.hotkey == task.validator_hotkey), None)
+        # The stored metagraph: a chain would take seconds to ask, and may be away just now.
+        listed, _ = self.store.listed_validators()
+        validator = next((v for v in listed if v.hotkey == task.validator_hotkey), None)
         if validator is None:
             reason = "the validator is no longer in the metagraph"
             return self.store.move(

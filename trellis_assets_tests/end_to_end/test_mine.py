@@ -134,6 +134,7 @@ def test_a_high_minimum_score_hands_everything_back(tmp_path: Path) -> None:
     [
         (["--network", "file:none.json"], {}, "there is no"),
         (["--min-score", "7"], {}, "TRELLIS_MIN_SCORE"),
+        (["--network", "finney"], {"TRELLIS_WALLET_PATH": "none"}, "there is no wallet"),
         ([], {"TRELLIS_DATABASE_URL": "nonsense"}, "TRELLIS_DATABASE_URL"),
         (
             [],

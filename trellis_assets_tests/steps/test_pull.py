@@ -1,5 +1,6 @@
 """What a poll's answers do to the store: nothing is lost, nothing is asked too early."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -136,13 +137,7 @@ async def test_no_more_is_pulled_than_can_be_worked_on(store: SqlTaskStore, cloc
     pulls = Round(store, clock, ONE, TWO, THREE)
     for index, validator in enumerate([ONE, TWO, THREE]):
         pulls.says(validator, TaskAssigned(a_pulled_task(f"t{index}")))
-    policy = PullPolicy(
-        polls=POLICY.polls,
-        interval=POLICY.interval,
-        error_backoff=POLICY.error_backoff,
-        metagraph_age=POLICY.metagraph_age,
-        max_waiting=2,
-    )
+    policy = replace(POLICY, max_waiting=2)
     assert len((await pulls.run(policy)).new_tasks) == 2
     assert (await pulls.run(policy)).asked == 0
 
@@ -152,15 +147,7 @@ async def test_the_task_limit_counts_the_sessions_tasks(store: SqlTaskStore, clo
     pulls = Round(store, clock, ONE, TWO)
     pulls.says(ONE, TaskAssigned(a_pulled_task("a")))
     pulls.says(TWO, TaskAssigned(a_pulled_task("b")))
-    policy = PullPolicy(
-        polls=POLICY.polls,
-        interval=POLICY.interval,
-        error_backoff=POLICY.error_backoff,
-        metagraph_age=POLICY.metagraph_age,
-        max_waiting=8,
-        task_limit=1,
-        session_id=session,
-    )
+    policy = replace(POLICY, task_limit=1, session_id=session)
     assert len((await pulls.run(policy)).new_tasks) == 1
     clock.advance(100)
     assert (await pulls.run(policy)).asked == 0
@@ -213,6 +200,16 @@ async def test_an_unsettled_task_is_rejected_once_its_validator_moves_on(
     pulls.says(ONE, CoolingDown(clock.now() + timedelta(seconds=800), violations=1))
     await pulls.run()
     assert store.task(key).state is TaskState.REJECTED
+
+
+async def test_an_unsettled_task_is_asked_about_even_when_nothing_new_may_be_pulled(
+    store: SqlTaskStore, clock: FakeClock
+) -> None:
+    pulls = Round(store, clock, ONE)
+    key = await _held(pulls, TaskState.UNSETTLED)
+    pulls.says(ONE, TaskAssigned(a_pulled_task("a")))
+    await pulls.run(replace(POLICY, task_limit=1))
+    assert store.task(key).state is TaskState.GENERATED
 
 
 async def test_the_same_task_id_of_two_validators_is_two_tasks(store: SqlTaskStore, clock: FakeClock) -> None:

@@ -68,6 +68,7 @@ class Bench:
         self.generator: EmbeddedGenerator = EmbeddedGenerator()
         self.validator: LocalValidator = FixedValidator(0.8)
         self.network = ScriptedNetwork([ONE])
+        store.save_validators([ONE], clock.now())
         self.generation = GenerationPolicy()
         self.min_score = 0.0
         self.is_validating = self.is_submitting = True
@@ -174,7 +175,7 @@ def test_a_prompt_seen_before_the_window_is_generated_again(bench: Bench) -> Non
 def test_duplicate_from_other_validator_is_not_skipped(bench: Bench) -> None:
     bench.run(bench.pull("a").key, ACCEPTED)
     other = a_validator(2)
-    bench.network.validators.append(other)
+    bench.store.save_validators([ONE, other], bench.clock.now())
     key = bench.store.record_arrival(
         a_pulled_task("b"), validator=other, miner_hotkey=MINER, now=bench.clock.now(), session_id=None
     ).task.key
@@ -273,6 +274,14 @@ def test_a_validator_that_stays_away_ends_in_failure(bench: Bench) -> None:
     done = bench.run(bench.pull().key, *[SubmissionOutcome.NOT_SENT] * MAX_SENDS)
     assert done.state is TaskState.FAILED
     assert (done.reason or "").startswith("not_sent")
+
+
+def test_a_validator_that_left_the_metagraph_ends_in_failure(bench: Bench) -> None:
+    key = bench.pull().key
+    bench.store.save_validators([], bench.clock.now())
+    done = bench.run(key)
+    assert (done.state, bench.network.submitted) == (TaskState.FAILED, [])
+    assert "metagraph" in (done.reason or "")
 
 
 def test_a_403_after_a_lost_answer_says_that_it_may_have_been_accepted(bench: Bench) -> None:

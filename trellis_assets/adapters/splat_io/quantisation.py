@@ -34,7 +34,8 @@ def round_half_away(values: FloatArray) -> FloatArray:
 
 
 def _to_bytes(values: FloatArray) -> Bytes:
-    return np.clip(round_half_away(values), 0, 255).astype(np.uint8)
+    # Clamped first, so that values beyond float32 take no part in the rounding.
+    return round_half_away(np.clip(values, 0, 255)).astype(np.uint8)
 
 
 def encode_positions(positions: FloatArray, fractional_bits: int) -> Bytes:
@@ -57,8 +58,7 @@ def decode_positions(data: Bytes, fractional_bits: int) -> FloatArray:
 
 def encode_alphas(opacity_logits: FloatArray) -> Bytes:
     """(N,) logits, infinite ones included -> (N,) bytes."""
-    with np.errstate(over="ignore"):
-        opacities: FloatArray = np.float32(1) / (np.float32(1) + np.exp(-opacity_logits))
+    opacities: FloatArray = np.float32(1) / (np.float32(1) + np.exp(-opacity_logits))
     return _to_bytes(opacities * np.float32(255))
 
 
@@ -103,7 +103,7 @@ def decode_rotations(data: Bytes) -> FloatArray:
 def encode_sh(sh_rest: FloatArray) -> Bytes:
     """(N, K, 3) coefficients -> bytes of the same shape, in buckets of 8 and 16 steps."""
     # Clamped before the cast: far values would overflow the integer, and end at 0 or 255 anyway.
-    steps = np.clip(round_half_away(sh_rest * np.float32(128)) + 128, -256, 512).astype(np.int32)
+    steps = round_half_away(np.clip(sh_rest, -4, 4) * np.float32(128)).astype(np.int32) + 128
     low, high = steps[:, :_SH_DEGREE_1_COEFFICIENTS], steps[:, _SH_DEGREE_1_COEFFICIENTS:]
     bucketed = [(part + b // 2) // b * b for part, b in zip((low, high), _SH_BUCKETS, strict=True)]
     return np.clip(np.concatenate(bucketed, axis=1), 0, 255).astype(np.uint8)

@@ -65,17 +65,16 @@ def encode_payload(splats: GaussianSplats) -> bytes:
     """
     norms = _check_encodable(splats)
     header = _HEADER.pack(MAGIC, VERSION, len(splats), splats.sh_degree, FRACTIONAL_BITS, 0, 0)
-    return b"".join(
-        [
-            header,
-            q.encode_positions(splats.positions, FRACTIONAL_BITS).tobytes(),
-            q.encode_alphas(splats.opacity_logits).tobytes(),
-            q.encode_colours(splats.sh_dc).tobytes(),
-            q.encode_log_scales(splats.log_scales).tobytes(),
-            q.encode_rotations(splats.rotations, norms).tobytes(),
-            q.encode_sh(splats.sh_rest).tobytes(),
+    with np.errstate(over="ignore"):
+        attributes = [
+            q.encode_positions(splats.positions, FRACTIONAL_BITS),
+            q.encode_alphas(splats.opacity_logits),
+            q.encode_colours(splats.sh_dc),
+            q.encode_log_scales(splats.log_scales),
+            q.encode_rotations(splats.rotations, norms),
+            q.encode_sh(splats.sh_rest),
         ]
-    )
+    return b"".join([header, *(attribute.tobytes() for attribute in attributes)])
 
 
 def decode_spz(data: bytes, *, max_splats: int = MAX_SPLATS) -> GaussianSplats:
@@ -110,8 +109,9 @@ def _check_encodable(splats: GaussianSplats) -> FloatArray:
             raise SplatFormatError(f"{name} holds NaN or infinite values: prepare the model first")
     if np.isnan(splats.opacity_logits).any():
         raise SplatFormatError("opacity_logits holds NaN: prepare the model first")
-    fixed = q.round_half_away(splats.positions * np.float32(1 << FRACTIONAL_BITS))
-    if ((fixed < -(2**23)) | (fixed >= 2**23)).any():
+    # Half a step less at the upper end: it would be rounded up to the limit, and wrap.
+    upper = _POSITION_LIMIT - 0.5 / 2**FRACTIONAL_BITS
+    if ((splats.positions < -_POSITION_LIMIT) | (splats.positions >= upper)).any():
         raise SplatFormatError(
             f"positions leave +-{_POSITION_LIMIT:.0f}, where SPZ would wrap them: scale the model down"
         )

@@ -272,3 +272,14 @@ def test_a_real_model_is_read_and_written_back_byte_for_byte(samples: Path) -> N
     assert 0.99 < splats.extent < 1
     assert np.isinf(splats.opacity_logits).sum() > 60_000
     assert encode_payload(splats) == zstandard.ZstdDecompressor().decompress(data)
+
+
+def test_positions_reach_to_the_last_step_below_2048() -> None:
+    edge = one_splat(positions=[[-2048, 2048 - 1 / 4096, 0]])
+    assert decode_spz(encode_spz(edge)).positions.tolist() == edge.positions.tolist()
+
+
+def test_values_beyond_the_bytes_are_clamped_without_a_word() -> None:
+    big = decode_spz(encode_spz(one_splat(log_scales=[[3e38, -3e38, 0]], sh_dc=[[3e38, -3e38, 0]])))
+    np.testing.assert_allclose(big.log_scales, [[5.9375, -10, 0]])
+    np.testing.assert_allclose(big.sh_dc, [[10 / 3, -10 / 3, 0]], atol=0.02)

@@ -61,7 +61,13 @@ class BoundedClient:
         self._timeout_s, self._max_bytes = timeout_s, max_bytes
         timeout = httpx.Timeout(timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s))
         # Uncompressed, so that the bound on the body is a bound on what arrives.
-        self._client = httpx.Client(timeout=timeout, headers={"Accept-Encoding": "identity"})
+        # A connection for each call: a kept one may be closed by the server just as it is used again,
+        # and a call lost that way could be a generation.
+        self._client = httpx.Client(
+            timeout=timeout,
+            headers={"Accept-Encoding": "identity"},
+            limits=httpx.Limits(max_keepalive_connections=0),
+        )
 
     def get(self, url: str) -> Answer:
         """The answer to a GET.

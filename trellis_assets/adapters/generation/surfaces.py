@@ -70,6 +70,8 @@ def _stretched(part: Part, count: int, rng: np.random.Generator) -> tuple[Surfac
     """
     surface, area = _unit_body(part, count * _OVERSAMPLING, rng)
     size = np.array(part.size)
+    if part.shape == "torus":
+        size[1] *= 0.5 / _torus_tube(part)  # so that it fills the unit cube's height as well
     bent = surface.normals / size
     lengths = np.linalg.norm(bent, axis=1)
     growth = size.prod() * lengths
@@ -96,7 +98,7 @@ def _unit_body(part: Part, count: int, rng: np.random.Generator) -> tuple[Surfac
         case "box":
             return _box(count, rng)
         case "torus":
-            return _torus(min(part.radius, 0.24), count, rng)
+            return _torus(_torus_tube(part), count, rng)
         case "tube":
             return _tube(np.array(part.points), part.radius, count, rng)
         case "cylinder":
@@ -117,20 +119,23 @@ def _box(count: int, rng: np.random.Generator) -> tuple[SurfacePoints, float]:
     return SurfacePoints(points, normals), 6.0
 
 
+def _torus_tube(part: Part) -> float:
+    """Radius of the tube; thicker ones would close the hole."""
+    return min(part.radius, 0.24)
+
+
 def _torus(tube: float, count: int, rng: np.random.Generator) -> tuple[SurfacePoints, float]:
-    """Lying flat in a unit square, and 1 high before `size`: y is scaled to fill it."""
+    """Lying flat in a unit square, 2 * tube high."""
     ring = 0.5 - tube
     # The outer side of the ring is longer: accept angles in proportion to it.
     around = rng.uniform(0, 2 * np.pi, size=4 * count)
     share = (ring + tube * np.cos(around)) / 0.5
     around = np.resize(around[rng.uniform(size=len(around)) < share], count)
     angle = rng.uniform(0, 2 * np.pi, size=count)
-    out = ring + tube * np.cos(around)
-    points = np.column_stack([out * np.cos(angle), 0.5 * np.sin(around), out * np.sin(angle)])
     flat = np.cos(around)
-    normals = np.column_stack([flat * np.cos(angle), 2 * tube * np.sin(around), flat * np.sin(angle)])
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-    return SurfacePoints(points, normals), 4 * np.pi**2 * ring * tube
+    normals = np.column_stack([flat * np.cos(angle), np.sin(around), flat * np.sin(angle)])
+    centre = ring * np.column_stack([np.cos(angle), np.zeros(count), np.sin(angle)])
+    return SurfacePoints(centre + tube * normals, normals), 4 * np.pi**2 * ring * tube
 
 
 def _revolution(profile: Array, count: int, rng: np.random.Generator) -> tuple[SurfacePoints, float]:

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -133,6 +132,7 @@ def _number(fields: dict[str, Any], name: str, highest: float, where: str) -> fl
     value = fields.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValidationUnavailableError(f"{where} answered without a number {name!r}")
-    if not (math.isfinite(value) and 0 <= value <= highest):
+    # A comparison first: JSON integers may be too large for a float.
+    if not (0 <= value <= highest):
         raise ValidationUnavailableError(f"{where} answered {name} = {value!r:.40}, out of range")
     return float(value)

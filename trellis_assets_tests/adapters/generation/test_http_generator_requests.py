@@ -1,0 +1,98 @@
+"""What generation servers are asked, and how their trouble is classed."""
+
+import time
+from collections.abc import Callable
+from urllib.parse import parse_qs
+
+import pytest
+
+from trellis_assets.adapters.generation.http import HttpGenerator
+from trellis_assets.adapters.splat_io.ply import write_ply
+from trellis_assets.adapters.splat_io.spz import encode_spz
+from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.tasks import TaskKind
+from trellis_assets.ports import GenerationError
+from trellis_assets_tests.models import a_ball
+from trellis_assets_tests.rude_server import Request, serving
+
+SPZ = encode_spz(a_ball())
+
+
+def generate(
+    url: str, prompt: str = "a ball", *, timeout_s: float = 10, limit: int = 1 << 20
+) -> GaussianSplats:
+    generator = HttpGenerator([url + "/"], timeout_s=timeout_s, max_answer_bytes=limit)
+    (endpoint,) = generator.endpoints
+    return generator.generate(prompt, kind=TaskKind.TEXT, seed=42, endpoint=endpoint)
+
+
+def test_prompt_and_seed_are_sent_as_the_servers_form() -> None:
+    seen: list[tuple[str, dict[str, list[str]]]] = []
+
+    def answer(request: Request) -> None:
+        seen.append((request.path, parse_qs(request.body.decode())))
+        request.answer(SPZ)
+
+    with serving(answer) as url:
+        assert len(generate(url, "ein Kürbis & mehr")) == 8000
+    assert seen == [
+        ("/generate/", {"prompt": ["ein Kürbis & mehr"], "seed": ["42"], "return_compressed": ["true"]})
+    ]
+
+
+def test_the_reference_servers_ply_is_taken_too() -> None:
+    with serving(lambda r: r.answer(write_ply(a_ball(100)))) as url:
+        assert len(generate(url)) == 100
+
+
+@pytest.mark.parametrize(
+    ("trouble", "is_transient", "reason"),
+    [
+        (lambda r: r.answer(b"full", status=503, retry_after="17"), True, "asks to wait 17 s"),
+        (lambda r: r.answer(b"slow down", status=429), True, "429"),
+        (lambda r: r.answer(b'{"detail":"no"}', status=400), False, "no"),
+        (lambda r: r.answer(b"", status=301, location="/x"), False, "301"),
+        (lambda r: r.answer(b"<html>hi", content_type="text/html"), False, "web page"),
+        (lambda r: r.answer(SPZ[:-100]), False, "no model"),
+        (lambda r: r.answer(SPZ, content_length=str(len(SPZ) + 1)), True, "broke off"),
+        (lambda r: r.answer(bytes(2 << 20)), False, "more than"),
+        (lambda _: None, True, "broke off"),
+        (lambda _: time.sleep(1), True, "did not answer"),
+    ],
+)
+def test_trouble_is_classed_by_whether_trying_again_may_help(
+    trouble: Callable[[Request], None],
+    is_transient: bool,
+    reason: str,
+) -> None:
+    with serving(trouble) as url, pytest.raises(GenerationError, match=reason) as failed:
+        generate(url, timeout_s=0.4)
+    assert failed.value.is_transient is is_transient
+
+
+def test_a_prompt_that_is_not_unicode_is_refused_for_good() -> None:
+    with serving(lambda r: r.answer(SPZ)) as url, pytest.raises(GenerationError, match="Unicode") as failed:
+        generate(url, "\ud800")
+    assert not failed.value.is_transient
+
+
+def test_one_ready_server_of_several_is_enough() -> None:
+    with serving(lambda r: r.answer(b"{}", status=404)) as url:
+        assert HttpGenerator(["http://127.0.0.1:9", url]).problem() is None
+
+
+def test_a_server_that_says_it_is_not_well_is_a_problem() -> None:
+    with serving(lambda r: r.answer(b"loading", status=503)) as url:
+        assert "503" in (HttpGenerator([url]).problem() or "")
+
+
+def test_a_server_at_work_that_is_slow_to_answer_is_no_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trellis_assets.adapters.generation.http.PROBE_TIMEOUT_S", 0.2)
+    with serving(lambda _: time.sleep(0.6)) as url:
+        assert HttpGenerator([url]).problem() is None
+
+
+@pytest.mark.parametrize("urls", [[], ["localhost:8096"]])
+def test_urls_that_are_none_are_refused_at_once(urls: list[str]) -> None:
+    with pytest.raises(ValueError, match="http"):
+        HttpGenerator(urls)

@@ -26,7 +26,7 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-setup: .venv/installed
+setup: .venv/installed .venv/compiled
 
 # torch first and alone: the range admits builds with gigabytes of GPU libraries, 2.13.0 has a CPU wheel.
 .venv/installed: pyproject.toml constraints.txt
@@ -34,6 +34,11 @@ setup: .venv/installed
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/pip install --quiet "torch==2.13.0"
 	$(BIN)/pip install --quiet --constraint constraints.txt --group dev --editable .
+	touch $@
+
+# The renderer's kernels are compiled once, here, and not while a task waits.
+.venv/compiled: .venv/installed trellis_assets/adapters/rendering/kernels.py
+	$(BIN)/python -c "from trellis_assets.adapters.rendering.cpu import warm_up; warm_up()"
 	touch $@
 
 clean: ## the environment and caches; data/ is kept

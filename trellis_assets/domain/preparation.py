@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from trellis_assets.domain.splats import FloatArray, GaussianSplats
+from trellis_assets.domain.scenes import RENDERED_EXTENT
+from trellis_assets.domain.splats import FloatArray, GaussianSplats, is_well_formed
 
-# Extent at which the validators' k is 1.
-TARGET_EXTENT = 1.5
 # SPZ keeps positions to this step; a shift on it moves no rounding.
 POSITION_STEP = 1 / 4096
 # At most this share of a model is taken for strays; where more stands apart, it is the model.
@@ -87,7 +86,7 @@ def prepare_for_submission(splats: GaussianSplats) -> PreparedModel:
     positions = kept.positions.astype(np.float64)
     low, high = positions.min(axis=0), positions.max(axis=0)
     extent = float((high - low).max())
-    factor = TARGET_EXTENT / extent if extent > 0 else 1.0
+    factor = RENDERED_EXTENT / extent if extent > 0 else 1.0
     centred = (positions - (low + high) / 2) * factor
     offset = harmless_offset(centred)
     shift = offset - (low + high) / 2 * factor
@@ -102,15 +101,6 @@ def prepare_for_submission(splats: GaussianSplats) -> PreparedModel:
     )
     x, y, z = (float(value) for value in shift)
     return PreparedModel(prepared, replace(report, scale_factor=factor, shift=(x, y, z)))
-
-
-def is_well_formed(splats: GaussianSplats) -> NDArray[np.bool_]:
-    """(N,) whether every number can be rendered. Infinite opacity logits can: SPZ decodes to them."""
-    norms = np.linalg.norm(splats.rotations.astype(np.float64), axis=1)
-    finite = [np.isfinite(array).all(axis=1) for array in (splats.positions, splats.log_scales, splats.sh_dc)]
-    usable = np.isfinite(norms) & (norms > 0) & ~np.isnan(splats.opacity_logits)
-    well_formed: NDArray[np.bool_] = finite[0] & finite[1] & finite[2] & usable
-    return well_formed
 
 
 def is_stray(positions: FloatArray) -> NDArray[np.bool_]:

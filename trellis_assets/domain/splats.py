@@ -91,6 +91,8 @@ class GaussianSplats:
 
     def subset(self, keep: NDArray[np.bool_]) -> "GaussianSplats":
         """The splats where `keep` (N,) is true, in order."""
+        if keep.all():
+            return self
         return GaussianSplats(
             positions=self.positions[keep],
             log_scales=self.log_scales[keep],
@@ -99,3 +101,12 @@ class GaussianSplats:
             sh_dc=self.sh_dc[keep],
             sh_rest=self.sh_rest[keep],
         )
+
+
+def is_well_formed(splats: GaussianSplats) -> NDArray[np.bool_]:
+    """(N,) whether every number can be rendered. Infinite opacity logits can: SPZ decodes to them."""
+    norms = np.linalg.norm(splats.rotations.astype(np.float64), axis=1)
+    finite = [np.isfinite(array).all(axis=1) for array in (splats.positions, splats.log_scales, splats.sh_dc)]
+    usable = np.isfinite(norms) & (norms > 0) & ~np.isnan(splats.opacity_logits)
+    well_formed: NDArray[np.bool_] = finite[0] & finite[1] & finite[2] & usable
+    return well_formed

@@ -8,7 +8,7 @@ from trellis_assets.adapters.splat_io.frames import ZSTD_MAGIC
 from trellis_assets.adapters.splat_io.spz import decode_spz
 from trellis_assets.adapters.validation.measures import measure
 from trellis_assets.domain.checks import failed_data_checks
-from trellis_assets.domain.preparation import is_well_formed
+from trellis_assets.domain.splats import is_well_formed
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.ports import Clock

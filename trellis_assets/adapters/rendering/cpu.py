@@ -1,0 +1,64 @@
+"""Pictures on the CPU, views side by side on its cores."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trellis_assets.domain.cameras import FAR, NEAR, Camera
+from trellis_assets.domain.scenes import Scene
+
+Picture = TypeVar("Picture")
+# (H, W, 4): RGB weighted by opacity, without background, and the transmittance that is left.
+Layer = NDArray[np.float32]
+
+
+def render(
+    scene: Scene,
+    cameras: Sequence[Camera],
+    finish: Callable[[Layer], Picture],
+    *,
+    threads: int | None = None,
+) -> list[Picture]:
+    """The scene as each camera sees it, finished while the next view is made.
+
+    Args:
+        scene: at degree 0 its colours are taken as they are; with harmonics they are cut at 0.
+        cameras: where from.
+        finish: makes of each layer what is kept.
+        threads: views at a time; default: one per core. The pictures do not depend on it.
+    """
+    from trellis_assets.adapters.rendering import kernels
+
+    records = kernels.pack(
+        *(
+            np.ascontiguousarray(array, np.float32)
+            for array in (scene.positions, scene.scales, scene.rotations, scene.opacities, scene.sh)
+        )
+    )
+    harmonics = np.ascontiguousarray(scene.sh, np.float32)
+
+    def take(camera: Camera) -> Picture:
+        rotation, position = camera.rotation.astype(np.float32), camera.position.astype(np.float32)
+        translation = (-camera.rotation @ camera.position).astype(np.float32)
+        order = kernels.depth_order(records, rotation, translation, np.float32(NEAR), np.float32(FAR))
+        x, y = camera.principal_point
+        lens = (np.float32(camera.focal), np.float32(x), np.float32(y), camera.width, camera.height)
+        return finish(kernels.splat(records, harmonics, order, rotation, translation, position, *lens))
+
+    # Threads of our own, since the kernels leave the interpreter's lock: numba's own are not safe to
+    # call from several threads at a time, as a server does.
+    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+        return list(pool.map(take, cameras))
+
+
+def warm_up() -> None:
+    """The kernels are compiled and cached on disk, so that no task waits for the compiler."""
+    from trellis_assets.domain.cameras import preview_camera
+
+    one = np.ones((1, 3), np.float32)
+    scene = Scene(0 * one, 0.1 * one, np.array([[1, 0, 0, 0]], np.float32), one[:, 0], one[:, None])
+    render(scene, [preview_camera(16)], np.shape)

@@ -1,0 +1,69 @@
+"""Cameras in, pictures out: the one way to see a model, on whichever device there is."""
+
+import io
+from collections.abc import Sequence
+from enum import StrEnum
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trellis_assets.adapters.rendering import cpu, gpu
+from trellis_assets.domain.cameras import VALIDATOR_SIZE, Camera, preview_camera, validator_cameras
+from trellis_assets.domain.scenes import Scene, as_validators_see
+from trellis_assets.domain.splats import GaussianSplats
+
+ByteImages = NDArray[np.uint8]
+
+
+class RendererBackend(StrEnum):
+    """Where pictures are made."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    GPU = "gpu"
+
+
+def render(
+    scene: Scene, cameras: Sequence[Camera], *, backend: RendererBackend = RendererBackend.AUTO
+) -> ByteImages:
+    """(V, H, W, 3) uint8 pictures on white, cut to 0..1 and truncated as validators do (PROTOCOL 6.3).
+
+    Args:
+        scene: what is there.
+        cameras: at least one, all of one size.
+        backend: `auto` takes the GPU where gsplat and a GPU are there.
+    """
+    make = gpu.render if _on_gpu(backend) else cpu.render
+    return np.stack(make(scene, cameras, on_white))
+
+
+def on_white(layer: cpu.Layer) -> ByteImages:
+    """(H, W, 3) of a layer, composited on white."""
+    picture: ByteImages = (np.clip(layer[..., :3] + layer[..., 3:], 0, 1) * 255).astype(np.uint8)
+    return picture
+
+
+@cache
+def _on_gpu(backend: RendererBackend) -> bool:
+    return backend is RendererBackend.GPU or (backend is RendererBackend.AUTO and gpu.is_available())
+
+
+def validator_views(splats: GaussianSplats, size: int = VALIDATOR_SIZE) -> ByteImages:
+    """(16, size, size, 3): what validators score."""
+    return render(as_validators_see(splats), validator_cameras(size))
+
+
+def preview(splats: GaussianSplats) -> ByteImages:
+    """(512, 512, 3): one picture for people."""
+    image: ByteImages = render(as_validators_see(splats), [preview_camera()])[0]
+    return image
+
+
+def png_bytes(image: ByteImages) -> bytes:
+    """The picture (H, W, 3) as a PNG file."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "PNG", optimize=True)
+    return file.getvalue()

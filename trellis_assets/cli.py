@@ -125,6 +125,26 @@ def stats(as_json: Json = False, data_dir: DataDir = None) -> None:
 
 
 @app.command()
+def calibrate(as_json: Json = False, data_dir: DataDir = None) -> None:
+    """Fit the embedded validator's score to what validators answered; it is used from then on."""
+    with _clear_errors():
+        from trellis_assets.adapters.validation import calibration
+        from trellis_assets.composition import Pipeline
+        from trellis_assets.settings import Settings
+
+        pipeline = Pipeline(Settings.load(data_dir=data_dir))
+        answers = calibration.answers_in(pipeline.store)
+        fitted = calibration.fit(answers)
+        calibration.save(fitted, pipeline.settings.calibration_file)
+        before = calibration.mean_squared_error(calibration.UNCALIBRATED, answers) ** 0.5
+        after = calibration.mean_squared_error(fitted, answers) ** 0.5
+        if as_json:
+            typer.echo(json.dumps({"answers": len(answers), "error_before": before, "error_after": after}))
+        else:
+            typer.echo(f"fitted to {len(answers)} answers: error {before:.3f} before, {after:.3f} after")
+
+
+@app.command()
 def settings(as_json: Json = False) -> None:
     """List every setting: its variable, its value now, and what it means. Secrets are hidden."""
     with _clear_errors():

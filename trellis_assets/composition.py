@@ -122,9 +122,10 @@ class Pipeline:
             return HttpValidator(
                 settings.validator_url, timeout_s=settings.validation_timeout_s, clock=self.clock
             )
+        from trellis_assets.adapters.validation import calibration
         from trellis_assets.adapters.validation.embedded import EmbeddedValidator
 
-        return EmbeddedValidator(self.clock)
+        return EmbeddedValidator(self.clock, calibration.load(settings.calibration_file))
 
     def pull_step(self) -> PullStep:
         """Polls validators."""

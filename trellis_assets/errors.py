@@ -1,12 +1,14 @@
 """Errors whose text tells a person what to do: shown as they are, without a traceback."""
 
 from trellis_assets.adapters.network.keys import WalletError
+from trellis_assets.adapters.validation.calibration import CalibrationError
 from trellis_assets.mining.processes import ChildError
 from trellis_assets.mining.session import MiningError
 from trellis_assets.ports import MetagraphError, StoreError
 from trellis_assets.settings import SettingsError
 
 OPERATOR_ERRORS: tuple[type[Exception], ...] = (
+    CalibrationError,
     ChildError,
     MetagraphError,
     MiningError,

@@ -196,6 +196,11 @@ class Settings(BaseSettings):
         return self.folder / "subnet"
 
     @property
+    def calibration_file(self) -> Path:
+        """What `trellis-assets calibrate` fitted the embedded validator's score to."""
+        return self.folder / "calibration.json"
+
+    @property
     def metagraph_file(self) -> Path | None:
         """The JSON metagraph, None when the chain is asked."""
         if self.is_local:

@@ -1,7 +1,7 @@
 """Cameras in, pictures out: the one way to see a model, on whichever device there is."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from functools import cache
 
@@ -34,8 +34,17 @@ def render(
         cameras: at least one, all of one size.
         backend: `auto` takes the GPU where gsplat and a GPU are there.
     """
+    return np.stack(_layers_of(scene, cameras, on_white, backend))
+
+
+def _layers_of(
+    scene: Scene,
+    cameras: Sequence[Camera],
+    finish: Callable[[cpu.Layer], cpu.Picture],
+    backend: RendererBackend,
+) -> list[cpu.Picture]:
     make = gpu.render if _on_gpu(backend) else cpu.render
-    return np.stack(make(scene, cameras, on_white))
+    return make(scene, cameras, finish)
 
 
 def on_white(layer: cpu.Layer) -> ByteImages:
@@ -52,6 +61,12 @@ def _on_gpu(backend: RendererBackend) -> bool:
 def validator_views(splats: GaussianSplats, size: int = VALIDATOR_SIZE) -> ByteImages:
     """(16, size, size, 3): what validators score."""
     return render(as_validators_see(splats), validator_cameras(size))
+
+
+def validator_layers(splats: GaussianSplats, size: int, *, every: int = 1) -> list[cpu.Layer]:
+    """Layers (size, size, 4) of every n-th view of the validators, for who needs transparency too."""
+    cameras = validator_cameras(size)[::every]
+    return _layers_of(as_validators_see(splats), cameras, np.asarray, RendererBackend.AUTO)
 
 
 def preview(splats: GaussianSplats) -> ByteImages:

@@ -140,10 +140,12 @@ class SqlTaskStore:
                 raise StoreError(f"there is no task {key} in the store")
             return task_of(row)
 
-    def tasks_in(self, states: Iterable[TaskState], *, limit: int | None = None) -> list[Task]:
-        """Tasks in these states, oldest first."""
+    def tasks_in(
+        self, states: Iterable[TaskState], *, limit: int | None = None, newest_first: bool = False
+    ) -> list[Task]:
+        """Tasks in these states, in the order they came."""
         with self._reading() as session:
-            return tasks_table.tasks_in(session, states, limit)
+            return tasks_table.tasks_in(session, states, limit, newest_first=newest_first)
 
     def mark_requested(self, key: int, attempt: int, now: datetime) -> None:
         """A run is about to be requested under this attempt."""

@@ -166,10 +166,13 @@ def reopen(session: Session, key: int) -> Task:
     return task_of(row)
 
 
-def tasks_in(session: Session, states: Iterable[TaskState], limit: int | None) -> list[Task]:
-    """Oldest first. Unfinished states are found by a partial index."""
+def tasks_in(
+    session: Session, states: Iterable[TaskState], limit: int | None, *, newest_first: bool
+) -> list[Task]:
+    """In the order they came. Unfinished states are found by a partial index."""
     wanted = frozenset(states)
-    query = select(TaskRow).where(TaskRow.state.in_([str(s) for s in wanted])).order_by(TaskRow.key)
+    order = TaskRow.key.desc() if newest_first else TaskRow.key
+    query = select(TaskRow).where(TaskRow.state.in_([str(s) for s in wanted])).order_by(order)
     if not wanted & FINAL_STATES:
         query = query.where(TaskRow.finished_at.is_(None))
     return [task_of(row) for row in session.scalars(query.limit(limit))]

@@ -3,12 +3,17 @@
 import math
 from collections.abc import Mapping
 
+from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
+from trellis_assets.adapters.rendering.pictures import on_white, validator_layers
 from trellis_assets.adapters.splat_io.errors import SplatFormatError
 from trellis_assets.adapters.splat_io.frames import ZSTD_MAGIC
 from trellis_assets.adapters.splat_io.spz import decode_spz
-from trellis_assets.adapters.validation.measures import measure
+from trellis_assets.adapters.validation.calibration import RAW, UNCALIBRATED, Calibration
+from trellis_assets.adapters.validation.measures import measure_splats, rising
+from trellis_assets.adapters.validation.view_measures import likeness, measure_views
+from trellis_assets.domain.cameras import OLD_VALIDATOR_SIZE, VALIDATOR_SIZE
 from trellis_assets.domain.checks import failed_data_checks
-from trellis_assets.domain.splats import is_well_formed
+from trellis_assets.domain.splats import GaussianSplats, is_well_formed
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.ports import Clock
@@ -16,40 +21,50 @@ from trellis_assets.ports import Clock
 # Exponents of the qualities in the score, which is their weighted geometric mean: one quality that
 # is missing altogether cannot be made up for by the others.
 WEIGHTS: Mapping[str, float] = {
-    "solidity": 0.25,
-    "opacity": 0.25,
+    "solidity": 0.2,
+    "opacity": 0.2,
     "coherence": 0.15,
     "closure": 0.15,
-    "variety": 0.1,
+    "consistency": 0.1,
     "coverage": 0.05,
     "compactness": 0.05,
+    "sharpness": 0.05,
+    "detail": 0.05,
 }
-# The prompt is not looked at, so that no model can be called perfect.
+# For image tasks only: a model in quite other colours is not of the picture.
+LIKENESS_WEIGHT = 0.15
+_GOOD_LIKENESS = 0.4
+# The words of a prompt are not understood, so that no model can be called perfect.
 BEST_SCORE = 0.9
+_CLOSE_UPS_EVERY = 5
 
 
 class EmbeddedValidator:
     """The subnet's data checks exactly (PROTOCOL 6.2), and a score of its own making.
 
-    The score tells a well-made surface model from a cloud of splats, a transparent one or one with
-    holes. It does not look at the prompt, and it is not the subnet's score.
+    The score looks at the splats and at the sixteen views that validators render. It tells a
+    well-made model from a cloud of splats, a transparent one or one with holes. Of a prompt it sees
+    the colours of a picture and nothing of words: it is a stand-in, not the subnet's score. A
+    calibration against validators' feedback maps it to what they gave to models like this.
     """
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, clock: Clock, calibration: Calibration = UNCALIBRATED) -> None:
+        self._clock, self._calibration = clock, calibration
 
     @property
     def name(self) -> str:
         """Backend and version."""
-        return "embedded 1"
+        return "embedded 2" if self._calibration == UNCALIBRATED else "embedded 2, calibrated"
 
-    def validate(self, spz: bytes, *, prompt: str, kind: TaskKind) -> Verdict:  # noqa: ARG002
+    def validate(self, spz: bytes, *, prompt: str, kind: TaskKind) -> Verdict:
         """The verdict on `spz`; bytes that do not decode are a failed check, not an exception."""
         started_at = self._clock.now()
-        parts, failed = _judge(spz)
+        parts, failed = _judge(spz, prompt, kind)
+        if not failed:
+            parts[RAW] = score(parts)
         return Verdict(
             validator=self.name,
-            score=0.0 if failed else score(parts),
+            score=0.0 if failed else self._calibration.apply(parts[RAW]),
             started_at=started_at,
             duration_s=(self._clock.now() - started_at).total_seconds(),
             parts=parts,
@@ -59,10 +74,15 @@ class EmbeddedValidator:
 
 def score(parts: Mapping[str, float]) -> float:
     """The weighted geometric mean of the qualities, times `BEST_SCORE`."""
-    return BEST_SCORE * float(math.prod(parts[name] ** weight for name, weight in WEIGHTS.items()))
+    weights = dict(WEIGHTS)
+    if "likeness" in parts:
+        weights["likeness"] = LIKENESS_WEIGHT
+    total = sum(weights.values())
+    product = math.prod(parts[name] ** (weight / total) for name, weight in weights.items())
+    return BEST_SCORE * float(product)
 
 
-def _judge(spz: bytes) -> tuple[dict[str, float], tuple[str, ...]]:
+def _judge(spz: bytes, prompt: str, kind: TaskKind) -> tuple[dict[str, float], tuple[str, ...]]:
     """The qualities by name and the failed checks; no qualities where there is nothing to measure."""
     if not spz.startswith(ZSTD_MAGIC):
         return {}, ("the model is not in a zstd frame, the only one that validators open",)
@@ -74,4 +94,26 @@ def _judge(spz: bytes) -> tuple[dict[str, float], tuple[str, ...]]:
     usable = splats.subset(is_well_formed(splats))
     if len(usable) == 0:
         return {}, (*failed, "no splat of the model can be rendered")
-    return measure(usable), failed
+    try:
+        return measure(usable, prompt, kind), failed
+    except PromptImageError as error:
+        return {}, (*failed, str(error))
+
+
+def measure(splats: GaussianSplats, prompt: str, kind: TaskKind) -> dict[str, float]:
+    """All qualities of well-formed splats by name, 0 to 1; `likeness` for image prompts only.
+
+    The views are those of the older scoring service, 224 pixels wide: enough for most measures, at
+    half the time of 518.
+
+    Raises:
+        PromptImageError: the image prompt cannot be read.
+    """
+    wanted = decode_prompt_image(prompt) if kind is TaskKind.IMAGE else None
+    layers = validator_layers(splats, OLD_VALIDATOR_SIZE)
+    close_ups = validator_layers(splats, VALIDATOR_SIZE, every=_CLOSE_UPS_EVERY)
+    parts = measure_splats(splats) | measure_views(layers, close_ups)
+    if wanted is not None:
+        pictures = [on_white(layer) for layer in layers]
+        parts["likeness"] = rising(likeness(pictures, wanted), _GOOD_LIKENESS)
+    return parts

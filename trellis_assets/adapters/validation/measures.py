@@ -1,61 +1,49 @@
-"""What can be told of a model's quality from its splats alone, without rendering them."""
+"""What can be told of a model's quality from its splats, before they are rendered."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trellis_assets.domain.scenes import RENDERED_EXTENT
 from trellis_assets.domain.splats import GaussianSplats
 
 Array = NDArray[np.float64]
 
-# What the validators' renderer scales every model to (PROTOCOL 6.3).
-RENDERED_EXTENT = 1.5
-_PIXELS = 64
 _VOXELS = 24
 _CORE_SHARE = 0.99
-_VIEWS = 3
 # Where each quality is full, and where it is nothing. Settled on the embedded generator's models,
 # a real model of 267,776 splats, and clouds of random splats, which lie clearly apart.
 _GOOD_COMPACTNESS = 0.9
 _SURFACE_DIMENSION, _CLOUD_DIMENSION = 2.45, 2.95
 _GOOD_OPACITY = 0.9
-_GOOD_VARIETY = 0.2
 _COHERENT, _RANDOM = 0.4, 1.0
-_GOOD_COVERAGE = 0.2
-# A pixel and its eight neighbours: a wider splat is not counted as more.
-_WIDEST_FOOTPRINT = 9.0
 
 
-def measure(splats: GaussianSplats) -> dict[str, float]:
+def measure_splats(splats: GaussianSplats) -> dict[str, float]:
     """Each quality by name, 0 (bad) to 1 (good). Non-finite splats must have been dropped.
 
     - compactness: how much of the extent the innermost 99 % of the splats fill; strays spoil it;
     - solidity: surfaces (dimension 2) rather than a cloud (dimension 3);
     - opacity: mean opacity as rendered, after the validators' dimming of small models;
-    - variety: spread of the colours over the model;
-    - coherence: neighbours have similar colours;
-    - coverage: share of the picture that the model fills, from several sides;
-    - closure: how opaque the model's silhouette is, from several sides.
+    - coherence: neighbours have similar colours.
     """
     positions, extent = _normalised(splats.positions.astype(np.float64))
     opacities = np.clip(splats.opacities.astype(np.float64) * extent / RENDERED_EXTENT, 0, 1)
     colours = np.clip(splats.colours.astype(np.float64), 0, 1)
-    coverage, closure = _silhouette(positions, opacities * _footprints(splats, extent))
     return {
-        "compactness": _rising(_core_extent(positions), _GOOD_COMPACTNESS),
-        "solidity": _falling(_dimension(positions), _SURFACE_DIMENSION, _CLOUD_DIMENSION),
-        "opacity": _rising(_mean_of_visible(opacities), _GOOD_OPACITY),
-        "variety": _rising(float(colours.std(axis=0).mean()), _GOOD_VARIETY),
-        "coherence": _falling(_local_colour_spread(positions, colours), _COHERENT, _RANDOM),
-        "coverage": _rising(coverage, _GOOD_COVERAGE),
-        "closure": closure,
+        "compactness": rising(_core_extent(positions), _GOOD_COMPACTNESS),
+        "solidity": falling(_dimension(positions), _SURFACE_DIMENSION, _CLOUD_DIMENSION),
+        "opacity": rising(_mean_of_visible(opacities), _GOOD_OPACITY),
+        "coherence": falling(_local_colour_spread(positions, colours), _COHERENT, _RANDOM),
     }
 
 
-def _rising(value: float, full: float) -> float:
-    return float(np.clip(value / full, 0, 1))
+def rising(value: float, full: float, nothing: float = 0.0) -> float:
+    """0 at `nothing` and below, 1 at `full` and above."""
+    return float(np.clip((value - nothing) / (full - nothing), 0, 1))
 
 
-def _falling(value: float, good: float, bad: float) -> float:
+def falling(value: float, good: float, bad: float) -> float:
+    """1 at `good` and below, 0 at `bad` and above."""
     return float(np.clip((bad - value) / (bad - good), 0, 1))
 
 
@@ -118,26 +106,3 @@ def _local_colour_spread(positions: Array, colours: Array) -> float:
     unbiased = variance[shared] * counts[shared] / (counts[shared] - 1)
     local = float(np.average(unbiased, weights=counts[shared]))
     return float(np.sqrt(max(0.0, local) / overall))
-
-
-def _footprints(splats: GaussianSplats, extent: float) -> Array:
-    """(N,) area of each splat seen from its flat side, in pixels; at most a pixel's neighbourhood."""
-    widest = np.sort(splats.scales.astype(np.float64), axis=1)[:, 1:] / (extent or 1.0) * _PIXELS
-    areas: Array = np.minimum(2 * np.pi * widest.prod(axis=1), _WIDEST_FOOTPRINT)
-    return areas
-
-
-def _silhouette(positions: Array, weights: Array) -> tuple[float, float]:
-    """(share of the pixels that are covered, their mean opacity) over a half turn."""
-    coverages, closures = [], []
-    for turn in np.arange(_VIEWS) * np.pi / _VIEWS:
-        sideways = positions[:, 0] * np.cos(turn) + positions[:, 2] * np.sin(turn)
-        view = np.column_stack([sideways, positions[:, 1]]) / np.sqrt(2)
-        pixels = _cells(view, _PIXELS) @ np.array([_PIXELS, 1])
-        # A splat spreads over its neighbourhood; on average a pixel gets what falls into it.
-        depth = np.bincount(pixels, weights, minlength=_PIXELS**2)
-        touched = np.bincount(pixels, minlength=_PIXELS**2) > 0
-        opacity = 1 - np.exp(-depth)
-        coverages.append(float(opacity.sum()) / _PIXELS**2)
-        closures.append(float(opacity[touched].mean()))
-    return float(np.mean(coverages)), float(np.mean(closures))

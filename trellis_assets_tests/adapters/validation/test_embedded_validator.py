@@ -1,13 +1,17 @@
 """The embedded validator: the subnet's checks, and a score that tells a model from a mess."""
 
+import base64
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from trellis_assets.adapters.splat_io.spz import decode_spz, encode_gzip_spz, encode_spz
+from trellis_assets.adapters.validation.calibration import RAW, Calibration
 from trellis_assets.adapters.validation.embedded import WEIGHTS, EmbeddedValidator
 from trellis_assets.domain.preparation import prepare_for_submission
 from trellis_assets.domain.splats import GaussianSplats
@@ -32,7 +36,7 @@ def ball() -> GaussianSplats:
 def test_a_sound_model_scores_above_the_threshold_with_all_parts_named() -> None:
     verdict = judge(encode_spz(ball()))
     assert 0.7 < verdict.score <= 0.9
-    assert set(verdict.parts) == set(WEIGHTS)
+    assert set(verdict.parts) == {*WEIGHTS, RAW}
     assert all(0 <= value <= 1 for value in verdict.parts.values())
     assert verdict.is_valid
     assert verdict.started_at == NOW
@@ -91,6 +95,43 @@ def test_bytes_that_a_validator_could_not_read_are_a_failed_check(spz: bytes) ->
 def test_a_model_of_one_point_is_judged_without_a_crash() -> None:
     same = replace(a_ball(8000), positions=np.zeros((8000, 3), np.float32))
     assert score(same) < 0.6
+
+
+def a_picture(colour: tuple[int, int, int]) -> str:
+    picture = Image.new("RGB", (64, 64), "white")
+    picture.paste(colour, (16, 16, 48, 48))
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def test_a_model_in_the_picture_s_colours_scores_more_than_one_in_others() -> None:
+    red = replace(ball(), sh_dc=np.tile(np.float32([1.2, -1.6, -1.6]), (20_000, 1)))
+    validator, spz = EmbeddedValidator(FakeClock()), encode_spz(red)
+    likes, unlikes = (
+        validator.validate(spz, prompt=a_picture(colour), kind=TaskKind.IMAGE)
+        for colour in [(214, 12, 12), (10, 40, 220)]
+    )
+    assert likes.parts["likeness"] > 0.9
+    assert unlikes.parts["likeness"] < 0.1
+    assert likes.score > unlikes.score
+
+
+def test_an_image_prompt_that_is_none_is_a_failed_check() -> None:
+    verdict = EmbeddedValidator(FakeClock()).validate(
+        encode_spz(ball()), prompt="a ball", kind=TaskKind.IMAGE
+    )
+    assert verdict.score == 0
+    assert "not base64" in verdict.failed_checks[0]
+
+
+def test_a_calibration_changes_the_score_and_keeps_the_raw_one() -> None:
+    raw = judge(encode_spz(ball()))
+    calibrated = EmbeddedValidator(FakeClock(), Calibration(shift=-1.0, answers=40)).validate(
+        encode_spz(ball()), prompt="a ball", kind=TaskKind.TEXT
+    )
+    assert calibrated.score < raw.score == calibrated.parts[RAW]
+    assert calibrated.validator != raw.validator
 
 
 def test_the_verdict_is_the_same_every_time() -> None:

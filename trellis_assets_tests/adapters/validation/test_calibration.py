@@ -1,0 +1,98 @@
+"""Fitting the embedded score to validators' answers."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.validation.calibration import (
+    RAW,
+    UNCALIBRATED,
+    Answered,
+    Calibration,
+    CalibrationError,
+    answers_in,
+    fit,
+    load,
+    mean_squared_error,
+    save,
+)
+from trellis_assets.domain.tasks import TaskState
+from trellis_assets_tests.fakes import (
+    MINER,
+    NOW,
+    a_feedback,
+    a_generation,
+    a_pulled_task,
+    a_validator,
+    a_verdict,
+)
+
+
+def answers(truth: Calibration, *, threshold: float = 0.0, count: int = 200) -> list[Answered]:
+    raws = np.random.default_rng(0).uniform(0.3, 0.95, count)
+    given = [truth.apply(float(raw)) for raw in raws]
+    return [
+        Answered(float(raw), score if score >= threshold else None, threshold)
+        for raw, score in zip(raws, given, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(("shift", "stretch"), [(-1.0, 1.0), (0.8, 0.5), (-2.0, 2.5)])
+def test_a_fit_finds_what_validators_do(shift: float, stretch: float) -> None:
+    known = answers(Calibration(shift, stretch))
+    fitted = fit(known)
+    assert mean_squared_error(fitted, known) ** 0.5 < 0.02 < mean_squared_error(UNCALIBRATED, known) ** 0.5
+
+
+def test_rejected_models_count_although_their_score_is_not_told() -> None:
+    known = answers(Calibration(-2.0, 1.0), threshold=0.6)
+    assert sum(answer.fidelity is None for answer in known) > 100
+    assert fit(known).apply(0.7) < 0.6
+
+
+def test_a_calibration_keeps_the_order_of_models() -> None:
+    scores = [Calibration(-1, 2).apply(raw) for raw in np.linspace(0, 1, 50)]
+    assert scores == sorted(scores)
+    assert 0 <= scores[0] < scores[-1] <= 1
+
+
+def test_too_few_answers_are_refused_with_what_to_do() -> None:
+    with pytest.raises(CalibrationError, match="12 validated and answered models, 30 are needed"):
+        fit(answers(UNCALIBRATED, count=12))
+
+
+def test_a_saved_calibration_comes_back_and_none_is_no_error(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "calibration.json"
+    assert load(path) == UNCALIBRATED
+    save(Calibration(0.5, 2.0, 99), path)
+    assert load(path) == Calibration(0.5, 2.0, 99)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"shift": NaN, "stretch": 1, "answers": 3}', "\0"])
+def test_a_file_that_is_no_calibration_says_so(tmp_path: Path, text: str) -> None:
+    (tmp_path / "calibration.json").write_text(text)
+    with pytest.raises(CalibrationError, match=r"calibration\.json"):
+        load(tmp_path / "calibration.json")
+
+
+def test_answers_come_from_scored_and_answered_tasks(store: SqlTaskStore) -> None:
+    for number, (state, parts) in enumerate(
+        [
+            (TaskState.ACCEPTED, {RAW: 0.7}),
+            (TaskState.REJECTED, {RAW: 0.4}),
+            (TaskState.ACCEPTED, {"iqa": 0.5}),
+        ]
+    ):
+        task = store.record_arrival(
+            a_pulled_task(f"task-{number}"),
+            validator=a_validator(),
+            miner_hotkey=MINER,
+            now=NOW,
+            session_id=None,
+        ).task
+        for step in (TaskState.GENERATING, TaskState.GENERATED, TaskState.VALIDATED, TaskState.SUBMITTING):
+            store.move(task.key, step, now=NOW, generation=a_generation(), verdict=a_verdict(parts=parts))
+        store.move(task.key, state, now=NOW, feedback=a_feedback(0.8))
+    assert answers_in(store) == [Answered(0.4, None, 0.6), Answered(0.7, 0.8, 0.6)]

@@ -145,6 +145,24 @@ def calibrate(as_json: Json = False, data_dir: DataDir = None) -> None:
 
 
 @app.command()
+def inspect(
+    file: Annotated[Path, typer.Argument(help="A PLY or SPZ file.")],
+    as_json: Json = False,
+    preview: Annotated[Path | None, typer.Option(help="Write a picture of it here (PNG).")] = None,
+) -> None:
+    """Say what a model file is: splats, checks that validators would make, scores, a picture."""
+    with _clear_errors():
+        from trellis_assets.adapters import inspection
+
+        found, picture = inspection.inspect(file)
+        if preview is not None:
+            if picture is None:
+                raise inspection.InspectionError(f"{file} has no splat that can be rendered: no picture")
+            inspection.write_picture(preview, picture)
+        typer.echo(json.dumps(found.to_json()) if as_json else inspection.as_text(found))
+
+
+@app.command()
 def settings(as_json: Json = False) -> None:
     """List every setting: its variable, its value now, and what it means. Secrets are hidden."""
     with _clear_errors():

@@ -29,6 +29,7 @@ from trellis_assets.steps.dispatch import DispatchStep
 from trellis_assets.steps.export_statistics import ExportStatisticsStep
 from trellis_assets.steps.generate import GenerateStep, GenerationPolicy
 from trellis_assets.steps.maintain import MaintainStep
+from trellis_assets.steps.preview import PreviewStep
 from trellis_assets.steps.prompts import PromptStep
 from trellis_assets.steps.pull import PullPolicy, PullStep
 from trellis_assets.steps.submit import SubmissionPolicy, SubmitStep
@@ -175,6 +176,12 @@ class Pipeline:
         """Judges models."""
         policy = ValidationPolicy(self.settings.validate_models, self.settings.min_score)
         return ValidateStep(self.store, self.files, self.validator, self.clock, policy)
+
+    def preview_step(self) -> PreviewStep:
+        """Draws models."""
+        from trellis_assets.adapters.rendering.pictures import webp_preview
+
+        return PreviewStep(self.files, webp_preview)
 
     def submit_step(self) -> SubmitStep:
         """Answers validators."""

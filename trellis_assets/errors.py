@@ -1,5 +1,6 @@
 """Errors whose text tells a person what to do: shown as they are, without a traceback."""
 
+from trellis_assets.adapters.inspection import InspectionError
 from trellis_assets.adapters.network.keys import WalletError
 from trellis_assets.adapters.validation.calibration import CalibrationError
 from trellis_assets.mining.processes import ChildError
@@ -10,6 +11,7 @@ from trellis_assets.settings import SettingsError
 OPERATOR_ERRORS: tuple[type[Exception], ...] = (
     CalibrationError,
     ChildError,
+    InspectionError,
     MetagraphError,
     MiningError,
     SettingsError,

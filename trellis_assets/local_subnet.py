@@ -8,7 +8,7 @@ from trellis_assets.adapters.local_subnet.subnet import SubnetConfig, run_subnet
 from trellis_assets.adapters.network.keys import load_hotkey
 from trellis_assets.adapters.validation.embedded import EmbeddedValidator
 from trellis_assets.clock import SystemClock
-from trellis_assets.prompts import read_prompts
+from trellis_assets.prompts import default_pictures, read_prompts
 from trellis_assets.settings import Settings
 
 
@@ -23,9 +23,12 @@ def run_until_stopped(settings: Settings, miner_hotkeys: Sequence[str]) -> None:
         signal.signal(number, lambda *_: stop.set())
     local = settings.model_copy(update={"network": "local"})
     ours = str(load_hotkey(local).ss58_address)
+    prompts_file = settings.subnet_prompts_file
     config = SubnetConfig(
         folder=local.subnet_folder,
-        prompts=read_prompts(settings.subnet_prompts_file),
+        prompts=read_prompts(prompts_file),
+        # A list of one's own is asked for as it is.
+        pictures=default_pictures() if prompts_file is None else (),
         registered=frozenset({ours, *miner_hotkeys}),
         validators=settings.subnet_validators,
     )

@@ -1,6 +1,6 @@
 """What the steps need from the outside world, as Protocols. Adapters implement them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -138,6 +138,13 @@ class GenerationError(RuntimeError):
         self.is_transient = is_transient
 
 
+class UnsupportedPromptError(GenerationError):
+    """The backend takes no prompts of this kind: the task is handed back as unsupported."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, is_transient=False)
+
+
 class Generator(Protocol):
     """Prompt in, splats out. One call at a time per endpoint."""
 
@@ -211,6 +218,14 @@ class FileStore(Protocol):
 
         Raises:
             StoredFileError: missing, of another size or with another checksum.
+        """
+        ...
+
+    def derived(self, file: StoredFile, suffix: str, make: Callable[[bytes], bytes]) -> bytes:
+        """What `make` makes of the file's bytes, kept so that it is made once.
+
+        Raises:
+            StoredFileError: as `read`, the first time.
         """
         ...
 

@@ -1,5 +1,6 @@
-"""Lists of prompts: a file's, or the one that the project ships."""
+"""Lists of prompts: a file's, or the ones that the project ships."""
 
+import base64
 from importlib.resources import files
 from pathlib import Path
 
@@ -10,6 +11,13 @@ def default_prompts() -> list[str]:
     """The shipped list."""
     text = files("trellis_assets").joinpath("prompts.txt").read_text(encoding="utf-8")
     return [line for line in text.splitlines() if line]
+
+
+def default_pictures() -> list[str]:
+    """The shipped image prompts, as they go on the wire. `benchmarks/make_pictures.py` made them."""
+    folder = files("trellis_assets").joinpath("pictures")
+    names = sorted(file.name for file in folder.iterdir() if file.name.endswith(".webp"))
+    return [base64.b64encode(folder.joinpath(name).read_bytes()).decode("ascii") for name in names]
 
 
 def read_prompts(path: Path | None) -> list[str]:

@@ -1,5 +1,7 @@
 """The three ops of a mining run. Each is idempotent: the store knows how far a task is."""
 
+from base64 import b64encode
+
 import dagster as dg
 
 from trellis_assets.defs.resources import PipelineResource
@@ -41,6 +43,11 @@ def _describe(context: dg.OpExecutionContext, key: TaskKey, task: Task | None) -
     context.add_output_metadata(metadata)
 
 
+def markdown_picture(webp: bytes, text: str) -> dg.MarkdownMetadataValue:
+    """The picture inside the metadata itself, so that the UI shows it without another server."""
+    return dg.MetadataValue.md(f"![{text}](data:image/webp;base64,{b64encode(webp).decode('ascii')})")
+
+
 @dg.op(description="A model of the task's prompt is on disk, or the decision to hand the task back.")
 def generate(context: dg.OpExecutionContext, config: TaskConfig, pipeline: PipelineResource) -> TaskKey:
     """Holds the generation slot only while the generator works."""
@@ -62,6 +69,9 @@ def submit(context: dg.OpExecutionContext, pipeline: PipelineResource, task_key:
     """Never retried blindly: an answer that got lost is a state of its own."""
     task = pipeline.get().submit_step().run(task_key, context.run_id)
     _describe(context, task_key, task)
+    if task is not None and (picture := pipeline.get().preview_step().run(task)) is not None:
+        # Drawn last, when nobody waits for it any more.
+        context.add_output_metadata({"preview": markdown_picture(picture, "the generated model")})
     if task is not None and _needs_eyes(task):
         raise dg.Failure(description=f"task {task_key}: {task.reason}", allow_retries=False)
     return task_key

@@ -22,6 +22,7 @@ from trellis_assets.ports import (
     SplatCodec,
     StoredFileError,
     TaskStore,
+    UnsupportedPromptError,
 )
 from trellis_assets.steps.claims import LEASE, renewed
 
@@ -127,6 +128,8 @@ class GenerateStep:
             audit("generation started", task=task, endpoint=endpoint, seed=seed)
             try:
                 splats = self._with_retries(task, seed, endpoint)
+            except UnsupportedPromptError as error:
+                return self._decline(task, run_id, HandBackReason.UNSUPPORTED_TASK, str(error))
             except GenerationError as error:
                 return self._decline(task, run_id, HandBackReason.GENERATION_FAILED, str(error))
             finished = self.clock.now()

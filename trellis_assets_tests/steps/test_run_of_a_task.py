@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from trellis_assets.adapters.generation.embedded import EmbeddedGenerator
+from trellis_assets.adapters.rendering.pictures import webp_preview
 from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.adapters.storage.files import LocalFileStore
 from trellis_assets.adapters.storage.store import SqlTaskStore
@@ -13,8 +14,15 @@ from trellis_assets.adapters.validation.embedded import EmbeddedValidator
 from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import Task, TaskKind, TaskState
-from trellis_assets.ports import ClaimLostError, GenerationError, LocalValidator, ValidationUnavailableError
+from trellis_assets.ports import (
+    ClaimLostError,
+    GenerationError,
+    LocalValidator,
+    UnsupportedPromptError,
+    ValidationUnavailableError,
+)
 from trellis_assets.steps.generate import GenerateStep, GenerationPolicy
+from trellis_assets.steps.preview import PreviewStep
 from trellis_assets.steps.submit import MAX_SENDS, SubmissionPolicy, SubmitStep
 from trellis_assets.steps.validate import ValidateStep, ValidationPolicy
 from trellis_assets_tests.fakes import (
@@ -343,3 +351,22 @@ def test_a_model_that_vanished_is_made_anew(bench: Bench) -> None:
     assert validated is not None
     assert validated.state is TaskState.PULLED
     assert bench.run(key, ACCEPTED).state is TaskState.ACCEPTED
+
+
+def test_a_task_that_the_backend_takes_no_prompts_of_is_handed_back_as_unsupported(bench: Bench) -> None:
+    bench.generator = FailingGenerator(UnsupportedPromptError("no pictures"))
+    done = bench.run(bench.pull().key, HANDED_BACK)
+    assert done.reason == "unsupported_task: no pictures"
+
+
+def test_a_generated_model_has_a_picture_that_is_drawn_once(bench: Bench) -> None:
+    task = bench.run(bench.pull().key, ACCEPTED)
+    preview = PreviewStep(bench.files, webp_preview)
+    picture = preview.run(task)
+    assert picture is not None
+    assert picture[8:12] == b"WEBP"
+    assert PreviewStep(bench.files, lambda _: b"drawn again").run(task) == picture
+
+
+def test_a_task_without_a_model_has_no_picture(bench: Bench) -> None:
+    assert PreviewStep(bench.files, webp_preview).run(bench.pull()) is None

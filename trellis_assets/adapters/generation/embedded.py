@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 import numpy as np
+from numpy.typing import NDArray
 
+from trellis_assets.adapters.generation.inflating import inflate
 from trellis_assets.adapters.generation.painting import in_pattern, shaded
 from trellis_assets.adapters.generation.reading import Design, read_prompt
 from trellis_assets.adapters.generation.splatting import surface_splats
 from trellis_assets.adapters.generation.surfaces import Array, SurfacePoints, part_area, sample_part
 from trellis_assets.adapters.generation.vocabulary import Part, load_vocabulary
+from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
 from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import GenerationError
@@ -17,12 +20,14 @@ from trellis_assets.ports import GenerationError
 SPLAT_COUNT = 32_000
 # No part, however small, comes out as a handful of dots.
 _MIN_POINTS_PER_PART = 200
+_OPACITY = 0.98
 
 
 class EmbeddedGenerator:
     """Builds models from a vocabulary of some ninety objects out of simple bodies.
 
-    It understands the words it knows (object, colours, material, pattern) and nothing else: its
+    It understands the words it knows (object, colours, material, pattern) and nothing else; of a
+    picture it blows up the silhouette. Its
     models show that the pipeline works, and are not what a learned model makes. The same prompt and
     seed give the same splats.
     """
@@ -45,21 +50,24 @@ class EmbeddedGenerator:
         return None
 
     def supports(self, kind: TaskKind) -> bool:
-        """Whether such prompts can be read: words only."""
-        return kind is TaskKind.TEXT
+        """Whether such prompts can be read: words and pictures."""
+        return kind in {TaskKind.TEXT, TaskKind.IMAGE}
 
     def generate(self, prompt: str, *, kind: TaskKind, seed: int, endpoint: str) -> GaussianSplats:  # noqa: ARG002
         """A model of 32,000 splats whose centres span a unit cube around the origin.
 
         Raises:
-            GenerationError: an image prompt or an empty one; permanent.
+            GenerationError: an empty prompt, or a picture that cannot be read; permanent.
         """
-        if not self.supports(kind):
-            raise GenerationError(f"{self.name} takes no {kind} prompts", is_transient=False)
         if not prompt.strip():
             raise GenerationError("the prompt is empty", is_transient=False)
         digest = sha256(f"{seed}\0{prompt}".encode(errors="surrogatepass")).digest()
         rng = np.random.default_rng(int.from_bytes(digest[:16], "big"))
+        if kind is TaskKind.IMAGE:
+            try:
+                return from_picture(decode_prompt_image(prompt), rng)
+            except PromptImageError as error:
+                raise GenerationError(str(error), is_transient=False) from error
         return build(read_prompt(prompt, load_vocabulary()), rng)
 
 
@@ -77,6 +85,13 @@ def build(design: Design, rng: np.random.Generator) -> GaussianSplats:
     opacity = np.full(SPLAT_COUNT, design.material.opacity)
     colours = shaded(surface, base, design.material, rng)
     return surface_splats(surface, colours, opacity, float(areas.sum()) * growth**2, rng)
+
+
+def from_picture(picture: NDArray[np.uint8], rng: np.random.Generator) -> GaussianSplats:
+    """The picture's silhouette (H, W, 4), blown up, in its colours: light is in them already."""
+    model = inflate(picture, SPLAT_COUNT, rng)
+    opacity = np.full(SPLAT_COUNT, _OPACITY)
+    return surface_splats(model.surface, model.colours, opacity, model.area, rng)
 
 
 def _colour_of(part: Part, design: Design) -> tuple[float, float, float]:

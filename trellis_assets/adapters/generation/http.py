@@ -5,16 +5,18 @@ from collections.abc import Sequence
 import httpx
 
 from trellis_assets.adapters.bounded_http import Answer, BoundedClient, NoAnswerError, shown_url
+from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
 from trellis_assets.adapters.splat_io.errors import SplatFormatError
 from trellis_assets.adapters.splat_io.sniff import decode_splats
 from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
-from trellis_assets.ports import GenerationError
+from trellis_assets.ports import GenerationError, UnsupportedPromptError
 
 # About what scoring services accept (PROTOCOL 6.1); a bare PLY of two million splats fits.
 MAX_ANSWER_BYTES = 512 * 1024 * 1024
 PROBE_TIMEOUT_S = 2.0
 PROBE_MAX_BYTES = 64 * 1024
+_FIELDS = {TaskKind.TEXT: "prompt", TaskKind.IMAGE: "prompt_image"}
 # Besides all 5xx: too slow, too early, too many.
 _TRANSIENT_STATUSES = frozenset({408, 425, 429})
 
@@ -77,8 +79,8 @@ class HttpGenerator:
         return "no generation server is ready: " + "; ".join(problems)
 
     def supports(self, kind: TaskKind) -> bool:
-        """Whether the servers take such prompts: words only, their form has no image field."""
-        return kind is TaskKind.TEXT
+        """Whether the servers may take such prompts. The reference server turns out not to take pictures."""
+        return kind in {TaskKind.TEXT, TaskKind.IMAGE}
 
     def generate(self, prompt: str, *, kind: TaskKind, seed: int, endpoint: str) -> GaussianSplats:
         """The server's model, whichever format it answers in.
@@ -86,15 +88,27 @@ class HttpGenerator:
         Raises:
             GenerationError: transient when the server is away, slow, busy or failing; permanent
                 when it refuses the prompt or answers with something that is no model.
+            UnsupportedPromptError: a server that takes words only was asked for a picture's model.
         """
-        if not self.supports(kind):
-            raise GenerationError(f"{self.name} takes no {kind} prompts", is_transient=False)
-        form = {"prompt": prompt, "seed": str(seed), "return_compressed": "true"}
+        if kind is TaskKind.IMAGE:
+            _check_picture(prompt)
+        form = {_FIELDS[kind]: prompt, "seed": str(seed), "return_compressed": "true"}
         try:
             answer = self._client.post_form(f"{endpoint}/generate/", form)
         except NoAnswerError as error:
             raise GenerationError(str(error), is_transient=error.is_transient) from error
-        return _model_in(answer, shown_url(endpoint))
+        where = shown_url(endpoint)
+        if kind is TaskKind.IMAGE and answer.status == httpx.codes.UNPROCESSABLE_ENTITY:
+            # The picture itself is sound, so that it is the form's field that the server lacks.
+            raise UnsupportedPromptError(f"{where} takes no pictures: {answer.excerpt}")
+        return _model_in(answer, where)
+
+
+def _check_picture(prompt: str) -> None:
+    try:
+        decode_prompt_image(prompt)
+    except PromptImageError as error:
+        raise GenerationError(str(error), is_transient=False) from error
 
 
 def _model_in(answer: Answer, where: str) -> GaussianSplats:

@@ -6,7 +6,7 @@ from trellis_assets.adapters.generation.surfaces import Array, SurfacePoints
 from trellis_assets.domain.splats import SH_C0, GaussianSplats
 
 # In units of the mean distance between points: wide enough to close the surface, thin across it.
-_ALONG = 0.62
+_ALONG = 0.72
 _ACROSS = 0.14
 
 

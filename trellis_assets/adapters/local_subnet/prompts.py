@@ -7,22 +7,41 @@ from collections.abc import Sequence
 # How often a validator asks again for something it has asked before.
 REPEATED = 0.15
 REMEMBERED = 20
+# Share of image tasks among new ones, about what the subnet's validators ask for.
+PICTURES = 0.2
 
 
 class PromptSource:
     """Tasks with prompts from a list; the same seed gives the same prompts."""
 
-    def __init__(self, prompts: Sequence[str], seed: int, repeated: float = REPEATED) -> None:
-        self._prompts = list(prompts)
+    def __init__(
+        self,
+        prompts: Sequence[str],
+        seed: int,
+        *,
+        pictures: Sequence[str] = (),
+        repeated: float = REPEATED,
+    ) -> None:
+        """Tasks are for the asking.
+
+        Args:
+            prompts: texts.
+            seed: of the choices.
+            pictures: image prompts as they go on the wire; none are asked for without.
+            repeated: share of tasks that were asked for before.
+        """
+        self._prompts, self._pictures = list(prompts), list(pictures)
         self._random = random.Random(seed)
         self._repeated = repeated
-        self._asked: list[str] = []
+        self._asked: list[tuple[str, str]] = []
 
     def next_task(self) -> dict[str, str]:
-        """A text task as it goes on the wire."""
+        """A task as it goes on the wire."""
         if self._asked and self._random.random() < self._repeated:
-            prompt = self._random.choice(self._asked)
+            kind, prompt = self._random.choice(self._asked)
+        elif self._pictures and self._random.random() < PICTURES:
+            kind, prompt = "image", self._random.choice(self._pictures)
         else:
-            prompt = self._random.choice(self._prompts)
-        self._asked = [*self._asked, prompt][-REMEMBERED:]
-        return {"type": "text", "id": str(uuid.uuid4()), "prompt": prompt}
+            kind, prompt = "text", self._random.choice(self._prompts)
+        self._asked = [*self._asked, (kind, prompt)][-REMEMBERED:]
+        return {"type": kind, "id": str(uuid.uuid4()), "prompt": prompt}

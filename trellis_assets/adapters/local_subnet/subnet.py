@@ -30,6 +30,7 @@ class SubnetConfig:
     folder: Path
     prompts: Sequence[str]
     registered: frozenset[str]
+    pictures: Sequence[str] = ()
     validators: int = 3
     rules: Rules | None = None
     faults: Faults | None = None
@@ -51,7 +52,9 @@ def run_subnet(config: SubnetConfig, scorer: Callable[[], LocalValidator], stop:
                 port=_free_port(known_ports.get(uid)),
                 folder=config.folder,
                 rules=config.rules or Rules.development(THRESHOLDS[index % len(THRESHOLDS)]),
-                prompts=PromptSource(config.prompts, seed=config.seed + int(time.time()) + uid),
+                prompts=PromptSource(
+                    config.prompts, seed=config.seed + int(time.time()) + uid, pictures=config.pictures
+                ),
                 scorer=scorer(),
                 registered=config.registered,
                 faults=config.faults,

@@ -9,9 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trellis_assets.adapters.rendering import cpu, gpu
-from trellis_assets.domain.cameras import VALIDATOR_SIZE, Camera, preview_camera, validator_cameras
+from trellis_assets.adapters.splat_io.spz import decode_spz
+from trellis_assets.domain.cameras import (
+    PREVIEW_SIZE,
+    VALIDATOR_SIZE,
+    Camera,
+    preview_camera,
+    validator_cameras,
+)
 from trellis_assets.domain.scenes import Scene, as_validators_see
-from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.splats import GaussianSplats, is_well_formed
 
 ByteImages = NDArray[np.uint8]
 
@@ -73,6 +80,24 @@ def preview(splats: GaussianSplats) -> ByteImages:
     """(512, 512, 3): one picture for people."""
     image: ByteImages = render(as_validators_see(splats), [preview_camera()])[0]
     return image
+
+
+def webp_preview(spz: bytes, size: int = PREVIEW_SIZE) -> bytes:
+    """The preview of an SPZ file as a WebP file of a few kilobytes.
+
+    Raises:
+        ValueError: not an SPZ file, or nothing in it that can be drawn.
+    """
+    from PIL import Image
+
+    splats = decode_spz(spz)
+    splats = splats.subset(is_well_formed(splats))
+    if len(splats) == 0:
+        raise ValueError("no splat of the model can be rendered")
+    file = io.BytesIO()
+    picture = render(as_validators_see(splats), [preview_camera(size)])[0]
+    Image.fromarray(picture).save(file, "WEBP", quality=80)
+    return file.getvalue()
 
 
 def png_bytes(image: ByteImages) -> bytes:

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,21 +27,18 @@ class LocalFileStore:
         digest = hashlib.sha256(data).hexdigest()
         day = datetime.now(UTC).strftime("%Y/%m/%d")
         relative = f"models/{day}/{task_key:08d}-{digest[:12]}.{suffix}"
-        path = self._root / relative
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                Path(temporary).unlink()
-            raise
-        _sync_folder(path.parent)
+        _write_whole(self._root / relative, data)
         return StoredFile(path=relative, size=len(data), sha256=digest)
+
+    def derived(self, file: StoredFile, suffix: str, make: Callable[[bytes], bytes]) -> bytes:
+        """What `make` makes of the file, kept beside it so that it is made once."""
+        path = self._path(file).with_suffix(f".{suffix}")
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            data = make(self.read(file))
+            _write_whole(path, data)
+            return data
 
     def read(self, file: StoredFile) -> bytes:
         """The bytes that were stored.
@@ -65,6 +63,23 @@ class LocalFileStore:
         if not path.is_relative_to(self._root.resolve()):
             raise StoredFileError(f"{file.path} lies outside the data folder")
         return path
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """`data` is durably in the file, or the file is as it was."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            Path(temporary).unlink()
+        raise
+    _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

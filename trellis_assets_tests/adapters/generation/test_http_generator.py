@@ -92,6 +92,6 @@ def test_a_server_that_is_away_is_a_passing_failure_and_a_problem() -> None:
     assert "127.0.0.1:9" in (HttpGenerator(["http://127.0.0.1:9"]).problem() or "")
 
 
-def test_an_image_prompt_is_not_sent() -> None:
-    with pytest.raises(GenerationError, match="takes no image"):
+def test_a_damaged_image_prompt_is_not_sent() -> None:
+    with pytest.raises(GenerationError, match="not base64"):
         ask("http://127.0.0.1:9", kind=TaskKind.IMAGE)

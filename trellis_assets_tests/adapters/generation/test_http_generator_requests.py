@@ -11,7 +11,8 @@ from trellis_assets.adapters.splat_io.ply import write_ply
 from trellis_assets.adapters.splat_io.spz import encode_spz
 from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
-from trellis_assets.ports import GenerationError
+from trellis_assets.ports import GenerationError, UnsupportedPromptError
+from trellis_assets.prompts import default_pictures
 from trellis_assets_tests.models import a_ball
 from trellis_assets_tests.rude_server import Request, serving
 
@@ -38,6 +39,28 @@ def test_prompt_and_seed_are_sent_as_the_servers_form() -> None:
     assert seen == [
         ("/generate/", {"prompt": ["ein Kürbis & mehr"], "seed": ["42"], "return_compressed": ["true"]})
     ]
+
+
+def test_a_picture_is_sent_in_a_field_of_its_own() -> None:
+    picture, seen = default_pictures()[0], []
+
+    def answer(request: Request) -> None:
+        seen.append(parse_qs(request.body.decode()))
+        request.answer(SPZ)
+
+    with serving(answer) as url:
+        HttpGenerator([url]).generate(picture, kind=TaskKind.IMAGE, seed=1, endpoint=url)
+    assert seen[0]["prompt_image"] == [picture]
+    assert "prompt" not in seen[0]
+
+
+def test_a_server_without_a_field_for_pictures_does_not_support_them() -> None:
+    missing = b'{"detail":[{"loc":["body","prompt"],"msg":"Field required"}]}'
+    with (
+        serving(lambda r: r.answer(missing, status=422)) as url,
+        pytest.raises(UnsupportedPromptError, match="takes no pictures"),
+    ):
+        HttpGenerator([url]).generate(default_pictures()[0], kind=TaskKind.IMAGE, seed=1, endpoint=url)
 
 
 def test_the_reference_servers_ply_is_taken_too() -> None:

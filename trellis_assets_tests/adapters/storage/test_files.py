@@ -45,3 +45,22 @@ def test_only_the_owner_may_read_and_no_half_file_is_left(files: LocalFileStore,
     path = tmp_path / "files" / stored.path
     assert path.stat().st_mode & 0o077 == 0
     assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_a_derived_file_is_made_once(files: LocalFileStore) -> None:
+    stored = files.write(7, "spz", b"model")
+    made: list[bytes] = []
+
+    def make(data: bytes) -> bytes:
+        made.append(data)
+        return b"picture"
+
+    assert [files.derived(stored, "webp", make) for _ in range(2)] == [b"picture"] * 2
+    assert made == [b"model"]
+
+
+def test_nothing_is_derived_from_a_changed_file(files: LocalFileStore, tmp_path: Path) -> None:
+    stored = files.write(7, "spz", b"model")
+    (tmp_path / "files" / stored.path).write_bytes(b"other")
+    with pytest.raises(StoredFileError):
+        files.derived(stored, "webp", bytes)

@@ -99,16 +99,31 @@ def subnet(
 def server(
     host: Annotated[str, typer.Option(help="Address to bind to.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8096,
+    backend: Annotated[str | None, typer.Option(help="embedded or trellis.")] = None,
+    device: Annotated[str | None, typer.Option(help="GPU, for example cuda:1.")] = None,
 ) -> None:
-    """Run a generation server over the embedded generator, with the routes of a TRELLIS server."""
+    """Run a generation server with the routes of a TRELLIS server, over TRELLIS or the embedded generator."""
     with _clear_errors():
-        from trellis_assets.adapters.generation.embedded import EmbeddedGenerator
         from trellis_assets.adapters.splat_io.codec import BytesCodec
-        from trellis_assets.servers.generation import LOOPBACK, run_generation_server
+        from trellis_assets.composition import secret, server_backend
+        from trellis_assets.servers.generation.app import ServerLimits
+        from trellis_assets.servers.generation.run import run_generation_server
+        from trellis_assets.settings import Settings
 
-        if host not in LOOPBACK:
-            raise typer.BadParameter(f"binds to 127.0.0.1 only, not to {host}")
-        run_generation_server(EmbeddedGenerator(), BytesCodec(), host, port)
+        settings = Settings.load(server_backend=backend, server_device=device)
+        limits = ServerLimits(
+            queue=settings.server_queue,
+            deadline_s=settings.server_deadline_s,
+            idle_unload_s=settings.server_idle_unload_s,
+        )
+        run_generation_server(
+            server_backend(settings),
+            BytesCodec(),
+            limits,
+            host=host,
+            port=port,
+            token=secret(settings.server_token),
+        )
 
 
 @app.command()

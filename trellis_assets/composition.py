@@ -4,15 +4,19 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import cached_property
 
+from pydantic import SecretStr
+
 from trellis_assets.audit import write_audit_to
 from trellis_assets.clock import SystemClock
 from trellis_assets.domain.dispatch import RunStatus
+from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.domain.validators import PollPolicy
 from trellis_assets.ports import (
     Clock,
     FileStore,
     Generator,
     LocalValidator,
+    ServerBackend,
     SplatCodec,
     TaskStore,
     ValidatorNetwork,
@@ -21,6 +25,7 @@ from trellis_assets.prompts import read_prompts
 from trellis_assets.settings import (
     DuplicatePolicy,
     GeneratorBackend,
+    ServerBackendName,
     Settings,
     SettingsError,
     ValidatorBackend,
@@ -40,6 +45,30 @@ CHAIN_METAGRAPH_AGE = timedelta(hours=1)
 FILE_METAGRAPH_AGE = timedelta(seconds=5)
 # Tasks of `--no-harvest` belong to nobody's hotkey.
 NO_HOTKEY = "none"
+
+
+def secret(value: SecretStr | None) -> str | None:
+    """What is in it."""
+    return value.get_secret_value() if value is not None else None
+
+
+def server_backend(settings: Settings) -> ServerBackend:
+    """What our own generation server makes models with.
+
+    Raises:
+        SettingsError: TRELLIS without any weights.
+    """
+    if settings.server_backend is ServerBackendName.EMBEDDED:
+        from trellis_assets.adapters.generation.embedded_backend import EmbeddedBackend
+
+        return EmbeddedBackend()
+    from trellis_assets.adapters.generation.trellis.backend import TrellisBackend
+
+    named = {TaskKind.TEXT: settings.text_model, TaskKind.IMAGE: settings.image_model}
+    models = {kind: model for kind, model in named.items() if model not in {"", "-"}}
+    if not models:
+        raise SettingsError("TRELLIS_TEXT_MODEL and TRELLIS_IMAGE_MODEL: name one at least")
+    return TrellisBackend(models=models, device=settings.server_device)
 
 
 class Pipeline:
@@ -108,7 +137,11 @@ class Pipeline:
         if settings.generator is GeneratorBackend.HTTP:
             from trellis_assets.adapters.generation.http import HttpGenerator
 
-            return HttpGenerator(settings.generator_urls, timeout_s=settings.generation_timeout_s)
+            return HttpGenerator(
+                settings.generator_urls,
+                timeout_s=settings.generation_timeout_s,
+                token=secret(settings.generator_token or settings.server_token),
+            )
         from trellis_assets.adapters.generation.embedded import EmbeddedGenerator
 
         return EmbeddedGenerator()

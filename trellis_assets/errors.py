@@ -6,11 +6,13 @@ from trellis_assets.adapters.validation.calibration import CalibrationError
 from trellis_assets.mining.processes import ChildError
 from trellis_assets.mining.session import MiningError
 from trellis_assets.ports import MetagraphError, StoreError
+from trellis_assets.servers.guards import ExposureError
 from trellis_assets.settings import SettingsError
 
 OPERATOR_ERRORS: tuple[type[Exception], ...] = (
     CalibrationError,
     ChildError,
+    ExposureError,
     InspectionError,
     MetagraphError,
     MiningError,

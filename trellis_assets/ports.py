@@ -7,6 +7,7 @@ from typing import Protocol
 
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation, StoredFile
+from trellis_assets.domain.orders import BackendState, Order
 from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.statistics import StatisticsSnapshot, ValidatorCounters
 from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome
@@ -172,6 +173,41 @@ class Generator(Protocol):
         Raises:
             GenerationError: with whether it is worth retrying.
         """
+        ...
+
+
+# Told what is under way and what share of it is done; raises GenerationStoppedError to call it off.
+Watch = Callable[[str, float], None]
+
+
+class ServerBackend(Protocol):
+    """What a generation server makes models with. One call at a time."""
+
+    @property
+    def name(self) -> str:
+        """Backend and version."""
+        ...
+
+    @property
+    def kinds(self) -> frozenset[TaskKind]:
+        """The prompts it takes."""
+        ...
+
+    def generate(self, order: Order, watch: Watch) -> GaussianSplats:
+        """The model, +Y up.
+
+        Raises:
+            GenerationError: with whether it is worth retrying.
+            GenerationStoppedError: `watch` called it off.
+        """
+        ...
+
+    def state(self) -> BackendState:
+        """What is loaded; cheap, and safe while a model is made."""
+        ...
+
+    def unload(self) -> None:
+        """Models and their GPU memory are given back; the next order loads them again."""
         ...
 
 

@@ -29,6 +29,13 @@ class GeneratorBackend(StrEnum):
     HTTP = "http"
 
 
+class ServerBackendName(StrEnum):
+    """What our own generation server makes models with."""
+
+    EMBEDDED = "embedded"
+    TRELLIS = "trellis"
+
+
 class ValidatorBackend(StrEnum):
     """Who judges models locally."""
 
@@ -106,6 +113,27 @@ class Settings(BaseSettings):
     generator_urls: Annotated[tuple[str, ...], NoDecode] = Field(
         ("http://127.0.0.1:8096",),
         description="Generation endpoints of the http backend, comma separated; one slot each.",
+    )
+    generator_token: SecretStr | None = Field(
+        None, description="Sent to generation servers; default: the server token."
+    )
+    server_backend: ServerBackendName = Field(
+        ServerBackendName.EMBEDDED, description="What our own generation server makes models with."
+    )
+    server_token: SecretStr | None = Field(
+        None, description="Our servers ask callers for it; needed to bind to other than 127.0.0.1."
+    )
+    server_queue: int = Field(8, ge=0, le=1000, description="Requests that may wait in our server.")
+    server_deadline_s: float = Field(300, gt=0, description="Longest time our server gives a request.")
+    server_idle_unload_s: float = Field(900, gt=0, description="Our server unloads models idle so long.")
+    server_device: str = Field("cuda:0", description="GPU of our server, as torch names it.")
+    text_model: str = Field(
+        "microsoft/TRELLIS-text-xlarge",
+        description="TRELLIS weights for text: folder or hub name; - for none.",
+    )
+    image_model: str = Field(
+        "microsoft/TRELLIS-image-large",
+        description="TRELLIS weights for pictures: folder or hub name; - for none.",
     )
     generation_timeout_s: float = Field(300, gt=0, description="Longest wait for a generation.")
     generation_retries: int = Field(4, ge=0, le=10, description="More tries after a passing failure.")

@@ -50,22 +50,24 @@ class Answer:
 class BoundedClient:
     """POST and GET against one service. Safe to use from several threads."""
 
-    def __init__(self, *, timeout_s: float, max_bytes: int) -> None:
+    def __init__(self, *, timeout_s: float, max_bytes: int, token: str | None = None) -> None:
         """Nothing is opened yet.
 
         Args:
             timeout_s: longest silence, and longest time from the call to the end of the answer
                 (overrun by at most one silence).
             max_bytes: longest body.
+            token: sent as `Authorization: Bearer …`.
         """
         self._timeout_s, self._max_bytes = timeout_s, max_bytes
         timeout = httpx.Timeout(timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s))
+        authorization = {"Authorization": f"Bearer {token}"} if token else {}
         # Uncompressed, so that the bound on the body is a bound on what arrives.
         # A connection for each call: a kept one may be closed by the server just as it is used again,
         # and a call lost that way could be a generation.
         self._client = httpx.Client(
             timeout=timeout,
-            headers={"Accept-Encoding": "identity"},
+            headers={"Accept-Encoding": "identity"} | authorization,
             limits=httpx.Limits(max_keepalive_connections=0),
         )
 

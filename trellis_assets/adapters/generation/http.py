@@ -28,7 +28,12 @@ class HttpGenerator:
     """
 
     def __init__(
-        self, urls: Sequence[str], *, timeout_s: float = 300.0, max_answer_bytes: int = MAX_ANSWER_BYTES
+        self,
+        urls: Sequence[str],
+        *,
+        timeout_s: float = 300.0,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
+        token: str | None = None,
     ) -> None:
         """Nothing is called yet.
 
@@ -36,6 +41,7 @@ class HttpGenerator:
             urls: one base URL per server, without the route.
             timeout_s: longest wait for a model.
             max_answer_bytes: longest answer that is read.
+            token: sent to every server.
 
         Raises:
             ValueError: no URL, or one that is not http(s).
@@ -45,8 +51,8 @@ class HttpGenerator:
             raise ValueError("no generation server is named; wanted is http(s)://host:port")
         for url in self._endpoints:
             shown_url(url)
-        self._client = BoundedClient(timeout_s=timeout_s, max_bytes=max_answer_bytes)
-        self._prober = BoundedClient(timeout_s=PROBE_TIMEOUT_S, max_bytes=PROBE_MAX_BYTES)
+        self._client = BoundedClient(timeout_s=timeout_s, max_bytes=max_answer_bytes, token=token)
+        self._prober = BoundedClient(timeout_s=PROBE_TIMEOUT_S, max_bytes=PROBE_MAX_BYTES, token=token)
 
     @property
     def name(self) -> str:

@@ -1,44 +1,19 @@
 """The HTTP generator against real servers: a good one, and ones that answer badly."""
 
-import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-import uvicorn
 from fastapi import FastAPI, Response
 
 from trellis_assets.adapters.generation.embedded import EmbeddedGenerator
+from trellis_assets.adapters.generation.embedded_backend import EmbeddedBackend
 from trellis_assets.adapters.generation.http import HttpGenerator
 from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import GenerationError
-from trellis_assets.servers.generation import generation_app
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[[Any], str]]:
-    servers: list[tuple[uvicorn.Server, threading.Thread]] = []
-
-    def start(app: Any) -> str:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        servers.append((server, thread))
-        while not server.started:
-            time.sleep(0.01)
-        return f"http://127.0.0.1:{port}"
-
-    yield start
-    for server, thread in servers:
-        server.should_exit = True
-        thread.join(10)
+from trellis_assets.servers.generation.app import generation_app
 
 
 def answering(status: int, body: bytes, media_type: str = "application/octet-stream") -> FastAPI:
@@ -56,7 +31,7 @@ def ask(url: str, prompt: str = "a red vase", kind: TaskKind = TaskKind.TEXT) ->
 
 
 def test_the_servers_model_is_the_generators_within_what_spz_keeps(serve: Callable[[Any], str]) -> None:
-    url = serve(generation_app(EmbeddedGenerator(), BytesCodec()))
+    url = serve(generation_app(EmbeddedBackend(), BytesCodec()))
     got = ask(url)
     made = EmbeddedGenerator().generate("a red vase", kind=TaskKind.TEXT, seed=7, endpoint="embedded")
     assert len(got) == len(made)

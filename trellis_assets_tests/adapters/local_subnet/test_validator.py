@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import bittensor as bt  # noqa: TID253 - a real Axon needs a real caller
+import bittensor as bt
 import pytest
 
 from trellis_assets.adapters.generation.embedded import EmbeddedGenerator

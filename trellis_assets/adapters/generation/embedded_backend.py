@@ -1,0 +1,38 @@
+"""The embedded generator behind a generation server."""
+
+from trellis_assets.adapters.generation.embedded import EmbeddedGenerator
+from trellis_assets.domain.orders import BackendState, Order
+from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.tasks import TaskKind
+from trellis_assets.ports import Watch
+
+
+class EmbeddedBackend:
+    """Nothing to load, nothing to unload; the samplers' settings mean nothing to it."""
+
+    kinds = frozenset({TaskKind.TEXT, TaskKind.IMAGE})
+
+    def __init__(self) -> None:
+        self._generator = EmbeddedGenerator()
+
+    @property
+    def name(self) -> str:
+        """Backend and version."""
+        return self._generator.name
+
+    def generate(self, order: Order, watch: Watch) -> GaussianSplats:
+        """As the embedded generator does it.
+
+        Raises:
+            GenerationError: an empty prompt, or a picture that cannot be read; permanent.
+            GenerationStoppedError: called off before it began.
+        """
+        watch("building", 0.0)
+        return self._generator.generate(order.prompt, kind=order.kind, seed=order.seed, endpoint="embedded")
+
+    def state(self) -> BackendState:
+        """Nothing."""
+        return BackendState()
+
+    def unload(self) -> None:
+        """Nothing to do."""

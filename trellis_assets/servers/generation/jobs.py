@@ -1,0 +1,148 @@
+"""One generation at a time, a bounded number waiting, each with a deadline and a caller who may leave."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import count
+from threading import Event, Lock
+
+from trellis_assets.domain.orders import GenerationStoppedError, Order
+from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.ports import ServerBackend
+
+_LOOK_EVERY_S = 0.2
+
+
+class QueueFullError(RuntimeError):
+    """As many jobs wait as may."""
+
+
+class DeadlineError(RuntimeError):
+    """The job did not end in its time."""
+
+
+class CallerGoneError(RuntimeError):
+    """Nobody waits for the job any more."""
+
+
+@dataclass(slots=True)
+class Job:
+    """One order on its way. Written by the worker thread, read by anyone."""
+
+    number: int
+    order: Order
+    stage: str = "waiting"
+    progress: float = 0.0
+    started_at: float | None = None
+    stop: Event = field(default_factory=Event)
+
+    def watch(self, stage: str, progress: float) -> None:
+        """Notes where the backend is; calls the job off if it was stopped."""
+        self.stage, self.progress = stage, progress
+        if self.stop.is_set():
+            raise GenerationStoppedError(f"job {self.number} was called off")
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of the jobs so far. Times are of generation alone, in seconds."""
+
+    total: int = 0
+    successful: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    refused: int = 0
+    seconds: float = 0.0
+    last_s: float | None = None
+
+
+class Jobs:
+    """The queue of one backend, which works in a thread of its own: a GPU does one thing at a time."""
+
+    def __init__(self, backend: ServerBackend, *, queue: int, deadline_s: float) -> None:
+        self.backend, self._queue, self._deadline_s = backend, queue, deadline_s
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="generation")
+        self._lock = Lock()
+        self._numbers = count(1)
+        self.held: dict[int, Job] = {}
+        self.counts = Counts()
+        self.last_used_at = time.monotonic()
+
+    async def run(self, order: Order, is_caller_gone: Callable[[], Awaitable[bool]]) -> GaussianSplats:
+        """The order's model.
+
+        Raises:
+            QueueFullError: at once.
+            DeadlineError, CallerGoneError: the job is called off and stops at its next step.
+            GenerationError: what the backend says.
+        """
+        job = self._enqueue(order)
+        work = self._worker.submit(self._work, job)
+        work.add_done_callback(lambda done: self._forget(job, done))
+        waiting = asyncio.wrap_future(work)
+        until = time.monotonic() + self._deadline_s
+        try:
+            while not (await asyncio.wait({waiting}, timeout=_LOOK_EVERY_S))[0]:
+                if time.monotonic() > until:
+                    raise DeadlineError(f"not done within {self._deadline_s:.0f} s")
+                if await is_caller_gone():
+                    raise CallerGoneError
+            return waiting.result()
+        finally:
+            # Harmless when it is done; else it leaves the queue, or stops where it looks next.
+            job.stop.set()
+            work.cancel()
+
+    async def unload(self) -> None:
+        """The backend's memory is free, once the job under way is done."""
+        await asyncio.wrap_future(self._worker.submit(self.backend.unload))
+
+    def close(self) -> None:
+        """No job waits any more; the one under way is called off."""
+        for job in list(self.held.values()):
+            job.stop.set()
+        self._worker.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def waiting(self) -> int:
+        """Jobs behind the one under way."""
+        return sum(job.started_at is None for job in list(self.held.values()))
+
+    @property
+    def current(self) -> Job | None:
+        """The job under way."""
+        return next((job for job in list(self.held.values()) if job.started_at is not None), None)
+
+    def _enqueue(self, order: Order) -> Job:
+        with self._lock:
+            if len(self.held) > self._queue:
+                self.counts.refused += 1
+                raise QueueFullError(f"{self._queue} jobs wait already")
+            job = Job(next(self._numbers), order)
+            self.held[job.number] = job
+            self.counts.total += 1
+            return job
+
+    def _work(self, job: Job) -> GaussianSplats:
+        job.started_at = started = time.monotonic()
+        job.watch("starting", 0.0)
+        splats = self.backend.generate(job.order, job.watch)
+        took = time.monotonic() - started
+        with self._lock:
+            self.counts.seconds += took
+            self.counts.last_s = took
+        return splats
+
+    def _forget(self, job: Job, done: Future[GaussianSplats]) -> None:
+        with self._lock:
+            self.held.pop(job.number, None)
+            self.last_used_at = time.monotonic()
+            error = None if done.cancelled() else done.exception()
+            if done.cancelled() or isinstance(error, GenerationStoppedError):
+                self.counts.cancelled += 1
+            elif error is not None:
+                self.counts.failed += 1
+            else:
+                self.counts.successful += 1

@@ -127,6 +127,25 @@ def server(
 
 
 @app.command()
+def validator_server(
+    host: Annotated[str, typer.Option(help="Address to bind to.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8094,
+    backend: Annotated[str | None, typer.Option(help="embedded or neural.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Run a 404 validation server over the embedded or the neural validator."""
+    with _clear_errors():
+        from trellis_assets.clock import SystemClock
+        from trellis_assets.composition import local_judge, secret
+        from trellis_assets.servers.validation.run import run_validation_server
+        from trellis_assets.settings import Settings
+
+        settings = Settings.load(validator=backend, data_dir=data_dir)
+        judge = local_judge(settings, SystemClock())
+        run_validation_server(judge, host=host, port=port, token=secret(settings.server_token))
+
+
+@app.command()
 def stats(as_json: Json = False, data_dir: DataDir = None) -> None:
     """Print the statistics since the beginning."""
     with _clear_errors():

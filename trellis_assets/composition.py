@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
@@ -40,6 +41,9 @@ from trellis_assets.steps.pull import PullPolicy, PullStep
 from trellis_assets.steps.submit import SubmissionPolicy, SubmitStep
 from trellis_assets.steps.validate import ValidateStep, ValidationPolicy
 
+if TYPE_CHECKING:
+    from trellis_assets.adapters.validation.judge import SplatJudge
+
 # "Validator refresh: every hour" on a chain; a file is cheap to read again.
 CHAIN_METAGRAPH_AGE = timedelta(hours=1)
 FILE_METAGRAPH_AGE = timedelta(seconds=5)
@@ -69,6 +73,25 @@ def server_backend(settings: Settings) -> ServerBackend:
     if not models:
         raise SettingsError("TRELLIS_TEXT_MODEL and TRELLIS_IMAGE_MODEL: name one at least")
     return TrellisBackend(models=models, device=settings.server_device)
+
+
+def local_judge(settings: Settings, clock: Clock) -> "SplatJudge":
+    """Who judges models in this process.
+
+    Raises:
+        SettingsError: the neural validator lacks packages or weights, or the setting names a server.
+        CalibrationError: the calibration file cannot be used.
+    """
+    if settings.validator is ValidatorBackend.NEURAL:
+        from trellis_assets.adapters.validation.neural.validator import NeuralValidator
+
+        return NeuralValidator(clock, weights_dir=settings.weights_dir)
+    if settings.validator is ValidatorBackend.HTTP:
+        raise SettingsError("TRELLIS_VALIDATOR: a validation server judges by itself: embedded or neural")
+    from trellis_assets.adapters.validation import calibration
+    from trellis_assets.adapters.validation.embedded import EmbeddedValidator
+
+    return EmbeddedValidator(clock, calibration.load(settings.calibration_file))
 
 
 class Pipeline:
@@ -154,12 +177,12 @@ class Pipeline:
             from trellis_assets.adapters.validation.http import HttpValidator
 
             return HttpValidator(
-                settings.validator_url, timeout_s=settings.validation_timeout_s, clock=self.clock
+                settings.validator_url,
+                timeout_s=settings.validation_timeout_s,
+                clock=self.clock,
+                token=secret(settings.validator_token or settings.server_token),
             )
-        from trellis_assets.adapters.validation import calibration
-        from trellis_assets.adapters.validation.embedded import EmbeddedValidator
-
-        return EmbeddedValidator(self.clock, calibration.load(settings.calibration_file))
+        return local_judge(settings, self.clock)
 
     def pull_step(self) -> PullStep:
         """Polls validators."""

@@ -41,6 +41,7 @@ class ValidatorBackend(StrEnum):
 
     EMBEDDED = "embedded"
     HTTP = "http"
+    NEURAL = "neural"
 
 
 class SettingsError(ValueError):
@@ -139,6 +140,12 @@ class Settings(BaseSettings):
     generation_retries: int = Field(4, ge=0, le=10, description="More tries after a passing failure.")
     validator: ValidatorBackend = Field(ValidatorBackend.EMBEDDED, description="Local validation backend.")
     validator_url: str = Field("http://127.0.0.1:8094", description="404 validation server.")
+    validator_token: SecretStr | None = Field(
+        None, description="Sent to the validation server; default: the server token."
+    )
+    weights_dir: Path | None = Field(
+        None, description="Weights of the neural validator; default: downloaded from their hubs."
+    )
     validation_timeout_s: float = Field(120, gt=0, description="Longest wait for a validation.")
 
     session_id: int | None = Field(None, description="Session that `mine` started (set by it).")

@@ -47,6 +47,19 @@ class PayloadReader:
             data += piece
         return data
 
+    def read_all(self, limit: int) -> bytes:
+        """The whole payload.
+
+        Raises:
+            SplatFormatError: it has more than `limit` bytes, or the frame is broken.
+        """
+        data = bytearray()
+        while piece := self._read(_PIECE):
+            data += piece
+            if len(data) > limit:
+                raise SplatFormatError(f"payload is longer than {limit} bytes")
+        return bytes(data)
+
     def expect_end(self) -> None:
         """Nothing follows.
 

@@ -3,19 +3,15 @@
 import math
 from collections.abc import Mapping
 
-from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
+from trellis_assets.adapters.prompt_images import decode_prompt_image
 from trellis_assets.adapters.rendering.pictures import on_white, validator_layers
-from trellis_assets.adapters.splat_io.errors import SplatFormatError
-from trellis_assets.adapters.splat_io.frames import ZSTD_MAGIC
-from trellis_assets.adapters.splat_io.spz import decode_spz
 from trellis_assets.adapters.validation.calibration import RAW, UNCALIBRATED, Calibration
+from trellis_assets.adapters.validation.judge import SplatJudge
 from trellis_assets.adapters.validation.measures import measure_splats, rising
 from trellis_assets.adapters.validation.view_measures import likeness, measure_views
 from trellis_assets.domain.cameras import OLD_VALIDATOR_SIZE, VALIDATOR_SIZE
-from trellis_assets.domain.checks import failed_data_checks
-from trellis_assets.domain.splats import GaussianSplats, is_well_formed
+from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
-from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.ports import Clock
 
 # Exponents of the qualities in the score, which is their weighted geometric mean: one quality that
@@ -39,7 +35,7 @@ BEST_SCORE = 0.9
 _CLOSE_UPS_EVERY = 5
 
 
-class EmbeddedValidator:
+class EmbeddedValidator(SplatJudge):
     """The subnet's data checks exactly (PROTOCOL 6.2), and a score of its own making.
 
     The score looks at the splats and at the sixteen views that validators render. It tells a
@@ -49,27 +45,23 @@ class EmbeddedValidator:
     """
 
     def __init__(self, clock: Clock, calibration: Calibration = UNCALIBRATED) -> None:
-        self._clock, self._calibration = clock, calibration
+        super().__init__(clock)
+        self._calibration = calibration
 
     @property
     def name(self) -> str:
         """Backend and version."""
         return "embedded 2" if self._calibration == UNCALIBRATED else "embedded 2, calibrated"
 
-    def validate(self, spz: bytes, *, prompt: str, kind: TaskKind) -> Verdict:
-        """The verdict on `spz`; bytes that do not decode are a failed check, not an exception."""
-        started_at = self._clock.now()
-        parts, failed = _judge(spz, prompt, kind)
-        if not failed:
-            parts[RAW] = score(parts)
-        return Verdict(
-            validator=self.name,
-            score=0.0 if failed else self._calibration.apply(parts[RAW]),
-            started_at=started_at,
-            duration_s=(self._clock.now() - started_at).total_seconds(),
-            parts=parts,
-            failed_checks=failed,
-        )
+    def score(
+        self, splats: GaussianSplats, prompt: str, kind: TaskKind, *, is_valid: bool
+    ) -> tuple[float, dict[str, float]]:
+        """The calibrated score; the parts of models that fail a check are measured all the same."""
+        parts = measure(splats, prompt, kind)
+        if not is_valid:
+            return 0.0, parts
+        parts[RAW] = score(parts)
+        return self._calibration.apply(parts[RAW]), parts
 
 
 def score(parts: Mapping[str, float]) -> float:
@@ -80,24 +72,6 @@ def score(parts: Mapping[str, float]) -> float:
     total = sum(weights.values())
     product = math.prod(parts[name] ** (weight / total) for name, weight in weights.items())
     return BEST_SCORE * float(product)
-
-
-def _judge(spz: bytes, prompt: str, kind: TaskKind) -> tuple[dict[str, float], tuple[str, ...]]:
-    """The qualities by name and the failed checks; no qualities where there is nothing to measure."""
-    if not spz.startswith(ZSTD_MAGIC):
-        return {}, ("the model is not in a zstd frame, the only one that validators open",)
-    try:
-        splats = decode_spz(spz)
-    except SplatFormatError as error:
-        return {}, (f"the model cannot be read: {error}",)
-    failed = failed_data_checks(splats)
-    usable = splats.subset(is_well_formed(splats))
-    if len(usable) == 0:
-        return {}, (*failed, "no splat of the model can be rendered")
-    try:
-        return measure(usable, prompt, kind), failed
-    except PromptImageError as error:
-        return {}, (*failed, str(error))
 
 
 def measure(splats: GaussianSplats, prompt: str, kind: TaskKind) -> dict[str, float]:

@@ -33,7 +33,15 @@ _HIGHEST_SCORE, _HIGHEST_PART = 1.4, 3.0
 class HttpValidator:
     """Asks the scoring service that validators run, with the very bytes that would be submitted."""
 
-    def __init__(self, url: str, *, timeout_s: float = 120.0, clock: Clock, api: Api | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout_s: float = 120.0,
+        clock: Clock,
+        api: Api | None = None,
+        token: str | None = None,
+    ) -> None:
         """Nothing is called yet.
 
         Args:
@@ -41,13 +49,14 @@ class HttpValidator:
             timeout_s: longest wait for a score.
             clock: dates the verdicts.
             api: version of the request's shape; None asks the service when it is first needed.
+            token: sent with every call.
 
         Raises:
             ValueError: not an http(s) URL.
         """
         self._where = shown_url(url)
         self._url, self._clock, self._api = url.rstrip("/"), clock, api
-        self._client = BoundedClient(timeout_s=timeout_s, max_bytes=MAX_ANSWER_BYTES)
+        self._client = BoundedClient(timeout_s=timeout_s, max_bytes=MAX_ANSWER_BYTES, token=token)
 
     @property
     def name(self) -> str:

@@ -1,0 +1,177 @@
+"""The subnet's networks, each from its own library: what they say of the sixteen views.
+
+Views are (V, 3, H, W) float32 tensors in 0..1 on the device of the network.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trellis_assets.adapters.validation.neural.weights import CLIP_ARCHITECTURE, Weights
+
+Array = NDArray[np.float64]
+
+TEXT_SIDE, PICTURE_SIDE, QUALITY_SIDE, LPIPS_SIDE = 224, 336, 518, 256
+# CLIP's means and deviations, both times three, as the service has them.
+_CLIP_MEAN = tuple(3 * value for value in (0.48145466, 0.4578275, 0.40821073))
+_CLIP_DEVIATION = tuple(3 * value for value in (0.26862954, 0.26130258, 0.27577711))
+_IMAGENET_MEAN, _IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_HEAD = "score_head"
+_BACKBONE = "backbone."
+
+
+class TextAlignment:
+    """How well words fit views: cosines of an open_clip model."""
+
+    def __init__(self, weights: Weights, device: str, architecture: str = CLIP_ARCHITECTURE) -> None:
+        import open_clip
+
+        model = open_clip.create_model(architecture, pretrained=weights.clip, device=device)
+        self._model = model.eval()
+        self._tokenize = open_clip.get_tokenizer(architecture)
+        self._device = device
+
+    def cosines(self, views: Any, prompt: str) -> Array:
+        """(V,) between the prompt and each view."""
+        import torch
+
+        images = _normalised(_resized(views, TEXT_SIDE, "bicubic"), _CLIP_MEAN, _CLIP_DEVIATION)
+        with torch.inference_mode(), _half_on_gpu(self._device):
+            seen = self._model.encode_image(images)
+            said = self._model.encode_text(self._tokenize([prompt]).to(self._device))
+        return _cosines(seen, said)
+
+
+class PictureAlignment:
+    """How well a picture fits views: cosines of LLM2CLIP's vision part."""
+
+    def __init__(self, weights: Weights, device: str) -> None:
+        from transformers import AutoModel
+
+        name, revision = weights.picture_clip
+        # Its class comes with the weights, at the revision that validators pin.
+        model = AutoModel.from_pretrained(name, revision=revision, trust_remote_code=True)
+        self._model, self._device = model.to(device).eval(), device
+
+    def cosines(self, views: Any, picture: Any) -> Array:
+        """(V,) between the picture (1, 3, H, W) and each view."""
+        import torch
+
+        def features(images: Any) -> Any:
+            small = _resized(images, PICTURE_SIDE, "bicubic")
+            found = self._model.get_image_features(_normalised(small, _CLIP_MEAN, _CLIP_DEVIATION))
+            return getattr(found, "pooler_output", found)
+
+        with torch.inference_mode(), _half_on_gpu(self._device):
+            return _cosines(features(views), features(picture))
+
+
+class Quality:
+    """How good views look: DINOv2's class token, a linear layer, a sigmoid."""
+
+    def __init__(self, weights: Weights, device: str) -> None:
+        import torch
+        from safetensors.torch import load_file
+        from transformers import Dinov2Model
+
+        name, revision = weights.backbone
+        backbone = Dinov2Model.from_pretrained(name, revision=revision)
+        stored = load_file(weights.head())
+        missing = {f"{_HEAD}.weight", f"{_HEAD}.bias"} - set(stored)
+        if missing:
+            found = sorted(stored)[:8]
+            raise ValueError(f"the quality head lacks {', '.join(sorted(missing))}; it has {found}")
+        tuned = {k.removeprefix(_BACKBONE): v for k, v in stored.items() if k.startswith(_BACKBONE)}
+        if tuned:
+            backbone.load_state_dict(tuned)
+        head = torch.nn.Linear(backbone.config.hidden_size, 1)
+        head.load_state_dict({"weight": stored[f"{_HEAD}.weight"], "bias": stored[f"{_HEAD}.bias"]})
+        self._backbone, self._head = backbone.to(device).eval(), head.to(device).eval()
+
+    def scores(self, views: Any) -> Array:
+        """(V,) in 0..1, one view at a time: memory stays small."""
+        import torch
+
+        images = _normalised(
+            _resized(views, QUALITY_SIDE, "bilinear", antialias=True), _IMAGENET_MEAN, _IMAGENET_DEVIATION
+        )
+        with torch.inference_mode():
+            logits = [
+                self._head(self._backbone(pixel_values=image[None]).last_hidden_state[:, 0])
+                for image in images
+            ]
+            return _numpy(torch.sigmoid(torch.cat(logits)).reshape(-1))
+
+
+class Similarity:
+    """How alike neighbouring views are, each with the next and the last with the first."""
+
+    def __init__(self, weights: Weights, device: str, net: str = "alex") -> None:
+        import torch
+        from torchmetrics.image import StructuralSimilarityIndexMeasure
+        from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+
+        if weights.torch_hub:
+            torch.hub.set_dir(weights.torch_hub)
+        self._ssim = StructuralSimilarityIndexMeasure(data_range=1.0, reduction="none").to(device).eval()
+        lpips = LearnedPerceptualImagePatchSimilarity(net_type=net, normalize=True)  # type: ignore[arg-type]
+        self._lpips = lpips.to(device).eval()
+
+    def ssim(self, views: Any) -> Array:
+        """(V,) structural similarities."""
+        import torch
+
+        with torch.inference_mode():
+            values = self._ssim(views, views.roll(-1, 0))
+        self._ssim.reset()
+        return _numpy(values.reshape(-1))
+
+    def lpips(self, views: Any) -> Array:
+        """(V,) perceptual distances, 0 for equal views."""
+        import torch
+
+        small = _resized(views, LPIPS_SIDE, "bicubic").clamp(0, 1)
+        nexts = small.roll(-1, 0)
+        values = []
+        with torch.inference_mode():
+            for one, other in zip(small, nexts, strict=True):
+                values.append(float(self._lpips(one[None], other[None])))
+                self._lpips.reset()
+        return np.array(values)
+
+
+def _resized(images: Any, side: int, mode: str, *, antialias: bool = False) -> Any:
+    import torch
+
+    if images.shape[-2:] == (side, side):
+        return images
+    return torch.nn.functional.interpolate(
+        images, size=(side, side), mode=mode, align_corners=False, antialias=antialias
+    )
+
+
+def _normalised(images: Any, mean: tuple[float, ...], deviation: tuple[float, ...]) -> Any:
+    import torch
+
+    shape = (1, 3, 1, 1)
+    offset = torch.tensor(mean, device=images.device).reshape(shape)
+    return (images - offset) / torch.tensor(deviation, device=images.device).reshape(shape)
+
+
+def _cosines(seen: Any, wanted: Any) -> Array:
+    seen = seen.float() / seen.float().norm(dim=-1, keepdim=True)
+    wanted = wanted.float() / wanted.float().norm(dim=-1, keepdim=True)
+    return _numpy((seen @ wanted.T).reshape(-1))
+
+
+def _half_on_gpu(device: str) -> Any:
+    """Half precision as validators compute; a CPU is slower with it, and less exact."""
+    import torch
+
+    return torch.autocast("cuda", dtype=torch.float16, enabled=device.startswith("cuda"))
+
+
+def _numpy(tensor: Any) -> Array:
+    values: Array = tensor.detach().float().cpu().numpy().astype(np.float64)
+    return values

@@ -1,0 +1,125 @@
+"""The subnet's own score: with the published weights in place, what its validators would give."""
+
+import gc
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from trellis_assets.adapters.prompt_images import decode_prompt_image, on_white
+from trellis_assets.adapters.rendering.pictures import validator_views
+from trellis_assets.adapters.validation.judge import SplatJudge
+from trellis_assets.adapters.validation.neural import formula
+from trellis_assets.adapters.validation.neural.networks import (
+    PictureAlignment,
+    Quality,
+    Similarity,
+    TextAlignment,
+)
+from trellis_assets.adapters.validation.neural.weights import Weights, check_ready
+from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.tasks import TaskKind
+from trellis_assets.ports import Clock, ValidationUnavailableError
+
+
+class NeuralValidator(SplatJudge):
+    """The parts of PROTOCOL 6.4 over the sixteen views at 518 pixels.
+
+    Each network is loaded at its first use and kept: several gigabytes, so that one process should
+    judge for all (`trellis-assets validator-server`).
+    """
+
+    def __init__(self, clock: Clock, *, weights_dir: Path | None = None, device: str | None = None) -> None:
+        """Nothing is loaded yet.
+
+        Args:
+            clock: dates the verdicts.
+            weights_dir: folder as docs/validation.md lays it out; None downloads from the hubs.
+            device: as torch names it; None takes a GPU where there is one.
+
+        Raises:
+            SettingsError: packages or files are missing; says which.
+        """
+        super().__init__(clock)
+        check_ready(weights_dir)
+        self._weights, self._wanted_device = Weights(weights_dir), device
+
+    @property
+    def name(self) -> str:
+        """Backend and version of the subnet's formula."""
+        return "neural 2.4"
+
+    def score(
+        self, splats: GaussianSplats, prompt: str, kind: TaskKind, *, is_valid: bool
+    ) -> tuple[float, dict[str, float]]:
+        """The subnet's score, cut to 1; nothing is computed for models that fail a check.
+
+        Raises:
+            PromptImageError: the image prompt cannot be read.
+            ValidationUnavailableError: weights cannot be loaded, or the memory is full.
+        """
+        import torch
+
+        if not is_valid:
+            return 0.0, {}
+        wanted = self._picture(prompt) if kind is TaskKind.IMAGE else None
+        try:
+            parts = self._parts(self._tensor(validator_views(splats)), prompt, wanted)
+        except torch.cuda.OutOfMemoryError as error:
+            self._unload()
+            raise ValidationUnavailableError("the GPU's memory is full") from error
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise ValidationUnavailableError(f"the networks cannot be used: {error}") from error
+        shown = {"iqa": parts.iqa, "alignment": parts.alignment, "ssim": parts.ssim, "lpips": parts.lpips}
+        return min(1.0, formula.combined(parts)), shown
+
+    def _parts(self, views: Any, prompt: str, wanted: Any | None) -> formula.NeuralParts:
+        alignment = (
+            formula.alignment_of_text(self._text.cosines(views, prompt))
+            if wanted is None
+            else formula.alignment_of_picture(self._pictures.cosines(views, wanted))
+        )
+        return formula.NeuralParts(
+            iqa=float(self._quality.scores(views).mean()),
+            alignment=alignment,
+            ssim=formula.ssim_of(self._similarity.ssim(views)),
+            lpips=formula.lpips_of(self._similarity.lpips(views)),
+        )
+
+    @cached_property
+    def _device(self) -> str:
+        import torch
+
+        return self._wanted_device or ("cuda" if torch.cuda.is_available() else "cpu")
+
+    @cached_property
+    def _text(self) -> TextAlignment:
+        return TextAlignment(self._weights, self._device)
+
+    @cached_property
+    def _pictures(self) -> PictureAlignment:
+        return PictureAlignment(self._weights, self._device)
+
+    @cached_property
+    def _quality(self) -> Quality:
+        return Quality(self._weights, self._device)
+
+    @cached_property
+    def _similarity(self) -> Similarity:
+        return Similarity(self._weights, self._device)
+
+    def _picture(self, prompt: str) -> Any:
+        return self._tensor(on_white(decode_prompt_image(prompt))[None])
+
+    def _tensor(self, pictures: Any) -> Any:
+        """(V, H, W, 3) bytes as (V, 3, H, W) in 0..1 on the device."""
+        import torch
+
+        return torch.from_numpy(pictures).to(self._device).permute(0, 3, 1, 2).float() / 255
+
+    def _unload(self) -> None:
+        import torch
+
+        for name in ("_text", "_pictures", "_quality", "_similarity"):
+            self.__dict__.pop(name, None)
+        gc.collect()
+        torch.cuda.empty_cache()

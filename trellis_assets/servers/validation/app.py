@@ -1,0 +1,127 @@
+"""The subnet's scoring service over any judge of ours (PROTOCOL 6.1), for other tools to ask."""
+
+import asyncio
+import base64
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from fastapi import FastAPI, HTTPException, Response
+
+from trellis_assets.adapters.rendering.pictures import ByteImages, png_bytes, validator_views
+from trellis_assets.adapters.splat_io.errors import SplatFormatError
+from trellis_assets.adapters.validation.judge import SplatJudge
+from trellis_assets.domain.splats import GaussianSplats, is_well_formed
+from trellis_assets.domain.tasks import TaskKind
+from trellis_assets.domain.verdicts import Verdict
+from trellis_assets.ports import ValidationUnavailableError
+from trellis_assets.servers.validation.requests import ModelInRequest, ScoreAnswer, ScoreRequest
+
+# The version of the service whose answers these are.
+API_VERSION = "2.4.0"
+SINGLE_VIEW = 1
+GRID_VIEWS = (1, 5, 9, 13)
+GRID_GAP = 5
+_log = logging.getLogger(__name__)
+
+
+def validation_app(judge: SplatJudge) -> FastAPI:
+    """The service's application. One model at a time is judged, as there."""
+    app = FastAPI(title="trellis-assets validation server", version=API_VERSION)
+    worker = ThreadPoolExecutor(1, thread_name_prefix="judging")
+
+    async def answer(request: ScoreRequest, kind: TaskKind, prompt: str | None) -> ScoreAnswer:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(worker, score_of, judge, request, kind, prompt)
+
+    @app.post("/validate_txt_to_3d_ply/")
+    async def validate_text(request: ScoreRequest) -> ScoreAnswer:
+        """The score of a model made from words; 0 with a detail where it cannot be scored."""
+        return await answer(request, TaskKind.TEXT, request.prompt)
+
+    @app.post("/validate_img_to_3d_ply/")
+    async def validate_image(request: ScoreRequest) -> ScoreAnswer:
+        """The score of a model made from a picture; 0 with a detail where it cannot be scored."""
+        return await answer(request, TaskKind.IMAGE, request.prompt_image)
+
+    @app.post("/render_duel_view/", response_class=Response)
+    async def render(request: ModelInRequest) -> Response:
+        """The four views that models are compared by, as PNG."""
+        loop = asyncio.get_running_loop()
+        try:
+            picture = await loop.run_in_executor(worker, lambda: _grid(_views(request.splats())))
+        except SplatFormatError as error:
+            raise HTTPException(400, str(error)) from None
+        return Response(picture, media_type="image/png")
+
+    @app.get("/version/")
+    async def version() -> str:
+        """The version of the service's API, as a JSON string."""
+        return API_VERSION
+
+    @app.get("/health/")
+    async def health() -> dict[str, str]:
+        """Whether the server lives, and who judges."""
+        return {"status": "healthy", "judge": judge.name}
+
+    return app
+
+
+def score_of(judge: SplatJudge, request: ScoreRequest, kind: TaskKind, prompt: str | None) -> ScoreAnswer:
+    """The answer to a request; like the service's, a zero score where there is nothing to score."""
+    if not prompt:
+        return ScoreAnswer(detail="there is no prompt" if kind is TaskKind.TEXT else "there is no picture")
+    try:
+        splats = request.splats()
+        verdict = judge.judge(splats, prompt=prompt, kind=kind)
+    except SplatFormatError as error:
+        return ScoreAnswer(detail=f"the model cannot be read: {error}")
+    except ValidationUnavailableError as error:
+        _log.exception("no verdict")
+        raise HTTPException(503, str(error)) from None
+    answer = _answer_of(verdict)
+    if verdict.score > request.preview_score_threshold:
+        wanted = (request.generate_single_preview, request.generate_grid_preview)
+        views = _views(splats) if any(wanted) else np.empty(0, np.uint8)
+        answer.preview = _base64(png_bytes(views[SINGLE_VIEW])) if wanted[0] else None
+        answer.grid_preview = _base64(_grid(views)) if wanted[1] else None
+    return answer
+
+
+def _answer_of(verdict: Verdict) -> ScoreAnswer:
+    """The verdict in the service's fields; the embedded judge's parts go where they are nearest in kind."""
+    parts = verdict.parts
+    return ScoreAnswer(
+        score=verdict.score,
+        iqa=parts.get("iqa", verdict.score),
+        alignment_score=parts.get("alignment", parts.get("likeness", 0.0)),
+        ssim=parts.get("ssim", parts.get("consistency", 0.0)),
+        lpips=parts.get("lpips", 0.0),
+        detail="; ".join(verdict.failed_checks) or None,
+        parts=dict(parts),
+    )
+
+
+def _views(splats: GaussianSplats) -> ByteImages:
+    usable = splats.subset(is_well_formed(splats))
+    if len(usable) == 0:
+        raise SplatFormatError("no splat of the model can be rendered")
+    return validator_views(usable)
+
+
+def _grid(views: ByteImages) -> bytes:
+    """Four views, two by two, with a black gap, as PNG."""
+    chosen = [views[index] for index in GRID_VIEWS]
+    rows = [_beside(chosen[:2], axis=1), _beside(chosen[2:], axis=1)]
+    return png_bytes(_beside(rows, axis=0))
+
+
+def _beside(pictures: Sequence[ByteImages], axis: int) -> ByteImages:
+    gap_shape = list(pictures[0].shape)
+    gap_shape[axis] = GRID_GAP
+    return np.concatenate([pictures[0], np.zeros(gap_shape, np.uint8), pictures[1]], axis=axis)
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")

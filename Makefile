@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export TRELLIS_SAMPLES
 
-.PHONY: run test quick lint types format clean setup
+.PHONY: run test quick bench lint types format clean setup
 
 run: setup ## mine on the local subnet with the Dagster UI at http://127.0.0.1:3000
 	$(BIN)/trellis-assets mine --ui
@@ -13,6 +13,9 @@ test: setup lint types ## everything that must hold
 
 quick: setup ## unit tests only
 	$(BIN)/pytest -n 2 -m "not slow"
+
+bench: setup ## measure, and write docs/figures.md
+	$(BIN)/python benchmarks/figures.py
 
 lint: setup
 	$(BIN)/ruff check .

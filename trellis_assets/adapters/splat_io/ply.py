@@ -32,8 +32,9 @@ def write_ply(splats: GaussianSplats) -> bytes:
     # PLY keeps all coefficients of red, then of green, then of blue.
     channel_major = splats.sh_rest.transpose(0, 2, 1).reshape(len(splats), 3 * rest)
     columns = (splats.positions, splats.sh_dc, channel_major, splats.opacity_logits[:, None])
-    table = np.hstack([*columns, splats.log_scales, splats.rotations]).astype("<f4")
-    return "\n".join(header).encode("ascii") + table.tobytes()
+    table = np.hstack([*columns, splats.log_scales, splats.rotations]).astype("<f4", copy=False)
+    # One copy of the rows, not one more for each of `tobytes` and `+`.
+    return b"".join(["\n".join(header).encode("ascii"), memoryview(table).cast("B")])
 
 
 def read_ply(data: bytes, *, max_splats: int = MAX_SPLATS) -> GaussianSplats:

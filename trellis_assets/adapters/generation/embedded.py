@@ -24,7 +24,7 @@ _OPACITY = 0.98
 
 
 class EmbeddedGenerator:
-    """Builds models from a vocabulary of some ninety objects out of simple bodies.
+    """Builds models from a vocabulary of some 170 shapes (880 words) out of simple bodies.
 
     It understands the words it knows (object, colours, material, pattern) and nothing else; of a
     picture it blows up the silhouette. Its
@@ -38,7 +38,7 @@ class EmbeddedGenerator:
     @property
     def name(self) -> str:
         """Backend and version."""
-        return "embedded 1"
+        return "embedded 2"
 
     @property
     def endpoints(self) -> Sequence[str]:

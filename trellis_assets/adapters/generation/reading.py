@@ -16,7 +16,18 @@ from trellis_assets.adapters.generation.vocabulary import (
 )
 
 # What follows these describes the object rather than names it ("pendant with tree of life").
-_TURNING_WORDS = frozenset({"with", "on", "in", "for", "of", "from", "by", "at", "and", "having"})
+_TURNING_WORDS = frozenset({"with", "on", "in", "for", "of", "from", "by", "at", "and", "having", "around"})
+# These say that something is a likeness of what is named before them ("elephant figurine").
+_LIKENESSES = frozenset(
+    {"figurine", "statue", "figure", "toy", "doll", "sculpture", "model", "ornament", "pendant", "shaped"}
+)
+# Parts whose colour is that of most of the object.
+_MAIN_PARTS = frozenset(
+    {"leaf", "foliage", "petal", "skin", "body", "fur", "feather", "head", "shade", "crown", "wing"}
+    | {"canopy", "color", "colour"}
+)
+# An oak tree is not made of oak.
+_GROWN_MATERIAL = "wood"
 _WORD = re.compile(r"[a-z]+")
 _MAX_PROMPT = 1024
 _PLURALS = (("ies", "y"), ("ves", "f"), ("es", ""), ("s", ""))
@@ -44,40 +55,96 @@ def read_prompt(prompt: str, vocabulary: Vocabulary) -> Design:
         int.from_bytes(sha256(prompt.encode(errors="surrogatepass")).digest()[:16], "big")
     )
     shape = _find_object(words, vocabulary) or _sculpture(taste)
-    material = next((vocabulary.materials[w] for w in words if w in vocabulary.materials), None)
-    names = [word for word in words if word in vocabulary.colours]
-    if not names and material is not None and material.colour is not None:
-        names = [material.colour, *shape.colours[1:2]]
-    colours = [vocabulary.colours[name] for name in dict.fromkeys(names or shape.colours)]
-    main = colours[0] if colours else _any_colour(taste)
+    material = _material(words, shape, vocabulary)
+    first, others = _colours(words, shape, material, vocabulary)
+    main = first or _any_colour(taste)
     return Design(
         shape=shape,
         main=main,
-        second=colours[1] if len(colours) > 1 else _counterpart(main),
+        second=next((colour for colour in others if colour != main), None) or _counterpart(main),
         material=material or vocabulary.materials["matt"],
         pattern=next((vocabulary.patterns[w] for w in words if w in vocabulary.patterns), None),
     )
 
 
+def _material(words: list[str], shape: ObjectShape, vocabulary: Vocabulary) -> Material | None:
+    for word in words:
+        material = vocabulary.materials.get(word)
+        is_kind = vocabulary.objects.get(word) is shape
+        if material is not None and not (is_kind and material.name == _GROWN_MATERIAL):
+            return material
+    return None
+
+
+def _colours(
+    words: list[str], shape: ObjectShape, material: Material | None, vocabulary: Vocabulary
+) -> tuple[Colour | None, list[Colour]]:
+    """The main colour, if anything says it, and further ones.
+
+    A colour of a part after "with" is no main colour, unless most of the object is that part.
+    """
+    turn = _turn(words, vocabulary)
+    named: list[str] = []
+    of_parts: list[str] = []
+    for i, word in enumerate(words):
+        if word not in vocabulary.colours or _is_kind_of_tree(word, shape, vocabulary):
+            continue
+        following = {part for near in words[i + 1 : i + 3] for part in (near, *_singulars(near))}
+        is_main = bool(following & _MAIN_PARTS)
+        if is_main:
+            named.insert(0, word)
+        elif i > turn:
+            of_parts.append(word)
+        else:
+            named.append(word)
+    if not named and material is not None and material.colour is not None:
+        named = [material.colour]
+    if not named:
+        # Nothing is said of the object itself: its own colour, if it has one.
+        named = list(shape.colours[:1]) or of_parts[:1]
+    others = [*named[1:], *of_parts, *shape.colours[1:]]
+    colours = vocabulary.colours
+    return (colours[named[0]] if named else None), [colours[name] for name in others]
+
+
+def _is_kind_of_tree(word: str, shape: ObjectShape, vocabulary: Vocabulary) -> bool:
+    material = vocabulary.materials.get(word)
+    is_wood = material is not None and material.name == _GROWN_MATERIAL
+    return is_wood and vocabulary.objects.get(word) is shape
+
+
 def _find_object(words: list[str], vocabulary: Vocabulary) -> ObjectShape | None:
     """The last noun of the leading phrase, else the first one anywhere."""
-    turn = next((i for i, word in enumerate(words) if word in _TURNING_WORDS), len(words))
+    turn = _turn(words, vocabulary)
     leading = _objects_named(words[:turn], vocabulary)
     if leading:
-        return leading[-1]
+        is_likeness = words[turn - 1] in _LIKENESSES if turn else False
+        return leading[-2] if is_likeness and len(leading) > 1 else leading[-1]
     anywhere = _objects_named(words, vocabulary)
     return anywhere[0] if anywhere else None
 
 
+def _turn(words: list[str], vocabulary: Vocabulary) -> int:
+    """Where the naming ends and the describing begins; an "and" between colours is neither."""
+    for i, word in enumerate(words):
+        is_between_colours = word == "and" and words[i + 1 : i + 2] and words[i + 1] in vocabulary.colours
+        if word in _TURNING_WORDS and not is_between_colours:
+            return i
+    return len(words)
+
+
 def _objects_named(words: list[str], vocabulary: Vocabulary) -> list[ObjectShape]:
-    found: list[ObjectShape] = []
+    """In order; two words that name an object together ("candy cane") do not name two."""
+    found: dict[int, ObjectShape] = {}
     for i, word in enumerate(words):
         pair = " ".join(words[i - 1 : i + 1]) if i else word
         for candidate in (pair, *_singulars(pair), word, *_singulars(word)):
             if candidate in vocabulary.objects:
-                found.append(vocabulary.objects[candidate])
+                found[i] = vocabulary.objects[candidate]
+                if i and " " in candidate:
+                    found.pop(i - 1, None)
                 break
-    return found
+    return list(found.values())
 
 
 def _singulars(word: str) -> list[str]:

@@ -34,7 +34,7 @@ def write_ply(splats: GaussianSplats) -> bytes:
     columns = (splats.positions, splats.sh_dc, channel_major, splats.opacity_logits[:, None])
     table = np.hstack([*columns, splats.log_scales, splats.rotations]).astype("<f4", copy=False)
     # One copy of the rows, not one more for each of `tobytes` and `+`.
-    return b"".join(["\n".join(header).encode("ascii"), memoryview(table).cast("B")])
+    return b"".join(["\n".join(header).encode("ascii"), table.reshape(-1).view(np.uint8).data])
 
 
 def read_ply(data: bytes, *, max_splats: int = MAX_SPLATS) -> GaussianSplats:

@@ -21,6 +21,10 @@ VOCABULARY = load_vocabulary()
         ("emerald ring with diamond center.", "ring"),
         ("something odd with a house on it", "house"),
         ("zzz", "sculpture"),
+        ("red and white candy cane", "candy_cane"),
+        ("small marble elephant figurine", "elephant"),
+        ("a statue", "figure"),
+        ("pink and grey toy piano accordion", "accordion"),
     ],
 )
 def test_the_last_noun_of_the_leading_phrase_names_the_object(prompt: str, name: str) -> None:
@@ -47,3 +51,24 @@ def test_material_and_pattern_are_read() -> None:
 def test_equal_prompts_give_equal_designs_even_for_unknown_things() -> None:
     assert read_prompt("a zzyzx", VOCABULARY) == read_prompt("a zzyzx", VOCABULARY)
     assert read_prompt("a zzyzx", VOCABULARY) != read_prompt("a zzyzy", VOCABULARY)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "main", "second"),
+    [
+        ("tree with purple fruits", "green", "purple"),
+        ("tree with yellow leaves and red berries", "yellow", "red"),
+        ("hammer with a purple head", "purple", "silver"),
+        ("white clock with blue hands", "white", "blue"),
+        ("cartoon oak tree", "green", "brown"),
+        ("oak table", "oak", None),
+        ("orange", "orange", "green"),
+    ],
+)
+def test_colours_of_parts_are_told_from_those_of_the_object(
+    prompt: str, main: str, second: str | None
+) -> None:
+    design = read_prompt(prompt, VOCABULARY)
+    assert design.main == VOCABULARY.colours[main]
+    if second:
+        assert design.second == VOCABULARY.colours[second]

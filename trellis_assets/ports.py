@@ -1,9 +1,9 @@
 """What the steps need from the outside world, as Protocols. Adapters implement them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation, StoredFile
@@ -14,6 +14,9 @@ from trellis_assets.domain.submissions import Submission, SubmissionKind, Submis
 from trellis_assets.domain.tasks import PulledTask, Task, TaskKind, TaskState
 from trellis_assets.domain.validators import PollTimes, Validator
 from trellis_assets.domain.verdicts import Verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Clock(Protocol):
@@ -253,7 +256,8 @@ class FileStore(Protocol):
         """The bytes.
 
         Raises:
-            StoredFileError: missing, of another size or with another checksum.
+            MissingFileError: it is not there.
+            StoredFileError: of another size or with another checksum.
         """
         ...
 
@@ -272,6 +276,10 @@ class FileStore(Protocol):
 
 class StoredFileError(RuntimeError):
     """A stored file is not what was stored."""
+
+
+class MissingFileError(StoredFileError):
+    """A stored file is gone."""
 
 
 class ClaimLostError(RuntimeError):
@@ -389,6 +397,15 @@ class TaskStore(Protocol):
 
     def forget_prompts(self, before: datetime) -> int: ...
 
+    # idle validation
+    def unjudged(self, start: datetime, end: datetime) -> list[Task]:
+        """Finished tasks generated in start..end (excluded) whose file has no local score."""
+        ...
+
+    def record_idle_verdict(self, key: int, verdict: Verdict) -> bool:
+        """Whether the verdict is new. It becomes the task's score where there was none."""
+        ...
+
     # generation slots
     def acquire_slot(
         self, endpoints: Sequence[str], task_key: int, *, now: datetime, until: datetime
@@ -422,3 +439,23 @@ class TaskStore(Protocol):
     def end_session(self, session_id: int, now: datetime) -> None: ...
     def statistics(self, session_id: int | None, now: datetime) -> StatisticsSnapshot: ...
     def save_snapshot(self, snapshot: StatisticsSnapshot) -> None: ...
+
+
+class Ledger(Protocol):
+    """The store as tables, for reports. Times are aware UTC; `end` is excluded."""
+
+    def tasks(self, start: datetime, end: datetime, *, newest: int | None = None) -> Iterator["pd.DataFrame"]:
+        """Tasks pulled in these hours, in pieces of equal columns, oldest first; at least one piece."""
+        ...
+
+    def rewards(self, start: datetime, end: datetime) -> "pd.DataFrame":
+        """Per miner and validator, what tasks that ended in these hours brought."""
+        ...
+
+    def validators(self) -> "pd.DataFrame":
+        """Per miner and validator, everything so far."""
+        ...
+
+    def reasons(self, start: datetime, end: datetime) -> "pd.DataFrame":
+        """Tasks that ended in these hours without a submission, by reason."""
+        ...

@@ -1,6 +1,7 @@
 """Counts and averages over tasks, in the shape that the seed's JSON export has."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -60,6 +61,20 @@ class ValidatorCounters:
         return self.total_successful_submissions / max(1, self.total_tasks_submitted)
 
 
+# From pull to generation, generation itself, the local verdict, from sending to the answer.
+STAGES = ("queue", "generation", "validation", "submission")
+
+
+@dataclass(frozen=True, slots=True)
+class StageTimes:
+    """How long a stage took, in seconds, over `count` tasks; zeros without any."""
+
+    count: int = 0
+    mean: float = 0.0
+    p50: float = 0.0
+    p95: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class StatisticsSnapshot:
     """Totals of a session (or of everything) at a moment, with the validators' counters."""
@@ -69,6 +84,7 @@ class StatisticsSnapshot:
     started_at: datetime
     totals: Totals
     validators: tuple[ValidatorCounters, ...]
+    stages: Mapping[str, StageTimes] = field(default_factory=dict)
 
     @property
     def uptime_hours(self) -> float:
@@ -81,10 +97,14 @@ def _ratio(part: float, whole: float) -> float:
 
 
 def performance(snapshot: StatisticsSnapshot) -> dict[str, float]:
-    """The seed's performance block: rates per hour, success rate, mean times in seconds."""
+    """The seed's performance block: rates per hour, success rate, mean times in seconds.
+
+    `avg_…` are means over everything, as in the seed; `mean_…`, `p50_…` and `p95_…` are over the
+    tasks that `snapshot.stages` was taken from.
+    """
     totals, hours = snapshot.totals, snapshot.uptime_hours
     submitted = totals.successful_submissions + totals.rejected_submissions + totals.unknown_submissions
-    return {
+    rates = {
         "tasks_per_hour": _ratio(totals.tasks_processed, hours),
         "success_rate": _ratio(totals.successful_submissions, submitted),
         "avg_generation_time": _ratio(totals.total_generation_time, totals.successful_generations),
@@ -92,6 +112,12 @@ def performance(snapshot: StatisticsSnapshot) -> dict[str, float]:
         "total_rewards": totals.total_rewards,
         "rewards_per_hour": _ratio(totals.total_rewards, hours),
     }
+    for stage in STAGES:
+        times = snapshot.stages.get(stage, StageTimes())
+        rates[f"mean_{stage}_time"] = times.mean
+        rates[f"p50_{stage}_time"] = times.p50
+        rates[f"p95_{stage}_time"] = times.p95
+    return rates
 
 
 def to_json(snapshot: StatisticsSnapshot) -> dict[str, Any]:

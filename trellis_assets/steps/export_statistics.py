@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from trellis_assets.domain.statistics import StatisticsSnapshot, to_json
 from trellis_assets.ports import Clock, TaskStore
@@ -22,14 +23,26 @@ class ExportStatisticsStep:
     session_id: int | None
 
     def run(self) -> tuple[StatisticsSnapshot, Path]:
-        """The snapshot, and the file it was written to; the oldest files beyond the last 200 are gone."""
-        snapshot = self.store.statistics(self.session_id, self.clock.now())
+        """The snapshot, and the file it was written to; the oldest files beyond the last 200 are gone.
+
+        In a session the snapshot is the session's, and the file has what was since the beginning too.
+        """
+        now = self.clock.now()
+        snapshot = everything = self.store.statistics(None, now)
+        if self.session_id is not None:
+            snapshot = self.store.statistics(self.session_id, now)
         self.store.save_snapshot(snapshot)
         path = self.folder / f"{PREFIX}{snapshot.taken_at:%Y%m%dT%H%M%S_%f}.json"
-        write_atomically(path, json.dumps(to_json(snapshot), indent=2).encode())
+        write_atomically(path, json.dumps(_exported(snapshot, everything), indent=2).encode())
         for old in sorted(self.folder.glob(f"{PREFIX}*.json"))[:-KEPT_FILES]:
             old.unlink(missing_ok=True)
         return snapshot, path
+
+
+def _exported(snapshot: StatisticsSnapshot, everything: StatisticsSnapshot) -> dict[str, Any]:
+    whole = to_json(everything)
+    since = {name: whole[name] for name in ("uptime_hours", "session_stats", "performance")}
+    return to_json(snapshot) | {"since_beginning": since}
 
 
 def write_atomically(path: Path, data: bytes) -> None:

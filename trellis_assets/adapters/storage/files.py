@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from trellis_assets.domain.generations import StoredFile
-from trellis_assets.ports import StoredFileError
+from trellis_assets.ports import MissingFileError, StoredFileError
 
 SUFFIXES = frozenset({"spz", "ply", "png"})
 
@@ -48,6 +48,8 @@ class LocalFileStore:
         """
         try:
             data = self._path(file).read_bytes()
+        except FileNotFoundError as error:
+            raise MissingFileError(f"{file.path} cannot be read: {error.strerror}") from error
         except OSError as error:
             raise StoredFileError(f"{file.path} cannot be read: {error.strerror or error}") from error
         if len(data) != file.size or hashlib.sha256(data).hexdigest() != file.sha256:

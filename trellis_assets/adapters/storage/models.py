@@ -15,6 +15,8 @@ NAMING = {
 }
 # States in which a task waits for somebody: the partial index over them stays small for ever.
 UNFINISHED = "finished_at IS NULL"
+# Models that nobody judged here: what idle validation looks for.
+UNJUDGED = "local_score IS NULL AND spz_path IS NOT NULL"
 
 
 class Base(DeclarativeBase):
@@ -35,6 +37,13 @@ class TaskRow(Base):
         ),
         Index("ix_tasks_session_state", "session_id", "state"),
         Index("ix_tasks_pulled_at", "pulled_at"),
+        Index("ix_tasks_finished_at", "finished_at"),
+        Index(
+            "ix_tasks_unjudged",
+            "generated_at",
+            sqlite_where=text(UNJUDGED),
+            postgresql_where=text(UNJUDGED),
+        ),
     )
 
     key: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
@@ -96,6 +105,24 @@ class TaskRow(Base):
     generations_within_the_window: Mapped[int | None]
     current_duel_rating: Mapped[float | None]
     current_miner_reward: Mapped[float | None]
+
+
+class ValidationRow(Base):
+    """A local verdict on a task's file: the history behind `tasks.local_score`."""
+
+    __tablename__ = "validations"
+    __table_args__ = (UniqueConstraint("task_key", "spz_sha256", "validator"),)
+
+    key: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    task_key: Mapped[int]
+    spz_sha256: Mapped[Sha256]
+    validator: Mapped[ShortText]
+    is_idle: Mapped[bool]
+    started_at: Mapped[datetime] = mapped_column(index=True)
+    duration_s: Mapped[float]
+    score: Mapped[float]
+    parts: Mapped[dict[str, Any]]
+    failed_checks: Mapped[list[str]]
 
 
 class ValidatorRow(Base):

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from trellis_assets.adapters.storage import polls, slots, tasks_table, totals
+from trellis_assets.adapters.storage import judgements, polls, slots, tasks_table, totals
 from trellis_assets.adapters.storage.engine import open_engine
 from trellis_assets.adapters.storage.models import SessionRow, SnapshotRow, TaskRow
 from trellis_assets.adapters.storage.rows import task_of
@@ -225,6 +225,16 @@ class SqlTaskStore:
         """How many prompts were forgotten."""
         with self._writing() as session:
             return tasks_table.forget_prompts(session, before)
+
+    def unjudged(self, start: datetime, end: datetime) -> list[Task]:
+        """Finished tasks generated in start..end whose file has no local score, in the order they came."""
+        with self._reading() as session:
+            return judgements.unjudged(session, start, end)
+
+    def record_idle_verdict(self, key: int, verdict: Verdict) -> bool:
+        """Whether the verdict is new; it is the task's score where there was none."""
+        with self._writing() as session:
+            return judgements.record_idle(session, key, verdict)
 
     def acquire_slot(
         self, endpoints: Sequence[str], task_key: int, *, now: datetime, until: datetime

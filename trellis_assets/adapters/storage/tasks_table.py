@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
+from trellis_assets.adapters.storage import judgements
 from trellis_assets.adapters.storage.models import RecentPromptRow, TaskRow
 from trellis_assets.adapters.storage.polls import count_arrival, insert_ignoring_conflict
 from trellis_assets.adapters.storage.rows import columns_of, task_of
@@ -142,6 +143,8 @@ def move(
     given = columns_of(generation=generation, verdict=verdict, submission=submission, feedback=feedback)
     for name, value in given.items():
         setattr(row, name, value)
+    if verdict is not None:
+        judgements.record(session, row, verdict, is_idle=False)
     if is_final(state):
         row.finished_at, row.claimed_until = now, None
     elif state is TaskState.UNSETTLED:

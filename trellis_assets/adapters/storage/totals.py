@@ -6,8 +6,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
-from trellis_assets.adapters.storage.models import PollRow, SessionRow, TaskRow, ValidatorRow
+from trellis_assets.adapters.storage.models import (
+    PollRow,
+    SessionRow,
+    TaskRow,
+    ValidationRow,
+    ValidatorRow,
+)
 from trellis_assets.adapters.storage.rows import counters_of
+from trellis_assets.adapters.storage.stage_times import stage_times
 from trellis_assets.domain.statistics import StatisticsSnapshot, Totals, ValidatorCounters
 from trellis_assets.domain.tasks import FINAL_STATES, TaskState
 
@@ -53,7 +60,13 @@ def totals(session: Session, session_id: int | None) -> Totals:
     query = select(*(column.label(name) for name, column in columns.items())).select_from(TaskRow)
     if session_id is not None:
         query = query.where(TaskRow.session_id == session_id)
-    return Totals(**session.execute(query).one()._mapping)  # noqa: SLF001 - SQLAlchemy's public name
+    idle = select(func.count()).select_from(ValidationRow).where(ValidationRow.is_idle)
+    if session_id is not None:
+        idle = idle.join(TaskRow, TaskRow.key == ValidationRow.task_key).where(
+            TaskRow.session_id == session_id
+        )
+    sums = session.execute(query).one()._mapping  # noqa: SLF001 - SQLAlchemy's public name
+    return Totals(**sums, idle_validations=session.scalar(idle) or 0)
 
 
 def validator_counters(session: Session) -> list[ValidatorCounters]:
@@ -83,4 +96,5 @@ def snapshot(session: Session, session_id: int | None, now: datetime) -> Statist
         started_at=started or now,
         totals=totals(session, session_id),
         validators=tuple(validator_counters(session)),
+        stages=stage_times(session, session_id),
     )

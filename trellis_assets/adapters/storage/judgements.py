@@ -1,0 +1,69 @@
+"""Local verdicts: the history of who judged which file when, and what is still to be judged."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from trellis_assets.adapters.storage.models import TaskRow, ValidationRow
+from trellis_assets.adapters.storage.rows import columns_of, task_of
+from trellis_assets.domain.tasks import Task
+from trellis_assets.domain.verdicts import Verdict
+
+
+def unjudged(session: Session, start: datetime, end: datetime) -> list[Task]:
+    """Finished tasks of these hours whose file has no score; a partial index finds them."""
+    query = (
+        select(TaskRow)
+        .where(
+            TaskRow.local_score.is_(None),
+            TaskRow.spz_path.is_not(None),
+            TaskRow.generated_at >= start,
+            TaskRow.generated_at < end,
+            # A task on its way is judged by its own run.
+            TaskRow.finished_at.is_not(None),
+        )
+        .order_by(TaskRow.key)
+    )
+    return [task_of(row) for row in session.scalars(query)]
+
+
+def record(session: Session, row: TaskRow, verdict: Verdict, *, is_idle: bool) -> bool:
+    """Whether the verdict is in the history now and was not before."""
+    if row.spz_sha256 is None:
+        return False
+    known = session.scalar(
+        select(ValidationRow.key).where(
+            ValidationRow.task_key == row.key,
+            ValidationRow.spz_sha256 == row.spz_sha256,
+            ValidationRow.validator == verdict.validator,
+        )
+    )
+    if known is not None:
+        return False
+    session.add(
+        ValidationRow(
+            task_key=row.key,
+            spz_sha256=row.spz_sha256,
+            validator=verdict.validator,
+            is_idle=is_idle,
+            started_at=verdict.started_at,
+            duration_s=verdict.duration_s,
+            score=verdict.score,
+            parts=dict(verdict.parts),
+            failed_checks=list(verdict.failed_checks),
+        )
+    )
+    return True
+
+
+def record_idle(session: Session, key: int, verdict: Verdict) -> bool:
+    """Whether the verdict is new; it is the task's score where there was none."""
+    row = session.get_one(TaskRow, key, with_for_update=True)
+    if not record(session, row, verdict, is_idle=True):
+        return False
+    if row.local_score is None:
+        given = columns_of(generation=None, verdict=verdict, submission=None, feedback=None)
+        for name, value in given.items():
+            setattr(row, name, value)
+    return True

@@ -1,0 +1,163 @@
+"""The store as tables for reports: only reads, in pieces, and sums where the database can sum."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, Engine, Executable, Select, case, func, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from trellis_assets.adapters.storage.models import PollRow, TaskRow, ValidatorRow
+from trellis_assets.domain.tasks import TaskKind, TaskState
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PIECE = 20_000
+# The columns of the task table that people get, in their order. Image prompts are shown by their hash.
+TASK_COLUMNS: tuple[InstrumentedAttribute[Any], ...] = (
+    TaskRow.key,
+    TaskRow.task_id,
+    TaskRow.miner_hotkey,
+    TaskRow.validator_uid,
+    TaskRow.validator_hotkey,
+    TaskRow.kind,
+    TaskRow.state,
+    TaskRow.reason,
+    TaskRow.pulled_at,
+    TaskRow.generation_started_at,
+    TaskRow.generated_at,
+    TaskRow.submitted_at,
+    TaskRow.finished_at,
+    TaskRow.generation_s,
+    TaskRow.validation_s,
+    TaskRow.submission_s,
+    TaskRow.generator,
+    TaskRow.seed,
+    TaskRow.splat_count,
+    TaskRow.reused_from,
+    TaskRow.spz_path,
+    TaskRow.spz_size,
+    TaskRow.local_validator,
+    TaskRow.local_score,
+    TaskRow.validation_threshold,
+    TaskRow.submission_outcome,
+    TaskRow.task_fidelity_score,
+    TaskRow.average_fidelity_score,
+    TaskRow.generations_within_the_window,
+    TaskRow.current_duel_rating,
+    TaskRow.current_miner_reward,
+)
+TIMES = ("pulled_at", "generation_started_at", "generated_at", "submitted_at", "finished_at")
+
+
+class SqlLedger:
+    """`Ledger` over SQLAlchemy."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def tasks(self, start: datetime, end: datetime, *, newest: int | None = None) -> Iterator["pd.DataFrame"]:
+        """Tasks pulled in start..end (excluded) in pieces, oldest first; `newest` bounds their number."""
+        is_image = TaskRow.kind == str(TaskKind.IMAGE)
+        shown = case((is_image, "image:" + TaskRow.prompt_sha256), else_=TaskRow.prompt)
+        query = select(*TASK_COLUMNS, shown.label("prompt")).where(
+            TaskRow.pulled_at >= start, TaskRow.pulled_at < end
+        )
+        if newest is not None:
+            keys = select(TaskRow.key).where(TaskRow.pulled_at >= start, TaskRow.pulled_at < end)
+            query = query.where(TaskRow.key.in_(keys.order_by(TaskRow.key.desc()).limit(newest)))
+        yield from self._pieces(query.order_by(TaskRow.key))
+
+    def rewards(self, start: datetime, end: datetime) -> "pd.DataFrame":
+        """Per miner and validator, what tasks that ended in start..end (excluded) brought."""
+        accepted = TaskRow.state == str(TaskState.ACCEPTED)
+        columns: dict[str, ColumnElement[Any]] = {
+            "tasks": func.count(),
+            "accepted": _count(accepted),
+            "rejected": _count(TaskRow.state == str(TaskState.REJECTED)),
+            "answer_unknown": _count(TaskRow.state == str(TaskState.ANSWER_UNKNOWN)),
+            "handed_back": _count(TaskRow.state == str(TaskState.HANDED_BACK)),
+            "failed": _count(TaskRow.state == str(TaskState.FAILED)),
+            "mean_fidelity": func.avg(case((accepted, TaskRow.task_fidelity_score))),
+            "mean_local_score": func.avg(TaskRow.local_score),
+            "total_rewards": func.coalesce(func.sum(case((accepted, TaskRow.current_miner_reward))), 0.0),
+            "generation_s": func.coalesce(func.sum(TaskRow.generation_s), 0.0),
+        }
+        group = (TaskRow.miner_hotkey, TaskRow.validator_hotkey, TaskRow.validator_uid)
+        query = (
+            select(*group, *(column.label(name) for name, column in columns.items()))
+            .where(TaskRow.finished_at >= start, TaskRow.finished_at < end)
+            .group_by(*group)
+            .order_by(*group)
+        )
+        return self._frame(query)
+
+    def validators(self) -> "pd.DataFrame":
+        """Per miner and validator: what is known, asked, submitted and earned so far."""
+        polls = [column for column in PollRow.__table__.columns if column.key != "next_poll_at"]
+        known = (ValidatorRow.uid, ValidatorRow.stake, ValidatorRow.is_listed)
+        query = (
+            select(*polls, *known)
+            .outerjoin(ValidatorRow, ValidatorRow.hotkey == PollRow.hotkey)
+            .order_by(PollRow.miner_hotkey, ValidatorRow.stake.desc(), PollRow.hotkey)
+        )
+        return self._frame(query)
+
+    def reasons(self, start: datetime, end: datetime) -> "pd.DataFrame":
+        """How many tasks that ended in start..end (excluded) were not submitted, by reason."""
+        unsubmitted = [str(TaskState.HANDED_BACK), str(TaskState.FAILED), str(TaskState.KEPT)]
+        colon = func.instr(TaskRow.reason, ":") if self._is_sqlite else func.strpos(TaskRow.reason, ":")
+        short = case((colon > 0, func.substr(TaskRow.reason, 1, colon - 1)), else_=TaskRow.reason)
+        query = (
+            select(func.coalesce(short, "none").label("reason"), func.count().label("tasks"))
+            .where(TaskRow.finished_at >= start, TaskRow.finished_at < end, TaskRow.state.in_(unsubmitted))
+            .group_by("reason")
+            .order_by(func.count().desc(), "reason")
+        )
+        return self._frame(query)
+
+    @property
+    def _is_sqlite(self) -> bool:
+        return self._engine.dialect.name == "sqlite"
+
+    def _frame(self, query: Executable) -> "pd.DataFrame":
+        import pandas as pd
+
+        with self._engine.connect().execution_options(reads_only=True) as connection:
+            found = connection.execute(query)
+            return pd.DataFrame(found.all(), columns=list(found.keys()))
+
+    def _pieces(self, query: Select[Any]) -> Iterator["pd.DataFrame"]:
+        """At least one piece, so that an empty table has its columns."""
+        import pandas as pd
+
+        with self._engine.connect().execution_options(reads_only=True, yield_per=PIECE) as connection:
+            found = connection.execute(query)
+            names, is_empty = list(found.keys()), True
+            for rows in found.partitions():
+                is_empty = False
+                yield _typed(pd.DataFrame(rows, columns=names))
+            if is_empty:
+                yield _typed(pd.DataFrame([], columns=names))
+
+
+def _typed(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Every piece of the same columns has the same types, also where a piece has no value at all."""
+    import pandas as pd
+
+    for name, column in ((c.key, c) for c in TASK_COLUMNS):
+        if name in TIMES:
+            frame[name] = pd.to_datetime(frame[name], utc=True)
+        elif column.type.python_type is float:
+            frame[name] = frame[name].astype("float64")
+        elif column.type.python_type is int:
+            frame[name] = frame[name].astype("Int64")
+        else:
+            frame[name] = frame[name].astype("string")
+    frame["prompt"] = frame["prompt"].astype("string")
+    return frame
+
+
+def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)

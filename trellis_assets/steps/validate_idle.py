@@ -1,0 +1,74 @@
+"""Validate idle: models without a local score get one while nothing is mined."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from trellis_assets.audit import audit
+from trellis_assets.domain.idle_validation import IdleReport
+from trellis_assets.domain.tasks import WORKABLE_STATES, Task
+from trellis_assets.ports import (
+    FileStore,
+    LocalValidator,
+    MissingFileError,
+    StoredFileError,
+    TaskStore,
+    ValidationUnavailableError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ValidateIdleStep:
+    """The step with what it works on."""
+
+    store: TaskStore
+    files: FileStore
+    validator: LocalValidator
+
+    def busy_with(self) -> str | None:
+        """What is being mined; None when the machine is idle."""
+        waiting = self.store.tasks_in(WORKABLE_STATES, limit=1)
+        return f"task {waiting[0].key} is {waiting[0].state}" if waiting else None
+
+    def candidates(self, start: datetime, end: datetime) -> list[Task]:
+        """Tasks generated in start..end (excluded) whose file has no score."""
+        return self.store.unjudged(start, end)
+
+    def run(self, start: datetime, end: datetime) -> IdleReport:
+        """Files of these hours have a score; it stops at once where new work came in.
+
+        Running it again scores only what is still without: nothing is scored twice.
+        """
+        report = IdleReport()
+        tasks = self.candidates(start, end)
+        for position, task in enumerate(tasks):
+            if (work := self.busy_with()) is not None:
+                report.interrupted_by = work
+                report.left = [left.key for left in tasks[position:]]
+                break
+            self._judge(task, report)
+        audit(
+            "idle validation",
+            level=logging.INFO if not report.left_out else logging.WARNING,
+            scored=len(report.scored),
+            left_out=report.left_out,
+            reason=report.interrupted_by,
+        )
+        return report
+
+    def _judge(self, task: Task, report: IdleReport) -> None:
+        if task.generation is None:
+            return
+        try:
+            spz = self.files.read(task.generation.spz)
+            verdict = self.validator.validate(spz, prompt=task.prompt, kind=task.kind)
+        except MissingFileError:
+            report.missing.append(task.key)
+        except StoredFileError:
+            report.changed.append(task.key)
+        except ValidationUnavailableError as error:
+            audit("not validated", task=task, level=logging.WARNING, reason=str(error))
+            report.unavailable.append(task.key)
+        else:
+            if self.store.record_idle_verdict(task.key, verdict):
+                report.scored[task.key] = verdict.score

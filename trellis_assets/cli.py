@@ -159,6 +159,29 @@ def stats(as_json: Json = False, data_dir: DataDir = None) -> None:
 
 
 @app.command()
+def report(  # noqa: PLR0917 - the flags of one command
+    name: Annotated[str, typer.Argument(help="rewards, validators or tasks.")] = "rewards",
+    since: Annotated[
+        str | None, typer.Option("--from", help="First day, UTC, like 2026-11-23; default: a week.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Last day, UTC; default: today.")] = None,
+    form: Annotated[str, typer.Option("--format", help="csv, parquet, json or html.")] = "csv",
+    out: Annotated[Path | None, typer.Option(help="File to write; default: standard output.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Write a report over some days: rewards, validators or tasks."""
+    with _clear_errors():
+        from trellis_assets.composition import Pipeline
+        from trellis_assets.reports.command import report_to
+        from trellis_assets.settings import Settings
+
+        pipeline = Pipeline(Settings.load(data_dir=data_dir))
+        now = pipeline.clock.now()
+        written = report_to(pipeline.ledger, name, since=since, until=until, form=form, out=out, now=now)
+        typer.echo(written, nl=False)
+
+
+@app.command()
 def calibrate(as_json: Json = False, data_dir: DataDir = None) -> None:
     """Fit the embedded validator's score to what validators answered; it is used from then on."""
     with _clear_errors():

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
@@ -16,6 +16,7 @@ from trellis_assets.ports import (
     Clock,
     FileStore,
     Generator,
+    Ledger,
     LocalValidator,
     ServerBackend,
     SplatCodec,
@@ -31,17 +32,22 @@ from trellis_assets.settings import (
     SettingsError,
     ValidatorBackend,
 )
+from trellis_assets.steps.check_integrity import CheckIntegrityStep
 from trellis_assets.steps.dispatch import DispatchStep
 from trellis_assets.steps.export_statistics import ExportStatisticsStep
 from trellis_assets.steps.generate import GenerateStep, GenerationPolicy
 from trellis_assets.steps.maintain import MaintainStep
 from trellis_assets.steps.preview import PreviewStep
 from trellis_assets.steps.prompts import PromptStep
+from trellis_assets.steps.publish_report import PublishReportStep
 from trellis_assets.steps.pull import PullPolicy, PullStep
+from trellis_assets.steps.refresh_validators import RefreshValidatorsStep
 from trellis_assets.steps.submit import SubmissionPolicy, SubmitStep
 from trellis_assets.steps.validate import ValidateStep, ValidationPolicy
+from trellis_assets.steps.validate_idle import ValidateIdleStep
 
 if TYPE_CHECKING:
+    from trellis_assets.adapters.storage.store import SqlTaskStore
     from trellis_assets.adapters.validation.judge import SplatJudge
 
 # "Validator refresh: every hour" on a chain; a file is cheap to read again.
@@ -126,11 +132,22 @@ class Pipeline:
         return SystemClock()
 
     @cached_property
-    def store(self) -> TaskStore:
-        """The open store, migrated to this version."""
+    def _database(self) -> "SqlTaskStore":
         from trellis_assets.adapters.storage.store import open_store
 
         return open_store(self.settings.store_url)
+
+    @property
+    def store(self) -> TaskStore:
+        """The open store, migrated to this version."""
+        return self._database
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The store as tables, for reports."""
+        from trellis_assets.adapters.storage.ledger import SqlLedger
+
+        return SqlLedger(self._database.engine)
 
     @cached_property
     def files(self) -> FileStore:
@@ -243,6 +260,25 @@ class Pipeline:
         """Answers validators."""
         policy = SubmissionPolicy(self.settings.submit, self.settings.min_score)
         return SubmitStep(self.store, self.files, lambda: self.network, self.clock, policy)
+
+    def refresh_validators_step(self) -> RefreshValidatorsStep:
+        """Stores the metagraph."""
+        return RefreshValidatorsStep(self.store, self.network, self.clock)
+
+    def check_integrity_step(self) -> CheckIntegrityStep:
+        """Looks for what must not be."""
+        window = timedelta(hours=self.settings.duplicate_window_h)
+        return CheckIntegrityStep(self._database, self.files, self.clock, window)
+
+    def validate_idle_step(self) -> ValidateIdleStep:
+        """Judges what was not judged."""
+        return ValidateIdleStep(self.store, self.files, self.validator)
+
+    def publish_report_step(self) -> PublishReportStep:
+        """Writes reports."""
+        from trellis_assets.reports.files import write_report
+
+        return PublishReportStep(self.settings.folder / "reports", partial(write_report, self.ledger))
 
     def maintain_step(self) -> MaintainStep:
         """Cleans up what is past its time."""

@@ -2,17 +2,64 @@
 
 import dagster as dg
 
-from trellis_assets.defs.jobs import export_statistics_job, maintain_store_job, mine_task_job
+from trellis_assets.defs import checks
+from trellis_assets.defs.assets.idle_validation import idle_validation
+from trellis_assets.defs.assets.reports import reward_report, task_report
+from trellis_assets.defs.assets.statistics import mining_statistics, validator_stats
+from trellis_assets.defs.assets.subnet import validators
+from trellis_assets.defs.assets.tasks import submissions, task_table
+from trellis_assets.defs.jobs import (
+    export_statistics_job,
+    maintain_store_job,
+    mine_task_job,
+    publish_reports_job,
+    refresh_validators_job,
+    validate_idle_job,
+)
 from trellis_assets.defs.resources import PipelineResource
 from trellis_assets.defs.schedules import (
     export_statistics_job_ten_minutely_schedule,
     maintain_store_job_hourly_schedule,
+    publish_reports_job_hourly_schedule,
+    refresh_validators_job_hourly_schedule,
+    validate_idle_job_five_minutely_schedule,
 )
 from trellis_assets.defs.sensors import task_sensor
 
 defs = dg.Definitions(
-    jobs=[mine_task_job, maintain_store_job, export_statistics_job],
+    assets=[
+        validators,
+        task_table,
+        submissions,
+        mining_statistics,
+        validator_stats,
+        reward_report,
+        task_report,
+        idle_validation,
+    ],
+    asset_checks=[
+        checks.no_task_is_stuck,
+        checks.model_files_match,
+        checks.no_duplicate_was_generated,
+        checks.submissions_have_feedback,
+        checks.scores_do_not_drift,
+        checks.statistics_agree,
+    ],
+    jobs=[
+        mine_task_job,
+        maintain_store_job,
+        export_statistics_job,
+        refresh_validators_job,
+        publish_reports_job,
+        validate_idle_job,
+    ],
     sensors=[task_sensor],
-    schedules=[export_statistics_job_ten_minutely_schedule, maintain_store_job_hourly_schedule],
+    schedules=[
+        export_statistics_job_ten_minutely_schedule,
+        maintain_store_job_hourly_schedule,
+        refresh_validators_job_hourly_schedule,
+        publish_reports_job_hourly_schedule,
+        validate_idle_job_five_minutely_schedule,
+    ],
     resources={"pipeline": PipelineResource()},
 )

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation, StoredFile
+from trellis_assets.domain.integrity import Count
 from trellis_assets.domain.orders import BackendState, Order
 from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.statistics import StatisticsSnapshot, ValidatorCounters
@@ -382,6 +383,25 @@ class TaskStore(Protocol):
         """
         ...
 
+    def settle(
+        self,
+        key: int,
+        state: TaskState,
+        *,
+        now: datetime,
+        reason: str | None,
+        submission: Submission,
+        feedback: Feedback | None,
+        cooldown_until: datetime | None,
+        run_id: str,
+    ) -> Task:
+        """As `move`, after an answer: counters, moving average and cooldown of the validator with it.
+
+        Raises:
+            IllegalTransitionError, ClaimLostError: and nothing changed.
+        """
+        ...
+
     # duplicates
     def earlier_with_prompt(
         self,
@@ -416,18 +436,7 @@ class TaskStore(Protocol):
     def extend_slot(self, endpoint: str, task_key: int, until: datetime) -> bool: ...
     def release_slot(self, endpoint: str, task_key: int) -> None: ...
 
-    # feedback and statistics
-    def record_feedback(
-        self,
-        task: Task,
-        outcome: SubmissionOutcome,
-        feedback: Feedback | None,
-        cooldown_until: datetime | None,
-        now: datetime,
-    ) -> None:
-        """Counters, moving average and cooldown of the task's validator are up to date."""
-        ...
-
+    # statistics
     def validator_counters(self) -> list[ValidatorCounters]: ...
     def count_by_state(self, session_id: int | None = None) -> dict[TaskState, int]: ...
     def start_session(self, now: datetime, flags: Mapping[str, object]) -> int: ...
@@ -439,6 +448,25 @@ class TaskStore(Protocol):
     def end_session(self, session_id: int, now: datetime) -> None: ...
     def statistics(self, session_id: int | None, now: datetime) -> StatisticsSnapshot: ...
     def save_snapshot(self, snapshot: StatisticsSnapshot) -> None: ...
+
+
+class IntegrityStore(Protocol):
+    """Rows that contradict what must hold. All look at tasks since a moment."""
+
+    def count_since(self, since: datetime) -> int: ...
+    def stuck_tasks(self, pulled_before: datetime, now: datetime) -> list[int]: ...
+    def generated_twice(self, since: datetime, window: timedelta) -> list[int]: ...
+    def without_feedback(self, since: datetime) -> list[int]: ...
+    def scored_pairs(self, since: datetime) -> list[tuple[int, float, float]]: ...
+    def model_files(self, newest: int) -> Sequence[tuple[int, StoredFile]]: ...
+    def count_by_state(self, session_id: int | None = None) -> dict[TaskState, int]: ...
+    def counters_and_rows(self) -> list[Count]:
+        """The counters of each miner and validator."""
+        ...
+
+    def snapshot_and_rows(self) -> list[Count]:
+        """What the last saved snapshot says of answered tasks; nothing before the first."""
+        ...
 
 
 class Ledger(Protocol):

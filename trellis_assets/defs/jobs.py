@@ -2,6 +2,11 @@
 
 import dagster as dg
 
+from trellis_assets.defs.assets.idle_validation import idle_validation
+from trellis_assets.defs.assets.reports import reward_report, task_report
+from trellis_assets.defs.assets.statistics import mining_statistics, validator_stats
+from trellis_assets.defs.assets.subnet import validators
+from trellis_assets.defs.assets.tasks import task_table
 from trellis_assets.defs.ops import generate, submit, validate
 from trellis_assets.defs.resources import PipelineResource
 
@@ -22,26 +27,36 @@ def maintain_store(context: dg.OpExecutionContext, pipeline: PipelineResource) -
     context.log.info("%s prompts forgotten", forgotten)
 
 
-@dg.op(description="A statistics snapshot is in the store and in the reports folder as JSON.")
-def export_statistics(context: dg.OpExecutionContext, pipeline: PipelineResource) -> None:
-    """The seed's export every ten minutes."""
-    snapshot, path = pipeline.get().export_step().run()
-    context.add_output_metadata(
-        {
-            "file": dg.MetadataValue.path(str(path)),
-            "tasks_processed": snapshot.totals.tasks_processed,
-            "total_rewards": snapshot.totals.total_rewards,
-        }
-    )
-
-
 @dg.job(executor_def=dg.in_process_executor, description="Hourly clean-up of the store.")
 def maintain_store_job() -> None:
     """See `maintain_store`."""
     maintain_store()
 
 
-@dg.job(executor_def=dg.in_process_executor, description="Statistics to the store and to JSON.")
-def export_statistics_job() -> None:
-    """See `export_statistics`."""
-    export_statistics()
+export_statistics_job = dg.define_asset_job(
+    "export_statistics_job",
+    selection=dg.AssetSelection.assets(task_table, mining_statistics, validator_stats),
+    executor_def=dg.in_process_executor,
+    description="Statistics to the store and to files, and the checks of the task table.",
+)
+
+refresh_validators_job = dg.define_asset_job(
+    "refresh_validators_job",
+    selection=dg.AssetSelection.assets(validators),
+    executor_def=dg.in_process_executor,
+    description="The metagraph to the store.",
+)
+
+publish_reports_job = dg.define_asset_job(
+    "publish_reports_job",
+    selection=dg.AssetSelection.assets(reward_report, task_report),
+    executor_def=dg.in_process_executor,
+    description="The reports of a day to the reports folder.",
+)
+
+validate_idle_job = dg.define_asset_job(
+    "validate_idle_job",
+    selection=dg.AssetSelection.assets(idle_validation),
+    executor_def=dg.in_process_executor,
+    description="Scores for models of some hours that have none.",
+)

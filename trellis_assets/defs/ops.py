@@ -1,14 +1,14 @@
 """The three ops of a mining run. Each is idempotent: the store knows how far a task is."""
 
-from base64 import b64encode
-
 import dagster as dg
 
+from trellis_assets.defs.metadata import markdown_picture
 from trellis_assets.defs.resources import PipelineResource
 from trellis_assets.domain.submissions import HandBackReason
 from trellis_assets.domain.tasks import Task, TaskState
 
 TaskKey = int
+ANSWERED_STATES = frozenset({TaskState.ACCEPTED, TaskState.REJECTED})
 
 
 class TaskConfig(dg.Config):
@@ -17,11 +17,21 @@ class TaskConfig(dg.Config):
     task_key: int
 
 
-def _describe(context: dg.OpExecutionContext, key: TaskKey, task: Task | None) -> None:
+def _describe(
+    context: dg.OpExecutionContext, key: TaskKey, task: Task | None, picture: bytes | None = None
+) -> None:
     if task is None:
         context.log.warning("task %s is final or in another run's hands: nothing to do", key)
         return
-    metadata: dict[str, dg.MetadataValue] = {
+    context.add_output_metadata(_metadata_of(task, picture))
+
+
+def _metadata_of(task: Task, picture: bytes | None) -> dict[str, dg.MetadataValue]:
+    """What people want to see of a task; the picture first, since long metadata is folded."""
+    metadata: dict[str, dg.MetadataValue] = {}
+    if picture is not None:
+        metadata["preview"] = markdown_picture(picture, "the generated model")
+    metadata |= {
         "task_id": dg.MetadataValue.text(task.task_id),
         "state": dg.MetadataValue.text(str(task.state)),
         "prompt": dg.MetadataValue.text(task.label),
@@ -40,12 +50,7 @@ def _describe(context: dg.OpExecutionContext, key: TaskKey, task: Task | None) -
     if task.feedback:
         metadata["fidelity"] = dg.MetadataValue.float(task.feedback.task_fidelity_score)
         metadata["reward"] = dg.MetadataValue.float(task.feedback.current_miner_reward)
-    context.add_output_metadata(metadata)
-
-
-def markdown_picture(webp: bytes, text: str) -> dg.MarkdownMetadataValue:
-    """The picture inside the metadata itself, so that the UI shows it without another server."""
-    return dg.MetadataValue.md(f"![{text}](data:image/webp;base64,{b64encode(webp).decode('ascii')})")
+    return metadata
 
 
 @dg.op(description="A model of the task's prompt is on disk, or the decision to hand the task back.")
@@ -68,10 +73,14 @@ def validate(context: dg.OpExecutionContext, pipeline: PipelineResource, task_ke
 def submit(context: dg.OpExecutionContext, pipeline: PipelineResource, task_key: TaskKey) -> TaskKey:
     """Never retried blindly: an answer that got lost is a state of its own."""
     task = pipeline.get().submit_step().run(task_key, context.run_id)
-    _describe(context, task_key, task)
-    if task is not None and (picture := pipeline.get().preview_step().run(task)) is not None:
-        # Drawn last, when nobody waits for it any more.
-        context.add_output_metadata({"preview": markdown_picture(picture, "the generated model")})
+    # Drawn last, when nobody waits for it any more.
+    picture = pipeline.get().preview_step().run(task) if task is not None else None
+    # The picture once: in the asset's event, which the run's page shows too, or with the output.
+    is_answered = False
+    if task is not None and task.submission is not None and task.state in ANSWERED_STATES:
+        is_answered = True
+        context.log_event(dg.AssetMaterialization("submissions", metadata=_metadata_of(task, picture)))
+    _describe(context, task_key, task, None if is_answered else picture)
     if task is not None and _needs_eyes(task):
         raise dg.Failure(description=f"task {task_key}: {task.reason}", allow_retries=False)
     return task_key

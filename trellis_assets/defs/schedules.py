@@ -1,14 +1,28 @@
-"""Schedules of the seed: statistics every 10 minutes, clean-up every hour."""
+"""Schedules: statistics, validators, reports and clean-up by the clock; idle validation when idle."""
+
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from trellis_assets.defs.jobs import export_statistics_job, maintain_store_job
+from trellis_assets.defs.jobs import (
+    export_statistics_job,
+    maintain_store_job,
+    publish_reports_job,
+    refresh_validators_job,
+    validate_idle_job,
+)
+from trellis_assets.defs.partitions import days, hours_of_generation
+from trellis_assets.defs.resources import PipelineResource
+
+RUNNING = dg.DefaultScheduleStatus.RUNNING
+IDLE_HOURS = 2
+_RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 export_statistics_job_ten_minutely_schedule = dg.ScheduleDefinition(
     name="export_statistics_job_ten_minutely_schedule",
     job=export_statistics_job,
     cron_schedule="*/10 * * * *",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
+    default_status=RUNNING,
     description="Exports statistics every 10 minutes.",
 )
 
@@ -16,6 +30,53 @@ maintain_store_job_hourly_schedule = dg.ScheduleDefinition(
     name="maintain_store_job_hourly_schedule",
     job=maintain_store_job,
     cron_schedule="7 * * * *",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
+    default_status=RUNNING,
     description="Cleans the store every hour.",
 )
+
+refresh_validators_job_hourly_schedule = dg.ScheduleDefinition(
+    name="refresh_validators_job_hourly_schedule",
+    job=refresh_validators_job,
+    cron_schedule="23 * * * *",
+    default_status=RUNNING,
+    description="Stores the metagraph every hour.",
+)
+
+
+@dg.schedule(
+    job=publish_reports_job,
+    cron_schedule="41 * * * *",
+    default_status=RUNNING,
+    description="Publishes the reports of today every hour, and those of yesterday once more.",
+)
+def publish_reports_job_hourly_schedule(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
+    """After midnight, yesterday's last tasks have come to their end."""
+    now = context.scheduled_execution_time.astimezone(UTC)
+    wanted = {now - timedelta(hours=2), now}
+    keys = {days.get_partition_key_for_timestamp(moment.timestamp()) for moment in wanted}
+    return [dg.RunRequest(run_key=f"{key} {now:%Y-%m-%dT%H}", partition_key=key) for key in sorted(keys)]
+
+
+@dg.schedule(
+    job=validate_idle_job,
+    cron_schedule="*/5 * * * *",
+    default_status=RUNNING,
+    description="Judges models of the last two hours that have no score, when nothing is being mined.",
+)
+def validate_idle_job_five_minutely_schedule(
+    context: dg.ScheduleEvaluationContext, pipeline: PipelineResource
+) -> dg.RunRequest | dg.SkipReason:
+    """One run for all hours that have something to judge, or the reason why there is none."""
+    step = pipeline.get().validate_idle_step()
+    if (work := step.busy_with()) is not None:
+        return dg.SkipReason(f"not idle: {work}")
+    now = context.scheduled_execution_time.astimezone(UTC)
+    tasks = step.candidates(now - timedelta(hours=IDLE_HOURS), now)
+    if not tasks:
+        return dg.SkipReason(f"every model of the last {IDLE_HOURS} hours has a score")
+    made = [task.generation.finished_at for task in tasks if task.generation]
+    return dg.RunRequest(tags={_RANGE_START: _hour_of(min(made)), _RANGE_END: _hour_of(max(made))})
+
+
+def _hour_of(moment: datetime) -> str:
+    return hours_of_generation.get_partition_key_for_timestamp(moment.timestamp())

@@ -153,12 +153,13 @@ class SubmitStep:
             # the task says it arrived.
             state = TaskState.ANSWER_UNKNOWN
         reason = task.reason if state is TaskState.HANDED_BACK else _reason(outcome, answer)
-        moved = self.store.move(
+        moved = self.store.settle(
             task.key,
             state,
             now=now,
             reason=reason,
             feedback=answer.feedback,
+            cooldown_until=answer.cooldown_until,
             submission=Submission(
                 kind=kind,
                 started_at=sent.started_at,
@@ -169,7 +170,6 @@ class SubmitStep:
             ),
             run_id=run_id,
         )
-        self.store.record_feedback(moved, outcome, answer.feedback, answer.cooldown_until, now)
         feedback = answer.feedback
         audit(
             "submission answered",

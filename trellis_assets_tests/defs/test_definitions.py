@@ -14,12 +14,48 @@ ROOT = Path(__file__).parents[2]
 def test_the_definitions_are_exactly_these() -> None:
     repository = defs.get_repository_def()
     jobs = {name for name in repository.job_names if not name.startswith("__")}
-    assert jobs == {"mine_task_job", "maintain_store_job", "export_statistics_job"}
+    assert jobs == {
+        "mine_task_job",
+        "maintain_store_job",
+        "export_statistics_job",
+        "refresh_validators_job",
+        "publish_reports_job",
+        "validate_idle_job",
+    }
     assert {s.name for s in repository.sensor_defs} == {"task_sensor"}
     assert {s.name: s.cron_schedule for s in repository.schedule_defs} == {
         "export_statistics_job_ten_minutely_schedule": "*/10 * * * *",
         "maintain_store_job_hourly_schedule": "7 * * * *",
+        "refresh_validators_job_hourly_schedule": "23 * * * *",
+        "publish_reports_job_hourly_schedule": "41 * * * *",
+        "validate_idle_job_five_minutely_schedule": "*/5 * * * *",
     }
+
+
+def test_lineage_goes_as_the_data_does() -> None:
+    graph = defs.resolve_asset_graph()
+    parents = {
+        key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys}
+        for key in graph.get_all_asset_keys()
+    }
+    assert parents == {
+        "validators": set(),
+        "task_table": {"validators"},
+        "submissions": {"task_table"},
+        "mining_statistics": {"task_table", "submissions"},
+        "validator_stats": {"task_table", "submissions"},
+        "reward_report": {"submissions", "validator_stats"},
+        "task_report": {"task_table"},
+        "idle_validation": {"task_table"},
+    }
+
+
+def test_every_asset_has_a_group_an_owner_kinds_and_a_description() -> None:
+    graph = defs.resolve_asset_graph()
+    nodes = [graph.get(key) for key in graph.get_all_asset_keys()]
+    bare = [n.key for n in nodes if not (n.owners and n.kinds and n.description)]
+    assert bare == []
+    assert "default" not in {n.group_name for n in nodes}
 
 
 def test_sensor_and_schedules_run_without_being_switched_on() -> None:
@@ -57,5 +93,7 @@ def test_the_docs_name_every_definition_and_setting() -> None:
     repository = defs.get_repository_def()
     names = [*(s.name for s in repository.sensor_defs), *(s.name for s in repository.schedule_defs)]
     names += [name for name in repository.job_names if not name.startswith("__")]
+    names += [key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()]
+    names += [key.name for key in defs.resolve_asset_graph().asset_check_keys]
     names += [f"TRELLIS_{name.upper()}" for name in Settings.model_fields]
     assert [name for name in names if f"`{name}`" not in text] == []

@@ -10,25 +10,8 @@ from trellis_assets.defs.sensors import run_status, task_sensor
 from trellis_assets.domain.dispatch import RunStatus
 from trellis_assets.ports import MetagraphError, TaskAssigned
 from trellis_assets.settings import Settings
+from trellis_assets_tests.defs.pipelines import Resource, ScriptedPipeline
 from trellis_assets_tests.fakes import ScriptedNetwork, a_pulled_task, a_validator
-
-
-class ScriptedPipeline(Pipeline):
-    """The pipeline over a scripted subnet."""
-
-    def __init__(self, settings: Settings, network: ScriptedNetwork) -> None:
-        super().__init__(settings)
-        self.__dict__["network"] = network
-
-
-class Resource:
-    """Hands out the pipeline of the test."""
-
-    def __init__(self, parts: Pipeline) -> None:
-        self._parts = parts
-
-    def get(self) -> Pipeline:
-        return self._parts
 
 
 def tick(parts: Pipeline, instance: dg.DagsterInstance) -> dg.SensorResult | dg.SkipReason:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from trellis_assets.adapters.storage.models import PollRow, ValidatorRow
 from trellis_assets.adapters.storage.rows import validator_of
 from trellis_assets.domain.feedback import Feedback, moving_average
-from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
+from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import Task
 from trellis_assets.domain.validators import PollTimes, Validator
 
@@ -111,10 +111,10 @@ def count_arrival(session: Session, miner_hotkey: str, hotkey: str, now: datetim
     )
 
 
-def record_feedback(
+def count_answer(
     session: Session,
     task: Task,
-    outcome: SubmissionOutcome,
+    submission: Submission,
     feedback: Feedback | None,
     cooldown_until: datetime | None,
 ) -> None:
@@ -123,13 +123,14 @@ def record_feedback(
         return
     insert_ignoring_conflict(session, PollRow, _new_poll(task.miner_hotkey, task.validator_hotkey))
     row = session.get_one(PollRow, (task.miner_hotkey, task.validator_hotkey), with_for_update=True)
-    if outcome is SubmissionOutcome.HANDED_BACK:
+    if submission.outcome == SubmissionOutcome.HANDED_BACK:
         row.total_handed_back += 1
-    elif task.submission is not None and task.submission.kind is SubmissionKind.RESULT:
+    elif submission.kind is SubmissionKind.RESULT:
         row.total_tasks_submitted += 1
-    if outcome is SubmissionOutcome.ACCEPTED and feedback is not None:
+    if submission.outcome == SubmissionOutcome.ACCEPTED:
         row.total_successful_submissions += 1
-        row.average_score = moving_average(row.average_score, feedback.task_fidelity_score)
+        if feedback is not None:
+            row.average_score = moving_average(row.average_score, feedback.task_fidelity_score)
     if feedback is not None:
         row.last_reward = feedback.current_miner_reward
         row.last_duel_rating = feedback.current_duel_rating

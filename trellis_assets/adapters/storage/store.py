@@ -2,20 +2,21 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from trellis_assets.adapters.storage import judgements, polls, slots, tasks_table, totals
+from trellis_assets.adapters.storage import integrity, judgements, polls, slots, tasks_table, totals
 from trellis_assets.adapters.storage.engine import open_engine
 from trellis_assets.adapters.storage.models import SessionRow, SnapshotRow, TaskRow
 from trellis_assets.adapters.storage.rows import task_of
 from trellis_assets.domain.feedback import Feedback
-from trellis_assets.domain.generations import Generation
+from trellis_assets.domain.generations import Generation, StoredFile
+from trellis_assets.domain.integrity import Count
 from trellis_assets.domain.statistics import StatisticsSnapshot, ValidatorCounters, to_json
-from trellis_assets.domain.submissions import Submission, SubmissionOutcome
+from trellis_assets.domain.submissions import Submission
 from trellis_assets.domain.tasks import PulledTask, Task, TaskState
 from trellis_assets.domain.validators import PollTimes, Validator
 from trellis_assets.domain.verdicts import Verdict
@@ -201,6 +202,33 @@ class SqlTaskStore:
                 run_id=run_id,
             )
 
+    def settle(
+        self,
+        key: int,
+        state: TaskState,
+        *,
+        now: datetime,
+        reason: str | None,
+        submission: Submission,
+        feedback: Feedback | None,
+        cooldown_until: datetime | None,
+        run_id: str,
+    ) -> Task:
+        """The task is in the state, and its validator's counters count it."""
+        with self._writing() as session:
+            task = tasks_table.move(
+                session,
+                key,
+                state,
+                now=now,
+                reason=reason,
+                submission=submission,
+                feedback=feedback,
+                run_id=run_id,
+            )
+            polls.count_answer(session, task, submission, feedback, cooldown_until)
+            return task
+
     def earlier_with_prompt(
         self,
         *,
@@ -253,18 +281,6 @@ class SqlTaskStore:
         with self._writing() as session:
             slots.release_slot(session, endpoint, task_key)
 
-    def record_feedback(
-        self,
-        task: Task,
-        outcome: SubmissionOutcome,
-        feedback: Feedback | None,
-        cooldown_until: datetime | None,
-        now: datetime,  # noqa: ARG002 - part of the port
-    ) -> None:
-        """The validator's counters are up to date."""
-        with self._writing() as session:
-            polls.record_feedback(session, task, outcome, feedback, cooldown_until)
-
     def validator_counters(self) -> list[ValidatorCounters]:
         """Per miner and validator."""
         with self._reading() as session:
@@ -312,3 +328,43 @@ class SqlTaskStore:
                     taken_at=snapshot.taken_at, session_id=snapshot.session_id, figures=to_json(snapshot)
                 )
             )
+
+    def count_since(self, since: datetime) -> int:
+        """Tasks pulled since then."""
+        with self._reading() as session:
+            return integrity.count_since(session, since)
+
+    def stuck_tasks(self, pulled_before: datetime, now: datetime) -> list[int]:
+        """Unfinished tasks that came in so early and that nobody works on."""
+        with self._reading() as session:
+            return integrity.stuck(session, pulled_before, now)
+
+    def generated_twice(self, since: datetime, window: timedelta) -> list[int]:
+        """Duplicates within the window that were generated all the same."""
+        with self._reading() as session:
+            return integrity.generated_twice(session, since, window)
+
+    def without_feedback(self, since: datetime) -> list[int]:
+        """Accepted submissions without feedback."""
+        with self._reading() as session:
+            return integrity.without_feedback(session, since)
+
+    def scored_pairs(self, since: datetime) -> list[tuple[int, float, float]]:
+        """Task, local score and fidelity of accepted submissions."""
+        with self._reading() as session:
+            return integrity.scored_pairs(session, since)
+
+    def model_files(self, newest: int) -> Sequence[tuple[int, StoredFile]]:
+        """Tasks and their files, the newest first."""
+        with self._reading() as session:
+            return integrity.model_files(session, newest)
+
+    def counters_and_rows(self) -> list[Count]:
+        """Validators' counters beside what the task table says."""
+        with self._reading() as session:
+            return integrity.counters_and_rows(session)
+
+    def snapshot_and_rows(self) -> list[Count]:
+        """The last snapshot beside what the task table says."""
+        with self._reading() as session:
+            return integrity.snapshot_and_rows(session)

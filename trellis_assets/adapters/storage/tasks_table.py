@@ -126,11 +126,11 @@ def move(
     *,
     now: datetime,
     reason: str | None,
-    generation: Generation | None,
-    verdict: Verdict | None,
-    submission: Submission | None,
-    feedback: Feedback | None,
-    run_id: str | None,
+    generation: Generation | None = None,
+    verdict: Verdict | None = None,
+    submission: Submission | None = None,
+    feedback: Feedback | None = None,
+    run_id: str | None = None,
 ) -> Task:
     """The task is in the state with what is given; see `ports.TaskStore.move`."""
     row = session.get_one(TaskRow, key, with_for_update=True)

@@ -1,5 +1,6 @@
 """What every local judge of splats does before and after it scores them."""
 
+import math
 from abc import ABC, abstractmethod
 
 from trellis_assets.adapters.prompt_images import PromptImageError
@@ -10,7 +11,7 @@ from trellis_assets.domain.checks import failed_data_checks
 from trellis_assets.domain.splats import GaussianSplats, is_well_formed
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.domain.verdicts import Verdict
-from trellis_assets.ports import Clock
+from trellis_assets.ports import Clock, ValidationUnavailableError
 
 
 class SplatJudge(ABC):
@@ -66,6 +67,8 @@ class SplatJudge(ABC):
                 score, parts = self.score(usable, prompt, kind, is_valid=not failed)
             except PromptImageError as error:
                 failed = (*failed, str(error))
+        if not all(map(math.isfinite, (score, *parts.values()))):
+            raise ValidationUnavailableError(f"{self.name} gave no number as score: {score} of {parts}")
         return Verdict(
             validator=self.name,
             score=0.0 if failed else score,

@@ -15,6 +15,7 @@ from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
 from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import IllegalTransitionError, Task, TaskState
 from trellis_assets.ports import ClaimLostError, StoreError
+from trellis_assets_tests.ended_tasks import History
 from trellis_assets_tests.fakes import (
     MINER,
     NOW,
@@ -164,23 +165,41 @@ def test_only_one_process_asks_a_validator(store: SqlTaskStore) -> None:
     assert store.validator_counters()[0].total_pulls == 2
 
 
-def test_feedback_moves_the_average_and_the_counters(store: SqlTaskStore) -> None:
+def test_answers_move_the_average_and_the_counters(store: SqlTaskStore) -> None:
     store.save_validators([ONE], NOW)
-    task = arrive(store)
-    store.move(task.key, TaskState.GENERATED, now=NOW, generation=a_generation())
-    store.move(task.key, TaskState.VALIDATED, now=NOW)
-    sent = Submission(SubmissionKind.RESULT, NOW, 1)
-    task = store.move(task.key, TaskState.SUBMITTING, now=NOW, submission=sent)
-    until = NOW + timedelta(seconds=300)
-    for fidelity in (0.8, 0.6):
-        store.record_feedback(task, SubmissionOutcome.ACCEPTED, a_feedback(fidelity), until, NOW)
-    store.record_feedback(task, SubmissionOutcome.REJECTED, a_feedback(0.0), until, NOW)
+    history = History(store)
+    history.answered(fidelity=0.8)
+    history.answered(fidelity=0.6)
+    history.answered(outcome=SubmissionOutcome.REJECTED, fidelity=0.0)
+    history.handed_back("duplicate")
     (counters,) = store.validator_counters()
     assert counters.average_score == pytest.approx(0.95 * 0.8 + 0.05 * 0.6)
     assert (counters.total_tasks_submitted, counters.total_successful_submissions) == (3, 2)
+    assert (counters.total_tasks_received, counters.total_handed_back) == (4, 1)
     assert counters.success_rate == pytest.approx(2 / 3)
-    assert counters.cooldown_until == until
+    assert counters.cooldown_until == NOW + timedelta(seconds=300)
     assert (counters.uid, counters.stake) == (1, 5000.0)
+
+
+def test_an_answer_to_a_run_that_lost_its_task_counts_nowhere(store: SqlTaskStore) -> None:
+    task = arrive(store)
+    store.move(task.key, TaskState.DECLINED, now=NOW)
+    store.claim(task.key, "one", now=NOW, until=NOW + LEASE)
+    sent = Submission(SubmissionKind.HAND_BACK, NOW, 1, outcome="handed_back")
+    store.move(task.key, TaskState.SUBMITTING, now=NOW, submission=sent)
+    with pytest.raises(ClaimLostError):
+        store.settle(
+            task.key,
+            TaskState.HANDED_BACK,
+            now=NOW,
+            reason=None,
+            submission=sent,
+            feedback=None,
+            cooldown_until=None,
+            run_id="two",
+        )
+    assert store.task(task.key).state is TaskState.SUBMITTING
+    assert store.validator_counters()[0].total_handed_back == 0
 
 
 def test_forgotten_prompts_are_no_duplicates(store: SqlTaskStore) -> None:

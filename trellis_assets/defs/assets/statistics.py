@@ -1,0 +1,67 @@
+"""Statistics: of mining as a whole, and of each validator."""
+
+from datetime import timedelta
+
+import dagster as dg
+
+from trellis_assets.defs.assets.tasks import submissions, task_table
+from trellis_assets.defs.metadata import OWNERS, Materialized, column_schema, small_table
+from trellis_assets.defs.resources import PipelineResource
+from trellis_assets.domain.statistics import performance
+from trellis_assets.reports.columns import VALIDATOR_COLUMNS
+
+# The schedule runs every ten minutes: one that was missed warns, two fail.
+_FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(minutes=35), warn_window=timedelta(minutes=25))
+_SHOWN = ("uid", "stake", "total_tasks_received", "total_successful_submissions", "average_score")
+
+
+@dg.asset(
+    deps=[task_table, submissions],
+    group_name="mining",
+    kinds={"json"},
+    owners=OWNERS,
+    freshness_policy=_FRESH,
+    description="How mining goes, in the session and since the beginning: counts, rewards, rates, times of "
+    "each stage. Every materialisation is kept in the store and written as JSON to the reports folder.",
+)
+def mining_statistics(pipeline: PipelineResource) -> Materialized:
+    """The seed's statistics, as a snapshot and as a file."""
+    snapshot, path = pipeline.get().export_step().run()
+    totals = snapshot.totals
+    return dg.MaterializeResult(
+        metadata={
+            "file": dg.MetadataValue.path(str(path)),
+            "tasks_processed": totals.tasks_processed,
+            "in_flight": totals.in_flight,
+            "idle_validations": totals.idle_validations,
+            **{name: round(value, 4) for name, value in performance(snapshot).items()},
+        }
+    )
+
+
+@dg.asset(
+    deps=[task_table, submissions],
+    group_name="mining",
+    kinds={"parquet", "csv"},
+    owners=OWNERS,
+    freshness_policy=_FRESH,
+    metadata=column_schema(VALIDATOR_COLUMNS),
+    description="What each validator asked, accepted and paid, per miner, since the beginning: Parquet, CSV "
+    "and a page in the reports folder.",
+)
+def validator_stats(pipeline: PipelineResource) -> Materialized:
+    """The validator report's files are as of now."""
+    from trellis_assets.reports.tables import validator_table
+
+    parts = pipeline.get()
+    now = parts.clock.now()
+    rows, files = parts.publish_report_step().run(
+        "validators", now - timedelta(days=7), now, stem="validators", forms=("parquet", "csv", "html")
+    )
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": rows,
+            "validators": small_table(validator_table(parts.ledger), _SHOWN),
+            **{form: dg.MetadataValue.path(str(path)) for form, path in files.items()},
+        }
+    )

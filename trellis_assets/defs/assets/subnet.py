@@ -1,0 +1,40 @@
+"""The subnet's validators, as the metagraph lists them."""
+
+import dagster as dg
+
+from trellis_assets.defs.metadata import OWNERS, Materialized, column_schema
+from trellis_assets.defs.resources import PipelineResource
+
+_COLUMNS = {
+    "hotkey": "the validator's address",
+    "uid": "its number in the subnet",
+    "ip": "where it serves",
+    "port": "where it serves",
+    "stake": "in TAO",
+    "validator_permit": "whether it may validate",
+}
+
+
+@dg.asset(
+    group_name="mining",
+    kinds={"bittensor", "sql"},
+    owners=OWNERS,
+    metadata=column_schema(_COLUMNS),
+    description="The neurons of the subnet's metagraph, in the store. The sensor polls some of them.",
+)
+def validators(pipeline: PipelineResource) -> Materialized:
+    """The metagraph of this moment is in the store.
+
+    Raises:
+        MetagraphError: it cannot be had; the stored one stays.
+    """
+    listed = pipeline.get().refresh_validators_step().run()
+    serving = [v for v in listed if v.is_serving]
+    return dg.MaterializeResult(
+        metadata={
+            "neurons": len(listed),
+            "serving": len(serving),
+            "with_permit": sum(v.validator_permit for v in serving),
+            "total_stake": round(sum(v.stake for v in serving), 3),
+        }
+    )

@@ -1,0 +1,57 @@
+"""Metadata that several definitions show, made in one way."""
+
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import dagster as dg
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OWNERS = ["team:mining"]
+Materialized: TypeAlias = dg.MaterializeResult[None]
+Metadata: TypeAlias = dict[str, Any]
+_ROWS = 20
+
+
+def column_schema(columns: Mapping[str, str]) -> dict[str, Any]:
+    """Metadata that tells what each column means."""
+    described = [dg.TableColumn(name, _type_of(name), meaning) for name, meaning in columns.items()]
+    return {"dagster/column_schema": dg.TableSchema(columns=described)}
+
+
+def _type_of(column: str) -> str:
+    """By how columns are named here."""
+    if column.endswith("_at") or column in {"last_task_received", "cooldown_until"}:
+        return "timestamp"
+    real = ("_s", "score", "reward", "rewards", "stake", "rating", "rate", "fidelity", "threshold")
+    if column.endswith(real):
+        return "float"
+    whole = ("uid", "key", "seed", "count", "size", "tasks", "accepted", "rejected", "failed", "port")
+    return "int" if column.startswith("total_") or column.endswith(whole) else "string"
+
+
+def small_table(frame: "pd.DataFrame", columns: Iterable[str]) -> dg.MetadataValue[Any]:
+    """The first rows of some columns; a text where there is none."""
+    shown = frame[list(columns)].head(_ROWS)
+    if shown.empty:
+        return dg.MetadataValue.text("no rows")
+    records = [
+        dg.TableRecord({str(name): _plain(value) for name, value in row.items()})
+        for row in shown.to_dict("records")
+    ]
+    return dg.MetadataValue.table(records)
+
+
+def _plain(value: Any) -> str | int | float | bool:
+    if isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return round(value, 4) if value == value else ""  # noqa: PLR0124 - NaN
+    return "" if str(value) in {"None", "<NA>", "NaT"} else str(value)
+
+
+def markdown_picture(webp: bytes, text: str) -> dg.MarkdownMetadataValue:
+    """The picture inside the metadata itself, so that the UI shows it without another server."""
+    return dg.MetadataValue.md(f"![{text}](data:image/webp;base64,{b64encode(webp).decode('ascii')})")

@@ -1,0 +1,63 @@
+"""What `trellis-assets report` does: days in words to a span of time, a file or text out."""
+
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from trellis_assets.ports import Ledger
+from trellis_assets.reports.files import write_report
+from trellis_assets.reports.writing import Format
+from trellis_assets.settings import SettingsError
+
+DEFAULT_DAYS = 7
+
+
+def report_to(
+    ledger: Ledger,
+    name: str,
+    *,
+    since: str | None,
+    until: str | None,
+    form: str,
+    out: Path | None,
+    now: datetime,
+) -> bytes:
+    """The report; or, with a file to write, a line that says what was written.
+
+    Raises:
+        SettingsError: no such report, form or day, or a file that cannot be written.
+    """
+    start, end = span(since, until, now)
+    if out is None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"report.{form}"
+            write_report(ledger, name, start, end, path)
+            return path.read_bytes()
+    if out.suffix.removeprefix(".") != form:
+        out = out.with_name(f"{out.name}.{form}")
+    try:
+        rows = write_report(ledger, name, start, end, out)
+    except OSError as error:
+        raise SettingsError(f"{out} cannot be written: {error.strerror or error}") from error
+    return f"{out}: {'written' if form == Format.HTML else f'{rows} rows'}\n".encode()
+
+
+def span(since: str | None, until: str | None, now: datetime) -> tuple[datetime, datetime]:
+    """The first moment of the first day, and that of the day after the last.
+
+    Raises:
+        SettingsError: not a day, or days in the wrong order.
+    """
+    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    last = _day(until, "--to") if until else today
+    first = _day(since, "--from") if since else last - timedelta(days=DEFAULT_DAYS - 1)
+    if first > last:
+        raise SettingsError(f"--from {first:%Y-%m-%d} is after --to {last:%Y-%m-%d}")
+    return first, last + timedelta(days=1)
+
+
+def _day(text: str, option: str) -> datetime:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise SettingsError(f"{option} wants a day like 2026-11-23, not {text!r:.40}") from None

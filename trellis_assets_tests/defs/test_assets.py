@@ -1,0 +1,243 @@
+"""Assets, checks and schedules as Dagster runs them, over a real store in a temporary folder."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from trellis_assets.composition import Pipeline
+from trellis_assets.definitions import defs
+from trellis_assets.defs.schedules import (
+    publish_reports_job_hourly_schedule,
+    validate_idle_job_five_minutely_schedule,
+)
+from trellis_assets.domain.tasks import TaskKind, TaskState
+from trellis_assets.domain.verdicts import Verdict
+from trellis_assets.ports import MetagraphError
+from trellis_assets.settings import Settings
+from trellis_assets_tests.defs.pipelines import Resource, ScriptedPipeline
+from trellis_assets_tests.ended_tasks import History
+from trellis_assets_tests.fakes import NOW, FakeClock, ScriptedNetwork, a_validator, a_verdict
+
+CHECKS = {
+    "no_task_is_stuck",
+    "model_files_match",
+    "no_duplicate_was_generated",
+    "submissions_have_feedback",
+    "scores_do_not_drift",
+    "statistics_agree",
+}
+
+
+class CountingValidator:
+    """Scores everything, and counts."""
+
+    name = "counting 1"
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def validate(self, spz: bytes, *, prompt: str, kind: TaskKind) -> Verdict:
+        self.calls += 1
+        return a_verdict(0.7, validator=self.name)
+
+
+@pytest.fixture
+def validator() -> CountingValidator:
+    return CountingValidator()
+
+
+@pytest.fixture
+def parts(tmp_path: Path, validator: CountingValidator) -> Iterator[Pipeline]:
+    pipeline = ScriptedPipeline(Settings.load(data_dir=tmp_path), ScriptedNetwork([a_validator(1)]))
+    pipeline.__dict__["clock"] = FakeClock(NOW + timedelta(minutes=30))
+    pipeline.__dict__["validator"] = validator
+    yield pipeline
+    pipeline._database.close()
+
+
+@pytest.fixture
+def history(parts: Pipeline) -> History:
+    from trellis_assets.adapters.storage.files import LocalFileStore
+
+    assert isinstance(parts.files, LocalFileStore)
+    return History(parts._database, parts.files)
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        yield ephemeral
+
+
+def run(job: str, parts: Pipeline, instance: dg.DagsterInstance, **options: Any) -> dg.ExecuteInProcessResult:
+    definition = defs.get_repository_def().get_job(job)
+    return definition.execute_in_process(
+        resources={"pipeline": Resource(parts)}, instance=instance, raise_on_error=False, **options
+    )
+
+
+def metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, object]:
+    (event,) = result.asset_materializations_for_node(asset)
+    return {name: value.value for name, value in event.metadata.items()}
+
+
+def checked(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
+    return {event.check_name: event.passed for event in result.get_asset_check_evaluations()}
+
+
+def test_statistics_and_all_checks_come_with_one_job(
+    parts: Pipeline, history: History, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    for number in range(25):
+        history.answered(validator=a_validator(1 + number % 2))
+    history.handed_back("duplicate of task 1")
+    result = run("export_statistics_job", parts, instance)
+    assert result.success
+    assert checked(result) == dict.fromkeys(CHECKS, True)
+    table = metadata(result, "task_table")
+    assert (table["dagster/row_count"], table["tasks_accepted"], table["tasks_handed_back"]) == (26, 25, 1)
+    statistics = metadata(result, "mining_statistics")
+    assert (statistics["tasks_processed"], statistics["success_rate"]) == (26, 1.0)
+    assert statistics["p50_generation_time"] == 2.0
+    exported = json.loads(Path(str(statistics["file"])).read_text())
+    assert exported["session_stats"]["successful_submissions"] == 25
+    validators = metadata(result, "validator_stats")
+    assert len(pd.read_parquet(str(validators["parquet"]))) == validators["dagster/row_count"] == 2
+    forms = {path.suffix for path in (tmp_path / "reports" / "validators").iterdir()}
+    assert forms == {".parquet", ".csv", ".html"}
+
+
+def test_a_check_that_fails_names_the_rows_in_its_metadata(
+    parts: Pipeline, history: History, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    task = history.answered()
+    assert task.generation is not None
+    (tmp_path / task.generation.spz.path).unlink()
+    result = run("export_statistics_job", parts, instance)
+    assert [name for name, passed in checked(result).items() if not passed] == ["model_files_match"]
+    (failed,) = [e for e in result.get_asset_check_evaluations() if not e.passed]
+    assert failed.metadata["tasks"].value == [task.key]
+    assert "missing or changed: 1" in str(failed.description)
+
+
+def test_an_empty_store_materialises_and_passes(parts: Pipeline, instance: dg.DagsterInstance) -> None:
+    result = run("export_statistics_job", parts, instance)
+    assert result.success
+    assert checked(result) == dict.fromkeys(CHECKS, True)
+    assert metadata(result, "task_table")["newest"] == "no rows"
+
+
+def test_validators_are_stored_and_a_dead_chain_leaves_them(
+    parts: Pipeline, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = run("refresh_validators_job", parts, instance)
+    assert metadata(result, "validators")["serving"] == 1
+
+    def fail() -> list[object]:
+        raise MetagraphError("the chain does not answer")
+
+    monkeypatch.setattr(parts.network, "metagraph", fail)
+    assert not run("refresh_validators_job", parts, instance).success
+    listed, _ = parts.store.listed_validators()
+    assert [v.uid for v in listed] == [1]
+
+
+def test_a_day_s_reports_are_files_that_the_metadata_names(
+    parts: Pipeline, history: History, instance: dg.DagsterInstance
+) -> None:
+    history.answered()
+    history.answered(at=NOW - timedelta(days=1))
+    result = run("publish_reports_job", parts, instance, partition_key="2026-11-23")
+    assert result.success
+    for asset in ("reward_report", "task_report"):
+        named = metadata(result, asset)
+        assert named["dagster/partition_row_count"] == 1
+        assert len(pd.read_parquet(str(named["parquet"]))) == 1
+        assert Path(str(named["csv"])).read_text().count("\n") == 2
+        assert "<table>" in Path(str(named["html"])).read_text()
+
+
+def test_a_backfill_of_48_hours_scores_every_model_once_and_a_second_one_nothing(
+    parts: Pipeline, history: History, instance: dg.DagsterInstance, validator: CountingValidator
+) -> None:
+    start = NOW.replace(minute=5) - timedelta(hours=47)
+    tasks = [history.answered(score=None, at=start + timedelta(hours=hour)) for hour in range(48)]
+    outside = history.answered(score=None, at=start - timedelta(hours=2))
+    span = {
+        "dagster/asset_partition_range_start": f"{start:%Y-%m-%d-%H}:00",
+        "dagster/asset_partition_range_end": f"{NOW:%Y-%m-%d-%H}:00",
+    }
+    first = run("validate_idle_job", parts, instance, tags=span)
+    assert first.success
+    events = first.asset_materializations_for_node("idle_validation")
+    assert len(events) == 48, "each hour has its event"
+    assert validator.calls == 48
+    assert all(parts.store.task(task.key).verdict for task in tasks)
+    assert parts.store.task(outside.key).verdict is None
+
+    second = run("validate_idle_job", parts, instance, tags=span)
+    assert second.success
+    assert validator.calls == 48
+    assert parts.store.statistics(None, NOW).totals.idle_validations == 48
+
+
+def tick(parts: Pipeline, at: datetime) -> dg.RunRequest | dg.SkipReason:
+    context = dg.build_schedule_context(scheduled_execution_time=at, resources={"pipeline": Resource(parts)})
+    result = validate_idle_job_five_minutely_schedule(context)
+    assert isinstance(result, dg.RunRequest | dg.SkipReason)
+    return result
+
+
+def skipped(result: dg.RunRequest | dg.SkipReason) -> str:
+    assert isinstance(result, dg.SkipReason)
+    return str(result.skip_message)
+
+
+def test_idle_validation_skips_while_something_is_mined_and_says_what(
+    parts: Pipeline, history: History
+) -> None:
+    history.answered(score=None)
+    history.generated()
+    assert skipped(tick(parts, NOW)) == "not idle: task 2 is generated"
+
+
+def test_idle_validation_skips_when_every_model_has_a_score(parts: Pipeline, history: History) -> None:
+    history.answered()
+    history.answered(score=None, at=NOW - timedelta(hours=5))
+    assert skipped(tick(parts, NOW)) == "every model of the last 2 hours has a score"
+
+
+def test_one_run_covers_the_hours_that_have_something_to_judge(parts: Pipeline, history: History) -> None:
+    history.answered(score=None, at=NOW - timedelta(minutes=70))
+    history.answered(score=None, at=NOW - timedelta(minutes=5))
+    request = tick(parts, NOW)
+    assert isinstance(request, dg.RunRequest)
+    assert request.tags["dagster/asset_partition_range_start"] == "2026-11-23-10:00"
+    assert request.tags["dagster/asset_partition_range_end"] == "2026-11-23-11:00"
+
+
+def test_after_midnight_yesterday_is_reported_once_more() -> None:
+    def keys(at: datetime) -> list[str | None]:
+        context = dg.build_schedule_context(scheduled_execution_time=at)
+        requests = publish_reports_job_hourly_schedule(context)
+        assert isinstance(requests, list)
+        return [request.partition_key for request in requests]
+
+    assert keys(datetime(2026, 11, 23, 1, 41, tzinfo=UTC)) == ["2026-11-22", "2026-11-23"]
+    assert keys(datetime(2026, 11, 23, 5, 41, tzinfo=UTC)) == ["2026-11-23"]
+
+
+def test_a_task_s_state_is_untouched_by_its_idle_verdict(
+    parts: Pipeline, history: History, instance: dg.DagsterInstance
+) -> None:
+    task = history.answered(score=None)
+    run("validate_idle_job", parts, instance, partition_key="2026-11-23-12:00")
+    judged = parts.store.task(task.key)
+    assert judged.state is TaskState.ACCEPTED
+    assert judged.verdict is not None

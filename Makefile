@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export TRELLIS_SAMPLES
 
-.PHONY: run test quick bench lint types format clean setup
+.PHONY: run test quick bench lint types format vendor clean setup
 
 run: setup ## mine on the local subnet with the Dagster UI at http://127.0.0.1:3000
 	$(BIN)/trellis-assets mine --ui
@@ -43,6 +43,20 @@ setup: .venv/installed .venv/compiled
 .venv/compiled: .venv/installed trellis_assets/adapters/rendering/kernels.py
 	$(BIN)/python -c "from trellis_assets.adapters.rendering.cpu import warm_up; warm_up()"
 	touch $@
+
+# The 3D viewer of the gallery, from npm.
+VENDOR := trellis_assets/servers/gallery/vendor
+vendor: ## fetch the gallery's JavaScript libraries again
+	rm -rf build/npm && mkdir -p build/npm
+	cd build/npm && npm pack --silent three@0.180.0 @sparkjsdev/spark@2.2.0
+	cd build/npm && for name in three-0.180.0 sparkjsdev-spark-2.2.0; do mkdir $$name && tar xzf $$name.tgz -C $$name; done
+	cp build/npm/three-0.180.0/package/build/three.module.min.js build/npm/three-0.180.0/package/build/three.core.min.js $(VENDOR)
+	cp build/npm/three-0.180.0/package/examples/jsm/controls/OrbitControls.js $(VENDOR)
+	cp build/npm/three-0.180.0/package/examples/jsm/postprocessing/Pass.js $(VENDOR)
+	cp build/npm/sparkjsdev-spark-2.2.0/package/dist/spark.module.min.js $(VENDOR)
+	cp build/npm/three-0.180.0/package/LICENSE $(VENDOR)/LICENSE.three
+	cp build/npm/sparkjsdev-spark-2.2.0/package/LICENSE $(VENDOR)/LICENSE.spark
+	sed -i '/^\/\/# sourceMappingURL=/d' $(VENDOR)/*.js
 
 clean: ## the environment and caches; data/ is kept
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

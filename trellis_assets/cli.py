@@ -146,6 +146,25 @@ def validator_server(
 
 
 @app.command()
+def gallery(
+    host: Annotated[str, typer.Option(help="Address to bind to.")] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Show the generated models in a browser: pictures, 3D views, downloads, reports."""
+    with _clear_errors():
+        from trellis_assets.composition import Pipeline, secret
+        from trellis_assets.servers.gallery.run import run_gallery
+        from trellis_assets.settings import Settings
+
+        settings = Settings.load(gallery_port=port, data_dir=data_dir)
+        parts = Pipeline(settings).gallery_parts()
+        token = secret(settings.server_token)
+        typer.echo(f"gallery: http://{host}:{settings.gallery_port}", err=True)
+        run_gallery(parts, host=host, port=settings.gallery_port, token=token)
+
+
+@app.command()
 def stats(as_json: Json = False, data_dir: DataDir = None) -> None:
     """Print the statistics since the beginning."""
     with _clear_errors():

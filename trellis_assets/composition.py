@@ -18,6 +18,7 @@ from trellis_assets.ports import (
     Generator,
     Ledger,
     LocalValidator,
+    ModelCatalogue,
     ServerBackend,
     SplatCodec,
     TaskStore,
@@ -49,6 +50,7 @@ from trellis_assets.steps.validate_idle import ValidateIdleStep
 if TYPE_CHECKING:
     from trellis_assets.adapters.storage.store import SqlTaskStore
     from trellis_assets.adapters.validation.judge import SplatJudge
+    from trellis_assets.servers.gallery.app import GalleryParts
 
 # "Validator refresh: every hour" on a chain; a file is cheap to read again.
 CHAIN_METAGRAPH_AGE = timedelta(hours=1)
@@ -148,6 +150,13 @@ class Pipeline:
         from trellis_assets.adapters.storage.ledger import SqlLedger
 
         return SqlLedger(self._database.engine)
+
+    @cached_property
+    def catalogue(self) -> ModelCatalogue:
+        """The store's models, for people to look at."""
+        from trellis_assets.adapters.storage.gallery import SqlGallery
+
+        return SqlGallery(self._database.engine)
 
     @cached_property
     def files(self) -> FileStore:
@@ -279,6 +288,22 @@ class Pipeline:
         from trellis_assets.reports.files import write_report
 
         return PublishReportStep(self.settings.folder / "reports", partial(write_report, self.ledger))
+
+    def gallery_parts(self) -> "GalleryParts":
+        """What the gallery shows."""
+        from trellis_assets.adapters.rendering.pictures import webp_preview
+        from trellis_assets.reports.command import write_days
+        from trellis_assets.servers.gallery.app import GalleryParts
+        from trellis_assets.servers.gallery.models import ModelFiles, convert
+
+        return GalleryParts(
+            catalogue=self.catalogue,
+            models=ModelFiles(self.files, convert, webp_preview),
+            write_report=lambda name, since, until, path: write_days(
+                self.ledger, name, since=since, until=until, path=path, now=self.clock.now()
+            ),
+            dagster_url=f"http://127.0.0.1:{self.settings.webserver_port}",
+        )
 
     def maintain_step(self) -> MaintainStep:
         """Cleans up what is past its time."""

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from trellis_assets.domain.feedback import Feedback
+from trellis_assets.domain.gallery import ModelFilter
 from trellis_assets.domain.generations import Generation, StoredFile
 from trellis_assets.domain.integrity import Count
 from trellis_assets.domain.orders import BackendState, Order
@@ -466,6 +467,19 @@ class IntegrityStore(Protocol):
 
     def snapshot_and_rows(self) -> list[Count]:
         """What the last saved snapshot says of answered tasks; nothing before the first."""
+        ...
+
+
+class ModelCatalogue(Protocol):
+    """Tasks that have a model, for people to look at."""
+
+    def models(self, wanted: ModelFilter, limit: int) -> list[Task]:
+        """The newest first."""
+        ...
+
+    def model(self, key: int) -> Task | None: ...
+    def validators(self) -> list[tuple[str, str]]:
+        """Hotkey and name of the validators that were ever asked."""
         ...
 
 

@@ -152,8 +152,12 @@ class Settings(BaseSettings):
     task_limit: int | None = Field(None, gt=0, description="Pull no more than this in a session.")
     start_server: bool = Field(False, description="Start a generation server with `mine`.")
     max_concurrent_runs: int = Field(4, ge=1, le=256, description="Dagster runs at a time.")
-    webserver: bool = Field(False, description="Start the Dagster UI with `mine`.")
+    webserver: bool = Field(False, description="Start the Dagster UI and the gallery with `mine`.")
     webserver_port: int = Field(3000, ge=1, le=65535, description="Port of the Dagster UI.")
+    gallery_port: int = Field(3001, ge=1, le=65535, description="Port of the gallery.")
+    gallery_url: str | None = Field(
+        None, description="Where links in the Dagster UI lead; default: the gallery on this machine."
+    )
     stop_timeout_s: float = Field(
         60, gt=0, description="How long a stop waits for the work in hand before handing it on."
     )
@@ -217,6 +221,11 @@ class Settings(BaseSettings):
     def folder(self) -> Path:
         """The data folder as an absolute path."""
         return self.data_dir.expanduser().absolute()
+
+    @property
+    def gallery_address(self) -> str:
+        """URL of the gallery, without a slash at its end."""
+        return (self.gallery_url or f"http://127.0.0.1:{self.gallery_port}").rstrip("/")
 
     @property
     def store_url(self) -> str:

@@ -18,15 +18,19 @@ class TaskConfig(dg.Config):
 
 
 def _describe(
-    context: dg.OpExecutionContext, key: TaskKey, task: Task | None, picture: bytes | None = None
+    context: dg.OpExecutionContext,
+    key: TaskKey,
+    task: Task | None,
+    gallery: str,
+    picture: bytes | None = None,
 ) -> None:
     if task is None:
         context.log.warning("task %s is final or in another run's hands: nothing to do", key)
         return
-    context.add_output_metadata(_metadata_of(task, picture))
+    context.add_output_metadata(_metadata_of(task, gallery, picture))
 
 
-def _metadata_of(task: Task, picture: bytes | None) -> dict[str, dg.MetadataValue]:
+def _metadata_of(task: Task, gallery: str, picture: bytes | None) -> dict[str, dg.MetadataValue]:
     """What people want to see of a task; the picture first, since long metadata is folded."""
     metadata: dict[str, dg.MetadataValue] = {}
     if picture is not None:
@@ -40,6 +44,7 @@ def _metadata_of(task: Task, picture: bytes | None) -> dict[str, dg.MetadataValu
     if task.reason:
         metadata["reason"] = dg.MetadataValue.text(task.reason)
     if task.generation:
+        metadata["gallery"] = dg.MetadataValue.url(f"{gallery}/models/{task.key}")
         metadata["generation_seconds"] = dg.MetadataValue.float(task.generation.duration_s)
         metadata["splats"] = dg.MetadataValue.int(task.generation.splat_count)
         metadata["spz_file"] = dg.MetadataValue.path(task.generation.spz.path)
@@ -56,31 +61,36 @@ def _metadata_of(task: Task, picture: bytes | None) -> dict[str, dg.MetadataValu
 @dg.op(description="A model of the task's prompt is on disk, or the decision to hand the task back.")
 def generate(context: dg.OpExecutionContext, config: TaskConfig, pipeline: PipelineResource) -> TaskKey:
     """Holds the generation slot only while the generator works."""
-    task = pipeline.get().generate_step().run(config.task_key, context.run_id)
-    _describe(context, config.task_key, task)
+    parts = pipeline.get()
+    task = parts.generate_step().run(config.task_key, context.run_id)
+    _describe(context, config.task_key, task, parts.settings.gallery_address)
     return config.task_key
 
 
 @dg.op(description="The model has a local verdict, and the task the decision that follows from it.")
 def validate(context: dg.OpExecutionContext, pipeline: PipelineResource, task_key: TaskKey) -> TaskKey:
     """A model under the quality gate is declined: handed back empty rather than rejected."""
-    task = pipeline.get().validate_step().run(task_key, context.run_id)
-    _describe(context, task_key, task)
+    parts = pipeline.get()
+    task = parts.validate_step().run(task_key, context.run_id)
+    _describe(context, task_key, task, parts.settings.gallery_address)
     return task_key
 
 
 @dg.op(description="The validator has its answer, and the store the validator's feedback.")
 def submit(context: dg.OpExecutionContext, pipeline: PipelineResource, task_key: TaskKey) -> TaskKey:
     """Never retried blindly: an answer that got lost is a state of its own."""
-    task = pipeline.get().submit_step().run(task_key, context.run_id)
+    parts = pipeline.get()
+    gallery = parts.settings.gallery_address
+    task = parts.submit_step().run(task_key, context.run_id)
     # Drawn last, when nobody waits for it any more.
-    picture = pipeline.get().preview_step().run(task) if task is not None else None
+    picture = parts.preview_step().run(task) if task is not None else None
     # The picture once: in the asset's event, which the run's page shows too, or with the output.
     is_answered = False
     if task is not None and task.submission is not None and task.state in ANSWERED_STATES:
         is_answered = True
-        context.log_event(dg.AssetMaterialization("submissions", metadata=_metadata_of(task, picture)))
-    _describe(context, task_key, task, None if is_answered else picture)
+        shown = _metadata_of(task, gallery, picture)
+        context.log_event(dg.AssetMaterialization("submissions", metadata=shown))
+    _describe(context, task_key, task, gallery, None if is_answered else picture)
     if task is not None and _needs_eyes(task):
         raise dg.Failure(description=f"task {task_key}: {task.reason}", allow_retries=False)
     return task_key

@@ -65,6 +65,7 @@ def mine(settings: Settings, say: Callable[[str], None]) -> StatisticsSnapshot:
     with StopSignal().listening() as stop, _only_miner(settings.folder):
         first = Pipeline(settings)
         first.check()
+        _check_ports(settings)
         store = first.store
         session_id = store.start_session(first.clock.now(), _flags(settings))
         settings = settings.model_copy(update={"session_id": session_id})
@@ -94,6 +95,20 @@ def _only_miner(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _check_ports(settings: Settings) -> None:
+    """Nothing, if no other program serves where our pages will.
+
+    Raises:
+        MiningError: with the setting that moves the page.
+    """
+    if not settings.webserver:
+        return
+    for name in ("webserver_port", "gallery_port"):
+        port = getattr(settings, name)
+        if is_listening(port):
+            raise MiningError(f"port {port} is taken: set TRELLIS_{name.upper()}, or stop who listens there")
 
 
 def _flags(settings: Settings) -> dict[str, object]:
@@ -150,17 +165,25 @@ def _start(settings: Settings, stack: ExitStack, say: Callable[[str], None]) -> 
     code.wait_ready(START_TIMEOUT_S)
     children += [code, child("daemon", "dagster._daemon", "run", "-w", str(workspace))]
     if settings.webserver:
-        web_options = ("-h", "127.0.0.1", "-p", str(settings.webserver_port), "-w", str(workspace))
-        web = child(
-            "webserver",
-            "dagster_webserver",
-            *web_options,
-            is_ready=lambda: is_listening(settings.webserver_port),
-        )
-        children.append(web)
-        web.wait_ready(START_TIMEOUT_S)
-        say(f"Dagster UI: http://127.0.0.1:{settings.webserver_port}")
+        children += _start_pages(settings, workspace, child, say)
     return children
+
+
+def _start_pages(
+    settings: Settings, workspace: Path, child: Callable[..., Child], say: Callable[[str], None]
+) -> list[Child]:
+    """What people open in a browser."""
+    web_port, gallery_port = settings.webserver_port, settings.gallery_port
+    web_options = ("-h", "127.0.0.1", "-p", str(web_port), "-w", str(workspace))
+    pages = [
+        child("webserver", "dagster_webserver", *web_options, is_ready=lambda: is_listening(web_port)),
+        child("gallery", "trellis_assets.cli", "gallery", is_ready=lambda: is_listening(gallery_port)),
+    ]
+    for page in pages:
+        page.wait_ready(START_TIMEOUT_S)
+    say(f"Dagster UI: http://127.0.0.1:{web_port}")
+    say(f"gallery: http://127.0.0.1:{gallery_port}")
+    return pages
 
 
 def _is_newer(path: Path | None, started: float) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from trellis_assets.reports.texts import one_line
+from trellis_assets.domain.tasks import printable
 
 _INK, _BLUE, _ORANGE, _GREY = "#333333", "#3468b0", "#d9822b", "#b9bec6"
 # More points than this make a picture that no browser draws quickly, and no eye tells apart.
@@ -76,7 +76,7 @@ def time_by_stage(tasks: pd.DataFrame) -> str:
 def reasons(counts: pd.DataFrame) -> str:
     """Tasks that were not submitted, by reason."""
     shown = counts.head(_REASONS).iloc[::-1]
-    labels = [one_line(str(reason), longest=_LONGEST_REASON) for reason in shown["reason"]]
+    labels = [printable(str(reason), _LONGEST_REASON) for reason in shown["reason"]]
 
     def draw(axes: Any) -> None:
         places = range(len(shown))

@@ -27,19 +27,30 @@ def report_to(
     Raises:
         SettingsError: no such report, form or day, or a file that cannot be written.
     """
-    start, end = span(since, until, now)
     if out is None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"report.{form}"
-            write_report(ledger, name, start, end, path)
+            write_days(ledger, name, since=since, until=until, path=path, now=now)
             return path.read_bytes()
     if out.suffix.removeprefix(".") != form:
         out = out.with_name(f"{out.name}.{form}")
     try:
-        rows = write_report(ledger, name, start, end, out)
+        rows = write_days(ledger, name, since=since, until=until, path=out, now=now)
     except OSError as error:
         raise SettingsError(f"{out} cannot be written: {error.strerror or error}") from error
     return f"{out}: {'written' if form == Format.HTML else f'{rows} rows'}\n".encode()
+
+
+def write_days(
+    ledger: Ledger, name: str, *, since: str | None, until: str | None, path: Path, now: datetime
+) -> int:
+    """The report of these days is in the file; its number of rows (of a page: 0).
+
+    Raises:
+        SettingsError: no such report, form or day.
+    """
+    start, end = span(since, until, now)
+    return write_report(ledger, name, start, end, path)
 
 
 def span(since: str | None, until: str | None, now: datetime) -> tuple[datetime, datetime]:

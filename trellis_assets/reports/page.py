@@ -9,10 +9,10 @@ import jinja2
 import markupsafe
 import pandas as pd
 
+from trellis_assets.domain.tasks import printable
 from trellis_assets.ports import Ledger
 from trellis_assets.reports import charts
 from trellis_assets.reports.tables import Report
-from trellis_assets.reports.texts import one_line
 
 # Charts look at this many of the newest tasks, and a page shows this many rows.
 CHARTED_TASKS = 50_000
@@ -53,10 +53,10 @@ def _cell(value: object) -> str:
     if value is None or value is pd.NA or value is pd.NaT or value != value:  # noqa: PLR0124 - NaN
         return ""
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:,.4f}".rstrip("0").rstrip(".")
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
-    return one_line(str(value), longest=_LONGEST_CELL)
+    return printable(str(value), _LONGEST_CELL)
 
 
 def _template() -> jinja2.Template:

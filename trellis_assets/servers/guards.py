@@ -67,13 +67,18 @@ class BearerToken:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        if scope["type"] != "http" or scope["path"] in OPEN_ROUTES:
+        if scope["type"] != "http" or scope["path"] in OPEN_ROUTES or self.may_enter(scope):
             await self._app(scope, receive, send)
-            return
+        else:
+            await self.refuse(scope, receive, send)
+
+    def may_enter(self, scope: Scope) -> bool:
+        """Whether the request has the token."""
         sent = dict(scope["headers"]).get(b"authorization", b"")
-        if hmac.compare_digest(sent, self._wanted):
-            await self._app(scope, receive, send)
-            return
+        return hmac.compare_digest(sent, self._wanted)
+
+    async def refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The answer to a request without it."""
         headers = {"www-authenticate": "Bearer"}
         await JSONResponse({"detail": "a token is wanted"}, 401, headers=headers)(scope, receive, send)
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -152,6 +153,15 @@ def test_what_a_person_can_mend_is_said_in_one_clear_text(
     assert miner.returncode == 2
     assert message in err
     assert "Traceback" not in err
+
+
+def test_a_port_that_is_taken_is_named_with_its_setting(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        miner = start(tmp_path, "--ui", "--tasks", "1", TRELLIS_GALLERY_PORT=port, TRELLIS_WEBSERVER_PORT=str(free_port()))
+        _, err = miner.communicate(timeout=60)
+    assert miner.returncode == 2
+    assert f"port {port} is taken: set TRELLIS_GALLERY_PORT" in err
 
 
 def test_two_miners_do_not_share_a_data_folder(tmp_path: Path) -> None:

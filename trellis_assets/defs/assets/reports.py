@@ -13,12 +13,15 @@ _FORMS = ("parquet", "csv", "html")
 
 
 def _publish(context: dg.AssetExecutionContext, pipeline: PipelineResource, name: str) -> Materialized:
+    parts = pipeline.get()
     start, end = span_of(context)
-    rows, files = (
-        pipeline.get().publish_report_step().run(name, start, end, stem=context.partition_key, forms=_FORMS)
-    )
+    day = context.partition_key
+    rows, files = parts.publish_report_step().run(name, start, end, stem=day, forms=_FORMS)
+    page = f"{parts.settings.gallery_address}/report?name={name}&form=html&since={day}&until={day}"
     paths = {form: dg.MetadataValue.path(str(path)) for form, path in files.items()}
-    return dg.MaterializeResult(metadata={"dagster/partition_row_count": rows, **paths})
+    return dg.MaterializeResult(
+        metadata={"dagster/partition_row_count": rows, "page": dg.MetadataValue.url(page), **paths}
+    )
 
 
 @dg.asset(

@@ -1,0 +1,57 @@
+"""Tasks that have a model, for people to look at."""
+
+from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session
+
+from trellis_assets.adapters.storage.models import PollRow, TaskRow, ValidatorRow
+from trellis_assets.adapters.storage.rows import task_of
+from trellis_assets.domain.gallery import ModelFilter
+from trellis_assets.domain.tasks import Task, TaskKind
+
+
+class SqlGallery:
+    """`ModelCatalogue` over SQLAlchemy; only reads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def models(self, wanted: ModelFilter, limit: int) -> list[Task]:
+        """Tasks with a model, the newest first."""
+        query = select(TaskRow).where(TaskRow.spz_path.is_not(None))
+        if wanted.validator is not None:
+            query = query.where(TaskRow.validator_hotkey == wanted.validator)
+        if wanted.least_score is not None:
+            score = func.coalesce(TaskRow.task_fidelity_score, TaskRow.local_score)
+            query = query.where(score >= wanted.least_score)
+        if wanted.day is not None:
+            query = query.where(TaskRow.pulled_at >= wanted.day, TaskRow.pulled_at < wanted.next_day)
+        if wanted.text is not None:
+            # The base64 text of a picture is no text that anybody looks for.
+            matches = TaskRow.prompt.icontains(wanted.text, autoescape=True)
+            query = query.where(TaskRow.kind == str(TaskKind.TEXT), matches)
+        if wanted.before is not None:
+            query = query.where(TaskRow.key < wanted.before)
+        with self._reading() as session:
+            rows = session.scalars(query.order_by(TaskRow.key.desc()).limit(limit))
+            return [task_of(row) for row in rows]
+
+    def model(self, key: int) -> Task | None:
+        """The task of that key, if it has a model."""
+        with self._reading() as session:
+            row = session.get(TaskRow, key)
+            return task_of(row) if row is not None and row.spz_path is not None else None
+
+    def validators(self) -> list[tuple[str, str]]:
+        """Hotkey and name of the validators that were ever asked, the highest stake first."""
+        query = (
+            select(PollRow.hotkey, func.max(ValidatorRow.uid))
+            .outerjoin(ValidatorRow, ValidatorRow.hotkey == PollRow.hotkey)
+            .group_by(PollRow.hotkey)
+            .order_by(func.max(ValidatorRow.stake).desc(), PollRow.hotkey)
+        )
+        with self._reading() as session:
+            rows = session.execute(query).all()
+        return [(hotkey, f"uid {uid}" if uid is not None else hotkey[:12]) for hotkey, uid in rows]
+
+    def _reading(self) -> Session:
+        return Session(self._engine.execution_options(reads_only=True))

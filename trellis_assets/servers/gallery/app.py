@@ -1,0 +1,53 @@
+"""The gallery: the newest models as pictures, each to turn around in 3D, and everything to download."""
+
+from dataclasses import dataclass
+from importlib.resources import files
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse
+from starlette.staticfiles import StaticFiles
+
+from trellis_assets.ports import ModelCatalogue
+from trellis_assets.servers.gallery.model_routes import file_routes, model_routes
+from trellis_assets.servers.gallery.models import ModelFiles
+from trellis_assets.servers.gallery.pages import Pages
+from trellis_assets.servers.gallery.report_routes import WriteReport, report_routes
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryParts:
+    """What the gallery shows, and where the Dagster UI is that it links to."""
+
+    catalogue: ModelCatalogue
+    models: ModelFiles
+    write_report: WriteReport
+    dagster_url: str
+
+
+def gallery_app(parts: GalleryParts) -> FastAPI:
+    """The application. It only reads."""
+    # FastAPI's own pages of documentation load their scripts from elsewhere.
+    app = FastAPI(title="trellis-assets gallery", docs_url=None, redoc_url=None, openapi_url=None)
+    pages = Pages(parts.dagster_url)
+    app.include_router(model_routes(parts.catalogue, pages))
+    app.include_router(file_routes(parts.catalogue, parts.models))
+    app.include_router(report_routes(parts.write_report, pages))
+    package = files("trellis_assets.servers.gallery")
+    for folder in ("static", "vendor"):
+        app.mount(f"/{folder}", StaticFiles(directory=str(package / folder)))
+
+    @app.exception_handler(HTTPException)
+    def problem(_: Request, error: HTTPException) -> HTMLResponse:
+        return pages.answer("problem", status=error.status_code, text=error.detail)
+
+    @app.exception_handler(RequestValidationError)
+    def unreadable(_: Request, __: RequestValidationError) -> HTMLResponse:
+        return pages.answer("problem", status=404, text="there is no such page")
+
+    @app.get("/health")
+    def health() -> dict[str, str]:
+        """Whether the gallery lives."""
+        return {"status": "healthy"}
+
+    return app

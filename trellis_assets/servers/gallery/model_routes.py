@@ -1,0 +1,95 @@
+"""The gallery's models: the grid with its filter, a model's page, its picture and its files."""
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import HTMLResponse, Response
+
+from trellis_assets.domain.gallery import FilterError, ModelFilter, filter_from
+from trellis_assets.domain.tasks import Task
+from trellis_assets.ports import ModelCatalogue
+from trellis_assets.servers.gallery import shown
+from trellis_assets.servers.gallery.models import ModelFiles, ModelForm, NoModelError, prompt_png
+from trellis_assets.servers.gallery.pages import CACHED, Pages
+
+PAGE = 48
+_FIELDS = ("text", "validator", "score", "day")
+# Databases have no larger integers.
+_LARGEST_KEY = 2**63
+
+
+def model_routes(catalogue: ModelCatalogue, pages: Pages) -> APIRouter:
+    """The grid and the page of a model."""
+    router = APIRouter()
+
+    @router.get("/")
+    def grid(request: Request) -> HTMLResponse:
+        """The newest models that the filter lets through."""
+        given = dict(request.query_params)
+        wanted, problem = _wanted(given)
+        tasks = [] if problem else catalogue.models(wanted, PAGE)
+        return pages.answer(
+            "models",
+            status=400 if problem else 200,
+            cards=[shown.card(task) for task in tasks],
+            given={name: given.get(name, "") for name in _FIELDS},
+            validators=catalogue.validators(),
+            older=shown.older_page(tasks, given) if len(tasks) == PAGE else None,
+            problem=problem,
+        )
+
+    @router.get("/models/{key}")
+    def model(key: int) -> HTMLResponse:
+        """One model: its splats in 3D, what is known of it, its files."""
+        task = _task(catalogue, key)
+        return pages.answer("model", task=shown.card(task), facts=shown.facts(task))
+
+    return router
+
+
+def file_routes(catalogue: ModelCatalogue, models: ModelFiles) -> APIRouter:
+    """The pictures and files of a model."""
+    router = APIRouter()
+
+    @router.get("/models/{key}/preview.webp")
+    def picture(key: int) -> Response:
+        """The picture of the model."""
+        try:
+            return Response(models.picture(_task(catalogue, key)), media_type="image/webp", headers=CACHED)
+        except NoModelError as error:
+            raise HTTPException(404, str(error)) from None
+
+    @router.get("/models/{key}/prompt.png")
+    def asked(key: int) -> Response:
+        """The picture that the task was asked with."""
+        try:
+            return Response(prompt_png(_task(catalogue, key)), media_type="image/png", headers=CACHED)
+        except NoModelError as error:
+            raise HTTPException(404, str(error)) from None
+
+    @router.get("/models/{key}/model.{form}")
+    def download(key: int, form: str) -> Response:
+        """The model as a file."""
+        if form not in set(ModelForm):
+            raise HTTPException(404, f"models come as {', '.join(ModelForm)}")
+        try:
+            data = models.file(_task(catalogue, key), ModelForm(form))
+        except NoModelError as error:
+            raise HTTPException(404, str(error)) from None
+        named = {"content-disposition": f'attachment; filename="task-{key}.{form}"'}
+        return Response(data, media_type="application/octet-stream", headers=CACHED | named)
+
+    return router
+
+
+def _task(catalogue: ModelCatalogue, key: int) -> Task:
+    task = catalogue.model(key) if 0 < key < _LARGEST_KEY else None
+    if task is None:
+        raise HTTPException(404, f"task {key} has no model")
+    return task
+
+
+def _wanted(given: dict[str, str]) -> tuple[ModelFilter, str]:
+    """The filter, and what is wrong with what was given."""
+    try:
+        return filter_from(given), ""
+    except FilterError as error:
+        return ModelFilter(), str(error)

@@ -1,0 +1,95 @@
+"""Models as files and pictures to send, made from the stored SPZ, whose checksum is verified."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image, on_white
+from trellis_assets.adapters.rendering.pictures import png_bytes
+from trellis_assets.adapters.splat_io.ply import write_ply
+from trellis_assets.adapters.splat_io.spz import decode_spz, encode_gzip_spz
+from trellis_assets.domain.tasks import Task, TaskKind
+from trellis_assets.ports import FileStore, StoredFileError
+
+_PROMPT_SIDE = 512
+
+
+class ModelForm(StrEnum):
+    """What a model can be had as: also the file's suffix."""
+
+    SPZ = "spz"  # as it was submitted, in a zstd frame
+    VIEW = "gz.spz"  # in a gzip frame, which viewers open
+    PLY = "ply"
+
+
+class NoModelError(LookupError):
+    """There is nothing to send; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """Files of models.
+
+    Attributes:
+        convert: the stored bytes in, those of the form out; ValueError where they are no model.
+        draw: the stored bytes in, those of a WebP picture out; ValueError where nothing can be seen.
+    """
+
+    files: FileStore
+    convert: Callable[[bytes, ModelForm], bytes]
+    draw: Callable[[bytes], bytes]
+    # The renderer takes all cores for one picture; several at once would only be slower.
+    _drawing: threading.Lock = field(default_factory=threading.Lock)
+
+    def file(self, task: Task, form: ModelForm) -> bytes:
+        """The model in the form.
+
+        Raises:
+            NoModelError: the file is missing, changed, or no model.
+        """
+        if task.generation is None:
+            raise NoModelError(f"task {task.key} has no model")
+        try:
+            stored = self.files.read(task.generation.spz)
+            return stored if form is ModelForm.SPZ else self.convert(stored, form)
+        except (StoredFileError, ValueError) as error:
+            raise NoModelError(str(error)) from error
+
+    def picture(self, task: Task) -> bytes:
+        """WebP of the model.
+
+        Raises:
+            NoModelError: there is none to draw.
+        """
+        if task.generation is None:
+            raise NoModelError(f"task {task.key} has no model")
+        try:
+            with self._drawing:
+                return self.files.derived(task.generation.spz, "webp", self.draw)
+        except (StoredFileError, ValueError) as error:
+            raise NoModelError(str(error)) from error
+
+
+def prompt_png(task: Task) -> bytes:
+    """The picture that a task was asked with, decoded and encoded anew: a stranger's file is not passed on.
+
+    Raises:
+        NoModelError: the prompt is text, or no picture.
+    """
+    if task.kind is not TaskKind.IMAGE:
+        raise NoModelError(f"task {task.key} was asked in words")
+    try:
+        return png_bytes(on_white(decode_prompt_image(task.prompt, max_side=_PROMPT_SIDE)))
+    except PromptImageError as error:
+        raise NoModelError(str(error)) from error
+
+
+def convert(stored: bytes, form: ModelForm) -> bytes:
+    """A stored model in another form.
+
+    Raises:
+        SplatFormatError: it is no model.
+    """
+    splats = decode_spz(stored)
+    return write_ply(splats) if form is ModelForm.PLY else encode_gzip_spz(splats)

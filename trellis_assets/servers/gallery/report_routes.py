@@ -1,0 +1,56 @@
+"""The gallery's reports: a form to choose one, and the file."""
+
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from fastapi import APIRouter, HTTPException
+from fastapi.responses import FileResponse, HTMLResponse, Response
+from starlette.background import BackgroundTask
+
+from trellis_assets.reports.tables import REPORTS
+from trellis_assets.reports.writing import Format
+from trellis_assets.servers.gallery.pages import HEADERS, REPORT_POLICY, Pages
+
+# Writes a report of the days since..until (None: the last week) to a path, in the form of its suffix.
+# ValueError where there is no such report or day.
+WriteReport = Callable[[str, str | None, str | None, Path], object]
+_WEEK = timedelta(days=6)
+
+
+def report_routes(write: WriteReport, pages: Pages) -> APIRouter:
+    """The routes."""
+    router = APIRouter()
+
+    @router.get("/reports")
+    def choice() -> HTMLResponse:
+        """Reports to download."""
+        today = datetime.now(UTC).date()
+        days = {"since": str(today - _WEEK), "until": str(today)}
+        forms = sorted(Format, key=lambda form: form != Format.HTML)
+        return pages.answer("reports", names=list(REPORTS), forms=forms, days=days)
+
+    @router.get("/report")
+    def report(name: str = "", form: str = "", since: str = "", until: str = "") -> Response:
+        """One report as a file; the page with charts is shown."""
+        if name not in REPORTS or form not in set(Format):
+            raise HTTPException(404, f"reports are {', '.join(REPORTS)}, as {', '.join(Format)}")
+        folder = tempfile.TemporaryDirectory()
+        path = Path(folder.name) / f"{name}.{form}"
+        try:
+            write(name, since or None, until or None, path)
+        except ValueError as error:
+            folder.cleanup()
+            raise HTTPException(400, str(error)) from None
+        except BaseException:
+            folder.cleanup()
+            raise
+        return FileResponse(
+            path,
+            filename=None if form == Format.HTML else path.name,
+            headers=HEADERS | {"content-security-policy": REPORT_POLICY},
+            background=BackgroundTask(folder.cleanup),
+        )
+
+    return router

@@ -1,0 +1,99 @@
+"""What the gallery's pages show of tasks, as text that only needs to be escaped."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from trellis_assets.domain.tasks import Task, TaskKind, printable
+
+_LONGEST_PROMPT = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A model in the grid."""
+
+    key: int
+    prompt: str
+    state: str
+    validator: str
+    scores: str
+    when: str
+    is_image: bool
+
+
+def card(task: Task) -> Card:
+    """What the grid shows of a task."""
+    return Card(
+        key=task.key,
+        prompt=shown_prompt(task),
+        state=str(task.state).replace("_", " "),
+        validator=f"uid {task.validator_uid}" if task.validator_uid is not None else "no validator",
+        scores=" / ".join(f"{name} {value:.3f}" for name, value in _scores(task)) or "no score",
+        when=_moment(task.pulled_at),
+        is_image=task.kind is TaskKind.IMAGE,
+    )
+
+
+def shown_prompt(task: Task) -> str:
+    """The whole prompt in one line; of a picture its hash."""
+    return task.label if task.kind is TaskKind.IMAGE else printable(task.prompt, _LONGEST_PROMPT)
+
+
+def facts(task: Task) -> list[tuple[str, str]]:
+    """Names and values of everything that is known of a task's model, for its own page."""
+    found: list[tuple[str, object]] = [
+        ("state", str(task.state).replace("_", " ")),
+        ("reason", printable(task.reason, _LONGEST_PROMPT) if task.reason else None),
+        ("task", task.task_id),
+        ("validator", _validator(task)),
+        ("kind", task.kind),
+        ("pulled", _moment(task.pulled_at)),
+    ]
+    if made := task.generation:
+        found += [
+            ("generator", made.generator),
+            ("seed", made.seed),
+            ("generated in", f"{made.duration_s:.2f} s"),
+            ("splats", f"{made.splat_count:,}"),
+            ("size", f"{made.spz.size / 1024:,.0f} KiB"),
+            ("sha256", made.spz.sha256),
+        ]
+    if verdict := task.verdict:
+        found += [("local score", f"{verdict.score:.4f} by {verdict.validator}")]
+        found += [(f"local {name}", f"{value:.4f}") for name, value in sorted(verdict.parts.items())]
+        found += [("failed check", check) for check in verdict.failed_checks]
+    if feedback := task.feedback:
+        found += [
+            ("fidelity", f"{feedback.task_fidelity_score:.4f}"),
+            ("average fidelity", f"{feedback.average_fidelity_score:.4f}"),
+            ("reward", f"{feedback.current_miner_reward:,.1f}"),
+            ("duel rating", feedback.current_duel_rating),
+        ]
+    return [(name, printable(str(value), _LONGEST_PROMPT)) for name, value in found if value is not None]
+
+
+def older_page(tasks: Sequence[Task], given: dict[str, str]) -> str | None:
+    """The address of the next page, if this one is full."""
+    kept = {name: value for name, value in given.items() if value and name != "before"}
+    return f"/?{urlencode(kept | {'before': str(tasks[-1].key)})}" if tasks else None
+
+
+def _validator(task: Task) -> str | None:
+    hotkey = task.validator_hotkey
+    return f"uid {task.validator_uid}, {hotkey}" if hotkey else None
+
+
+def _scores(task: Task) -> list[tuple[str, Any]]:
+    found = []
+    if task.verdict:
+        found.append(("local", task.verdict.score))
+    if task.feedback:
+        found.append(("fidelity", task.feedback.task_fidelity_score))
+    return found
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}"

@@ -1,0 +1,116 @@
+"""The gallery as people use it: a real Chromium finds a model, turns it in 3D and downloads it."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+from trellis_assets.adapters.splat_io.ply import read_ply
+from trellis_assets.adapters.splat_io.spz import encode_spz
+from trellis_assets.composition import Pipeline
+from trellis_assets.domain.generations import StoredFile
+from trellis_assets.domain.tasks import Task
+from trellis_assets.servers.gallery.run import guarded_gallery
+from trellis_assets.settings import Settings
+from trellis_assets_tests.ended_tasks import History
+from trellis_assets_tests.fakes import NOW, a_validator
+from trellis_assets_tests.models import a_ball
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
+]
+# WebGL without a GPU.
+_ARGUMENTS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+
+
+class BallHistory(History):
+    """Ended tasks whose model is a ball of many colours."""
+
+    def _file(self, task: Task) -> StoredFile:
+        assert self.files is not None
+        return self.files.write(task.key, "spz", encode_spz(a_ball(8000)))
+
+
+@pytest.fixture
+def address(tmp_path: Path, serve: Callable[[Any], str]) -> str:
+    pipeline = Pipeline(Settings.load(data_dir=tmp_path))
+    store: Any = pipeline.store
+    files: Any = pipeline.files
+    store.save_validators([a_validator(1), a_validator(2)], NOW)
+    history = BallHistory(store, files)
+    history.answered("a ball of <b>many</b> colours")
+    history.answered("another ball", validator=a_validator(2))
+    return serve(guarded_gallery(pipeline.gallery_parts(), host="127.0.0.1", token=None))
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
+        opened = browser.new_page(viewport={"width": 900, "height": 900}, reduced_motion="reduce")
+        problems: list[str] = []
+        opened.on("pageerror", lambda error: problems.append(str(error)))
+        asked: set[str] = set()
+        opened.on("request", lambda request: asked.add(urlsplit(request.url).hostname or "itself"))
+        yield opened
+        browser.close()
+        assert problems == []
+        assert asked <= {"127.0.0.1", "itself"}, "nothing is loaded from elsewhere"
+
+
+def colourful(screenshot: Path) -> float:
+    """Share of pixels that are neither white nor grey."""
+    pixels = np.asarray(Image.open(screenshot).convert("RGB")).astype(int)
+    return float((pixels.max(axis=2) - pixels.min(axis=2) > 40).mean())
+
+
+def test_a_model_is_found_turned_and_downloaded(page: Page, address: str, tmp_path: Path) -> None:
+    page.goto(address)
+    assert page.locator(".grid li").count() == 2
+    page.get_by_label("Validator").select_option(label="uid 1")
+    page.get_by_role("button", name="Show").click()
+    page.locator(".grid li").nth(0).wait_for()
+    assert page.locator(".grid li").count() == 1
+
+    page.get_by_text("a ball of <b>many</b> colours").click()
+    page.locator("#status").filter(has_text="8,000 splats").wait_for(timeout=60_000)
+    viewer = page.locator("#viewer")
+    page.wait_for_timeout(1500)
+    before, after = tmp_path / "before.png", tmp_path / "after.png"
+    viewer.screenshot(path=before)
+    assert colourful(before) > 0.15, "the splats are drawn"
+
+    box = viewer.bounding_box()
+    assert box is not None
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.move(*middle)
+    page.mouse.down()
+    page.mouse.move(middle[0] + 150, middle[1], steps=5)
+    page.mouse.up()
+    page.wait_for_timeout(1500)
+    viewer.screenshot(path=after)
+    assert before.read_bytes() != after.read_bytes(), "dragging turns the model"
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name="PLY").click()
+    assert len(read_ply(Path(download.value.path()).read_bytes())) == 8000
+
+
+def test_a_report_opens_in_the_browser(page: Page, address: str) -> None:
+    page.goto(f"{address}/reports")
+    page.get_by_label("Report").select_option("tasks")
+    page.get_by_label("From").fill("2026-11-23")
+    page.get_by_label("To", exact=True).fill("2026-11-23")
+    page.get_by_role("button", name="Get it").click()
+    page.get_by_role("heading", name="Tasks").wait_for()
+    assert page.locator("svg").count() == 5
+    assert page.locator("tbody tr").count() == 2
+    assert page.get_by_text("a ball of <b>many</b> colours").count() == 1

@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import ledger
 import splats
 
 ROOT = Path(__file__).parents[1]
@@ -57,10 +58,12 @@ def main() -> None:
     """Benchmarks by name; all of them without."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", default=[])
-    wanted = parser.parse_args().names or ["splats"]
+    wanted = parser.parse_args().names or ["splats", "ledger"]
     if "splats" in wanted:
         name, spz = splats.model()
         keep("splats", splats.main(), f"model {name}, {len(spz):,} bytes of SPZ, best of {splats.PASSES}")
+    if "ledger" in wanted:
+        keep("ledger", ledger.main(), f"1,000,000 tasks over {ledger.DAYS} days in SQLite, first pass")
     sys.stdout.write(f"written to {PAGE.relative_to(ROOT)}\n")
 
 

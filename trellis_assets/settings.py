@@ -4,6 +4,7 @@ Every field is the variable `TRELLIS_<FIELD>`; flags of the command line overrid
 local subnet, waiting times default to seconds; against a real network to the subnet's own rules.
 """
 
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -148,6 +149,10 @@ class Settings(BaseSettings):
     )
     validation_timeout_s: float = Field(120, gt=0, description="Longest wait for a validation.")
 
+    first_day: date = Field(
+        date(2026, 1, 1),
+        description="Where partitions start; `mine` sets it to the day of its first session.",
+    )
     session_id: int | None = Field(None, description="Session that `mine` started (set by it).")
     task_limit: int | None = Field(None, gt=0, description="Pull no more than this in a session.")
     start_server: bool = Field(False, description="Start a generation server with `mine`.")

@@ -4,11 +4,12 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-# Before this there was nothing to mine with.
-FIRST_DAY = "2026-01-01"
+from trellis_assets.settings import Settings
+
+_FIRST_DAY = Settings.load().first_day.isoformat()
 # The hour and the day that are not over yet count too: their models are judged and reported as they come.
-hours_of_generation = dg.HourlyPartitionsDefinition(start_date=f"{FIRST_DAY}-00:00", end_offset=1)
-days = dg.DailyPartitionsDefinition(start_date=FIRST_DAY, end_offset=1)
+hours_of_generation = dg.HourlyPartitionsDefinition(start_date=f"{_FIRST_DAY}-00:00", end_offset=1)
+days = dg.DailyPartitionsDefinition(start_date=_FIRST_DAY, end_offset=1)
 
 
 def span_of(context: dg.AssetExecutionContext) -> tuple[datetime, datetime]:

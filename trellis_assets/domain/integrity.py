@@ -53,8 +53,8 @@ def judge_counts(counts: Sequence[Count]) -> Finding:
 def none_of(rows: Sequence[int], looked_at: int, what: str) -> Finding:
     """Passed if no row is listed; the text names what the rows are."""
     shown = tuple(rows[:100])
-    text = f"{len(rows)} tasks {what}: {', '.join(map(str, shown))}" if rows else f"no task {what}"
-    return Finding(not rows, looked_at, text, shown)
+    named = f": {', '.join(map(str, shown))}" if rows else ""
+    return Finding(not rows, looked_at, f"{len(rows)} tasks {what}{named}", shown)
 
 
 def judge_drift(pairs: Sequence[tuple[int, float, float]]) -> Finding:

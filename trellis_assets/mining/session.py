@@ -68,7 +68,8 @@ def mine(settings: Settings, say: Callable[[str], None]) -> StatisticsSnapshot:
         _check_ports(settings)
         store = first.store
         session_id = store.start_session(first.clock.now(), _flags(settings))
-        settings = settings.model_copy(update={"session_id": session_id})
+        first_day = (store.beginning() or first.clock.now()).date()
+        settings = settings.model_copy(update={"session_id": session_id, "first_day": first_day})
         pipeline = Pipeline(settings)
         try:
             with ExitStack() as stack:

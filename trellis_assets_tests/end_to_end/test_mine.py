@@ -158,7 +158,8 @@ def test_what_a_person_can_mend_is_said_in_one_clear_text(
 def test_a_port_that_is_taken_is_named_with_its_setting(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        miner = start(tmp_path, "--ui", "--tasks", "1", TRELLIS_GALLERY_PORT=port, TRELLIS_WEBSERVER_PORT=str(free_port()))
+        ports = {"TRELLIS_GALLERY_PORT": port, "TRELLIS_WEBSERVER_PORT": str(free_port())}
+        miner = start(tmp_path, "--ui", "--tasks", "1", **ports)
         _, err = miner.communicate(timeout=60)
     assert miner.returncode == 2
     assert f"port {port} is taken: set TRELLIS_GALLERY_PORT" in err

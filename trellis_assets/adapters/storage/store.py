@@ -299,6 +299,11 @@ class SqlTaskStore:
             session.flush()
             return row.id
 
+    def beginning(self) -> datetime | None:
+        """When the first session started."""
+        with self._reading() as session:
+            return totals.beginning(session, None)
+
     def drain_session(self, session_id: int, now: datetime) -> None:
         """The session takes no new task from now on."""
         with self._writing() as session:

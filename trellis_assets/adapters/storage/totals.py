@@ -84,16 +84,20 @@ def count_by_state(session: Session, session_id: int | None) -> dict[TaskState, 
     return {TaskState(state): count for state, count in session.execute(query)}
 
 
-def snapshot(session: Session, session_id: int | None, now: datetime) -> StatisticsSnapshot:
-    """Everything at this moment; without a session it starts with the first one."""
+def beginning(session: Session, session_id: int | None) -> datetime | None:
+    """When the session, or the first one, started; without any, when the first task came."""
     query = select(func.min(SessionRow.started_at))
     if session_id is not None:
         query = query.where(SessionRow.id == session_id)
-    started = session.scalar(query) or session.scalar(select(func.min(TaskRow.pulled_at)))
+    return session.scalar(query) or session.scalar(select(func.min(TaskRow.pulled_at)))
+
+
+def snapshot(session: Session, session_id: int | None, now: datetime) -> StatisticsSnapshot:
+    """Everything at this moment; without a session it starts with the first one."""
     return StatisticsSnapshot(
         taken_at=now,
         session_id=session_id,
-        started_at=started or now,
+        started_at=beginning(session, session_id) or now,
         totals=totals(session, session_id),
         validators=tuple(validator_counters(session)),
         stages=stage_times(session, session_id),

@@ -165,6 +165,16 @@ def gallery(
 
 
 @app.command()
+def materialize(data_dir: DataDir = None) -> None:
+    """Materialise every asset now: statistics, checks, today's reports, idle validation of the last hours."""
+    with _clear_errors():
+        from trellis_assets.mining.materialize import materialize_all
+        from trellis_assets.settings import Settings
+
+        materialize_all(Settings.load(data_dir=data_dir), lambda line: typer.echo(line, err=True))
+
+
+@app.command()
 def stats(as_json: Json = False, data_dir: DataDir = None) -> None:
     """Print the statistics since the beginning."""
     with _clear_errors():

@@ -8,9 +8,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import psutil
 import pytest
 
@@ -122,6 +124,39 @@ def test_a_generation_server_is_started_and_used(tmp_path: Path) -> None:
     statistics = finish(start(tmp_path, *options, TRELLIS_GENERATOR_URLS=url))
     assert statistics["session_stats"]["successful_generations"] == 1
     assert "POST /generate/" in (tmp_path / "logs" / "server.log").read_text()
+
+
+def test_every_asset_materialises_after_mining(tmp_path: Path) -> None:
+    """Through Dagster's own command, in processes of their own, into the home of the data folder."""
+    finish(start(tmp_path, "--no-validate", "--tasks", "2"))
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("TRELLIS_", "DAGSTER_"))}
+    command = [sys.executable, "-m", "trellis_assets.cli", "materialize", "--data-dir", str(tmp_path)]
+    done = subprocess.run(command, env=clean, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr + (tmp_path / "logs" / "materialize.log").read_text()[-3000:]
+    with dg.DagsterInstance.from_config(str(tmp_path / "dagster")) as instance:
+        submitted = instance.fetch_materializations(dg.AssetKey("submissions"), limit=10).records
+        keys = {key.to_user_string() for key in instance.all_asset_keys()}
+        (picture,) = {
+            type(event.asset_materialization.metadata["preview"]).__name__
+            for event in submitted
+            if event.asset_materialization
+        }
+    assert len(submitted) == 2, "each answer is an event of the asset"
+    assert picture == "MarkdownMetadataValue"
+    assert keys == {
+        "validators",
+        "task_table",
+        "submissions",
+        "mining_statistics",
+        "validator_stats",
+        "reward_report",
+        "task_report",
+        "idle_validation",
+    }
+    store = open_store(f"sqlite:///{tmp_path / 'trellis.db'}")
+    assert store.statistics(None, datetime.now(UTC)).totals.idle_validations == 2
+    store.close()
+    assert len(list((tmp_path / "reports").rglob("*.parquet"))) == 3
 
 
 def test_a_high_minimum_score_hands_everything_back(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from trellis_assets.audit import write_audit_to
 from trellis_assets.clock import SystemClock
 from trellis_assets.domain.dispatch import RunStatus
+from trellis_assets.domain.retention import RetentionPolicy
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.domain.validators import PollPolicy
 from trellis_assets.ports import (
@@ -276,8 +277,10 @@ class Pipeline:
 
     def check_integrity_step(self) -> CheckIntegrityStep:
         """Looks for what must not be."""
+        from trellis_assets.adapters.storage.integrity_store import SqlIntegrityStore
+
         window = timedelta(hours=self.settings.duplicate_window_h)
-        return CheckIntegrityStep(self._database, self.files, self.clock, window)
+        return CheckIntegrityStep(SqlIntegrityStore(self._database.engine), self.files, self.clock, window)
 
     def validate_idle_step(self) -> ValidateIdleStep:
         """Judges what was not judged."""
@@ -307,8 +310,20 @@ class Pipeline:
 
     def maintain_step(self) -> MaintainStep:
         """Cleans up what is past its time."""
-        window = timedelta(hours=self.settings.duplicate_window_h)
-        return MaintainStep(self.store, self.clock, prompts_kept_for=window)
+        from trellis_assets.adapters.storage.retention_store import SqlRetentionStore
+
+        settings = self.settings
+        policy = RetentionPolicy(
+            prompts_for=timedelta(hours=settings.duplicate_window_h),
+            ply_for=timedelta(days=settings.keep_ply_days),
+            models_for=timedelta(days=settings.keep_models_days),
+            best_for=timedelta(days=settings.keep_best_days),
+            best_score=settings.best_score,
+            models_max_bytes=int(settings.models_max_gb * 1e9),
+            tasks_for=timedelta(days=settings.keep_tasks_days),
+            statistics_for=timedelta(days=settings.keep_statistics_days),
+        )
+        return MaintainStep(SqlRetentionStore(self._database.engine), self.files, self.clock, policy)
 
     def export_step(self) -> ExportStatisticsStep:
         """Takes and writes statistics."""

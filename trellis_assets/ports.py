@@ -1,6 +1,6 @@
 """What the steps need from the outside world, as Protocols. Adapters implement them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -10,6 +10,7 @@ from trellis_assets.domain.gallery import ModelFilter
 from trellis_assets.domain.generations import Generation, StoredFile
 from trellis_assets.domain.integrity import Count
 from trellis_assets.domain.orders import BackendState, Order
+from trellis_assets.domain.retention import StoredModel, Surplus
 from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.statistics import StatisticsSnapshot, ValidatorCounters
 from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome
@@ -271,8 +272,12 @@ class FileStore(Protocol):
         """
         ...
 
-    def delete(self, file: StoredFile) -> None:
-        """The file is gone; a missing one is no error."""
+    def delete(self, path: str) -> None:
+        """The file and what was derived from it are gone; a missing one is no error."""
+        ...
+
+    def sweep(self, known: Container[str], before: datetime) -> int:
+        """How many files older than that were deleted: neither known nor derived from a known one."""
         ...
 
 
@@ -416,8 +421,6 @@ class TaskStore(Protocol):
         """Earlier tasks of the same miner and validator with the same prompt, newest first."""
         ...
 
-    def forget_prompts(self, before: datetime) -> int: ...
-
     # idle validation
     def unjudged(self, start: datetime, end: datetime) -> list[Task]:
         """Finished tasks generated in start..end (excluded) whose file has no local score."""
@@ -464,13 +467,33 @@ class IntegrityStore(Protocol):
     def without_feedback(self, since: datetime) -> list[int]: ...
     def scored_pairs(self, since: datetime) -> list[tuple[int, float, float]]: ...
     def model_files(self, newest: int) -> Sequence[tuple[int, StoredFile]]: ...
-    def count_by_state(self, session_id: int | None = None) -> dict[TaskState, int]: ...
+    def count_by_state(self) -> dict[TaskState, int]: ...
     def counters_and_rows(self) -> list[Count]:
         """The counters of each miner and validator."""
         ...
 
     def snapshot_and_rows(self) -> list[Count]:
         """What the last saved snapshot says of answered tasks; nothing before the first."""
+        ...
+
+
+class RetentionStore(Protocol):
+    """What may go, and what says that it is gone. All give how many there were."""
+
+    def forget_prompts(self, before: datetime) -> int: ...
+    def forget_pictures(self, before: datetime) -> int: ...
+    def forget_snapshots(self, before: datetime) -> int: ...
+    def archive_tasks(self, before: datetime) -> int:
+        """Ended tasks without a file become sums."""
+        ...
+
+    def stored_models(self) -> list[StoredModel]: ...
+    def forget_models(self, gone: Surplus, now: datetime) -> list[str]:
+        """The rows no longer need these files; paths of the PLY files among them."""
+        ...
+
+    def known_files(self) -> set[str]:
+        """Paths of all files that a task needs or may need."""
         ...
 
 

@@ -97,6 +97,15 @@ class Settings(BaseSettings):
     )
     keep_ply: bool = Field(True, description="Keep the PLY of each model beside the submitted SPZ.")
 
+    keep_ply_days: float = Field(2, gt=0, description="PLY files are deleted after so long.")
+    keep_models_days: float = Field(14, gt=0, description="SPZ files are deleted after so long.")
+    keep_best_days: float = Field(90, gt=0, description="SPZ files of the best models are kept so long.")
+    best_score: float = Field(0.85, ge=0, le=1, description="Models from this score on are the best.")
+    models_max_gb: float = Field(50, gt=0, description="All model files together; what has the least time left goes first.")
+    keep_tasks_days: float = Field(400, gt=0, description="Rows of ended tasks; their sums stay.")
+    keep_statistics_days: float = Field(30, gt=0, description="Exported statistics in the store.")
+    keep_runs: int = Field(2000, ge=10, description="Finished Dagster runs of each job that are kept.")
+
     pull_interval_s: float | None = Field(
         None, gt=0, description="Between two pulls of one validator; default 45, local subnet 3."
     )

@@ -1,5 +1,7 @@
 """Jobs: the mining run, and the upkeep around it. All run in the process of their run worker."""
 
+from dataclasses import asdict
+
 import dagster as dg
 
 from trellis_assets.defs.assets.idle_validation import idle_validation
@@ -9,6 +11,8 @@ from trellis_assets.defs.assets.subnet import validators
 from trellis_assets.defs.assets.tasks import task_table
 from trellis_assets.defs.ops import generate, submit, validate
 from trellis_assets.defs.resources import PipelineResource
+from trellis_assets.defs.retention import prune_runs
+from trellis_assets.logs import cut_logs
 
 
 @dg.job(
@@ -20,11 +24,16 @@ def mine_task_job() -> None:
     submit(validate(generate()))
 
 
-@dg.op(description="Prompts that left the duplicate window are forgotten.")
+@dg.op(description="Prompts, files, statistics, rows, Dagster runs and logs past their time are gone.")
 def maintain_store(context: dg.OpExecutionContext, pipeline: PipelineResource) -> None:
-    """The seed's hourly clean-up."""
-    forgotten = pipeline.get().maintain_step().run()
-    context.log.info("%s prompts forgotten", forgotten)
+    """The seed's hourly clean-up, of everything that grows."""
+    parts = pipeline.get()
+    gone = asdict(parts.maintain_step().run())
+    folder = parts.settings.folder
+    gone["dagster_runs"] = prune_runs(context.instance, folder / "dagster", parts.settings.keep_runs)
+    gone["logs_cut"] = cut_logs(folder / "logs")
+    context.log.info(", ".join(f"{count} {name}" for name, count in gone.items()))
+    context.add_output_metadata(gone)
 
 
 @dg.job(executor_def=dg.in_process_executor, description="Hourly clean-up of the store.")

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import psutil
 
+from trellis_assets.logs import MAX_LOG_BYTES
+
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
-MAX_LOG_BYTES = 20 * 1024 * 1024
 MAX_RESTART_WAIT_S = 30.0
 
 

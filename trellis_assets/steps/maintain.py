@@ -1,22 +1,59 @@
-"""Maintain: what is past its time is gone."""
+"""Maintain: what is past its time is gone, so that a miner can run for months."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from trellis_assets.audit import audit
-from trellis_assets.ports import Clock, TaskStore
+from trellis_assets.domain.retention import RetentionPolicy, surplus
+from trellis_assets.ports import Clock, FileStore, RetentionStore
+
+# Nobody is still writing a file of that age.
+_SWEPT_AFTER = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Maintained:
+    """How many of each are gone."""
+
+    prompts: int
+    pictures: int
+    statistics: int
+    plys: int
+    models: int
+    leftovers: int
+    tasks: int
 
 
 @dataclass(frozen=True, slots=True)
 class MaintainStep:
     """The step with what it works on."""
 
-    store: TaskStore
+    store: RetentionStore
+    files: FileStore
     clock: Clock
-    prompts_kept_for: timedelta
+    policy: RetentionPolicy
 
-    def run(self) -> int:
-        """The number of remembered prompts that left the duplicate window and were forgotten."""
-        forgotten = self.store.forget_prompts(self.clock.now() - self.prompts_kept_for)
-        audit("store maintained", prompts_forgotten=forgotten)
-        return forgotten
+    def run(self) -> Maintained:
+        """What went. Running it again, also after a kill in its midst, takes what is left."""
+        now, policy = self.clock.now(), self.policy
+        plys, models = self._delete_models()
+        gone = Maintained(
+            prompts=self.store.forget_prompts(now - policy.prompts_for),
+            pictures=self.store.forget_pictures(now - policy.models_for),
+            statistics=self.store.forget_snapshots(now - policy.statistics_for),
+            plys=plys,
+            models=models,
+            leftovers=self.files.sweep(self.store.known_files(), now - _SWEPT_AFTER),
+            tasks=self.store.archive_tasks(now - policy.tasks_for),
+        )
+        audit("store maintained", **asdict(gone))
+        return gone
+
+    def _delete_models(self) -> tuple[int, int]:
+        """Rows first: a kill between leaves files that nobody knows, which the sweep finds."""
+        now = self.clock.now()
+        gone = surplus(self.store.stored_models(), now=now, policy=self.policy)
+        plys = self.store.forget_models(gone, now)
+        for path in (*plys, *gone.models):
+            self.files.delete(path)
+        return len(plys), len(gone.models)

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from trellis_assets.adapters.storage.files import LocalFileStore
+from trellis_assets.adapters.storage.integrity_store import SqlIntegrityStore
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.domain.integrity import LEAST_PAIRS
 from trellis_assets.domain.submissions import SubmissionOutcome
@@ -19,7 +20,7 @@ from trellis_assets_tests.fakes import NOW, FakeClock, a_validator
 
 @pytest.fixture
 def step(store: SqlTaskStore, files: LocalFileStore, clock: FakeClock) -> CheckIntegrityStep:
-    return CheckIntegrityStep(store, files, clock, timedelta(hours=24))
+    return CheckIntegrityStep(SqlIntegrityStore(store.engine), files, clock, timedelta(hours=24))
 
 
 @pytest.fixture

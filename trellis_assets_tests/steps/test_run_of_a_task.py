@@ -346,7 +346,7 @@ def test_a_model_that_vanished_is_made_anew(bench: Bench) -> None:
     generated = bench.generate(key)
     assert generated is not None
     assert generated.generation is not None
-    bench.files.delete(generated.generation.spz)
+    bench.files.delete(generated.generation.spz.path)
     validated = bench.validate(key)
     assert validated is not None
     assert validated.state is TaskState.PULLED

@@ -12,7 +12,7 @@ from trellis_assets.ports import StoreError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Newest revision in the migrations folder; a test holds it against the folder.
-HEAD = "0002"
+HEAD = "0003"
 BUSY_TIMEOUT_MS = 30_000
 ADVISORY_LOCK = 17_404
 

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +12,9 @@ from trellis_assets.domain.generations import StoredFile
 from trellis_assets.ports import MissingFileError, StoredFileError
 
 SUFFIXES = frozenset({"spz", "ply", "png"})
+MODELS = "models"
+# A picture of an SPZ file lies beside it under this suffix.
+PICTURE = "webp"
 
 
 class LocalFileStore:
@@ -26,13 +29,13 @@ class LocalFileStore:
             raise ValueError(f"no suffix of ours: {suffix}")
         digest = hashlib.sha256(data).hexdigest()
         day = datetime.now(UTC).strftime("%Y/%m/%d")
-        relative = f"models/{day}/{task_key:08d}-{digest[:12]}.{suffix}"
+        relative = f"{MODELS}/{day}/{task_key:08d}-{digest[:12]}.{suffix}"
         _write_whole(self._root / relative, data)
         return StoredFile(path=relative, size=len(data), sha256=digest)
 
     def derived(self, file: StoredFile, suffix: str, make: Callable[[bytes], bytes]) -> bytes:
         """What `make` makes of the file, kept beside it so that it is made once."""
-        path = self._path(file).with_suffix(f".{suffix}")
+        path = self._path(file.path).with_suffix(f".{suffix}")
         try:
             return path.read_bytes()
         except FileNotFoundError:
@@ -47,7 +50,7 @@ class LocalFileStore:
             StoredFileError: missing, changed, or outside the root.
         """
         try:
-            data = self._path(file).read_bytes()
+            data = self._path(file.path).read_bytes()
         except FileNotFoundError as error:
             raise MissingFileError(f"{file.path} cannot be read: {error.strerror}") from error
         except OSError as error:
@@ -56,14 +59,31 @@ class LocalFileStore:
             raise StoredFileError(f"{file.path} is not what was stored: size or checksum differ")
         return data
 
-    def delete(self, file: StoredFile) -> None:
-        """The file is gone."""
-        self._path(file).unlink(missing_ok=True)
+    def delete(self, path: str) -> None:
+        """The file and its picture are gone, and the folder of its day when it is empty."""
+        file = self._path(path)
+        file.unlink(missing_ok=True)
+        file.with_suffix(f".{PICTURE}").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            file.parent.rmdir()
 
-    def _path(self, file: StoredFile) -> Path:
-        path = (self._root / file.path).resolve()
+    def sweep(self, known: Container[str], before: datetime) -> int:
+        """How many old files that belong to no task were deleted: what a killed process left behind."""
+        swept = 0
+        for path in (self._root / MODELS).rglob("*"):
+            relative = path.relative_to(self._root)
+            names = {str(relative), str(relative.with_suffix(".spz"))}
+            if path.is_dir() or any(name in known for name in names):
+                continue
+            if path.stat().st_mtime < before.timestamp():
+                path.unlink(missing_ok=True)
+                swept += 1
+        return swept
+
+    def _path(self, relative: str) -> Path:
+        path = (self._root / relative).resolve()
         if not path.is_relative_to(self._root.resolve()):
-            raise StoredFileError(f"{file.path} lies outside the data folder")
+            raise StoredFileError(f"{relative} lies outside the data folder")
         return path
 
 

@@ -17,7 +17,7 @@ class SqlGallery:
 
     def models(self, wanted: ModelFilter, limit: int) -> list[Task]:
         """Tasks with a model, the newest first."""
-        query = select(TaskRow).where(TaskRow.spz_path.is_not(None))
+        query = select(TaskRow).where(TaskRow.spz_path.is_not(None), TaskRow.model_deleted_at.is_(None))
         if wanted.validator is not None:
             query = query.where(TaskRow.validator_hotkey == wanted.validator)
         if wanted.least_score is not None:
@@ -39,7 +39,8 @@ class SqlGallery:
         """The task of that key, if it has a model."""
         with self._reading() as session:
             row = session.get(TaskRow, key)
-            return task_of(row) if row is not None and row.spz_path is not None else None
+            is_there = row is not None and row.spz_path is not None and row.model_deleted_at is None
+            return task_of(row) if row is not None and is_there else None
 
     def validators(self) -> list[tuple[str, str]]:
         """Hotkey and name of the validators that were ever asked, the highest stake first."""

@@ -1,12 +1,19 @@
 """Rows that contradict what must hold of the task table."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from trellis_assets.adapters.storage.models import PollRow, RecentPromptRow, SnapshotRow, TaskRow
+from trellis_assets.adapters.storage.models import (
+    ArchivedTasksRow,
+    PollRow,
+    RecentPromptRow,
+    SnapshotRow,
+    TaskRow,
+)
 from trellis_assets.domain.generations import StoredFile
 from trellis_assets.domain.integrity import Count
 from trellis_assets.domain.tasks import TaskState
@@ -85,7 +92,7 @@ def model_files(session: Session, newest: int) -> Sequence[tuple[int, StoredFile
     """The files of the newest tasks that have one."""
     query = (
         select(TaskRow.key, TaskRow.spz_path, TaskRow.spz_size, TaskRow.spz_sha256)
-        .where(TaskRow.spz_path.is_not(None))
+        .where(TaskRow.spz_path.is_not(None), TaskRow.model_deleted_at.is_(None))
         .order_by(TaskRow.key.desc())
         .limit(newest)
     )
@@ -111,11 +118,24 @@ def counters_and_rows(session: Session) -> list[Count]:
         .group_by(PollRow.miner_hotkey, PollRow.hotkey)
         .order_by(PollRow.miner_hotkey, PollRow.hotkey)
     )
-    return [
-        Count(f"{name} of {poll.hotkey} for {poll.miner_hotkey}", getattr(poll, name), rows, rows)
-        for poll, *counted in session.execute(query)
-        for name, rows in zip(columns, counted, strict=True)
-    ]
+    archived = _archived(session)
+    counts = []
+    for poll, *live in session.execute(query):
+        gone = archived[poll.miner_hotkey, poll.hotkey]
+        for name, now, before in zip(columns, live, gone, strict=True):
+            whose = f"{name} of {poll.hotkey} for {poll.miner_hotkey}"
+            counts.append(Count(whose, getattr(poll, name), now + before, now + before))
+    return counts
+
+
+def _archived(session: Session) -> dict[tuple[str, str], tuple[int, ...]]:
+    """The same counts of tasks whose rows are gone, by miner and validator; zeros for others."""
+    row = ArchivedTasksRow
+    counted = (row.tasks_pulled, row.successful_submissions, row.handed_back)
+    group = (row.miner_hotkey, row.validator_hotkey)
+    query = select(*group, *(func.sum(column) for column in counted)).group_by(*group)
+    found = {(miner, hotkey): tuple(sums) for miner, hotkey, *sums in session.execute(query)}
+    return defaultdict(lambda: (0,) * len(counted), found)
 
 
 def snapshot_and_rows(session: Session) -> list[Count]:

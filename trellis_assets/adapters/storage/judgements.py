@@ -18,6 +18,7 @@ def unjudged(session: Session, start: datetime, end: datetime) -> list[Task]:
         .where(
             TaskRow.local_score.is_(None),
             TaskRow.spz_path.is_not(None),
+            TaskRow.model_deleted_at.is_(None),
             TaskRow.generated_at >= start,
             TaskRow.generated_at < end,
             # A task on its way is judged by its own run.

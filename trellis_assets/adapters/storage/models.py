@@ -15,8 +15,9 @@ NAMING = {
 }
 # States in which a task waits for somebody: the partial index over them stays small for ever.
 UNFINISHED = "finished_at IS NULL"
-# Models that nobody judged here: what idle validation looks for.
-UNJUDGED = "local_score IS NULL AND spz_path IS NOT NULL"
+# Models whose files were not deleted on purpose; of them, what idle validation looks for.
+STORED = "spz_path IS NOT NULL AND model_deleted_at IS NULL"
+UNJUDGED = f"local_score IS NULL AND {STORED}"
 
 
 class Base(DeclarativeBase):
@@ -44,6 +45,7 @@ class TaskRow(Base):
             sqlite_where=text(UNJUDGED),
             postgresql_where=text(UNJUDGED),
         ),
+        Index("ix_tasks_stored", "spz_path", sqlite_where=text(STORED), postgresql_where=text(STORED)),
     )
 
     key: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
@@ -87,6 +89,8 @@ class TaskRow(Base):
     ply_path: Mapped[str | None]
     ply_size: Mapped[int | None]
     ply_sha256: Mapped[Sha256 | None]
+
+    model_deleted_at: Mapped[datetime | None]
 
     local_validator: Mapped[ShortText | None]
     local_score: Mapped[float | None]
@@ -211,3 +215,35 @@ class SnapshotRow(Base):
     taken_at: Mapped[datetime] = mapped_column(index=True)
     session_id: Mapped[int | None]
     figures: Mapped[dict[str, Any]]
+
+
+class ArchivedTasksRow(Base):
+    """Sums over ended tasks whose rows are gone, in the terms of the statistics.
+
+    A session of 0 stands for none, an empty hotkey for no validator.
+    """
+
+    __tablename__ = "archived_tasks"
+
+    session_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    miner_hotkey: Mapped[Hotkey] = mapped_column(primary_key=True)
+    validator_hotkey: Mapped[Hotkey] = mapped_column(primary_key=True)
+    tasks_pulled: Mapped[int]
+    tasks_processed: Mapped[int]
+    successful_generations: Mapped[int]
+    successful_validations: Mapped[int]
+    successful_submissions: Mapped[int]
+    rejected_submissions: Mapped[int]
+    unknown_submissions: Mapped[int]
+    handed_back: Mapped[int]
+    failed: Mapped[int]
+    kept: Mapped[int]
+    in_flight: Mapped[int]
+    duplicates: Mapped[int]
+    reused_results: Mapped[int]
+    idle_validations: Mapped[int]
+    total_generation_time: Mapped[float]
+    total_validation_time: Mapped[float]
+    total_submission_time: Mapped[float]
+    total_fidelity: Mapped[float]
+    total_rewards: Mapped[float]

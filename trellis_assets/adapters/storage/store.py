@@ -1,20 +1,17 @@
 """The store: each method is one transaction over the tables."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
-from sqlalchemy import Engine, update
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
+from sqlalchemy import update
 
-from trellis_assets.adapters.storage import integrity, judgements, polls, slots, tasks_table, totals
+from trellis_assets.adapters.storage import judgements, polls, slots, tasks_table, totals
 from trellis_assets.adapters.storage.engine import open_engine
 from trellis_assets.adapters.storage.models import SessionRow, SnapshotRow, TaskRow
 from trellis_assets.adapters.storage.rows import task_of
+from trellis_assets.adapters.storage.transactions import Transactions
 from trellis_assets.domain.feedback import Feedback
-from trellis_assets.domain.generations import Generation, StoredFile
-from trellis_assets.domain.integrity import Count
+from trellis_assets.domain.generations import Generation
 from trellis_assets.domain.statistics import StatisticsSnapshot, ValidatorCounters, to_json
 from trellis_assets.domain.submissions import Submission
 from trellis_assets.domain.tasks import PulledTask, Task, TaskState
@@ -32,53 +29,27 @@ def open_store(database_url: str) -> "SqlTaskStore":
     return SqlTaskStore(open_engine(database_url))
 
 
-class SqlTaskStore:
+class SqlTaskStore(Transactions):
     """`TaskStore` over SQLAlchemy. Safe to share between threads and processes."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-
-    def close(self) -> None:
-        """All connections are closed."""
-        self.engine.dispose()
-
-    @contextmanager
-    def _writing(self) -> Iterator[Session]:
-        with self._named_errors(), Session(self.engine) as session, session.begin():
-            yield session
-
-    @contextmanager
-    def _reading(self) -> Iterator[Session]:
-        with self._named_errors(), Session(self.engine) as session:
-            session.connection(execution_options={"reads_only": True})
-            yield session
-
-    @contextmanager
-    def _named_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except DBAPIError as error:
-            url = self.engine.url.render_as_string(hide_password=True)
-            raise StoreError(f"the store {url} failed: {error.orig}") from error
 
     def save_validators(self, validators: Iterable[Validator], now: datetime) -> None:
         """The metagraph is stored."""
-        with self._writing() as session:
+        with self.writing() as session:
             polls.save_validators(session, validators, now)
 
     def listed_validators(self) -> tuple[list[Validator], datetime | None]:
         """The last stored metagraph and its time."""
-        with self._reading() as session:
+        with self.reading() as session:
             return polls.listed_validators(session)
 
     def poll_times(self, miner_hotkey: str) -> dict[str, PollTimes]:
         """When each validator may be asked."""
-        with self._reading() as session:
+        with self.reading() as session:
             return polls.poll_times(session, miner_hotkey)
 
     def begin_poll(self, miner_hotkey: str, hotkey: str, *, next_poll_at: datetime, now: datetime) -> bool:
         """Whether the right to ask now was taken."""
-        with self._writing() as session:
+        with self.writing() as session:
             return polls.begin_poll(session, miner_hotkey, hotkey, next_poll_at=next_poll_at, now=now)
 
     def record_poll(
@@ -93,7 +64,7 @@ class SqlTaskStore:
         violations: int | None = None,
     ) -> None:
         """The poll's outcome is stored."""
-        with self._writing() as session:
+        with self.writing() as session:
             polls.record_poll(
                 session,
                 miner_hotkey,
@@ -114,7 +85,7 @@ class SqlTaskStore:
         session_id: int | None,
     ) -> Arrival:
         """The task has a row."""
-        with self._writing() as session:
+        with self.writing() as session:
             return tasks_table.record_arrival(
                 session,
                 pulled,
@@ -126,7 +97,7 @@ class SqlTaskStore:
 
     def reopen(self, key: int, now: datetime) -> Task:  # noqa: ARG002 - part of the port
         """The task waits for a run again."""
-        with self._writing() as session:
+        with self.writing() as session:
             return tasks_table.reopen(session, key)
 
     def task(self, key: int) -> Task:
@@ -135,7 +106,7 @@ class SqlTaskStore:
         Raises:
             StoreError: there is none.
         """
-        with self._reading() as session:
+        with self.reading() as session:
             row = session.get(TaskRow, key)
             if row is None:
                 raise StoreError(f"there is no task {key} in the store")
@@ -145,29 +116,29 @@ class SqlTaskStore:
         self, states: Iterable[TaskState], *, limit: int | None = None, newest_first: bool = False
     ) -> list[Task]:
         """Tasks in these states, in the order they came."""
-        with self._reading() as session:
+        with self.reading() as session:
             return tasks_table.tasks_in(session, states, limit, newest_first=newest_first)
 
     def mark_requested(self, key: int, attempt: int, now: datetime) -> None:
         """A run is about to be requested under this attempt."""
-        with self._writing() as session:
+        with self.writing() as session:
             session.execute(
                 update(TaskRow).where(TaskRow.key == key).values(attempt=attempt, requested_at=now)
             )
 
     def claim(self, key: int, run_id: str, *, now: datetime, until: datetime) -> Task | None:
         """The task, now held by the run, or None."""
-        with self._writing() as session:
+        with self.writing() as session:
             return tasks_table.claim(session, key, run_id, now=now, until=until)
 
     def extend_claim(self, key: int, run_id: str, until: datetime) -> bool:
         """Whether the run still held the task."""
-        with self._writing() as session:
+        with self.writing() as session:
             return tasks_table.extend_claim(session, key, run_id, until)
 
     def release_claim(self, key: int, run_id: str) -> None:
         """The task is free, if the run held it."""
-        with self._writing() as session:
+        with self.writing() as session:
             session.execute(
                 update(TaskRow)
                 .where(TaskRow.key == key, TaskRow.run_id == run_id)
@@ -188,7 +159,7 @@ class SqlTaskStore:
         run_id: str | None = None,
     ) -> Task:
         """The task is in the state, with what is given."""
-        with self._writing() as session:
+        with self.writing() as session:
             return tasks_table.move(
                 session,
                 key,
@@ -215,7 +186,7 @@ class SqlTaskStore:
         run_id: str,
     ) -> Task:
         """The task is in the state, and its validator's counters count it."""
-        with self._writing() as session:
+        with self.writing() as session:
             task = tasks_table.move(
                 session,
                 key,
@@ -239,7 +210,7 @@ class SqlTaskStore:
         before_key: int,
     ) -> list[Task]:
         """Earlier tasks with the same prompt, newest first."""
-        with self._reading() as session:
+        with self.reading() as session:
             return tasks_table.earlier_with_prompt(
                 session,
                 miner_hotkey=miner_hotkey,
@@ -249,51 +220,46 @@ class SqlTaskStore:
                 before_key=before_key,
             )
 
-    def forget_prompts(self, before: datetime) -> int:
-        """How many prompts were forgotten."""
-        with self._writing() as session:
-            return tasks_table.forget_prompts(session, before)
-
     def unjudged(self, start: datetime, end: datetime) -> list[Task]:
         """Finished tasks generated in start..end whose file has no local score, in the order they came."""
-        with self._reading() as session:
+        with self.reading() as session:
             return judgements.unjudged(session, start, end)
 
     def record_idle_verdict(self, key: int, verdict: Verdict) -> bool:
         """Whether the verdict is new; it is the task's score where there was none."""
-        with self._writing() as session:
+        with self.writing() as session:
             return judgements.record_idle(session, key, verdict)
 
     def acquire_slot(
         self, endpoints: Sequence[str], task_key: int, *, now: datetime, until: datetime
     ) -> str | None:
         """An endpoint that was free, or None."""
-        with self._writing() as session:
+        with self.writing() as session:
             return slots.acquire_slot(session, endpoints, task_key, now=now, until=until)
 
     def extend_slot(self, endpoint: str, task_key: int, until: datetime) -> bool:
         """Whether the task still held the endpoint."""
-        with self._writing() as session:
+        with self.writing() as session:
             return slots.extend_slot(session, endpoint, task_key, until)
 
     def release_slot(self, endpoint: str, task_key: int) -> None:
         """The endpoint is free."""
-        with self._writing() as session:
+        with self.writing() as session:
             slots.release_slot(session, endpoint, task_key)
 
     def validator_counters(self) -> list[ValidatorCounters]:
         """Per miner and validator."""
-        with self._reading() as session:
+        with self.reading() as session:
             return totals.validator_counters(session)
 
     def count_by_state(self, session_id: int | None = None) -> dict[TaskState, int]:
         """States that occur, with how often."""
-        with self._reading() as session:
+        with self.reading() as session:
             return totals.count_by_state(session, session_id)
 
     def start_session(self, now: datetime, flags: Mapping[str, object]) -> int:
         """The number of a new session."""
-        with self._writing() as session:
+        with self.writing() as session:
             row = SessionRow(started_at=now, flags=dict(flags))
             session.add(row)
             session.flush()
@@ -301,75 +267,35 @@ class SqlTaskStore:
 
     def beginning(self) -> datetime | None:
         """When the first session started."""
-        with self._reading() as session:
+        with self.reading() as session:
             return totals.beginning(session, None)
 
     def drain_session(self, session_id: int, now: datetime) -> None:
         """The session takes no new task from now on."""
-        with self._writing() as session:
+        with self.writing() as session:
             session.execute(update(SessionRow).where(SessionRow.id == session_id).values(draining_at=now))
 
     def is_draining(self, session_id: int) -> bool:
         """Whether the session takes no new task."""
-        with self._reading() as session:
+        with self.reading() as session:
             row = session.get(SessionRow, session_id)
             return row is not None and (row.draining_at or row.ended_at) is not None
 
     def end_session(self, session_id: int, now: datetime) -> None:
         """The session is over."""
-        with self._writing() as session:
+        with self.writing() as session:
             session.execute(update(SessionRow).where(SessionRow.id == session_id).values(ended_at=now))
 
     def statistics(self, session_id: int | None, now: datetime) -> StatisticsSnapshot:
         """Totals of the session, or of everything."""
-        with self._reading() as session:
+        with self.reading() as session:
             return totals.snapshot(session, session_id, now)
 
     def save_snapshot(self, snapshot: StatisticsSnapshot) -> None:
         """The snapshot is kept."""
-        with self._writing() as session:
+        with self.writing() as session:
             session.add(
                 SnapshotRow(
                     taken_at=snapshot.taken_at, session_id=snapshot.session_id, figures=to_json(snapshot)
                 )
             )
-
-    def count_since(self, since: datetime) -> int:
-        """Tasks pulled since then."""
-        with self._reading() as session:
-            return integrity.count_since(session, since)
-
-    def stuck_tasks(self, pulled_before: datetime, now: datetime) -> list[int]:
-        """Unfinished tasks that came in so early and that nobody works on."""
-        with self._reading() as session:
-            return integrity.stuck(session, pulled_before, now)
-
-    def generated_twice(self, since: datetime, window: timedelta) -> list[int]:
-        """Duplicates within the window that were generated all the same."""
-        with self._reading() as session:
-            return integrity.generated_twice(session, since, window)
-
-    def without_feedback(self, since: datetime) -> list[int]:
-        """Accepted submissions without feedback."""
-        with self._reading() as session:
-            return integrity.without_feedback(session, since)
-
-    def scored_pairs(self, since: datetime) -> list[tuple[int, float, float]]:
-        """Task, local score and fidelity of accepted submissions."""
-        with self._reading() as session:
-            return integrity.scored_pairs(session, since)
-
-    def model_files(self, newest: int) -> Sequence[tuple[int, StoredFile]]:
-        """Tasks and their files, the newest first."""
-        with self._reading() as session:
-            return integrity.model_files(session, newest)
-
-    def counters_and_rows(self) -> list[Count]:
-        """Validators' counters beside what the task table says."""
-        with self._reading() as session:
-            return integrity.counters_and_rows(session)
-
-    def snapshot_and_rows(self) -> list[Count]:
-        """The last snapshot beside what the task table says."""
-        with self._reading() as session:
-            return integrity.snapshot_and_rows(session)

@@ -73,6 +73,8 @@ def record_arrival(
         .order_by(TaskRow.key.desc())
         .limit(1)
     ).one()
+    if not is_new and not row.prompt:
+        row.prompt = pulled.prompt  # a picture that was dropped with the years, asked for once more
     if is_new and validator is not None:
         remembered = {
             "task_key": row.key,

@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage.models import (
+    ArchivedTasksRow,
     PollRow,
     SessionRow,
     TaskRow,
@@ -31,13 +32,13 @@ def _is(state: TaskState) -> ColumnElement[bool]:
     return TaskRow.state == str(state)
 
 
-def totals(session: Session, session_id: int | None) -> Totals:
-    """Sums over the session's tasks, or over all."""
+def sums() -> dict[str, ColumnElement[Any]]:
+    """The statistics' sums over tasks, by name; idle validations have rows of their own."""
     final = TaskRow.state.in_([str(s) for s in FINAL_STATES])
     accepted = _is(TaskState.ACCEPTED)
     made = and_(TaskRow.spz_path.is_not(None), TaskRow.reused_from.is_(None))
     judged = TaskRow.local_score.is_not(None)
-    columns: dict[str, ColumnElement[Any]] = {
+    return {
         "tasks_pulled": func.count(),
         "tasks_processed": _count(final),
         "successful_generations": _count(made),
@@ -57,16 +58,32 @@ def totals(session: Session, session_id: int | None) -> Totals:
         "total_fidelity": _sum(TaskRow.task_fidelity_score, accepted),  # type: ignore[arg-type]
         "total_rewards": _sum(TaskRow.current_miner_reward, accepted),  # type: ignore[arg-type]
     }
-    query = select(*(column.label(name) for name, column in columns.items())).select_from(TaskRow)
+
+
+def idle_validations() -> Select[int]:
+    """How many verdicts on tasks' files were given while idle."""
+    return (
+        select(func.count())
+        .select_from(ValidationRow)
+        .join(TaskRow, TaskRow.key == ValidationRow.task_key)
+        .where(ValidationRow.is_idle)
+    )
+
+
+def totals(session: Session, session_id: int | None) -> Totals:
+    """Sums over the session's tasks, or over all; those whose rows are gone included."""
+    columns = sums()
+    query = select(*columns.values()).select_from(TaskRow)
+    idle = idle_validations()
+    names = [*columns, "idle_validations"]
+    archived = select(*(func.coalesce(func.sum(getattr(ArchivedTasksRow, name)), 0) for name in names))
     if session_id is not None:
         query = query.where(TaskRow.session_id == session_id)
-    idle = select(func.count()).select_from(ValidationRow).where(ValidationRow.is_idle)
-    if session_id is not None:
-        idle = idle.join(TaskRow, TaskRow.key == ValidationRow.task_key).where(
-            TaskRow.session_id == session_id
-        )
-    sums = session.execute(query).one()._mapping  # noqa: SLF001 - SQLAlchemy's public name
-    return Totals(**sums, idle_validations=session.scalar(idle) or 0)
+        idle = idle.where(TaskRow.session_id == session_id)
+        archived = archived.where(ArchivedTasksRow.session_id == session_id)
+    live = [*session.execute(query).one(), session.scalar(idle) or 0]
+    gone = session.execute(archived).one()
+    return Totals(**{name: now + before for name, now, before in zip(names, live, gone, strict=True)})
 
 
 def validator_counters(session: Session) -> list[ValidatorCounters]:

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from trellis_assets.adapters.storage.files import LocalFileStore
-from trellis_assets.domain.generations import StoredFile
 from trellis_assets.ports import StoredFileError
 
 
@@ -25,8 +24,8 @@ def test_a_changed_file_is_not_read(files: LocalFileStore, tmp_path: Path) -> No
 
 def test_a_missing_file_is_named(files: LocalFileStore) -> None:
     stored = files.write(7, "spz", b"model")
-    files.delete(stored)
-    files.delete(stored)
+    files.delete(stored.path)
+    files.delete(stored.path)
     with pytest.raises(StoredFileError, match="cannot be read"):
         files.read(stored)
 
@@ -37,7 +36,7 @@ def test_no_path_leads_out_of_the_folder(files: LocalFileStore, tmp_path: Path) 
     with pytest.raises(StoredFileError, match="outside"):
         files.read(replace(stored, path="../secret"))
     with pytest.raises(StoredFileError, match="outside"):
-        files.delete(StoredFile(str(tmp_path / "secret"), 3, stored.sha256))
+        files.delete(str(tmp_path / "secret"))
 
 
 def test_only_the_owner_may_read_and_no_half_file_is_left(files: LocalFileStore, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from alembic.migration import MigrationContext
 
 from trellis_assets.adapters.storage.engine import HEAD, MIGRATIONS
 from trellis_assets.adapters.storage.models import Base
+from trellis_assets.adapters.storage.retention_store import SqlRetentionStore
 from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
 from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import IllegalTransitionError, Task, TaskState
@@ -217,7 +218,7 @@ def test_forgotten_prompts_are_no_duplicates(store: SqlTaskStore) -> None:
         return [task.key for task in found]
 
     assert earlier() == [first.key]
-    assert store.forget_prompts(NOW + timedelta(seconds=1)) == 2
+    assert SqlRetentionStore(store.engine).forget_prompts(NOW + timedelta(seconds=1)) == 2
     assert earlier() == []
 
 

@@ -1,0 +1,80 @@
+"""Dagster's own history is cut to the newest runs, and nothing of the others stays on disk."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from trellis_assets.defs.retention import prune_runs
+from trellis_assets.mining.dagster_home import dagster_home, write_dagster_home
+from trellis_assets.settings import Settings
+
+DAYS = dg.StaticPartitionsDefinition(["monday", "tuesday"])
+
+
+@dg.asset(partitions_def=DAYS)
+def report() -> None:
+    """An asset by day."""
+
+
+@dg.op
+def work(context: dg.OpExecutionContext) -> int:
+    context.log_event(dg.AssetMaterialization("submissions"))
+    return 1
+
+
+@dg.op
+def end(number: int) -> None:
+    assert number
+
+
+@dg.job
+def mining() -> None:
+    end(work())
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    settings = Settings.load(data_dir=tmp_path)
+    write_dagster_home(settings, code_server_port=1)
+    return dagster_home(settings)
+
+
+@pytest.fixture
+def instance(home: Path) -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.from_config(str(home)) as opened:
+        yield opened
+
+
+def traces(home: Path, run_id: str) -> list[Path]:
+    return [path for path in home.rglob("*") if run_id in path.name]
+
+
+def test_the_newest_runs_stay_and_the_others_leave_nothing(instance: dg.DagsterInstance, home: Path) -> None:
+    storage = dg.FilesystemIOManager(base_dir=str(home / "storage"))
+    job = mining.graph.to_job(name="mining", resource_defs={"io_manager": storage})
+    ids = [job.execute_in_process(instance=instance).run_id for _ in range(5)]
+    assert all(traces(home, run_id) for run_id in ids)
+    assert prune_runs(instance, home, keep=2) == 3
+    assert {run.run_id for run in instance.get_runs()} == set(ids[3:])
+    assert [run_id for run_id in ids[:3] if traces(home, run_id)] == []
+    assert all(traces(home, run_id) for run_id in ids[3:])
+    assert len(instance.fetch_materializations(dg.AssetKey("submissions"), limit=10).records) == 2
+    assert prune_runs(instance, home, keep=2) == 0
+
+
+def test_a_run_in_progress_stays(instance: dg.DagsterInstance, home: Path) -> None:
+    for _ in range(3):
+        instance.create_run_for_job(mining, status=dg.DagsterRunStatus.STARTED)
+    assert prune_runs(instance, home, keep=1) == 0
+
+
+def test_the_last_run_of_each_partition_stays(instance: dg.DagsterInstance, home: Path) -> None:
+    for day in ("monday", "monday", "tuesday", "tuesday", "tuesday"):
+        dg.materialize([report], instance=instance, partition_key=day)
+    assert prune_runs(instance, home, keep=1) == 3
+    partitions = {run.tags["dagster/partition"] for run in instance.get_runs()}
+    assert partitions == {"monday", "tuesday"}
+    status = instance.get_materialized_partitions(dg.AssetKey("report"))
+    assert status == {"monday", "tuesday"}

@@ -165,6 +165,41 @@ def gallery(
 
 
 @app.command()
+def backup(
+    out: Annotated[Path | None, typer.Option(help="File to write; default: in backups/.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Copy the store into one file, also while mining."""
+    with _clear_errors():
+        from trellis_assets.adapters.storage.backup import backup as copy_store
+        from trellis_assets.clock import SystemClock
+        from trellis_assets.settings import Settings
+
+        settings = Settings.load(data_dir=data_dir)
+        target = out or settings.folder / "backups" / f"trellis-{SystemClock().now():%Y%m%dT%H%M%S}.db"
+        tasks = copy_store(settings.store_url, target)
+        typer.echo(f"{target}: {tasks} tasks")
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(help="A file that `backup` wrote.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Put a backup in the place of the store; what was there is kept beside it. Stop mining before."""
+    with _clear_errors():
+        from trellis_assets.adapters.storage.backup import restore as put_back
+        from trellis_assets.clock import SystemClock
+        from trellis_assets.mining.session import only_miner
+        from trellis_assets.settings import Settings
+
+        settings = Settings.load(data_dir=data_dir)
+        with only_miner(settings.folder):
+            aside = put_back(settings.store_url, source, SystemClock().now())
+        typer.echo(f"restored from {source}" + (f"; what was there: {aside}" if aside else ""))
+
+
+@app.command()
 def materialize(data_dir: DataDir = None) -> None:
     """Materialise every asset now: statistics, checks, today's reports, idle validation of the last hours."""
     with _clear_errors():

@@ -101,7 +101,7 @@ class Settings(BaseSettings):
     keep_models_days: float = Field(14, gt=0, description="SPZ files are deleted after so long.")
     keep_best_days: float = Field(90, gt=0, description="SPZ files of the best models are kept so long.")
     best_score: float = Field(0.85, ge=0, le=1, description="Models from this score on are the best.")
-    models_max_gb: float = Field(50, gt=0, description="All model files together; what has the least time left goes first.")
+    models_max_gb: float = Field(50, gt=0, description="All model files; what has least time left goes.")
     keep_tasks_days: float = Field(400, gt=0, description="Rows of ended tasks; their sums stay.")
     keep_statistics_days: float = Field(30, gt=0, description="Exported statistics in the store.")
     keep_runs: int = Field(2000, ge=10, description="Finished Dagster runs of each job that are kept.")

@@ -62,7 +62,7 @@ def mine(settings: Settings, say: Callable[[str], None]) -> StatisticsSnapshot:
         MiningError: another miner works on the same data folder, or a part does not start.
         WalletError, SettingsError, StoreError, ChildError: with what to do.
     """
-    with StopSignal().listening() as stop, _only_miner(settings.folder):
+    with StopSignal().listening() as stop, only_miner(settings.folder):
         first = Pipeline(settings)
         first.check()
         _check_ports(settings)
@@ -83,7 +83,12 @@ def mine(settings: Settings, say: Callable[[str], None]) -> StatisticsSnapshot:
 
 
 @contextmanager
-def _only_miner(folder: Path) -> Iterator[None]:
+def only_miner(folder: Path) -> Iterator[None]:
+    """Nobody else mines on the data folder until the block ends.
+
+    Raises:
+        MiningError: somebody does.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / "mine.lock", timeout=0)
     try:

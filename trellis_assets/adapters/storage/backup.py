@@ -1,0 +1,93 @@
+"""Copies of the store, made while it is written, and put back."""
+
+import sqlite3
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from trellis_assets.adapters.storage.engine import HEAD
+from trellis_assets.ports import StoreError
+
+# Pages per step: between two, writers get their turn.
+_PAGES = 1_000
+
+
+def backup(database_url: str, target: Path) -> int:
+    """The store as of one moment is in the file; its number of tasks.
+
+    Raises:
+        StoreError: not SQLite, no store there, or the copy is not whole.
+    """
+    source = _sqlite_file(database_url, "pg_dump --format=custom")
+    if not source.exists():
+        raise StoreError(f"there is no store at {source}: nothing to back up")
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    partial = target.with_name(f".{target.name}.part")
+    partial.unlink(missing_ok=True)
+    partial.touch(mode=0o600)
+    try:
+        with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(partial)) as copy:
+            live.backup(copy, pages=_PAGES)
+            # One file, that can be carried away: no journal beside it.
+            copy.execute("PRAGMA journal_mode=DELETE")
+        tasks = _checked(partial)
+        partial.replace(target)
+    except sqlite3.Error as error:
+        raise StoreError(f"{source} cannot be copied to {target}: {error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return tasks
+
+
+def restore(database_url: str, source: Path, now: datetime) -> Path | None:
+    """The store is what the backup holds; where the store that was there lies now.
+
+    Call it only while nothing has the store open.
+
+    Raises:
+        StoreError: not SQLite, or the file is no whole backup of this or an earlier version.
+    """
+    target = _sqlite_file(database_url, "pg_restore --clean")
+    _checked(source)
+    aside = None
+    if target.exists():
+        aside = target.with_name(f"{target.name}.before-restore-{now:%Y%m%dT%H%M%S}")
+        # Everything that is still in the journal of the old store goes with it.
+        backup(database_url, aside)
+    fresh = target.with_name(f".{target.name}.restored")
+    backup(f"sqlite:///{source.absolute()}", fresh)
+    for suffix in ("-wal", "-shm"):
+        target.with_name(target.name + suffix).unlink(missing_ok=True)
+    fresh.replace(target)
+    return aside
+
+
+def _sqlite_file(database_url: str, instead: str) -> Path:
+    url = make_url(database_url)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        raise StoreError(f"{url.get_backend_name()} has its own tool for this: {instead}")
+    return Path(url.database)
+
+
+def _checked(path: Path) -> int:
+    """The number of tasks in a store that is whole.
+
+    Raises:
+        StoreError: it is not.
+    """
+    if not path.is_file():
+        raise StoreError(f"there is no backup at {path}")
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as copy:
+            (verdict,) = copy.execute("PRAGMA integrity_check(1)").fetchone()
+            (version,) = copy.execute("SELECT version_num FROM alembic_version").fetchone()
+            (tasks,) = copy.execute("SELECT count(*) FROM tasks").fetchone()
+    except sqlite3.Error as error:
+        raise StoreError(f"{path} is no backup of a store: {error}") from error
+    if verdict != "ok":
+        raise StoreError(f"{path} is damaged: {verdict}")
+    if version > HEAD:
+        raise StoreError(f"{path} was written by a newer version: update this package")
+    return int(tasks)

@@ -154,14 +154,33 @@ def gallery(
     """Show the generated models in a browser: pictures, 3D views, downloads, reports."""
     with _clear_errors():
         from trellis_assets.composition import Pipeline, secret
+        from trellis_assets.mining.doctor import examine
         from trellis_assets.servers.gallery.run import run_gallery
         from trellis_assets.settings import Settings
 
         settings = Settings.load(gallery_port=port, data_dir=data_dir)
-        parts = Pipeline(settings).gallery_parts()
+        parts = Pipeline(settings).gallery_parts(lambda: examine(settings))
         token = secret(settings.server_token)
         typer.echo(f"gallery: http://{host}:{settings.gallery_port}", err=True)
         run_gallery(parts, host=host, port=settings.gallery_port, token=token)
+
+
+@app.command()
+def doctor(as_json: Json = False, data_dir: DataDir = None) -> None:
+    """Look at everything that mining needs, and say what to do; exit code 1 when something has failed."""
+    with _clear_errors():
+        from trellis_assets.domain.health import Health, worst
+        from trellis_assets.domain.health import as_json as to_json
+        from trellis_assets.mining.doctor import examine
+        from trellis_assets.settings import Settings
+
+        symptoms = examine(Settings.load(data_dir=data_dir))
+        if as_json:
+            typer.echo(json.dumps(to_json(symptoms)))
+        for symptom in () if as_json else symptoms:
+            advice = f"\n{'':<24}-> {symptom.advice}" if symptom.advice else ""
+            typer.echo(f"{symptom.part:<14}{symptom.health:<10}{symptom.text}{advice}")
+        raise typer.Exit(1 if worst(symptoms) is Health.FAILED else 0)
 
 
 @app.command()

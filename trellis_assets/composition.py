@@ -1,6 +1,6 @@
 """Settings in, the adapters and steps they ask for out. Nothing is opened before it is used."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from trellis_assets.audit import write_audit_to
 from trellis_assets.clock import SystemClock
 from trellis_assets.domain.dispatch import RunStatus
+from trellis_assets.domain.health import Symptom
 from trellis_assets.domain.retention import RetentionPolicy
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.domain.validators import PollPolicy
@@ -34,6 +35,7 @@ from trellis_assets.settings import (
     SettingsError,
     ValidatorBackend,
 )
+from trellis_assets.steps.alert import AlertStep
 from trellis_assets.steps.check_integrity import CheckIntegrityStep
 from trellis_assets.steps.dispatch import DispatchStep
 from trellis_assets.steps.export_statistics import ExportStatisticsStep
@@ -292,8 +294,8 @@ class Pipeline:
 
         return PublishReportStep(self.settings.folder / "reports", partial(write_report, self.ledger))
 
-    def gallery_parts(self) -> "GalleryParts":
-        """What the gallery shows."""
+    def gallery_parts(self, examine: Callable[[], Sequence[Symptom]] = tuple) -> "GalleryParts":
+        """What the gallery shows; `examine` looks at the miner's health."""
         from trellis_assets.adapters.rendering.pictures import webp_preview
         from trellis_assets.reports.command import write_days
         from trellis_assets.servers.gallery.app import GalleryParts
@@ -305,8 +307,19 @@ class Pipeline:
             write_report=lambda name, since, until, path: write_days(
                 self.ledger, name, since=since, until=until, path=path, now=self.clock.now()
             ),
+            examine=examine,
             dagster_url=f"http://127.0.0.1:{self.settings.webserver_port}",
         )
+
+    @cached_property
+    def alert_step(self) -> AlertStep | None:
+        """Tells a person; None without a webhook. One per process: it remembers what it said."""
+        url = secret(self.settings.webhook_url)
+        if url is None:
+            return None
+        from trellis_assets.adapters.notify.webhook import WebhookNotifier
+
+        return AlertStep(WebhookNotifier(url), self.clock)
 
     def maintain_step(self) -> MaintainStep:
         """Cleans up what is past its time."""

@@ -24,7 +24,7 @@ from trellis_assets.defs.schedules import (
     refresh_validators_job_hourly_schedule,
     validate_idle_job_five_minutely_schedule,
 )
-from trellis_assets.defs.sensors import task_sensor
+from trellis_assets.defs.sensors import failure_sensor, task_sensor
 
 defs = dg.Definitions(
     assets=[
@@ -53,7 +53,7 @@ defs = dg.Definitions(
         publish_reports_job,
         validate_idle_job,
     ],
-    sensors=[task_sensor],
+    sensors=[task_sensor, failure_sensor],
     schedules=[
         export_statistics_job_ten_minutely_schedule,
         maintain_store_job_hourly_schedule,

@@ -477,6 +477,14 @@ class IntegrityStore(Protocol):
         ...
 
 
+class Notifier(Protocol):
+    """Where a person reads messages."""
+
+    def notify(self, text: str) -> bool:
+        """Whether the message was taken; never raises for a place that is away."""
+        ...
+
+
 class RetentionStore(Protocol):
     """What may go, and what says that it is gone. All give how many there were."""
 

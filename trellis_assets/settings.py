@@ -172,6 +172,9 @@ class Settings(BaseSettings):
     gallery_url: str | None = Field(
         None, description="Where links in the Dagster UI lead; default: the gallery on this machine."
     )
+    webhook_url: SecretStr | None = Field(
+        None, description="Failed runs are told to this webhook (Slack, Discord, Mattermost)."
+    )
     stop_timeout_s: float = Field(
         60, gt=0, description="How long a stop waits for the work in hand before handing it on."
     )

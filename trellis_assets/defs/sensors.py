@@ -8,7 +8,7 @@ from trellis_assets.composition import Pipeline
 from trellis_assets.defs.jobs import mine_task_job
 from trellis_assets.defs.resources import PipelineResource
 from trellis_assets.domain.dispatch import RunStatus
-from trellis_assets.domain.tasks import Task
+from trellis_assets.domain.tasks import Task, printable
 from trellis_assets.ports import MetagraphError
 
 RUN_KEY_TAG = "dagster/run_key"
@@ -81,3 +81,34 @@ def run_request(task: Task) -> dg.RunRequest:
             "trellis/prompt": task.label,
         },
     )
+
+
+@dg.run_failure_sensor(
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=30,
+    description="Tells failed runs to TRELLIS_WEBHOOK_URL, one message per job in ten minutes.",
+)
+def failure_sensor(context: dg.RunFailureSensorContext, pipeline: PipelineResource) -> dg.SkipReason | None:
+    """What a person must see reaches them."""
+    parts = pipeline.get()
+    alert = parts.alert_step
+    if alert is None:
+        return dg.SkipReason("TRELLIS_WEBHOOK_URL is not set: nobody is told")
+    run = context.dagster_run
+    link = f"http://127.0.0.1:{parts.settings.webserver_port}/runs/{run.run_id}"
+    alert.run(f"{run.job_name} failed", f"{printable(_cause(context), 500)} {link}")
+    return None
+
+
+def _cause(context: dg.RunFailureSensorContext) -> str:
+    """The innermost words: Dagster's own around them say only that a step failed."""
+    for event in context.get_step_failure_events():
+        error = event.step_failure_data.error
+        while error is not None and error.cause is not None:
+            error = error.cause
+        user = event.step_failure_data.user_failure_data
+        if user is not None and user.description:
+            return user.description
+        if error is not None:
+            return error.message.strip()
+    return context.failure_event.message or "no reason given"

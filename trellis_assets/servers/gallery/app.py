@@ -1,13 +1,15 @@
 """The gallery: the newest models as pictures, each to turn around in 3D, and everything to download."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.staticfiles import StaticFiles
 
+from trellis_assets.domain.health import Health, Symptom, as_json, worst
 from trellis_assets.ports import ModelCatalogue
 from trellis_assets.servers.gallery.model_routes import file_routes, model_routes
 from trellis_assets.servers.gallery.models import ModelFiles
@@ -17,11 +19,12 @@ from trellis_assets.servers.gallery.report_routes import WriteReport, report_rou
 
 @dataclass(frozen=True, slots=True)
 class GalleryParts:
-    """What the gallery shows, and where the Dagster UI is that it links to."""
+    """What the gallery shows, who looks at the miner's health, and where the Dagster UI is."""
 
     catalogue: ModelCatalogue
     models: ModelFiles
     write_report: WriteReport
+    examine: Callable[[], Sequence[Symptom]]
     dagster_url: str
 
 
@@ -49,5 +52,11 @@ def gallery_app(parts: GalleryParts) -> FastAPI:
     def health() -> dict[str, str]:
         """Whether the gallery lives."""
         return {"status": "healthy"}
+
+    @app.get("/doctor")
+    def doctor() -> JSONResponse:
+        """How every part is; 503 where one has failed."""
+        symptoms = parts.examine()
+        return JSONResponse(as_json(symptoms), 503 if worst(symptoms) is Health.FAILED else 200)
 
     return app

@@ -114,6 +114,7 @@ def server(
         from trellis_assets.settings import Settings
 
         settings = Settings.load(server_backend=backend, server_device=device)
+        logging.basicConfig(level=settings.log_level, stream=sys.stderr)
         limits = ServerLimits(
             queue=settings.server_queue,
             deadline_s=settings.server_deadline_s,

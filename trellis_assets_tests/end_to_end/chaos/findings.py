@@ -66,7 +66,7 @@ def lost_tasks(decisions: Iterable[Line], tasks: Iterable[Task]) -> Iterator[str
         if decision["event"] != "assigned" or task_id in stored:
             continue
         if task_id in answered or held[decision["validator_uid"]] != task_id:
-            yield f"task {task_id} of validator {decision['validator_uid']} was assigned and is not in the store"
+            yield f"task {task_id} was assigned by {decision['validator_uid']} and is not in the store"
 
 
 def unended_tasks(tasks: Iterable[Task]) -> Iterator[str]:
@@ -173,7 +173,8 @@ def slow_recoveries(kills: Sequence[Kill], trail: Sequence[Line]) -> Iterator[st
             yield f"the {kill.role} killed at {kill.at:.0f} was not back: {kill.back_after_s}"
         following = kills[index + 1].at if index + 1 < len(kills) else float("inf")
         if (after_s is None or after_s > RECOVERY_S) and following > kill.at + RECOVERY_S:
-            yield f"no task moved on within {RECOVERY_S:.0f} s of the {kill.role}'s end at {kill.at:.0f}: {after_s}"
+            where = f"the {kill.role}'s end at {kill.at:.0f}"
+            yield f"nothing moved within {RECOVERY_S:.0f} s of {where}: {after_s}"
 
 
 def abandoned_tasks(kills: Sequence[Kill], trail: Sequence[Line]) -> Iterator[str]:

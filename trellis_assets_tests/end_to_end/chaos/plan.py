@@ -28,7 +28,7 @@ class Planned:
 
 
 def plan_kills(seed: int, kills: int, tasks: int) -> list[Planned]:
-    """`kills` of them in order, spread over the first nine tenths of the tasks; every role, if there is room."""
+    """`kills` of them in order, over the first nine tenths of the tasks; every role, if there is room."""
     chance = random.Random(seed)
     roles = [Role.WORKER, Role.SERVER, Role.CODE_SERVER, Role.DAEMON, Role.MACHINE, Role.SUPERVISOR][:kills]
     roles += chance.choices(list(WEIGHTS), weights=list(WEIGHTS.values()), k=kills - len(roles))

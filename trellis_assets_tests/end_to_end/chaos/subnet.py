@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import bittensor as bt
+from trellis_assets.adapters.network.library import bt
 
 START_TIMEOUT_S = 90.0
 

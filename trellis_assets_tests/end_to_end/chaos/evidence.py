@@ -75,15 +75,25 @@ def runs_in_progress(folder: Path) -> list[str]:
         return [f"{run.job_name} {run.run_id}" for run in instance.get_runs(dg.RunsFilter(statuses=statuses))]
 
 
-def collect(miner: Path, subnet: Path, kills: Sequence[Kill], left: Sequence[str]) -> Evidence:
-    """All of it, once nothing runs any more."""
+def collect(
+    miner: Path, subnet: Path, kills: Sequence[Kill], *, ghosts: Sequence[str], left: Sequence[str]
+) -> Evidence:
+    """All of it, once nothing runs any more.
+
+    Args:
+        miner: its data folder.
+        subnet: the validators' data folder.
+        kills: as carried out.
+        ghosts: runs that stood in progress while the miner was at work.
+        left: processes that outlived the miner's own end.
+    """
     server_log = miner / "logs" / "server.log"
     return Evidence(
         decisions=read_decisions(subnet / "subnet" / "validators.jsonl"),
         tasks=read_tasks(miner),
         trail=read_trail(miner / "logs"),
         kills=kills,
-        open_runs=runs_in_progress(miner),
+        open_runs=[*ghosts, *runs_in_progress(miner)],
         left_processes=left,
         server_log=server_log.read_text(encoding="utf-8").splitlines() if server_log.exists() else (),
     )

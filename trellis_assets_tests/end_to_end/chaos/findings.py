@@ -45,7 +45,7 @@ def audit_run(evidence: Evidence) -> list[str]:
         *answered_twice(evidence.decisions),
         *states_that_differ(evidence.decisions, evidence.tasks),
         *wasted_generations(evidence.trail),
-        *models_made_twice(evidence.server_log, evidence.kills),
+        *models_made_twice(evidence.server_log),
         *slow_recoveries(evidence.kills, evidence.trail),
         *abandoned_tasks(evidence.kills, evidence.trail),
         *(f"Dagster shows a run in progress that nobody works on: {run}" for run in evidence.open_runs),
@@ -132,9 +132,8 @@ def wasted_generations(trail: Iterable[Line]) -> Iterator[str]:
             made[key] = line["at"]
 
 
-def models_made_twice(server_log: Iterable[str], kills: Iterable[Kill]) -> Iterator[str]:
+def models_made_twice(server_log: Iterable[str]) -> Iterator[str]:
     """Orders that the generation server finished more than once within one life of its process."""
-    del kills
     made: Counter[str] = Counter()
     for line in server_log:
         if "Started server process" in line:
@@ -194,6 +193,12 @@ def abandoned_tasks(kills: Sequence[Kill], trail: Sequence[Line]) -> Iterator[st
             disturbed = any(kill.at < other.at <= kill.at + RECOVERY_S for other in kills)
             if after_s is None or (after_s > RECOVERY_S and not disturbed):
                 yield f"task {key}, whose worker was killed at {kill.at:.0f}, was taken up after {after_s}"
+
+
+def busy_processes(trail: Iterable[Line]) -> set[int]:
+    """Processes that have a task in hand by the audit trail."""
+    last = {line["task_key"]: line for line in trail if line.get("task_key") is not None}
+    return {line["process"] for line in last.values() if line["event"] not in ENDINGS}
 
 
 def _answers(decisions: Iterable[Line]) -> dict[str, list[str]]:

@@ -1,5 +1,6 @@
 """One chaos run: the subnet and the miner start, the plan's kills are carried out, the rest is audit."""
 
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +11,14 @@ import psutil
 from trellis_assets.adapters.storage.store import open_store
 from trellis_assets.domain.tasks import FINAL_STATES
 from trellis_assets.mining.processes import free_port
-from trellis_assets_tests.end_to_end.chaos.evidence import Evidence, Kill, collect, runs_in_progress
+from trellis_assets_tests.end_to_end.chaos.evidence import (
+    Evidence,
+    Kill,
+    collect,
+    read_trail,
+    runs_in_progress,
+)
+from trellis_assets_tests.end_to_end.chaos.findings import busy_processes
 from trellis_assets_tests.end_to_end.chaos.miner import Miner, clean_environment
 from trellis_assets_tests.end_to_end.chaos.plan import Planned, plan_kills
 from trellis_assets_tests.end_to_end.chaos.roles import Role
@@ -20,6 +28,8 @@ LOOK_EVERY_S = 0.1
 # No victim of the wanted role for so long: whoever works now is taken instead.
 VICTIM_TIMEOUT_S = 20.0
 BACK_TIMEOUT_S = 90.0
+# Of the workers that are killed, so many are taken in the middle of a task; the others at rest or starting.
+BUSY_SHARE = 0.75
 # Nothing ended for so long: the miner stands still, and the audit shall say on what.
 STILL_S = 240.0
 STOP_TIMEOUT_S = 150.0
@@ -49,7 +59,9 @@ def run_chaos(chaos: Chaos, folder: Path, say: Callable[[str], None]) -> Evidenc
         miner = Miner(home, _settings(folder, metagraph))
         miner.start()
         try:
-            kills = _Killer(miner, say).carry_out(plan_kills(chaos.seed, chaos.kills, chaos.tasks))
+            kills = _Killer(miner, random.Random(chaos.seed), say).carry_out(
+                plan_kills(chaos.seed, chaos.kills, chaos.tasks)
+            )
             _wait_finished(miner, chaos.tasks, say)
             ghosts = _ghosts(home)
             code = miner.stop(STOP_TIMEOUT_S)
@@ -58,16 +70,7 @@ def run_chaos(chaos: Chaos, folder: Path, say: Callable[[str], None]) -> Evidenc
                 left.append(f"the miner ended with {code}: see {home / 'mine.log'}")
         finally:
             miner.kill_all()
-    evidence = collect(home, subnet, kills, left)
-    return Evidence(
-        decisions=evidence.decisions,
-        tasks=evidence.tasks,
-        trail=evidence.trail,
-        kills=kills,
-        open_runs=[*ghosts, *evidence.open_runs],
-        left_processes=left,
-        server_log=evidence.server_log,
-    )
+    return collect(home, subnet, kills, ghosts=ghosts, left=left)
 
 
 def _settings(folder: Path, metagraph: Path) -> dict[str, str]:
@@ -120,6 +123,7 @@ def _ghosts(home: Path) -> list[str]:
 @dataclass
 class _Killer:
     miner: Miner
+    chance: random.Random
     say: Callable[[str], None]
 
     def carry_out(self, plan: list[Planned]) -> list[Kill]:
@@ -162,9 +166,11 @@ class _Killer:
             wanted = [m for m in members if m[1] is role]
             if role is Role.SUPERVISOR:
                 wanted = [m for m in wanted if self.miner.process and m[0].pid == self.miner.process.pid]
+            if role is Role.WORKER and self.chance.random() < BUSY_SHARE:
+                busy = busy_processes(read_trail(self.miner.folder / "logs"))
+                wanted = [m for m in wanted if m[0].pid in busy]
             if wanted:
-                # The youngest worker is the likeliest to have work in hand.
-                return [max(wanted, key=lambda member: member[0].create_time())]
+                return [self.chance.choice(wanted)]
             if time.monotonic() > deadline and members:
                 return members[:1]
             time.sleep(LOOK_EVERY_S)

@@ -83,6 +83,9 @@ def subnet(
     miner_hotkey: Annotated[
         list[str] | None, typer.Option(help="Registered miner (ss58); default: the development key.")
     ] = None,
+    answer_delay: Annotated[
+        float, typer.Option(min=0, help="Seconds from a submission's decision to its answer.")
+    ] = 0.0,
     data_dir: DataDir = None,
 ) -> None:
     """Run a local subnet for development: real Axons on 127.0.0.1 that apply the subnet's rules."""
@@ -92,7 +95,7 @@ def subnet(
 
         settings = Settings.load(subnet_validators=validators, subnet_prompts_file=prompts, data_dir=data_dir)
         logging.basicConfig(level=settings.log_level, stream=sys.stderr)
-        run_until_stopped(settings, miner_hotkey or [])
+        run_until_stopped(settings, miner_hotkey or [], answer_delay_s=answer_delay)
 
 
 @app.command()
@@ -111,6 +114,7 @@ def server(
         from trellis_assets.settings import Settings
 
         settings = Settings.load(server_backend=backend, server_device=device)
+        logging.basicConfig(level=settings.log_level, stream=sys.stderr)
         limits = ServerLimits(
             queue=settings.server_queue,
             deadline_s=settings.server_deadline_s,

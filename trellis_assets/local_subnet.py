@@ -5,6 +5,7 @@ import threading
 from collections.abc import Sequence
 
 from trellis_assets.adapters.local_subnet.subnet import SubnetConfig, run_subnet
+from trellis_assets.adapters.local_subnet.validator import Faults
 from trellis_assets.adapters.network.keys import load_hotkey
 from trellis_assets.adapters.validation.embedded import EmbeddedValidator
 from trellis_assets.clock import SystemClock
@@ -12,8 +13,15 @@ from trellis_assets.prompts import default_pictures, read_prompts
 from trellis_assets.settings import Settings
 
 
-def run_until_stopped(settings: Settings, miner_hotkeys: Sequence[str]) -> None:
+def run_until_stopped(
+    settings: Settings, miner_hotkeys: Sequence[str], *, answer_delay_s: float = 0.0
+) -> None:
     """The subnet serves until SIGINT or SIGTERM; `miner_hotkeys` are registered besides our own.
+
+    Args:
+        settings: as loaded.
+        miner_hotkeys: ss58 addresses.
+        answer_delay_s: from a submission's decision to its answer, as real validators take seconds.
 
     Raises:
         SettingsError: the prompts file cannot be used.
@@ -31,5 +39,6 @@ def run_until_stopped(settings: Settings, miner_hotkeys: Sequence[str]) -> None:
         pictures=default_pictures() if prompts_file is None else (),
         registered=frozenset({ours, *miner_hotkeys}),
         validators=settings.subnet_validators,
+        faults=Faults(submit_delay_s=answer_delay_s),
     )
     run_subnet(config, lambda: EmbeddedValidator(SystemClock()), stop)

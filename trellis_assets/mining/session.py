@@ -17,7 +17,13 @@ from trellis_assets.composition import Pipeline
 from trellis_assets.domain.statistics import StatisticsSnapshot
 from trellis_assets.domain.tasks import UNFINISHED_STATES, TaskState
 from trellis_assets.mining.dagster_home import LOCATION, dagster_home, write_dagster_home
-from trellis_assets.mining.processes import Child, free_port, is_listening
+from trellis_assets.mining.processes import (
+    Child,
+    adopt_orphans,
+    end_descendants,
+    free_port,
+    is_listening,
+)
 from trellis_assets.ports import TaskStore
 from trellis_assets.settings import Settings
 
@@ -133,6 +139,10 @@ def _start(settings: Settings, stack: ExitStack, say: Callable[[str], None]) -> 
     dead = close_dead_runs(home)
     if dead:
         say(f"{dead} runs of a killed session closed; their tasks are taken up again")
+    # Last of all, when every child has ended: nobody works on what is still called in progress.
+    stack.callback(close_dead_runs, home)
+    adopt_orphans()
+    stack.callback(end_descendants)
     environment = os.environ | settings.environment() | {"DAGSTER_HOME": str(home)}
     logs = settings.folder / "logs"
 

@@ -64,6 +64,15 @@ class GatedBackend:
         self.loaded = ()
 
 
+class StubbornBackend(GatedBackend):
+    """Past the point where it could be called off."""
+
+    def generate(self, order: Order, watch: Watch) -> GaussianSplats:
+        self.orders.append(order)
+        self.gate.wait(10)
+        return a_ball(100)
+
+
 def app_over(backend: Any, **limits: Any) -> Any:
     app = generation_app(backend, BytesCodec(), ServerLimits(**limits))
     return guarded(app, max_body=MAX_BODY_BYTES, host="127.0.0.1", token=None)
@@ -209,6 +218,32 @@ def test_a_caller_who_leaves_takes_the_job_along(serve: Serve) -> None:
     until(lambda: httpx.get(f"{url}/status/").json()["metrics"]["cancelled_generations"] == 1)
     backend.gate.set()
     assert post(url, prompt="patient").status_code == 200
+
+
+def test_a_model_whose_caller_died_is_not_made_twice(serve: Serve) -> None:
+    """The worker is killed while the last stroke is made; whoever takes its task up asks the same."""
+    backend = StubbornBackend()
+    url = serve(app_over(backend))
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{url}/generate/", data={"prompt": "a", "seed": "7"}, timeout=0.3)
+    backend.gate.set()
+    until(lambda: not httpx.get(f"{url}/job/status/").json()["job"])
+    again = post(url, prompt="a", seed="7")
+    as_ply = post(url, prompt="a", seed="7", return_compressed="false")
+    assert (again.status_code, as_ply.status_code, len(backend.orders)) == (200, 200, 1)
+    assert httpx.get(f"{url}/status/").json()["metrics"]["repeated_answers"] == 2
+
+
+@pytest.mark.parametrize(
+    "other", [{"seed": "8"}, {"prompt": "b"}, {"slat_sampling_steps": "30"}, {}], ids=str
+)
+def test_another_order_is_made_anew(serve: Serve, other: dict[str, str]) -> None:
+    backend = GatedBackend(is_open=True)
+    url = serve(app_over(backend))
+    first = {"prompt": "a"} | ({"seed": "7"} if other else {})  # without a seed each is a new order
+    post(url, **first)
+    post(url, **first | other)
+    assert len(backend.orders) == 2
 
 
 def test_a_job_past_its_deadline_is_answered_504_and_makes_room(serve: Serve) -> None:

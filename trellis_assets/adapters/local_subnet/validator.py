@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import bittensor as bt  # noqa: TID253 - this module is one of bittensor's homes
-
 from trellis_assets.adapters.local_subnet import rules
 from trellis_assets.adapters.local_subnet.prompts import PromptSource
 from trellis_assets.adapters.local_subnet.rules import Miner, Pull, Rules, Submit
 from trellis_assets.adapters.local_subnet.state import DecisionLog, ValidatorState
+from trellis_assets.adapters.network.library import bt
 from trellis_assets.adapters.network.synapses import Feedback, GetVersion, PullTask, SubmitResults
 from trellis_assets.domain.submissions import signed_message
 from trellis_assets.domain.tasks import TaskKind

@@ -5,12 +5,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import bittensor as bt  # noqa: TID253 - this module is one of bittensor's homes
-
 from trellis_assets.adapters.network import synapses
 from trellis_assets.adapters.network.answers import Call, read_pull, read_submission
 from trellis_assets.adapters.network.dendrite import MinerDendrite
 from trellis_assets.adapters.network.keys import load_hotkey
+from trellis_assets.adapters.network.library import bt
 from trellis_assets.adapters.network.metagraph import read_chain_metagraph, read_metagraph_file
 from trellis_assets.domain.submissions import SubmissionKind, signed_message
 from trellis_assets.domain.tasks import Task, TaskKind

@@ -4,7 +4,8 @@ import uuid
 from typing import Any
 
 import aiohttp
-import bittensor as bt  # noqa: TID253 - this module is one of bittensor's homes
+
+from trellis_assets.adapters.network.library import bt
 
 # A pull with an image prompt is a few MB of base64; nothing the protocol sends is larger.
 MAX_ANSWER_BYTES = 64 * 1024 * 1024

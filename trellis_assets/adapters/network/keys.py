@@ -15,10 +15,7 @@ def load_hotkey(settings: Settings) -> Any:
     Raises:
         WalletError: the wallet or its hotkey is not there or cannot be read.
     """
-    import os
-
-    os.environ.setdefault("BT_NO_PARSE_CLI_ARGS", "1")
-    import bittensor as bt
+    from trellis_assets.adapters.network.library import bt
 
     if settings.is_local:
         return bt.Keypair.create_from_uri(settings.dev_hotkey_uri.get_secret_value())

@@ -92,7 +92,7 @@ def read_chain_metagraph(network: str, netuid: int) -> Sequence[Validator]:
     Raises:
         MetagraphError: when the chain cannot be reached or does not know the subnet.
     """
-    import bittensor as bt
+    from trellis_assets.adapters.network.library import bt
 
     try:
         subtensor = bt.Subtensor(network=network)

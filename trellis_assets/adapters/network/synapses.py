@@ -1,15 +1,11 @@
 """The subnet's wire models. Class and field names ARE the protocol (PROTOCOL 1.1)."""
 
-# The environment variable must be set before bittensor is imported: otherwise it parses sys.argv.
-import os
-
-os.environ.setdefault("BT_NO_PARSE_CLI_ARGS", "1")
-
 import uuid
 from typing import Literal
 
-import bittensor as bt  # noqa: TID253 - this module is one of bittensor's homes
 from pydantic import BaseModel, Field, model_validator
+
+from trellis_assets.adapters.network.library import bt
 
 COMPRESSION_SPZ = 2
 

@@ -156,6 +156,7 @@ def status_of(jobs: Jobs, limits: ServerLimits) -> dict[str, Any]:
             "failed_generations": counts.failed,
             "cancelled_generations": counts.cancelled,
             "refused_requests": counts.refused,
+            "repeated_answers": counts.repeated,
             "success_rate": counts.successful / max(1, ended),
             "average_generation_time": counts.seconds / max(1, counts.successful),
             "last_generation_time": counts.last_s,

@@ -1,6 +1,7 @@
 """One generation at a time, a bounded number waiting, each with a deadline and a caller who may leave."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,6 +12,9 @@ from threading import Event, Lock
 from trellis_assets.domain.orders import GenerationStoppedError, Order
 from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.ports import ServerBackend
+from trellis_assets.servers.generation.kept_models import KeptModels
+
+_log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 0.2
 
@@ -54,6 +58,7 @@ class Counts:
     failed: int = 0
     cancelled: int = 0
     refused: int = 0
+    repeated: int = 0  # sent again, from the models made last
     seconds: float = 0.0
     last_s: float | None = None
 
@@ -67,17 +72,20 @@ class Jobs:
         self._lock = Lock()
         self._numbers = count(1)
         self.held: dict[int, Job] = {}
+        self.kept = KeptModels()
         self.counts = Counts()
         self.last_used_at = time.monotonic()
 
     async def run(self, order: Order, is_caller_gone: Callable[[], Awaitable[bool]]) -> GaussianSplats:
-        """The order's model.
+        """The order's model: at once if it was made a moment ago, and its caller died or lost it.
 
         Raises:
             QueueFullError: at once.
             DeadlineError, CallerGoneError: the job is called off and stops at its next step.
             GenerationError: what the backend says.
         """
+        if (kept := self._kept(order)) is not None:
+            return kept
         job = self._enqueue(order)
         work = self._worker.submit(self._work, job)
         work.add_done_callback(lambda done: self._forget(job, done))
@@ -96,7 +104,8 @@ class Jobs:
             work.cancel()
 
     async def unload(self) -> None:
-        """The backend's memory is free, once the job under way is done."""
+        """The backend's memory is free, once the job under way is done; no model is kept."""
+        self.kept.clear()
         await asyncio.wrap_future(self._worker.submit(self.backend.unload))
 
     def close(self) -> None:
@@ -125,11 +134,25 @@ class Jobs:
             self.counts.total += 1
             return job
 
+    def _kept(self, order: Order) -> GaussianSplats | None:
+        splats = self.kept.get(order)
+        if splats is not None:
+            _log.info("model sent again: seed %s", order.seed)
+            with self._lock:
+                self.counts.repeated += 1
+                self.last_used_at = time.monotonic()
+        return splats
+
     def _work(self, job: Job) -> GaussianSplats:
         job.started_at = started = time.monotonic()
         job.watch("starting", 0.0)
+        # Its first caller may have left while it was made, and this be the second one's wait for it.
+        if (kept := self._kept(job.order)) is not None:
+            return kept
         splats = self.backend.generate(job.order, job.watch)
+        self.kept.keep(job.order, splats)
         took = time.monotonic() - started
+        _log.info("model made: seed %s in %.2f s", job.order.seed, took)
         with self._lock:
             self.counts.seconds += took
             self.counts.last_s = took

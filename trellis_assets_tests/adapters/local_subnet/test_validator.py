@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import bittensor as bt
 import pytest
 
 from trellis_assets.adapters.generation.embedded import EmbeddedGenerator
@@ -17,6 +16,7 @@ from trellis_assets.adapters.local_subnet.state import read_decisions
 from trellis_assets.adapters.local_subnet.validator import Faults, LocalSubnetValidator
 from trellis_assets.adapters.network.client import BittensorNetwork
 from trellis_assets.adapters.network.dendrite import MinerDendrite
+from trellis_assets.adapters.network.library import bt
 from trellis_assets.adapters.network.synapses import GetVersion, SubmitResults
 from trellis_assets.adapters.splat_io.spz import encode_spz
 from trellis_assets.adapters.validation.embedded import EmbeddedValidator

@@ -1,0 +1,31 @@
+"""The bittensor library, imported so that it leaves this process's arguments and logs alone.
+
+On import it would parse `sys.argv`, take the handlers off every logger there is and let them say
+nothing below CRITICAL: the audit trail of pulls and submissions, and Dagster's own logs.
+"""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+os.environ.setdefault("BT_NO_PARSE_CLI_ARGS", "1")
+
+
+@contextmanager
+def loggers_kept() -> Iterator[None]:
+    """Every logger that there is has the level and the handlers afterwards that it has now."""
+    known = [x for x in logging.root.manager.loggerDict.values() if isinstance(x, logging.Logger)]
+    before = [(logger, logger.level, list(logger.handlers)) for logger in (logging.root, *known)]
+    try:
+        yield
+    finally:
+        for logger, level, handlers in before:
+            logger.setLevel(level)
+            logger.handlers = handlers
+
+
+with loggers_kept():
+    import bittensor as bt
+
+__all__ = ["bt"]

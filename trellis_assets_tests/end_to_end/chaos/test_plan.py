@@ -1,0 +1,37 @@
+"""Who is killed when: from a seed, and each part by its command line."""
+
+import pytest
+
+from trellis_assets_tests.end_to_end.chaos.plan import plan_kills
+from trellis_assets_tests.end_to_end.chaos.roles import Role, role_of
+
+
+def test_the_same_seed_kills_the_same_parts_at_the_same_points() -> None:
+    assert plan_kills(5, 20, 200) == plan_kills(5, 20, 200)
+    assert plan_kills(5, 20, 200) != plan_kills(6, 20, 200)
+
+
+def test_every_part_has_its_turn_and_the_last_tasks_are_left_to_show_recovery() -> None:
+    for seed in range(20):
+        plan = plan_kills(seed, 6, 16)
+        assert {kill.role for kill in plan} == set(Role)
+        points = [kill.after_finished for kill in plan]
+        assert points == sorted(points)
+        assert points[-1] <= 14
+
+
+@pytest.mark.parametrize(
+    ("command", "role"),
+    [
+        ("python -m trellis_assets.cli mine --data-dir x", Role.SUPERVISOR),
+        ("python -m trellis_assets.cli server --port 80", Role.SERVER),
+        ("python -m dagster api grpc -m trellis_assets.definitions", Role.CODE_SERVER),
+        ("python -m dagster._daemon run -w w.yaml", Role.DAEMON),
+        ("python -c from multiprocessing.spawn import spawn_main", Role.WORKER),
+        ("something that is not known yet", Role.WORKER),
+        ("python -c from multiprocessing.resource_tracker import main", None),
+        ("", None),
+    ],
+)
+def test_a_part_is_told_by_its_command_line(command: str, role: Role | None) -> None:
+    assert role_of(command.split()) is role

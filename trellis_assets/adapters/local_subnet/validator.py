@@ -12,7 +12,7 @@ from typing import Any
 import bittensor as bt  # noqa: TID253 - this module is one of bittensor's homes
 
 from trellis_assets.adapters.local_subnet import rules
-from trellis_assets.adapters.local_subnet.prompts import PromptSource
+from trellis_assets.adapters.local_subnet.prompts import TaskSource
 from trellis_assets.adapters.local_subnet.rules import Miner, Pull, Rules, Submit
 from trellis_assets.adapters.local_subnet.state import DecisionLog, ValidatorState
 from trellis_assets.adapters.network.synapses import Feedback, GetVersion, PullTask, SubmitResults
@@ -64,7 +64,7 @@ class LocalSubnetValidator:
         port: int,
         folder: Path,
         rules: Rules,
-        prompts: PromptSource,
+        prompts: TaskSource,
         scorer: LocalValidator,
         registered: frozenset[str],
         faults: Faults | None = None,

@@ -24,9 +24,14 @@ def write_dagster_home(settings: Settings, code_server_port: int) -> Path:
     home = dagster_home(settings)
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     instance: dict[str, Any] = yaml.safe_load(instance_file().read_text(encoding="utf-8"))
-    instance["storage"]["sqlite"]["base_dir"] = str(home / "storage")
+    instance |= _storage(home / "storage")
+    del instance["storage"]
     instance["local_artifact_storage"]["config"]["base_dir"] = str(home)
-    instance["compute_logs"]["config"]["base_dir"] = str(home / "compute_logs")
+    instance["compute_logs"] = {
+        "module": "trellis_assets.defs.run_workers.compute_logs",
+        "class": "QuietComputeLogManager",
+        "config": {"base_dir": str(home / "compute_logs")},
+    }
     # Mining runs are launched past the queue, but count in it: upkeep must find a place beside them.
     instance["run_coordinator"]["config"]["max_concurrent_runs"] = 2 * settings.max_concurrent_runs
     instance["run_launcher"] = {
@@ -39,6 +44,27 @@ def write_dagster_home(settings: Settings, code_server_port: int) -> Path:
     workspace = home / "workspace.yaml"
     workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}), encoding="utf-8")
     return workspace
+
+
+def _storage(folder: Path) -> dict[str, Any]:
+    """SQLite in the folders that Dagster's own `storage: sqlite` uses."""
+    return {
+        "run_storage": {
+            "module": "dagster._core.storage.runs",
+            "class": "SqliteRunStorage",
+            "config": {"base_dir": str(folder / "history")},
+        },
+        "event_log_storage": {
+            "module": "trellis_assets.defs.run_workers.event_log",
+            "class": "CopiedSqliteEventLogStorage",
+            "config": {"base_dir": str(folder / "history" / "runs")},
+        },
+        "schedule_storage": {
+            "module": "dagster._core.storage.schedules",
+            "class": "SqliteScheduleStorage",
+            "config": {"base_dir": str(folder / "schedules")},
+        },
+    }
 
 
 def instance_file() -> Path:

@@ -12,7 +12,6 @@ from pathlib import Path
 import dagster as dg
 import psutil
 import pytest
-import yaml
 from dagster._core.code_pointer import ModuleCodePointer
 from dagster._core.launcher import WorkerStatus
 from dagster._core.origin import DEFAULT_DAGSTER_ENTRY_POINT, JobPythonOrigin, RepositoryPythonOrigin
@@ -20,6 +19,8 @@ from dagster._core.origin import DEFAULT_DAGSTER_ENTRY_POINT, JobPythonOrigin, R
 from trellis_assets.defs.run_workers.launcher import PoolAwayError, pool_answers
 from trellis_assets.defs.run_workers.marks import marked, sweep_marks, worker_of
 from trellis_assets.defs.run_workers.socket_path import short_socket_path
+from trellis_assets.mining.dagster_home import dagster_home, write_dagster_home
+from trellis_assets.settings import Settings
 from trellis_assets_tests.defs.run_workers.sleepy import defs
 
 pytestmark = pytest.mark.xdist_group("run_workers")
@@ -39,25 +40,11 @@ def wait_until(holds: Callable[[], bool], timeout_s: float = 30) -> None:
 class Miner:
     """A Dagster home with its pool of run workers."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        home.mkdir(parents=True)
-        config = {
-            "storage": {"sqlite": {"base_dir": str(home / "storage")}},
-            "compute_logs": {
-                "module": "dagster._core.storage.local_compute_log_manager",
-                "class": "LocalComputeLogManager",
-                "config": {"base_dir": str(home / "compute_logs")},
-            },
-            "run_launcher": {
-                "module": "trellis_assets.defs.run_workers.launcher",
-                "class": "WarmRunLauncher",
-                "config": {"home": str(home)},
-            },
-            "telemetry": {"enabled": False},
-        }
-        (home / "dagster.yaml").write_text(yaml.safe_dump(config))
-        self.instance = dg.DagsterInstance.from_config(str(home))
+    def __init__(self, folder: Path) -> None:
+        settings = Settings.load(data_dir=folder)
+        write_dagster_home(settings, code_server_port=1)
+        self.home = dagster_home(settings)
+        self.instance = dg.DagsterInstance.from_config(str(self.home))
         self.start_pool()
 
     def start_pool(self) -> None:
@@ -114,7 +101,7 @@ class Miner:
 
 @pytest.fixture(scope="module")
 def miner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Miner]:
-    opened = Miner(tmp_path_factory.mktemp("pool") / DEEP / "dagster")
+    opened = Miner(tmp_path_factory.mktemp("pool") / DEEP)
     yield opened
     opened.close()
 

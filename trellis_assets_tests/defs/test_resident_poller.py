@@ -1,0 +1,98 @@
+"""The poller between the ticks: the sensor is its switch, and nothing that goes wrong ends it."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from trellis_assets.defs import resident_poller
+from trellis_assets.defs.resident_poller import ResidentPoller
+from trellis_assets.ports import MetagraphError
+from trellis_assets.steps.pull import PullReport
+
+
+class Rounds:
+    """Stands for the step: counts rounds, and does in each what it is told."""
+
+    def __init__(self) -> None:
+        self.rounds: list[bool] = []
+        self.finished = False
+        self.goes_wrong: Exception | None = None
+
+    async def round(self, *, may_ask: bool = True) -> None:
+        import asyncio
+
+        self.rounds.append(may_ask)
+        await asyncio.sleep(0.01)
+        if self.goes_wrong is not None:
+            raise self.goes_wrong
+
+    async def finish(self) -> None:
+        self.finished = True
+
+    def take_report(self) -> PullReport:
+        return PullReport(asked=1, answers={"TaskAssigned": 1}, new_tasks=[len(self.rounds)])
+
+
+@pytest.fixture
+def rounds(monkeypatch: pytest.MonkeyPatch) -> Iterator[Rounds]:
+    monkeypatch.setattr(resident_poller, "SWITCHED_OFF_AFTER_S", 0.5)
+    monkeypatch.setattr(resident_poller, "REST_AFTER_ERROR_S", 0.01)
+    monkeypatch.setattr(resident_poller, "LOOK_EVERY_S", 0.01)
+    yield Rounds()
+    wait_until(lambda: not any(t.name == "poller" for t in threading.enumerate()))
+
+
+def wait_until(holds: Callable[[], bool], timeout_s: float = 10) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.01)
+
+
+def poller(rounds: Rounds, closed: Callable[[], str | None] = lambda: None) -> ResidentPoller:
+    return ResidentPoller(step=lambda: rounds, closed=closed)  # type: ignore[arg-type,return-value]
+
+
+def test_rounds_go_on_between_ticks_and_a_tick_tells_of_them(rounds: Rounds) -> None:
+    polls = poller(rounds)
+    polls.tick()
+    wait_until(lambda: len(rounds.rounds) > 3)
+    report, hindered = polls.tick()
+    assert report.asked >= 3
+    assert report.answers["TaskAssigned"] == report.asked == len(report.new_tasks)
+    assert hindered is None
+
+
+def test_a_sensor_that_was_turned_off_ends_the_polling_after_the_polls_under_way(rounds: Rounds) -> None:
+    polls = poller(rounds)
+    polls.tick()
+    wait_until(lambda: rounds.finished)
+    ended_at = len(rounds.rounds)
+    time.sleep(0.1)
+    assert len(rounds.rounds) == ended_at
+    polls.tick()
+    wait_until(lambda: len(rounds.rounds) > ended_at)
+
+
+def test_an_error_is_told_and_tried_again(rounds: Rounds) -> None:
+    rounds.goes_wrong = MetagraphError("start the local subnet")
+    polls = poller(rounds)
+    polls.tick()
+    wait_until(lambda: "start the local subnet" in str(polls.tick()[1]))
+    rounds.goes_wrong = RuntimeError("what nobody thought of")
+    wait_until(lambda: "what nobody thought of" in str(polls.tick()[1]))
+    rounds.goes_wrong = None
+    wait_until(lambda: polls.tick()[1] is None)
+
+
+def test_nobody_is_asked_while_there_is_a_reason_not_to(rounds: Rounds) -> None:
+    reason: list[str | None] = ["the generator is away"]
+    polls = poller(rounds, lambda: reason[0])
+    polls.tick()
+    wait_until(lambda: len(rounds.rounds) > 2)
+    assert not any(rounds.rounds)
+    assert polls.tick()[1] == "the generator is away"
+    reason[0] = None
+    wait_until(lambda: rounds.rounds[-1])

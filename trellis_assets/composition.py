@@ -182,6 +182,11 @@ class Pipeline:
 
         return BittensorNetwork(self.settings, self.clock)
 
+    @property
+    def miner_hotkey(self) -> str:
+        """Whose tasks this process works on."""
+        return self.network.miner_hotkey if self.settings.harvest else NO_HOTKEY
+
     @cached_property
     def generator(self) -> Generator:
         """The generation backend of the settings."""
@@ -223,7 +228,7 @@ class Pipeline:
             error_backoff=timedelta(seconds=settings.error_backoff),
             metagraph_age=FILE_METAGRAPH_AGE if is_file else CHAIN_METAGRAPH_AGE,
             max_waiting=settings.max_waiting_tasks,
-            endpoints=len(self.generator.endpoints),
+            endpoints=self.generator.endpoints,
             cadence=cadence,
             task_limit=settings.task_limit,
             session_id=settings.session_id,
@@ -237,7 +242,7 @@ class Pipeline:
             store=self.store,
             clock=self.clock,
             prompts=read_prompts(settings.prompts_file),
-            miner_hotkey=NO_HOTKEY,
+            miner_hotkey=self.miner_hotkey,
             max_waiting=settings.max_waiting_tasks,
             task_limit=settings.task_limit,
             session_id=settings.session_id,
@@ -245,7 +250,7 @@ class Pipeline:
 
     def dispatch_step(self, run_status: Callable[[Task], RunStatus]) -> DispatchStep:
         """Names tasks that need a run."""
-        return DispatchStep(self.store, self.clock, run_status)
+        return DispatchStep(self.store, self.clock, self.miner_hotkey, run_status)
 
     def generate_step(self) -> GenerateStep:
         """Generates models."""

@@ -360,12 +360,12 @@ class TaskStore(Protocol):
         """Tasks in these states, in the order they came."""
         ...
 
-    def in_hand(self) -> list[TaskInHand]:
-        """All unfinished tasks, without what makes them large, in the order they came."""
+    def in_hand(self, miner_hotkey: str) -> list[TaskInHand]:
+        """The miner's unfinished tasks, without what makes them large, in the order they came."""
         ...
 
-    def unclaimed(self, now: datetime) -> list[Task]:
-        """Tasks that no live run works on, among those that a run may pick up and those being submitted."""
+    def unclaimed(self, miner_hotkey: str, now: datetime) -> list[Task]:
+        """The miner's tasks that no live run works on, among those to work on or being submitted."""
         ...
 
     def mark_requested(self, key: int, attempt: int, now: datetime) -> None: ...
@@ -448,6 +448,10 @@ class TaskStore(Protocol):
 
     def may_start(self, endpoints: Sequence[str], task_key: int, now: datetime) -> bool | None:
         """None while all endpoints are busy; else whether no other waiting task goes before this one."""
+        ...
+
+    def busy_since(self, endpoints: Sequence[str], now: datetime) -> list[datetime | None]:
+        """When each busy one of the endpoints began; None for one whose task has not begun."""
         ...
 
     def generation_pace(self) -> float | None:

@@ -1,6 +1,6 @@
 """How far pulls run ahead of the generator: a free endpoint never waits, and no task grows stale."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,13 +14,12 @@ SHORTEST_GENERATION_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class TaskInHand:
-    """An unfinished task, as far as polling and pacing look at it."""
+    """An unfinished task, as far as polling looks at it."""
 
     key: int
     miner_hotkey: str
     validator_hotkey: str | None
     state: TaskState
-    generating_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +35,21 @@ class Pace:
     lead_s: float
 
 
-def tasks_wanted(in_hand: Iterable[TaskInHand], *, endpoints: int, pace: Pace, now: datetime) -> int:
+def tasks_wanted(
+    waiting: int, busy_since: Sequence[datetime | None], *, endpoints: int, pace: Pace, now: datetime
+) -> int:
     """How many more tasks the generator could begin with by the time they would be here.
 
     Args:
-        in_hand: all unfinished tasks.
-        endpoints: generation endpoints that take work.
+        waiting: tasks that were pulled and not begun with.
+        busy_since: when each busy endpoint began; None where that is not known.
+        endpoints: generation endpoints that take work, busy ones included.
         pace: how fast things go.
         now: aware UTC.
     """
-    tasks = list(in_hand)
-    waiting = sum(task.state is TaskState.PULLED for task in tasks)
-    ends = sorted(
-        _remaining_s(task.generating_since, pace, now) for task in tasks if task.state is TaskState.GENERATING
-    )
-    free = max(0, endpoints - len(ends))
-    # More generations than endpoints are leases of dead workers: the longest of them do not count.
-    starts = sum(_starts(end_s, pace) for end_s in [0.0] * free + ends[: endpoints - free])
-    return max(0, starts - waiting)
+    free = max(0, endpoints - len(busy_since))
+    free_in_s = [0.0] * free + [_remaining_s(since, pace, now) for since in busy_since]
+    return max(0, sum(_starts(seconds, pace) for seconds in free_in_s) - waiting)
 
 
 def _remaining_s(since: datetime | None, pace: Pace, now: datetime) -> float:

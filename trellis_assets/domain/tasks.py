@@ -173,7 +173,7 @@ class Task:
     @property
     def run_key(self) -> str:
         """The Dagster run key: one run per task, and one more per deliberate attempt."""
-        base = f"{self.validator_hotkey or 'prompts'}:{self.task_id}"
+        base = f"{self.miner_hotkey}:{self.validator_hotkey or 'prompts'}:{self.task_id}"
         return base if self.attempt == 0 else f"{base}:{self.attempt}"
 
     @property

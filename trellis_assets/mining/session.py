@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from trellis_assets.composition import Pipeline
 from trellis_assets.domain.statistics import StatisticsSnapshot
-from trellis_assets.domain.tasks import UNFINISHED_STATES, TaskState
+from trellis_assets.domain.tasks import TaskState
 from trellis_assets.mining.dagster_home import LOCATION, dagster_home, write_dagster_home
 from trellis_assets.mining.processes import (
     Child,
@@ -235,7 +235,7 @@ def _watch(
         if line != last:
             say(line)
             last = line
-        unfinished = store.tasks_in(UNFINISHED_STATES)
+        unfinished = store.in_hand(pipeline.miner_hotkey)
         if settings.task_limit is not None and not unfinished and sum(counts.values()) >= settings.task_limit:
             return
         if stop.count and draining_since is None:

@@ -12,10 +12,16 @@ from trellis_assets.ports import Clock, TaskStore
 
 @dataclass(frozen=True, slots=True)
 class DispatchStep:
-    """The step with what it works on; `run_status` tells what became of a task's current run key."""
+    """The step with what it works on.
+
+    Attributes:
+        miner_hotkey: whose tasks; other miners of the same store start runs for theirs.
+        run_status: tells what became of a task's current run key.
+    """
 
     store: TaskStore
     clock: Clock
+    miner_hotkey: str
     run_status: Callable[[Task], RunStatus]
 
     def run(self) -> list[Task]:
@@ -26,7 +32,7 @@ class DispatchStep:
         """
         wanted = []
         now = self.clock.now()
-        for task in self.store.unclaimed(now):
+        for task in self.store.unclaimed(self.miner_hotkey, now):
             if task.state is TaskState.SUBMITTING:
                 self._settle_lost_submission(task)
                 continue

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trellis_assets.audit import audit
-from trellis_assets.domain.tasks import UNFINISHED_STATES, PulledTask, TaskKind
+from trellis_assets.domain.tasks import PulledTask, TaskKind
 from trellis_assets.ports import Clock, TaskStore
 
 # What the subnet's validators accept by default; there is none here to say it.
@@ -26,7 +26,7 @@ class PromptStep:
 
     def run(self) -> list[int]:
         """Keys of new tasks: as many as there is room for, prompts in the list's order."""
-        room = self.max_waiting - len(self.store.tasks_in(UNFINISHED_STATES))
+        room = self.max_waiting - len(self.store.in_hand(self.miner_hotkey))
         made = sum(self.store.count_by_state(self.session_id).values())
         if self.task_limit is not None:
             room = min(room, self.task_limit - made)

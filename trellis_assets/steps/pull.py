@@ -5,7 +5,7 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -46,7 +46,7 @@ class PullPolicy:
         error_backoff: rest after a validator failed or had nothing.
         metagraph_age: refresh the list of validators when it is older.
         max_waiting: pull no more while this many tasks wait for a generation.
-        endpoints: generations at a time.
+        endpoints: names of the generation endpoints; each makes one model at a time.
         cadence: how long it takes until the next round of pulls, and until a run can be started.
         task_limit: no more than this many tasks in the session; None: no limit.
     """
@@ -56,7 +56,7 @@ class PullPolicy:
     error_backoff: timedelta
     metagraph_age: timedelta
     max_waiting: int
-    endpoints: int = 1
+    endpoints: Sequence[str] = ("",)
     cadence: timedelta = timedelta(0)
     task_limit: int | None = None
     session_id: int | None = None
@@ -111,7 +111,7 @@ class PullStep:
         Raises:
             MetagraphError: no list of validators can be had, with what to do.
         """
-        in_hand = self.store.in_hand()
+        in_hand = self.store.in_hand(self.network.miner_hotkey)
         owing = {t.validator_hotkey for t in in_hand if t.state is TaskState.UNSETTLED}
         room = self._room(in_hand, asking, owed)
         if room == 0 and not owing:
@@ -146,9 +146,11 @@ class PullStep:
         return due_validators(idle, times, self.policy.polls, me, now)
 
     def _room(self, in_hand: list[TaskInHand], asking: Collection[str], owed: int) -> int:
-        pace = Pace(self.store.generation_pace(), self._lead_s())
-        wanted = tasks_wanted(in_hand, endpoints=self.policy.endpoints, pace=pace, now=self.clock.now())
+        endpoints, now = self.policy.endpoints, self.clock.now()
         waiting = sum(t.state is TaskState.PULLED for t in in_hand)
+        pace = Pace(self.store.generation_pace(), self._lead_s())
+        busy = self.store.busy_since(endpoints, now)
+        wanted = tasks_wanted(waiting, busy, endpoints=len(endpoints), pace=pace, now=now)
         room = min(wanted, self.policy.max_waiting - waiting) - owed
         if self.policy.task_limit is not None:
             pulled = sum(self.store.count_by_state(self.policy.session_id).values())
@@ -233,11 +235,10 @@ class PullStep:
 
     def _settle(self, validator: Validator, served: int | None) -> None:
         """Tasks whose zero-score answer left open whether they count: the validator moved on."""
-        for task in self.store.in_hand():
+        for task in self.store.in_hand(self.network.miner_hotkey):
             if (
                 task.state is TaskState.UNSETTLED
                 and task.validator_hotkey == validator.hotkey
-                and task.miner_hotkey == self.network.miner_hotkey
                 and task.key != served
             ):
                 moved = self.store.move(

@@ -12,7 +12,7 @@ from trellis_assets.domain.dispatch import RunStatus
 from trellis_assets.ports import MetagraphError, TaskAssigned
 from trellis_assets.settings import Settings
 from trellis_assets_tests.defs.pipelines import Resource, ScriptedPipeline
-from trellis_assets_tests.fakes import ScriptedNetwork, a_pulled_task, a_validator
+from trellis_assets_tests.fakes import MINER, ScriptedNetwork, a_pulled_task, a_validator
 
 
 def tick(parts: Pipeline, instance: dg.DagsterInstance) -> dg.SensorResult | dg.SkipReason:
@@ -39,7 +39,7 @@ def test_one_run_is_requested_per_task_under_its_key(tmp_path: Path, network: Sc
     parts = ScriptedPipeline(Settings.load(data_dir=tmp_path), network)
     with dg.DagsterInstance.ephemeral() as instance:
         (request,) = requests(tick(parts, instance))
-    assert request.run_key == "5Validator1:t1"
+    assert request.run_key == f"{MINER}:5Validator1:t1"
     assert request.run_config == {"ops": {"generate": {"config": {"task_key": 1}}}}
 
 
@@ -55,7 +55,7 @@ def test_a_tick_that_died_before_its_request_is_made_good_by_the_next(
     with dg.DagsterInstance.ephemeral() as instance:
         (request,) = requests(tick(second, instance))
         (again,) = requests(tick(second, instance))
-    assert request.run_key == again.run_key == "5Validator1:t1", "one key: Dagster starts it once"
+    assert request.run_key == again.run_key == f"{MINER}:5Validator1:t1", "one key: Dagster starts it once"
 
 
 def test_a_missing_metagraph_is_a_skip_that_says_what_to_do(

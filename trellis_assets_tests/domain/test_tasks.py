@@ -14,7 +14,7 @@ from trellis_assets.domain.tasks import (
     printable,
     prompt_hash,
 )
-from trellis_assets_tests.fakes import a_task
+from trellis_assets_tests.fakes import MINER, a_task
 
 
 def test_every_state_has_its_transitions_listed() -> None:
@@ -61,9 +61,10 @@ def test_run_keys_differ_between_validators_and_attempts() -> None:
         a_task(1, validator_hotkey="5Other").run_key,
         a_task(1, attempt=1).run_key,
         a_task(1, validator_hotkey=None).run_key,
+        a_task(1, miner_hotkey="5OtherMiner").run_key,
     }
-    assert len(keys) == 4
-    assert a_task(1).run_key == "5Validator1:task-1"
+    assert len(keys) == 5
+    assert a_task(1).run_key == f"{MINER}:5Validator1:task-1"
 
 
 def test_a_label_is_one_short_printable_line() -> None:

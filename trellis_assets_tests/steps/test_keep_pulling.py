@@ -14,7 +14,7 @@ from trellis_assets.ports import CoolingDown, MetagraphError, PollAnswer, TaskAs
 from trellis_assets.steps import keep_pulling
 from trellis_assets.steps.keep_pulling import KeepPullingStep
 from trellis_assets.steps.pull import PullPolicy, PullStep
-from trellis_assets_tests.fakes import FakeClock, ScriptedNetwork, a_pulled_task, a_validator
+from trellis_assets_tests.fakes import MINER, FakeClock, ScriptedNetwork, a_pulled_task, a_validator
 
 POLICY = PullPolicy(
     polls=PollPolicy(),
@@ -63,7 +63,7 @@ async def test_a_slow_validator_does_not_hold_back_a_fast_ones_task(
             await step.round()
         while not step.report.new_tasks:
             await step.round()
-        assert [t.validator_hotkey for t in store.in_hand()] == [FAST.hotkey]
+        assert [t.validator_hotkey for t in store.in_hand(MINER)] == [FAST.hotkey]
 
 
 async def test_what_a_slow_validator_gives_in_the_end_is_stored(
@@ -74,7 +74,7 @@ async def test_what_a_slow_validator_gives_in_the_end_is_stored(
         await step.round()
         network.may_answer.set()
         await step.finish()
-        assert [t.validator_hotkey for t in store.in_hand()] == [SLOW.hotkey]
+        assert [t.validator_hotkey for t in store.in_hand(MINER)] == [SLOW.hotkey]
 
 
 async def test_runs_are_started_as_soon_as_a_task_came(store: SqlTaskStore, clock: FakeClock) -> None:
@@ -83,7 +83,7 @@ async def test_runs_are_started_as_soon_as_a_task_came(store: SqlTaskStore, cloc
     network.pulls[FAST.hotkey] = [TaskAssigned(a_pulled_task("t"))]
     step = KeepPullingStep(
         PullStep(store, network, clock, POLICY),
-        dispatch=lambda: started.append(len(store.in_hand())),
+        dispatch=lambda: started.append(len(store.in_hand(MINER))),
     )
     await step.round()
     assert started == [1]
@@ -123,12 +123,12 @@ async def test_the_session_takes_no_more_than_its_limit_however_many_polls_are_u
 ) -> None:
     network = ScriptedNetwork([a_validator(i) for i in range(1, 9)])
     network.pulls = {v.hotkey: [TaskAssigned(a_pulled_task(v.hotkey))] for v in network.validators}
-    policy = replace(POLICY, endpoints=8, task_limit=3)
+    policy = replace(POLICY, endpoints="abcdefgh", task_limit=3)
     step = KeepPullingStep(PullStep(store, network, clock, policy), dispatch=lambda: None)
     for _ in range(3):
         await step.round()
     await step.finish()
-    assert len(store.in_hand()) == 3
+    assert len(store.in_hand(MINER)) == 3
 
 
 async def test_what_goes_wrong_in_a_poll_is_raised_by_a_later_round(

@@ -35,7 +35,7 @@ POLICY = PullPolicy(
     error_backoff=timedelta(seconds=300),
     metagraph_age=timedelta(hours=1),
     max_waiting=8,
-    endpoints=8,
+    endpoints=("a", "b", "c", "d", "e", "f", "g", "h"),
 )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import case, or_, select, update
 from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage.models import PollRow, SlotRow, TaskRow
@@ -31,12 +31,16 @@ def acquire_slot(
     return None
 
 
-def has_free_slot(session: Session, endpoints: Sequence[str], now: datetime) -> bool:
-    """Whether one of the endpoints is not held; one that was never used is free."""
-    held = select(func.count()).where(
-        SlotRow.endpoint.in_(endpoints), SlotRow.task_key.is_not(None), SlotRow.held_until >= now
+def busy_since(session: Session, endpoints: Sequence[str], now: datetime) -> list[datetime | None]:
+    """Of each endpoint that is held: when the generation began, None before it has."""
+    began = case((TaskRow.state == str(TaskState.GENERATING), TaskRow.generation_started_at))
+    query = (
+        select(began)
+        .select_from(SlotRow)
+        .outerjoin(TaskRow, TaskRow.key == SlotRow.task_key)
+        .where(SlotRow.endpoint.in_(endpoints), SlotRow.task_key.is_not(None), SlotRow.held_until >= now)
     )
-    return (session.scalar(held) or 0) < len(endpoints)
+    return list(session.scalars(query))
 
 
 def waiting_tasks(session: Session, now: datetime) -> list[WaitingTask]:

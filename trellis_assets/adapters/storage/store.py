@@ -121,15 +121,15 @@ class SqlTaskStore(Transactions):
         with self.reading() as session:
             return tasks_table.tasks_in(session, states, limit, newest_first=newest_first)
 
-    def in_hand(self) -> list[TaskInHand]:
-        """All unfinished tasks, in the order they came."""
+    def in_hand(self, miner_hotkey: str) -> list[TaskInHand]:
+        """The miner's unfinished tasks, in the order they came."""
         with self.reading() as session:
-            return tasks_table.in_hand(session)
+            return tasks_table.in_hand(session, miner_hotkey)
 
-    def unclaimed(self, now: datetime) -> list[Task]:
-        """Unfinished tasks that no live run works on, in the order they came."""
+    def unclaimed(self, miner_hotkey: str, now: datetime) -> list[Task]:
+        """The miner's unfinished tasks that no live run works on, in the order they came."""
         with self.reading() as session:
-            return tasks_table.unclaimed(session, now)
+            return tasks_table.unclaimed(session, miner_hotkey, now)
 
     def mark_requested(self, key: int, attempt: int, now: datetime) -> None:
         """A run is about to be requested under this attempt."""
@@ -252,11 +252,16 @@ class SqlTaskStore(Transactions):
     def may_start(self, endpoints: Sequence[str], task_key: int, now: datetime) -> bool | None:
         """Whether the task is next in line for a free endpoint; None while there is none."""
         with self.reading() as session:
-            if not slots.has_free_slot(session, endpoints, now):
+            if len(slots.busy_since(session, endpoints, now)) >= len(endpoints):
                 return None
             waiting = slots.waiting_tasks(session, now)
             pace = tasks_table.generation_pace(session) or 0.0
         return not waiting or first_in_line(waiting, pace, now).key == task_key
+
+    def busy_since(self, endpoints: Sequence[str], now: datetime) -> list[datetime | None]:
+        """When each busy endpoint began."""
+        with self.reading() as session:
+            return slots.busy_since(session, endpoints, now)
 
     def generation_pace(self) -> float | None:
         """The median over the newest generations, seconds."""

@@ -187,27 +187,24 @@ def tasks_in(
     return [task_of(row) for row in session.scalars(query.limit(limit))]
 
 
-def in_hand(session: Session) -> list[TaskInHand]:
-    """Few columns of the unfinished tasks, through the partial index."""
-    query = select(
-        TaskRow.key,
-        TaskRow.miner_hotkey,
-        TaskRow.validator_hotkey,
-        TaskRow.state,
-        TaskRow.generation_started_at,
-    ).where(TaskRow.finished_at.is_(None))
+def in_hand(session: Session, miner_hotkey: str) -> list[TaskInHand]:
+    """Few columns of the miner's unfinished tasks, through the partial index."""
+    query = select(TaskRow.key, TaskRow.miner_hotkey, TaskRow.validator_hotkey, TaskRow.state).where(
+        TaskRow.finished_at.is_(None), TaskRow.miner_hotkey == miner_hotkey
+    )
     return [
-        TaskInHand(key, miner, validator, TaskState(state), since)
-        for key, miner, validator, state, since in session.execute(query.order_by(TaskRow.key))
+        TaskInHand(key, miner, validator, TaskState(state))
+        for key, miner, validator, state in session.execute(query.order_by(TaskRow.key))
     ]
 
 
-def unclaimed(session: Session, now: datetime) -> list[Task]:
-    """Unfinished tasks whose lease, if they had one, has ended; in the order they came."""
+def unclaimed(session: Session, miner_hotkey: str, now: datetime) -> list[Task]:
+    """The miner's unfinished tasks whose lease, if they had one, has ended; in the order they came."""
     query = (
         select(TaskRow)
         .where(
             TaskRow.finished_at.is_(None),
+            TaskRow.miner_hotkey == miner_hotkey,
             TaskRow.state != str(TaskState.UNSETTLED),
             or_(TaskRow.claimed_until.is_(None), TaskRow.claimed_until <= now),
         )

@@ -8,6 +8,7 @@ from trellis_assets.composition import Pipeline
 from trellis_assets.defs.jobs import mine_task_job
 from trellis_assets.defs.resources import PipelineResource
 from trellis_assets.domain.dispatch import RunStatus
+from trellis_assets.domain.health import Health
 from trellis_assets.domain.tasks import Task, printable
 from trellis_assets.ports import MetagraphError
 
@@ -31,6 +32,9 @@ def task_sensor(
     between the two loses nothing; the run key makes asking again harmless.
     """
     parts = pipeline.get()
+    if (disk := parts.disk()).health is Health.FAILED:
+        # A run would make a model that cannot be kept, and use up one of the task's attempts.
+        return dg.SkipReason(f"nothing is begun: {disk.text}: {disk.advice}")
     found = _find_work(parts)
     tasks = parts.dispatch_step(lambda key: run_status(context.instance, key)).run()
     if tasks:

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from trellis_assets.audit import audit
+from trellis_assets.domain.clocks import is_ahead
 from trellis_assets.domain.dispatch import GiveUp, Request, RunStatus, Wait, next_attempt
-from trellis_assets.domain.tasks import WORKABLE_STATES, Task, TaskState
+from trellis_assets.domain.tasks import LEASE, WORKABLE_STATES, Task, TaskState
 from trellis_assets.ports import Clock, TaskStore
 
 
@@ -28,7 +29,7 @@ class DispatchStep:
         wanted = []
         now = self.clock.now()
         for task in self.store.tasks_in(WORKABLE_STATES):
-            if task.claimed_until is not None and task.claimed_until > now:
+            if is_ahead(task.claimed_until, now, LEASE):
                 continue
             match next_attempt(task, self.run_status(task.run_key), now):
                 case Request(attempt=attempt):
@@ -49,7 +50,7 @@ class DispatchStep:
         """A submission whose worker died has an answer that nobody heard."""
         now = self.clock.now()
         for task in self.store.tasks_in({TaskState.SUBMITTING}):
-            if task.claimed_until is not None and task.claimed_until > now:
+            if is_ahead(task.claimed_until, now, LEASE):
                 continue
             moved = self.store.move(
                 task.key,

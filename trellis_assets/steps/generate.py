@@ -9,11 +9,11 @@ from hashlib import sha256
 
 from trellis_assets.audit import audit
 from trellis_assets.domain.duplicates import Duplicate, Fresh, Reusable, judge_prompt
-from trellis_assets.domain.generations import Generation
+from trellis_assets.domain.generations import Generation, StoredFile
 from trellis_assets.domain.preparation import PreparedModel, prepare_for_submission, unprepared
 from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.submissions import HandBackReason
-from trellis_assets.domain.tasks import Task, TaskState
+from trellis_assets.domain.tasks import LEASE, Task, TaskState
 from trellis_assets.ports import (
     Clock,
     FileStore,
@@ -21,10 +21,12 @@ from trellis_assets.ports import (
     Generator,
     SplatCodec,
     StoredFileError,
+    StoreError,
     TaskStore,
     UnsupportedPromptError,
 )
-from trellis_assets.steps.claims import LEASE, renewed
+from trellis_assets.steps.claims import renewed
+from trellis_assets.steps.insisting import insist
 
 SLOT_POLL_S = 0.2
 FIRST_RETRY_S = 2.0
@@ -138,6 +140,10 @@ class GenerateStep:
         if len(model.splats) == 0:
             detail = f"no usable splat of {len(splats)}"
             return self._decline(task, run_id, HandBackReason.INVALID_MODEL, detail)
+        try:
+            spz = self.codec.encode_spz(model.splats)
+        except ValueError as error:
+            return self._decline(task, run_id, HandBackReason.INVALID_MODEL, str(error))
         generation = Generation(
             generator=self.generator.name,
             seed=seed,
@@ -145,16 +151,32 @@ class GenerateStep:
             finished_at=finished,
             duration_s=(finished - started).total_seconds(),
             splat_count=len(model.splats),
-            spz=self.files.write(task.key, "spz", self.codec.encode_spz(model.splats)),
-            ply=self.files.write(task.key, "ply", self.codec.encode_ply(splats))
-            if self.policy.keep_ply
-            else None,
+            spz=insist(
+                self.clock, lambda: self.files.write(task.key, "spz", spz), task=task, what="the model"
+            ),
+            ply=self._kept_ply(task, splats),
         )
         return self._generated(task, generation, model, run_id)
 
+    def _kept_ply(self, task: Task, splats: GaussianSplats) -> StoredFile | None:
+        """The PLY is for people: a task does not fail for it."""
+        if not self.policy.keep_ply:
+            return None
+        try:
+            return self.files.write(task.key, "ply", self.codec.encode_ply(splats))
+        except (StoreError, ValueError) as error:
+            audit("no PLY is kept", task=task, level=logging.WARNING, reason=str(error))
+            return None
+
     def _generated(self, task: Task, generation: Generation, model: PreparedModel, run_id: str) -> Task:
-        moved = self.store.move(
-            task.key, TaskState.GENERATED, now=self.clock.now(), generation=generation, run_id=run_id
+        now = self.clock.now()
+        moved = insist(
+            self.clock,
+            lambda: self.store.move(
+                task.key, TaskState.GENERATED, now=now, generation=generation, run_id=run_id
+            ),
+            task=task,
+            what="the generation",
         )
         audit(
             "generation finished",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from trellis_assets.audit import audit
+from trellis_assets.domain.clocks import elapsed
 from trellis_assets.domain.submissions import SubmissionKind
 from trellis_assets.domain.tasks import (
     REOPENABLE_STATES,
@@ -81,20 +82,23 @@ class PullStep:
 
         Raises:
             MetagraphError: no list of validators can be had, with what to do.
+            StoreError: an answer could not be stored; the validator serves its task again.
         """
         report = PullReport()
         validators = self._validators()
         unfinished = self.store.tasks_in(UNFINISHED_STATES)
         due = self._due(validators, unfinished, report)
-        async with asyncio.TaskGroup() as polls:
-            for validator in self._with_room(due, unfinished):
-                polls.create_task(self._poll(validator, unfinished, report))
+        polls = [self._poll(validator, unfinished, report) for validator in self._with_room(due, unfinished)]
+        # Each poll is heard to its end, for it may bring a task: what one could not store is told after.
+        for failure in await asyncio.gather(*polls, return_exceptions=True):
+            if isinstance(failure, BaseException):
+                raise failure
         return report
 
     def _validators(self) -> list[Validator]:
         listed, saved_at = self.store.listed_validators()
         now = self.clock.now()
-        if saved_at is not None and now - saved_at < self.policy.metagraph_age:
+        if saved_at is not None and elapsed(saved_at, now) < self.policy.metagraph_age:
             return listed
         fresh = list(self.network.metagraph())
         self.store.save_validators(fresh, now)
@@ -112,7 +116,9 @@ class PullStep:
             if t.miner_hotkey == me and t.state is not TaskState.UNSETTLED
         }
         idle = [v for v in validators if v.hotkey not in holding]
-        waits = [(t.due_at() or now) - now for v in idle if (t := times.get(v.hotkey)) is not None]
+        longest = self.policy.polls.longest_rest
+        known = [times[v.hotkey] for v in idle if v.hotkey in times]
+        waits = [(t.due_at(now, longest) or now) - now for t in known]
         report.next_due_in_s = min((w.total_seconds() for w in waits), default=None)
         return due_validators(idle, times, self.policy.polls, me, now)
 
@@ -134,7 +140,8 @@ class PullStep:
 
     async def _poll(self, validator: Validator, unfinished: list[Task], report: PullReport) -> None:
         me, now = self.network.miner_hotkey, self.clock.now()
-        if not self.store.begin_poll(me, validator.hotkey, next_poll_at=now + self.policy.interval, now=now):
+        soon, longest = now + self.policy.interval, self.policy.polls.longest_rest
+        if not self.store.begin_poll(me, validator.hotkey, next_poll_at=soon, now=now, longest_rest=longest):
             return  # another process asks it just now
         report.asked += 1
         answer = await self.network.pull(validator)

@@ -7,7 +7,9 @@ from sqlalchemy import or_, update
 from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage.models import SlotRow
+from trellis_assets.adapters.storage.moments import is_not_ahead
 from trellis_assets.adapters.storage.polls import insert_ignoring_conflict
+from trellis_assets.domain.tasks import LEASE
 
 
 def acquire_slot(
@@ -20,7 +22,7 @@ def acquire_slot(
             update(SlotRow)
             .where(
                 SlotRow.endpoint == endpoint,
-                or_(SlotRow.task_key.is_(None), SlotRow.held_until < now),
+                or_(SlotRow.task_key.is_(None), is_not_ahead(SlotRow.held_until, now, LEASE)),
             )
             .values(task_key=task_key, held_until=until)
         )

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage import judgements
 from trellis_assets.adapters.storage.models import RecentPromptRow, TaskRow
+from trellis_assets.adapters.storage.moments import is_not_ahead
 from trellis_assets.adapters.storage.polls import count_arrival, insert_ignoring_conflict
 from trellis_assets.adapters.storage.rows import columns_of, task_of
 from trellis_assets.domain.feedback import Feedback
@@ -16,6 +17,7 @@ from trellis_assets.domain.generations import Generation
 from trellis_assets.domain.submissions import Submission
 from trellis_assets.domain.tasks import (
     FINAL_STATES,
+    LEASE,
     PulledTask,
     Task,
     TaskState,
@@ -99,8 +101,7 @@ def claim(session: Session, key: int, run_id: str, *, now: datetime, until: date
             or_(
                 TaskRow.run_id.is_(None),
                 TaskRow.run_id == run_id,
-                TaskRow.claimed_until.is_(None),
-                TaskRow.claimed_until < now,
+                is_not_ahead(TaskRow.claimed_until, now, LEASE),
             ),
         )
         .values(run_id=run_id, claimed_until=until)
@@ -150,7 +151,7 @@ def move(
     if is_final(state):
         row.finished_at, row.claimed_until = now, None
     elif state is TaskState.UNSETTLED:
-        row.claimed_until = None
+        row.finished_at = row.claimed_until = None
     elif state is TaskState.PULLED:  # from the beginning again, by another run
         row.run_id = row.claimed_until = None
     session.flush()

@@ -1,10 +1,10 @@
 """Generate: a claimed task has a model on disk, or the decision to hand it back."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from trellis_assets.audit import audit
@@ -41,6 +41,15 @@ class GenerationPolicy:
     retries: int = 2
     prepare: bool = True
     keep_ply: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What the generator gave, and when it worked on it."""
+
+    splats: GaussianSplats
+    started_at: datetime
+    finished_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +132,13 @@ class GenerateStep:
         if not self.generator.supports(task.kind):
             detail = f"{self.generator.name} takes no {task.kind} prompts"
             return self._decline(task, run_id, HandBackReason.UNSUPPORTED_TASK, detail)
-        seed = generation_seed(task)
-        with self._slot(task.key) as endpoint:
-            started = self.clock.now()
-            task = self.store.move(task.key, TaskState.GENERATING, now=started, run_id=run_id)
-            audit("generation started", task=task, endpoint=endpoint, seed=seed)
-            try:
-                splats = self._with_retries(task, seed, endpoint)
-            except UnsupportedPromptError as error:
-                return self._decline(task, run_id, HandBackReason.UNSUPPORTED_TASK, str(error))
-            except GenerationError as error:
-                return self._decline(task, run_id, HandBackReason.GENERATION_FAILED, str(error))
-            finished = self.clock.now()
+        try:
+            made = self._with_retries(task, run_id)
+        except UnsupportedPromptError as error:
+            return self._decline(task, run_id, HandBackReason.UNSUPPORTED_TASK, str(error))
+        except GenerationError as error:
+            return self._decline(task, run_id, HandBackReason.GENERATION_FAILED, str(error))
+        splats = made.splats
         # The slot is free again: preparing and writing need no GPU.
         model = (prepare_for_submission if self.policy.prepare else unprepared)(splats)
         if len(model.splats) == 0:
@@ -146,10 +150,10 @@ class GenerateStep:
             return self._decline(task, run_id, HandBackReason.INVALID_MODEL, str(error))
         generation = Generation(
             generator=self.generator.name,
-            seed=seed,
-            started_at=started,
-            finished_at=finished,
-            duration_s=(finished - started).total_seconds(),
+            seed=generation_seed(task),
+            started_at=made.started_at,
+            finished_at=made.finished_at,
+            duration_s=(made.finished_at - made.started_at).total_seconds(),
             splat_count=len(model.splats),
             spz=insist(
                 self.clock, lambda: self.files.write(task.key, "spz", spz), task=task, what="the model"
@@ -188,23 +192,34 @@ class GenerateStep:
         )
         return moved
 
-    def _with_retries(self, task: Task, seed: int, endpoint: str) -> GaussianSplats:
+    def _with_retries(self, task: Task, run_id: str) -> _Made:
+        """Each try has a slot of its own, at the endpoint that has failed this task least."""
+        failed: list[str] = []
         wait_s = FIRST_RETRY_S
         for tries_left in range(self.policy.retries, -1, -1):
-            try:
-                return self.generator.generate(task.prompt, kind=task.kind, seed=seed, endpoint=endpoint)
-            except GenerationError as error:
-                if not error.is_transient or tries_left == 0:
-                    raise
-                audit("generation retried", task=task, level=logging.WARNING, reason=str(error))
-                self.clock.sleep(wait_s)
-                wait_s *= 2
+            with self._slot(task.key, failed) as endpoint:
+                try:
+                    return self._at(endpoint, task, run_id)
+                except GenerationError as error:
+                    if not error.is_transient or tries_left == 0:
+                        raise
+                    failed.append(endpoint)
+                    audit("generation retried", task=task, level=logging.WARNING, reason=str(error))
+            self.clock.sleep(wait_s)
+            wait_s *= 2
         raise AssertionError("the loop returns or raises")
 
+    def _at(self, endpoint: str, task: Task, run_id: str) -> _Made:
+        started, seed = self.clock.now(), generation_seed(task)
+        task = self.store.move(task.key, TaskState.GENERATING, now=started, run_id=run_id)
+        audit("generation started", task=task, endpoint=endpoint, seed=seed)
+        splats = self.generator.generate(task.prompt, kind=task.kind, seed=seed, endpoint=endpoint)
+        return _Made(splats, started, self.clock.now())
+
     @contextmanager
-    def _slot(self, key: int) -> Iterator[str]:
-        """A generation endpoint of our own until the block ends."""
-        endpoints = self.generator.endpoints
+    def _slot(self, key: int, failed: Sequence[str]) -> Iterator[str]:
+        """A generation endpoint of our own until the block ends; those that `failed` come last."""
+        endpoints = sorted(self.generator.endpoints, key=failed.count)
         while True:
             now = self.clock.now()
             endpoint = self.store.acquire_slot(endpoints, key, now=now, until=now + LEASE)

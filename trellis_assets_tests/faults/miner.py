@@ -28,10 +28,9 @@ REST_S = 310
 class BallGenerator(EmbeddedGenerator):
     """Makes one ball after the other, counts them, and can be interrupted when one is done."""
 
-    def __init__(self) -> None:
+    def __init__(self, when_done: Callable[[], None] = lambda: None) -> None:
         super().__init__()
-        self.made = 0
-        self.when_done: Callable[[], None] = lambda: None
+        self.made, self.when_done = 0, when_done
 
     def generate(self, prompt: str, *, kind: TaskKind, seed: int, endpoint: str) -> GaussianSplats:
         self.made += 1

@@ -231,7 +231,11 @@ class GenerateStep:
             with renewed(self.clock, lambda until: self.store.extend_slot(held, key, until)):
                 yield held
         finally:
-            self.store.release_slot(held, key)
+            try:
+                self.store.release_slot(held, key)
+            except StoreError as error:
+                # The model in hand is worth more; nobody renews the slot any more, so that it is free soon.
+                audit("slot not given back", level=logging.WARNING, endpoint=held, reason=str(error))
 
 
 def generation_seed(task: Task) -> int:

@@ -9,7 +9,7 @@ from trellis_assets.adapters.storage.files import LocalFileStore
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.domain.dispatch import RunStatus
 from trellis_assets.domain.splats import GaussianSplats
-from trellis_assets.domain.tasks import UNFINISHED_STATES, Task, TaskKind, TaskState
+from trellis_assets.domain.tasks import Task, TaskKind, TaskState
 from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.ports import ClaimLostError, Generator, LocalValidator, StoreError, ValidatorNetwork
 from trellis_assets.steps.dispatch import DispatchStep
@@ -105,8 +105,3 @@ class Miner:
     def only_task(self) -> Task:
         (task,) = self.tasks()
         return task
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether every task has its final state."""
-        return not self.store.tasks_in(UNFINISHED_STATES)

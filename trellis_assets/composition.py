@@ -1,5 +1,6 @@
 """Settings in, the adapters and steps they ask for out. Nothing is opened before it is used."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import cached_property, partial
@@ -10,7 +11,7 @@ from pydantic import SecretStr
 from trellis_assets.audit import write_audit_to
 from trellis_assets.clock import SystemClock
 from trellis_assets.domain.dispatch import RunStatus
-from trellis_assets.domain.health import Symptom
+from trellis_assets.domain.health import Symptom, judge_disk
 from trellis_assets.domain.retention import RetentionPolicy
 from trellis_assets.domain.tasks import Task, TaskKind
 from trellis_assets.domain.validators import PollPolicy
@@ -168,6 +169,11 @@ class Pipeline:
 
         return LocalFileStore(self.settings.folder)
 
+    def disk(self) -> Symptom:
+        """How much room there is for models, the store and logs."""
+        folder = self.settings.folder
+        return judge_disk(shutil.disk_usage(folder).free, str(folder))
+
     @cached_property
     def codec(self) -> SplatCodec:
         """Splats as PLY and SPZ bytes."""
@@ -222,10 +228,12 @@ class Pipeline:
         """Polls validators; rounds come at the cadence."""
         settings = self.settings
         is_file = settings.metagraph_file is not None
+        interval = timedelta(seconds=settings.pull_interval)
+        backoff = timedelta(seconds=settings.error_backoff)
         policy = PullPolicy(
-            polls=PollPolicy(settings.min_stake, settings.require_permit),
-            interval=timedelta(seconds=settings.pull_interval),
-            error_backoff=timedelta(seconds=settings.error_backoff),
+            polls=PollPolicy(settings.min_stake, settings.require_permit, max(interval, backoff)),
+            interval=interval,
+            error_backoff=backoff,
             metagraph_age=FILE_METAGRAPH_AGE if is_file else CHAIN_METAGRAPH_AGE,
             max_waiting=settings.max_waiting_tasks,
             endpoints=self.generator.endpoints,

@@ -219,7 +219,11 @@ class ServerBackend(Protocol):
 
 
 class SplatCodec(Protocol):
-    """Splats as bytes."""
+    """Splats as bytes.
+
+    Raises:
+        ValueError: the format cannot hold the model; says why.
+    """
 
     def encode_spz(self, splats: GaussianSplats) -> bytes: ...
     def encode_ply(self, splats: GaussianSplats) -> bytes: ...
@@ -253,7 +257,11 @@ class FileStore(Protocol):
     """Model files, addressed by a relative path that the store chose."""
 
     def write(self, task_key: int, suffix: str, data: bytes) -> StoredFile:
-        """`data` is durably on disk (atomic: never half a file)."""
+        """`data` is durably on disk (atomic: never half a file).
+
+        Raises:
+            StoreError: it could not be written, and nothing is left of it; says what to do.
+        """
         ...
 
     def read(self, file: StoredFile) -> bytes:
@@ -320,7 +328,15 @@ class TaskStore(Protocol):
         ...
 
     def poll_times(self, miner_hotkey: str) -> dict[str, PollTimes]: ...
-    def begin_poll(self, miner_hotkey: str, hotkey: str, *, next_poll_at: datetime, now: datetime) -> bool:
+    def begin_poll(
+        self,
+        miner_hotkey: str,
+        hotkey: str,
+        *,
+        next_poll_at: datetime,
+        now: datetime,
+        longest_rest: timedelta,
+    ) -> bool:
         """Claim the next pull from a validator; False if another process was first."""
         ...
 

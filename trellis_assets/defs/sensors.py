@@ -11,6 +11,7 @@ from trellis_assets.defs.jobs import mine_task_job
 from trellis_assets.defs.resident_poller import ResidentPoller
 from trellis_assets.defs.resources import PipelineResource
 from trellis_assets.defs.runs import RunStarter, launches_at_once, run_request, run_status
+from trellis_assets.domain.health import Health
 from trellis_assets.domain.tasks import printable
 from trellis_assets.ports import MetagraphError
 from trellis_assets.steps.keep_pulling import KeepPullingStep
@@ -38,6 +39,8 @@ def task_sensor(
     parts = pipeline.get()
     if context.code_location_origin is not None and launches_at_once(context.instance):
         return _tick_of_resident(context, parts)
+    if (nothing := _may_not_begin(parts)) is not None:
+        return dg.SkipReason(nothing)
     found = _find_work(parts)
     tasks = parts.dispatch_step(lambda task: run_status(context.instance, task.run_key)).run()
     if tasks:
@@ -66,6 +69,8 @@ def _resident(parts: Pipeline, starter: RunStarter) -> ResidentPoller:
 
 
 def _start_runs(parts: Pipeline, starter: RunStarter) -> None:
+    if _may_not_begin(parts) is not None:
+        return
     for task in parts.dispatch_step(lambda task: run_status(starter.instance, task.run_key)).run():
         starter.start(task)
 
@@ -89,11 +94,19 @@ def _starter(context: dg.SensorEvaluationContext) -> RunStarter:
     return _starters[name]
 
 
+def _may_not_begin(parts: Pipeline) -> str | None:
+    """Why no run is to be started: it would make a model that cannot be kept, and use up an attempt."""
+    disk = parts.disk()
+    return f"nothing is begun: {disk.text}: {disk.advice}" if disk.health is Health.FAILED else None
+
+
 def closed_reason(parts: Pipeline) -> str | None:
     """Why no new task is to be taken now; None when one may be."""
     settings = parts.settings
     if settings.session_id is not None and parts.store.is_draining(settings.session_id):
         return "stopping: no new tasks are taken, the work in hand is finished"
+    if (nothing := _may_not_begin(parts)) is not None:
+        return nothing
     if (problem := parts.generator.problem()) is not None:
         return f"nothing is pulled that could not be generated: {problem}"
     return None

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from trellis_assets.domain.tasks import Task
+from trellis_assets.domain.clocks import elapsed, is_ahead
+from trellis_assets.domain.tasks import LEASE, Task
 
 MAX_ATTEMPTS = 12
 # A run that Dagster calls started must claim its task within this time, or it is dead.
@@ -46,13 +47,13 @@ def next_attempt(task: Task, run: RunStatus, now: datetime) -> Request | Wait | 
         run: of the task's current run key.
         now: aware UTC.
     """
-    if task.claimed_until is not None and task.claimed_until > now:
+    if is_ahead(task.claimed_until, now, LEASE):
         return Wait()
     if run is RunStatus.NONE:
         return Request(task.attempt)
     if run is RunStatus.QUEUED:
         return Wait()
-    waited = now - (task.requested_at or task.pulled_at)
+    waited = elapsed(task.requested_at or task.pulled_at, now)
     died_holding = task.claimed_until is not None
     if run is RunStatus.RUNNING and not died_holding and waited < START_GRACE:
         return Wait()

@@ -2,13 +2,17 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation
 from trellis_assets.domain.submissions import Submission
 from trellis_assets.domain.verdicts import Verdict
+
+# A run holds its task for so long at a time. A dead worker's task is free after it; the issue asks for
+# recovery within 60 s.
+LEASE = timedelta(seconds=30)
 
 
 class TaskKind(StrEnum):
@@ -69,6 +73,7 @@ REOPENABLE_STATES = frozenset(
 
 _S = TaskState
 _REOPENED = frozenset({_S.PULLED, _S.GENERATED, _S.VALIDATED})
+_ANSWERED = frozenset({_S.ACCEPTED, _S.REJECTED, _S.HANDED_BACK, _S.ANSWER_UNKNOWN, _S.FAILED, _S.UNSETTLED})
 _ENDED_WITHOUT_VALIDATOR = frozenset({_S.DECLINED, _S.FAILED, _S.KEPT})
 LEGAL_TRANSITIONS: dict[TaskState, frozenset[TaskState]] = {
     _S.PULLED: frozenset({_S.GENERATING, _S.GENERATED}) | _ENDED_WITHOUT_VALIDATOR,
@@ -78,13 +83,11 @@ LEGAL_TRANSITIONS: dict[TaskState, frozenset[TaskState]] = {
     _S.VALIDATING: frozenset({_S.PULLED, _S.VALIDATING, _S.VALIDATED}) | _ENDED_WITHOUT_VALIDATOR,
     _S.VALIDATED: frozenset({_S.PULLED, _S.SUBMITTING}) | _ENDED_WITHOUT_VALIDATOR,
     _S.DECLINED: frozenset({_S.SUBMITTING, _S.FAILED, _S.KEPT}),
-    _S.SUBMITTING: frozenset(
-        {_S.ACCEPTED, _S.REJECTED, _S.HANDED_BACK, _S.ANSWER_UNKNOWN, _S.FAILED, _S.UNSETTLED}
-        # The call provably never reached the validator: try again.
-        | {_S.VALIDATED, _S.DECLINED}
-    ),
+    # Back: the call provably never reached the validator: try again.
+    _S.SUBMITTING: _ANSWERED | {_S.VALIDATED, _S.DECLINED},
     _S.UNSETTLED: _REOPENED | {_S.REJECTED, _S.HANDED_BACK, _S.ANSWER_UNKNOWN, _S.FAILED},
-    _S.ANSWER_UNKNOWN: _REOPENED,
+    # The run that was taken for dead, by a clock that jumped, brings the answer after all.
+    _S.ANSWER_UNKNOWN: _REOPENED | _ANSWERED,
     _S.FAILED: _REOPENED,
     _S.REJECTED: _REOPENED,
     _S.HANDED_BACK: _REOPENED,

@@ -4,6 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from trellis_assets.domain.clocks import is_ahead
+
+# A validator's word is bounded: nobody may silence a miner for longer than this by a large number.
+MAX_COOLDOWN = timedelta(hours=24)
+
 
 @dataclass(frozen=True, slots=True)
 class Validator:
@@ -36,18 +41,27 @@ class PollTimes:
     next_poll_at: datetime | None = None
     cooldown_until: datetime | None = None
 
-    def due_at(self) -> datetime | None:
-        """When the next pull may happen; None means at once."""
-        times = [t for t in (self.next_poll_at, self.cooldown_until) if t is not None]
-        return max(times) if times else None
+    def due_at(self, now: datetime, longest_rest: timedelta) -> datetime | None:
+        """When the next pull may happen; None means at once.
+
+        A cooldown is told in the validator's time, so that it stays right when our clock is set.
+        """
+        limits = ((self.next_poll_at, longest_rest), (self.cooldown_until, MAX_COOLDOWN))
+        return max((t for t, longest in limits if t is not None and is_ahead(t, now, longest)), default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class PollPolicy:
-    """Who may be asked. `min_stake` in TAO is the reference miner's floor for validators."""
+    """Who may be asked, and when.
+
+    Attributes:
+        min_stake: in TAO; the reference miner's floor for validators.
+        longest_rest: no `next_poll_at` is ever set further ahead.
+    """
 
     min_stake: float = 1000.0
     require_permit: bool = True
+    longest_rest: timedelta = timedelta(minutes=5)
 
 
 def may_be_asked(validator: Validator, policy: PollPolicy, miner_hotkey: str) -> bool:
@@ -58,12 +72,6 @@ def may_be_asked(validator: Validator, policy: PollPolicy, miner_hotkey: str) ->
         and validator.stake >= policy.min_stake
         and (validator.validator_permit or not policy.require_permit)
     )
-
-
-def is_due(times: PollTimes, now: datetime) -> bool:
-    """Whether neither our interval nor the validator's cooldown forbids a pull now."""
-    due_at = times.due_at()
-    return due_at is None or due_at <= now
 
 
 def due_validators(
@@ -85,13 +93,10 @@ def due_validators(
     due = [
         v
         for v in validators
-        if may_be_asked(v, policy, miner_hotkey) and is_due(poll_times.get(v.hotkey, PollTimes()), now)
+        if may_be_asked(v, policy, miner_hotkey)
+        and poll_times.get(v.hotkey, PollTimes()).due_at(now, policy.longest_rest) is None
     ]
     return sorted(due, key=lambda v: (-v.stake, v.uid))
-
-
-# A validator's word is bounded: nobody may silence a miner for longer than this by a large number.
-MAX_COOLDOWN = timedelta(hours=24)
 
 
 def bounded_cooldown(cooldown_until_s: int, now: datetime) -> datetime | None:
@@ -99,7 +104,7 @@ def bounded_cooldown(cooldown_until_s: int, now: datetime) -> datetime | None:
 
     Values beyond `MAX_COOLDOWN` are cut to it; zero, negative and past ones mean no cooldown.
     """
-    remaining_s = cooldown_until_s - now.timestamp()
-    if remaining_s <= 0:
-        return None
-    return now + min(timedelta(seconds=min(remaining_s, MAX_COOLDOWN.total_seconds())), MAX_COOLDOWN)
+    # Compared before it is calculated with: it may be too large for a float.
+    furthest_s = now.timestamp() + MAX_COOLDOWN.total_seconds()
+    remaining_s = min(max(0, cooldown_until_s), furthest_s) - now.timestamp()
+    return now + min(timedelta(seconds=remaining_s), MAX_COOLDOWN) if remaining_s > 0 else None

@@ -9,7 +9,7 @@ from filelock import FileLock, Timeout
 
 from trellis_assets.adapters.bounded_http import BoundedClient, NoAnswerError
 from trellis_assets.composition import Pipeline
-from trellis_assets.domain.health import Health, Symptom, judge_disk
+from trellis_assets.domain.health import Health, Symptom
 from trellis_assets.domain.validators import Validator
 from trellis_assets.mining.dagster_home import dagster_home
 from trellis_assets.ports import MetagraphError, StoreError
@@ -45,8 +45,7 @@ def _store(pipeline: Pipeline) -> list[Symptom]:
 
 
 def _disk(pipeline: Pipeline) -> list[Symptom]:
-    folder = pipeline.settings.folder
-    return [judge_disk(shutil.disk_usage(folder).free, str(folder))]
+    return [pipeline.disk()]
 
 
 def _wallet_and_subnet(pipeline: Pipeline) -> list[Symptom]:

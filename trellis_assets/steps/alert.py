@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from trellis_assets.domain.clocks import elapsed
 from trellis_assets.ports import Clock, Notifier
 
 # A server that is down fails every task: its operator wants one message, and a count later.
@@ -22,7 +23,7 @@ class AlertStep:
         """Whether a message left. One subject has one in ten minutes; the next one counts the rest."""
         now = self.clock.now()
         last = self._said.get(subject)
-        if last is not None and now - last < QUIET:
+        if last is not None and elapsed(last, now) < QUIET:
             self._unsaid[subject] = self._unsaid.get(subject, 0) + 1
             return False
         missed = self._unsaid.pop(subject, 0)

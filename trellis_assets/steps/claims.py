@@ -1,14 +1,15 @@
 """A claim is a lease: held while its worker lives, free soon after it dies."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from trellis_assets.ports import Clock
+from trellis_assets.audit import audit
+from trellis_assets.domain.tasks import LEASE
+from trellis_assets.ports import Clock, StoreError
 
-# A dead worker's task is free after this time; the issue asks for recovery within 60 s.
-LEASE = timedelta(seconds=30)
 RENEW_EVERY_S = 8.0
 
 
@@ -25,7 +26,13 @@ def renewed(clock: Clock, *extenders: Callable[[datetime], bool]) -> Iterator[th
     def renew() -> None:
         while not stop.wait(RENEW_EVERY_S):
             until = clock.now() + LEASE
-            if not all(extend(until) for extend in extenders):
+            try:
+                is_held = all(extend(until) for extend in extenders)
+            except StoreError as error:
+                # While nobody can write, nobody can take over either; the next turn tells.
+                audit("lease could not be renewed", level=logging.WARNING, reason=str(error))
+                continue
+            if not is_held:
                 lost.set()
                 return
 

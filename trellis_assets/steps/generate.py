@@ -1,7 +1,7 @@
 """Generate: a claimed task has a model on disk, or the decision to hand it back."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,11 +9,11 @@ from hashlib import sha256
 
 from trellis_assets.audit import audit
 from trellis_assets.domain.duplicates import Duplicate, Fresh, Reusable, judge_prompt
-from trellis_assets.domain.generations import Generation
+from trellis_assets.domain.generations import Generation, StoredFile
 from trellis_assets.domain.preparation import PreparedModel, prepare_for_submission, unprepared
 from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.submissions import HandBackReason
-from trellis_assets.domain.tasks import Task, TaskState
+from trellis_assets.domain.tasks import LEASE, Task, TaskState
 from trellis_assets.ports import (
     Clock,
     FileStore,
@@ -21,10 +21,12 @@ from trellis_assets.ports import (
     Generator,
     SplatCodec,
     StoredFileError,
+    StoreError,
     TaskStore,
     UnsupportedPromptError,
 )
-from trellis_assets.steps.claims import LEASE, renewed
+from trellis_assets.steps.claims import renewed
+from trellis_assets.steps.insisting import insist
 
 # A free endpoint is seen so soon; who has waited long looks less often: a twentieth of its wait.
 SLOT_POLL_S, LONGEST_SLOT_POLL_S, SLOT_POLL_SHARE = 0.02, 0.25, 0.05
@@ -42,6 +44,15 @@ class GenerationPolicy:
     retries: int = 2
     prepare: bool = True
     keep_ply: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What the generator gave, and when it worked on it."""
+
+    splats: GaussianSplats
+    started_at: datetime
+    finished_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,40 +135,55 @@ class GenerateStep:
         if not self.generator.supports(task.kind):
             detail = f"{self.generator.name} takes no {task.kind} prompts"
             return self._decline(task, run_id, HandBackReason.UNSUPPORTED_TASK, detail)
-        seed = generation_seed(task)
-        with self._slot(task.key) as endpoint:
-            started = self.clock.now()
-            task = self.store.move(task.key, TaskState.GENERATING, now=started, run_id=run_id)
-            audit("generation started", task=task, endpoint=endpoint, seed=seed)
-            try:
-                splats = self._with_retries(task, seed, endpoint)
-            except UnsupportedPromptError as error:
-                return self._decline(task, run_id, HandBackReason.UNSUPPORTED_TASK, str(error))
-            except GenerationError as error:
-                return self._decline(task, run_id, HandBackReason.GENERATION_FAILED, str(error))
-            finished = self.clock.now()
+        try:
+            made = self._with_retries(task, run_id)
+        except UnsupportedPromptError as error:
+            return self._decline(task, run_id, HandBackReason.UNSUPPORTED_TASK, str(error))
+        except GenerationError as error:
+            return self._decline(task, run_id, HandBackReason.GENERATION_FAILED, str(error))
+        splats = made.splats
         # The slot is free again: preparing and writing need no GPU.
         model = (prepare_for_submission if self.policy.prepare else unprepared)(splats)
         if len(model.splats) == 0:
             detail = f"no usable splat of {len(splats)}"
             return self._decline(task, run_id, HandBackReason.INVALID_MODEL, detail)
+        try:
+            spz = self.codec.encode_spz(model.splats)
+        except ValueError as error:
+            return self._decline(task, run_id, HandBackReason.INVALID_MODEL, str(error))
         generation = Generation(
             generator=self.generator.name,
-            seed=seed,
-            started_at=started,
-            finished_at=finished,
-            duration_s=(finished - started).total_seconds(),
+            seed=generation_seed(task),
+            started_at=made.started_at,
+            finished_at=made.finished_at,
+            duration_s=(made.finished_at - made.started_at).total_seconds(),
             splat_count=len(model.splats),
-            spz=self.files.write(task.key, "spz", self.codec.encode_spz(model.splats)),
-            ply=self.files.write(task.key, "ply", self.codec.encode_ply(splats))
-            if self.policy.keep_ply
-            else None,
+            spz=insist(
+                self.clock, lambda: self.files.write(task.key, "spz", spz), task=task, what="the model"
+            ),
+            ply=self._kept_ply(task, splats),
         )
         return self._generated(task, generation, model, run_id)
 
+    def _kept_ply(self, task: Task, splats: GaussianSplats) -> StoredFile | None:
+        """The PLY is for people: a task does not fail for it."""
+        if not self.policy.keep_ply:
+            return None
+        try:
+            return self.files.write(task.key, "ply", self.codec.encode_ply(splats))
+        except (StoreError, ValueError) as error:
+            audit("no PLY is kept", task=task, level=logging.WARNING, reason=str(error))
+            return None
+
     def _generated(self, task: Task, generation: Generation, model: PreparedModel, run_id: str) -> Task:
-        moved = self.store.move(
-            task.key, TaskState.GENERATED, now=self.clock.now(), generation=generation, run_id=run_id
+        now = self.clock.now()
+        moved = insist(
+            self.clock,
+            lambda: self.store.move(
+                task.key, TaskState.GENERATED, now=now, generation=generation, run_id=run_id
+            ),
+            task=task,
+            what="the generation",
         )
         audit(
             "generation finished",
@@ -169,32 +195,46 @@ class GenerateStep:
         )
         return moved
 
-    def _with_retries(self, task: Task, seed: int, endpoint: str) -> GaussianSplats:
+    def _with_retries(self, task: Task, run_id: str) -> _Made:
+        """Each try has a slot of its own, at the endpoint that has failed this task least."""
+        failed: list[str] = []
         wait_s = FIRST_RETRY_S
         for tries_left in range(self.policy.retries, -1, -1):
-            try:
-                return self.generator.generate(task.prompt, kind=task.kind, seed=seed, endpoint=endpoint)
-            except GenerationError as error:
-                if not error.is_transient or tries_left == 0:
-                    raise
-                audit("generation retried", task=task, level=logging.WARNING, reason=str(error))
-                self.clock.sleep(wait_s)
-                wait_s *= 2
+            with self._slot(task.key, failed) as endpoint:
+                try:
+                    return self._at(endpoint, task, run_id)
+                except GenerationError as error:
+                    if not error.is_transient or tries_left == 0:
+                        raise
+                    failed.append(endpoint)
+                    audit("generation retried", task=task, level=logging.WARNING, reason=str(error))
+            self.clock.sleep(wait_s)
+            wait_s *= 2
         raise AssertionError("the loop returns or raises")
 
+    def _at(self, endpoint: str, task: Task, run_id: str) -> _Made:
+        started, seed = self.clock.now(), generation_seed(task)
+        task = self.store.move(task.key, TaskState.GENERATING, now=started, run_id=run_id)
+        audit("generation started", task=task, endpoint=endpoint, seed=seed)
+        splats = self.generator.generate(task.prompt, kind=task.kind, seed=seed, endpoint=endpoint)
+        return _Made(splats, started, self.clock.now())
+
     @contextmanager
-    def _slot(self, key: int) -> Iterator[str]:
-        """A generation endpoint of our own until the block ends."""
-        held = self._wait_for_slot(key)
+    def _slot(self, key: int, failed: Sequence[str]) -> Iterator[str]:
+        """A generation endpoint of our own until the block ends; those that `failed` come last."""
+        held = self._wait_for_slot(key, sorted(self.generator.endpoints, key=failed.count))
         try:
             with renewed(self.clock, lambda until: self.store.extend_slot(held, key, until)):
                 yield held
         finally:
-            self.store.release_slot(held, key)
+            try:
+                self.store.release_slot(held, key)
+            except StoreError as error:
+                # The model in hand is worth more; nobody renews the slot any more, so that it is free soon.
+                audit("slot not given back", level=logging.WARNING, endpoint=held, reason=str(error))
 
-    def _wait_for_slot(self, key: int) -> str:
-        """The endpoint that is held for the task now; the best of the waiting tasks gets it."""
-        endpoints = self.generator.endpoints
+    def _wait_for_slot(self, key: int, endpoints: Sequence[str]) -> str:
+        """The first free endpoint, held for the task now; the best of the waiting tasks gets it."""
         since = self.clock.now()
         free_since: datetime | None = None
         while True:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from trellis_assets.audit import audit
+from trellis_assets.domain.clocks import elapsed
 from trellis_assets.domain.pacing import Pace, TaskInHand, tasks_wanted
 from trellis_assets.domain.submissions import SubmissionKind
 from trellis_assets.domain.tasks import REOPENABLE_STATES, Task, TaskState, is_final
@@ -92,12 +93,14 @@ class PullStep:
 
         Raises:
             MetagraphError: no list of validators can be had, with what to do.
+            StoreError: an answer could not be stored; the validator serves its task again.
         """
         report = PullReport()
-        validators = self.to_ask(report)
-        async with asyncio.TaskGroup() as polls:
-            for validator in validators:
-                polls.create_task(self.ask(validator, report))
+        polls = [self.ask(validator, report) for validator in self.to_ask(report)]
+        # Each poll is heard to its end, for it may bring a task: what one could not store is told after.
+        for failure in await asyncio.gather(*polls, return_exceptions=True):
+            if isinstance(failure, BaseException):
+                raise failure
         return report
 
     def to_ask(self, report: PullReport, asking: Collection[str] = (), *, owed: int = 0) -> list[Validator]:
@@ -127,7 +130,7 @@ class PullStep:
             return self._listed[1]
         listed, saved_at = self.store.listed_validators()
         now = self.clock.now()
-        if saved_at is None or now - saved_at >= self.policy.metagraph_age:
+        if saved_at is None or elapsed(saved_at, now) >= self.policy.metagraph_age:
             listed = list(self.network.metagraph())
             self.store.save_validators(listed, now)
         self._listed = (time.monotonic(), listed)
@@ -141,7 +144,9 @@ class PullStep:
             t.validator_hotkey for t in in_hand if t.miner_hotkey == me and t.state is not TaskState.UNSETTLED
         }
         idle = [v for v in self._validators() if v.hotkey not in holding and v.hotkey not in asking]
-        waits = [(t.due_at() or now) - now for v in idle if (t := times.get(v.hotkey)) is not None]
+        longest = self.policy.polls.longest_rest
+        known = [times[v.hotkey] for v in idle if v.hotkey in times]
+        waits = [(t.due_at(now, longest) or now) - now for t in known]
         report.next_due_in_s = min((w.total_seconds() for w in waits), default=None)
         return due_validators(idle, times, self.policy.polls, me, now)
 
@@ -165,7 +170,8 @@ class PullStep:
     async def ask(self, validator: Validator, report: PullReport) -> None:
         """The validator was asked, and its answer acted on; nothing if another process asks it."""
         me, now = self.network.miner_hotkey, self.clock.now()
-        if not self.store.begin_poll(me, validator.hotkey, next_poll_at=now + self._interval(), now=now):
+        soon, longest = now + self._interval(), self.policy.polls.longest_rest
+        if not self.store.begin_poll(me, validator.hotkey, next_poll_at=soon, now=now, longest_rest=longest):
             return
         report.asked += 1
         started = time.monotonic()

@@ -3,11 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from trellis_assets.audit import audit
 from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome, quality_gate
-from trellis_assets.domain.tasks import Task, TaskState
+from trellis_assets.domain.tasks import LEASE, Task, TaskState
 from trellis_assets.domain.validators import Validator
 from trellis_assets.ports import (
     Clock,
@@ -17,7 +17,8 @@ from trellis_assets.ports import (
     TaskStore,
     ValidatorNetwork,
 )
-from trellis_assets.steps.claims import LEASE, renewed
+from trellis_assets.steps.claims import renewed
+from trellis_assets.steps.insisting import insist
 from trellis_assets.steps.validate import gate_reason
 
 # Tries while the validator provably receives nothing; together about half a minute.
@@ -153,22 +154,27 @@ class SubmitStep:
             # the task says it arrived.
             state = TaskState.ANSWER_UNKNOWN
         reason = task.reason if state is TaskState.HANDED_BACK else _reason(outcome, answer)
-        moved = self.store.settle(
-            task.key,
-            state,
-            now=now,
-            reason=reason,
-            feedback=answer.feedback,
-            cooldown_until=answer.cooldown_until,
-            submission=Submission(
-                kind=kind,
-                started_at=sent.started_at,
-                attempt=sent.attempt,
-                duration_s=(now - sent.started_at).total_seconds(),
-                outcome=str(outcome),
-                message=answer.message,
+        submission = replace(
+            sent,
+            kind=kind,
+            duration_s=(now - sent.started_at).total_seconds(),
+            outcome=str(outcome),
+            message=answer.message,
+        )
+        moved = insist(
+            self.clock,
+            lambda: self.store.settle(
+                task.key,
+                state,
+                now=now,
+                reason=reason,
+                feedback=answer.feedback,
+                cooldown_until=answer.cooldown_until,
+                submission=submission,
+                run_id=run_id,
             ),
-            run_id=run_id,
+            task=task,
+            what=f"the validator's answer ({outcome})",
         )
         feedback = answer.feedback
         audit(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from trellis_assets.audit import audit
 from trellis_assets.domain.generations import StoredFile
 from trellis_assets.domain.submissions import HandBackReason, quality_gate
-from trellis_assets.domain.tasks import Task, TaskState
+from trellis_assets.domain.tasks import LEASE, Task, TaskState
 from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.ports import (
     Clock,
@@ -16,7 +16,7 @@ from trellis_assets.ports import (
     TaskStore,
     ValidationUnavailableError,
 )
-from trellis_assets.steps.claims import LEASE, renewed
+from trellis_assets.steps.claims import renewed
 
 TRIES = 2
 RETRY_S = 1.0

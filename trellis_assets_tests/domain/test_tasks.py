@@ -31,9 +31,16 @@ def test_a_result_is_submitted_only_after_the_decision_to() -> None:
 
 
 def test_a_final_state_is_left_only_for_one_that_waits_for_work() -> None:
-    for state in FINAL_STATES:
-        assert LEGAL_TRANSITIONS[state] <= {TaskState.PULLED, TaskState.GENERATED, TaskState.VALIDATED}
+    waiting = {TaskState.PULLED, TaskState.GENERATED, TaskState.VALIDATED}
+    for state in FINAL_STATES - {TaskState.ANSWER_UNKNOWN}:
+        assert LEGAL_TRANSITIONS[state] <= waiting
     assert {TaskState.UNSETTLED} | FINAL_STATES - {TaskState.ACCEPTED} == REOPENABLE_STATES
+
+
+def test_an_unknown_answer_may_come_after_all_and_is_not_asked_for_by_submitting_again() -> None:
+    after = LEGAL_TRANSITIONS[TaskState.ANSWER_UNKNOWN]
+    assert {TaskState.ACCEPTED, TaskState.REJECTED, TaskState.UNSETTLED} < after
+    assert TaskState.SUBMITTING not in after
 
 
 def test_an_illegal_move_names_the_task_and_both_states() -> None:

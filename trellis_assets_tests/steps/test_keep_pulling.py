@@ -123,7 +123,7 @@ async def test_the_session_takes_no_more_than_its_limit_however_many_polls_are_u
 ) -> None:
     network = ScriptedNetwork([a_validator(i) for i in range(1, 9)])
     network.pulls = {v.hotkey: [TaskAssigned(a_pulled_task(v.hotkey))] for v in network.validators}
-    policy = replace(POLICY, endpoints="abcdefgh", task_limit=3)
+    policy = replace(POLICY, endpoints=tuple("abcdefgh"), task_limit=3)
     step = KeepPullingStep(PullStep(store, network, clock, policy), dispatch=lambda: None)
     for _ in range(3):
         await step.round()

@@ -89,7 +89,10 @@ class BittensorNetwork:
             coldkey="",
         )
         async with MinerDendrite(self._keypair) as dendrite:
-            answer = await dendrite.call(
-                target_axon=axon, synapse=synapse, deserialize=False, timeout=timeout_s
-            )
+            try:
+                answer = await dendrite.call(
+                    target_axon=axon, synapse=synapse, deserialize=False, timeout=timeout_s
+                )
+            except Exception as error:  # noqa: BLE001 - the library trips over what a stranger's answer holds
+                return synapse, Call(dendrite.http_status, dendrite.error or error)
             return answer, Call(dendrite.http_status, dendrite.error)

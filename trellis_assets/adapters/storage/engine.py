@@ -13,12 +13,17 @@ from trellis_assets.ports import StoreError
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Newest revision in the migrations folder; a test holds it against the folder.
 HEAD = "0003"
-BUSY_TIMEOUT_MS = 30_000
+# How long a writer waits for another one.
+BUSY_TIMEOUT_S = 30.0
 ADVISORY_LOCK = 17_404
 
 
-def open_engine(database_url: str) -> Engine:
+def open_engine(database_url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
     """An engine whose database has the schema of this version.
+
+    Args:
+        database_url: as SQLAlchemy names databases.
+        busy_timeout_s: SQLite only: how long a writer waits for another one.
 
     Raises:
         StoreError: the URL, the database or its version cannot be used; says what to do.
@@ -30,7 +35,7 @@ def open_engine(database_url: str) -> Engine:
             Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         engine = create_engine(url, pool_pre_ping=not is_file)
         if url.get_backend_name() == "sqlite":
-            _tune_sqlite(engine)
+            _tune_sqlite(engine, busy_timeout_s)
         _migrate(engine, url)
     except (SQLAlchemyError, OSError) as error:
         cause = getattr(error, "orig", None) or error
@@ -53,13 +58,13 @@ def _parsed(database_url: str) -> URL:
     return url
 
 
-def _tune_sqlite(engine: Engine) -> None:
+def _tune_sqlite(engine: Engine, busy_timeout_s: float) -> None:
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: Any) -> None:
         # The driver must not begin transactions by itself: see _begin.
         connection.isolation_level = None
         cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        cursor.execute(f"PRAGMA busy_timeout={round(busy_timeout_s * 1000)}")
         cursor.execute("PRAGMA journal_mode=WAL")
         # With WAL a power cut may lose the last transactions unless each is synced: a lost
         # "submitting" would let a result be submitted twice.

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from trellis_assets.domain.generations import StoredFile
-from trellis_assets.ports import MissingFileError, StoredFileError
+from trellis_assets.ports import MissingFileError, StoredFileError, StoreError
 
 SUFFIXES = frozenset({"spz", "ply", "png"})
 MODELS = "models"
@@ -30,7 +30,13 @@ class LocalFileStore:
         digest = hashlib.sha256(data).hexdigest()
         day = datetime.now(UTC).strftime("%Y/%m/%d")
         relative = f"{MODELS}/{day}/{task_key:08d}-{digest[:12]}.{suffix}"
-        _write_whole(self._root / relative, data)
+        try:
+            _write_whole(self._root / relative, data)
+        except OSError as error:
+            raise StoreError(
+                f"{relative} cannot be written under {self._root}: {error.strerror or error}; make room or "
+                "mend the folder's rights: the task waits, and is taken up again"
+            ) from error
         return StoredFile(path=relative, size=len(data), sha256=digest)
 
     def derived(self, file: StoredFile, suffix: str, make: Callable[[bytes], bytes]) -> bytes:
@@ -40,7 +46,9 @@ class LocalFileStore:
             return path.read_bytes()
         except FileNotFoundError:
             data = make(self.read(file))
-            _write_whole(path, data)
+            # It can be made again: a disk that is full is no reason to go without.
+            with contextlib.suppress(OSError):
+                _write_whole(path, data)
             return data
 
     def read(self, file: StoredFile) -> bytes:

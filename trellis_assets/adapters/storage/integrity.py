@@ -14,9 +14,10 @@ from trellis_assets.adapters.storage.models import (
     SnapshotRow,
     TaskRow,
 )
+from trellis_assets.adapters.storage.moments import is_not_ahead
 from trellis_assets.domain.generations import StoredFile
 from trellis_assets.domain.integrity import Count
-from trellis_assets.domain.tasks import TaskState
+from trellis_assets.domain.tasks import LEASE, TaskState
 
 _STORING = timedelta(seconds=10)
 
@@ -32,7 +33,7 @@ def stuck(session: Session, pulled_before: datetime, now: datetime) -> list[int]
     query = select(TaskRow.key).where(
         TaskRow.finished_at.is_(None),
         TaskRow.pulled_at < pulled_before,
-        or_(TaskRow.claimed_until.is_(None), TaskRow.claimed_until < now),
+        is_not_ahead(TaskRow.claimed_until, now, LEASE),
     )
     return list(session.scalars(query.order_by(TaskRow.key)))
 

@@ -1,14 +1,15 @@
 """The tables of validators and of what a miner knows of each."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage.models import PollRow, ValidatorRow
+from trellis_assets.adapters.storage.moments import is_not_ahead
 from trellis_assets.adapters.storage.rows import validator_of
 from trellis_assets.domain.feedback import Feedback, moving_average
 from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome
@@ -56,7 +57,13 @@ def poll_times(session: Session, miner_hotkey: str) -> dict[str, PollTimes]:
 
 
 def begin_poll(
-    session: Session, miner_hotkey: str, hotkey: str, *, next_poll_at: datetime, now: datetime
+    session: Session,
+    miner_hotkey: str,
+    hotkey: str,
+    *,
+    next_poll_at: datetime,
+    now: datetime,
+    longest_rest: timedelta,
 ) -> bool:
     """Whether this call took the right to ask the validator now."""
     insert_ignoring_conflict(session, PollRow, _new_poll(miner_hotkey, hotkey))
@@ -65,7 +72,7 @@ def begin_poll(
         .where(
             PollRow.miner_hotkey == miner_hotkey,
             PollRow.hotkey == hotkey,
-            or_(PollRow.next_poll_at.is_(None), PollRow.next_poll_at <= now),
+            is_not_ahead(PollRow.next_poll_at, now, longest_rest),
         )
         .values(next_poll_at=next_poll_at, total_pulls=PollRow.total_pulls + 1)
     )

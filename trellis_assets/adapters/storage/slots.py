@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import case, or_, select, update
+from sqlalchemy import case, not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage.models import PollRow, SlotRow, TaskRow
+from trellis_assets.adapters.storage.moments import is_not_ahead
 from trellis_assets.adapters.storage.polls import insert_ignoring_conflict
 from trellis_assets.domain.priority import WaitingTask
-from trellis_assets.domain.tasks import TaskState
+from trellis_assets.domain.tasks import LEASE, TaskState
 
 
 def acquire_slot(
@@ -22,7 +23,7 @@ def acquire_slot(
             update(SlotRow)
             .where(
                 SlotRow.endpoint == endpoint,
-                or_(SlotRow.task_key.is_(None), SlotRow.held_until < now),
+                or_(SlotRow.task_key.is_(None), is_not_ahead(SlotRow.held_until, now, LEASE)),
             )
             .values(task_key=task_key, held_until=until)
         )
@@ -38,7 +39,11 @@ def busy_since(session: Session, endpoints: Sequence[str], now: datetime) -> lis
         select(began)
         .select_from(SlotRow)
         .outerjoin(TaskRow, TaskRow.key == SlotRow.task_key)
-        .where(SlotRow.endpoint.in_(endpoints), SlotRow.task_key.is_not(None), SlotRow.held_until >= now)
+        .where(
+            SlotRow.endpoint.in_(endpoints),
+            SlotRow.task_key.is_not(None),
+            not_(is_not_ahead(SlotRow.held_until, now, LEASE)),
+        )
     )
     return list(session.scalars(query))
 
@@ -60,7 +65,7 @@ def waiting_tasks(session: Session, now: datetime) -> list[WaitingTask]:
         .where(
             TaskRow.finished_at.is_(None),
             TaskRow.state == str(TaskState.PULLED),
-            TaskRow.claimed_until > now,
+            not_(is_not_ahead(TaskRow.claimed_until, now, LEASE)),
         )
     )
     return [

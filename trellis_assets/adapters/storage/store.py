@@ -1,12 +1,12 @@
 """The store: each method is one transaction over the tables."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import update
 
 from trellis_assets.adapters.storage import judgements, polls, slots, tasks_table, totals
-from trellis_assets.adapters.storage.engine import open_engine
+from trellis_assets.adapters.storage.engine import BUSY_TIMEOUT_S, open_engine
 from trellis_assets.adapters.storage.models import SessionRow, SnapshotRow, TaskRow
 from trellis_assets.adapters.storage.rows import task_of
 from trellis_assets.adapters.storage.transactions import Transactions
@@ -22,13 +22,13 @@ from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.ports import Arrival, StoreError
 
 
-def open_store(database_url: str) -> "SqlTaskStore":
+def open_store(database_url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> "SqlTaskStore":
     """The store at the URL, with the schema of this version.
 
     Raises:
         StoreError: it cannot be used; says what to do.
     """
-    return SqlTaskStore(open_engine(database_url))
+    return SqlTaskStore(open_engine(database_url, busy_timeout_s=busy_timeout_s))
 
 
 class SqlTaskStore(Transactions):
@@ -49,10 +49,25 @@ class SqlTaskStore(Transactions):
         with self.reading() as session:
             return polls.poll_times(session, miner_hotkey)
 
-    def begin_poll(self, miner_hotkey: str, hotkey: str, *, next_poll_at: datetime, now: datetime) -> bool:
+    def begin_poll(
+        self,
+        miner_hotkey: str,
+        hotkey: str,
+        *,
+        next_poll_at: datetime,
+        now: datetime,
+        longest_rest: timedelta,
+    ) -> bool:
         """Whether the right to ask now was taken."""
         with self.writing() as session:
-            return polls.begin_poll(session, miner_hotkey, hotkey, next_poll_at=next_poll_at, now=now)
+            return polls.begin_poll(
+                session,
+                miner_hotkey,
+                hotkey,
+                next_poll_at=next_poll_at,
+                now=now,
+                longest_rest=longest_rest,
+            )
 
     def record_poll(
         self,

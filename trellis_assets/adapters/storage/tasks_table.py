@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage import judgements
 from trellis_assets.adapters.storage.models import RecentPromptRow, TaskRow
+from trellis_assets.adapters.storage.moments import is_not_ahead
 from trellis_assets.adapters.storage.polls import count_arrival, insert_ignoring_conflict
 from trellis_assets.adapters.storage.rows import columns_of, task_of
 from trellis_assets.domain.feedback import Feedback
@@ -18,6 +19,7 @@ from trellis_assets.domain.pacing import TaskInHand
 from trellis_assets.domain.submissions import Submission
 from trellis_assets.domain.tasks import (
     FINAL_STATES,
+    LEASE,
     PulledTask,
     Task,
     TaskState,
@@ -103,8 +105,7 @@ def claim(session: Session, key: int, run_id: str, *, now: datetime, until: date
             or_(
                 TaskRow.run_id.is_(None),
                 TaskRow.run_id == run_id,
-                TaskRow.claimed_until.is_(None),
-                TaskRow.claimed_until < now,
+                is_not_ahead(TaskRow.claimed_until, now, LEASE),
             ),
         )
         .values(run_id=run_id, claimed_until=until)
@@ -154,7 +155,7 @@ def move(
     if is_final(state):
         row.finished_at, row.claimed_until = now, None
     elif state is TaskState.UNSETTLED:
-        row.claimed_until = None
+        row.finished_at = row.claimed_until = None
     elif state is TaskState.PULLED:  # from the beginning again, by another run
         row.run_id = row.claimed_until = None
     session.flush()
@@ -206,7 +207,7 @@ def unclaimed(session: Session, miner_hotkey: str, now: datetime) -> list[Task]:
             TaskRow.finished_at.is_(None),
             TaskRow.miner_hotkey == miner_hotkey,
             TaskRow.state != str(TaskState.UNSETTLED),
-            or_(TaskRow.claimed_until.is_(None), TaskRow.claimed_until <= now),
+            is_not_ahead(TaskRow.claimed_until, now, LEASE),
         )
         .order_by(TaskRow.key)
     )

@@ -3,6 +3,7 @@
 import multiprocessing
 import sqlite3
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -160,9 +161,10 @@ def test_a_slot_is_held_by_one_task_until_its_lease_ends(store: SqlTaskStore) ->
 
 def test_only_one_process_asks_a_validator(store: SqlTaskStore) -> None:
     soon = NOW + timedelta(seconds=45)
-    assert store.begin_poll(MINER, "v", next_poll_at=soon, now=NOW)
-    assert not store.begin_poll(MINER, "v", next_poll_at=soon, now=NOW)
-    assert store.begin_poll(MINER, "v", next_poll_at=soon + LEASE, now=soon)
+    begin = partial(store.begin_poll, MINER, "v", longest_rest=timedelta(seconds=45))
+    assert begin(next_poll_at=soon, now=NOW)
+    assert not begin(next_poll_at=soon, now=NOW)
+    assert begin(next_poll_at=soon + LEASE, now=soon)
     assert store.validator_counters()[0].total_pulls == 2
 
 

@@ -1,0 +1,107 @@
+"""A whole miner without Dagster: the real steps over a real store and real files, round by round."""
+
+import asyncio
+from collections.abc import Callable
+
+from trellis_assets.adapters.generation.embedded import EmbeddedGenerator
+from trellis_assets.adapters.splat_io.codec import BytesCodec
+from trellis_assets.adapters.storage.files import LocalFileStore
+from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.domain.dispatch import RunStatus
+from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.tasks import Task, TaskKind, TaskState
+from trellis_assets.domain.verdicts import Verdict
+from trellis_assets.ports import ClaimLostError, Generator, LocalValidator, StoreError, ValidatorNetwork
+from trellis_assets.steps.dispatch import DispatchStep
+from trellis_assets.steps.generate import GenerateStep, GenerationPolicy
+from trellis_assets.steps.pull import PullPolicy, PullReport, PullStep
+from trellis_assets.steps.submit import SubmissionPolicy, SubmitStep
+from trellis_assets.steps.validate import ValidateStep, ValidationPolicy
+from trellis_assets_tests.fakes import FakeClock, a_verdict
+from trellis_assets_tests.models import a_ball
+from trellis_assets_tests.steps.test_pull import POLICY
+
+# Longer than every rest, lease and backoff of this miner.
+REST_S = 310
+
+
+class BallGenerator(EmbeddedGenerator):
+    """Makes one ball after the other, counts them, and can be interrupted when one is done."""
+
+    def __init__(self, when_done: Callable[[], None] = lambda: None) -> None:
+        super().__init__()
+        self.made, self.when_done = 0, when_done
+
+    def generate(self, prompt: str, *, kind: TaskKind, seed: int, endpoint: str) -> GaussianSplats:
+        self.made += 1
+        self.when_done()
+        return a_ball()
+
+
+class GoodValidator:
+    """Likes everything."""
+
+    name = "good 1"
+
+    def validate(self, spz: bytes, *, prompt: str, kind: TaskKind) -> Verdict:
+        return a_verdict(0.8)
+
+
+class Miner:
+    """Rounds of pulling and working, as ticks and runs do it."""
+
+    def __init__(
+        self, store: SqlTaskStore, files: LocalFileStore, clock: FakeClock, network: ValidatorNetwork
+    ) -> None:
+        self.store, self.files, self.clock, self.network = store, files, clock, network
+        self.generator: Generator = BallGenerator()
+        self.validator: LocalValidator = GoodValidator()
+        self.generation, self.policy = GenerationPolicy(), POLICY
+        self.failures: list[Exception] = []
+        self._runs: set[str] = set()
+
+    def pull(self, policy: PullPolicy | None = None) -> PullReport:
+        return asyncio.run(PullStep(self.store, self.network, self.clock, policy or self.policy).run())
+
+    def generate(self, key: int, run: str) -> Task | None:
+        step = GenerateStep(self.store, self.files, BytesCodec(), self.generator, self.clock, self.generation)
+        return step.run(key, run)
+
+    def validate(self, key: int, run: str) -> Task | None:
+        step = ValidateStep(self.store, self.files, self.validator, self.clock, ValidationPolicy())
+        return step.run(key, run)
+
+    def submit(self, key: int, run: str) -> Task | None:
+        step = SubmitStep(self.store, self.files, lambda: self.network, self.clock, SubmissionPolicy())
+        return step.run(key, run)
+
+    def requested(self) -> list[Task]:
+        """What the tick asks runs for; each of them is a run that ended, as far as later ticks know."""
+        status = {True: RunStatus.ENDED, False: RunStatus.NONE}
+        tasks = DispatchStep(self.store, self.clock, lambda key: status[key in self._runs]).run()
+        self._runs |= {task.run_key for task in tasks}
+        return tasks
+
+    def work(self) -> None:
+        """Each task that waits has had a run; a run that failed leaves its error in `failures`."""
+        for task in self.requested():
+            run = f"run of {task.run_key}"
+            try:
+                self.generate(task.key, run)
+                self.validate(task.key, run)
+                self.submit(task.key, run)
+            except (StoreError, ClaimLostError) as error:
+                self.failures.append(error)
+
+    def round(self, *, after_s: float = REST_S) -> None:
+        """So much later, one tick and its runs."""
+        self.clock.advance(after_s)
+        self.pull()
+        self.work()
+
+    def tasks(self) -> list[Task]:
+        return self.store.tasks_in(TaskState)
+
+    def only_task(self) -> Task:
+        (task,) = self.tasks()
+        return task

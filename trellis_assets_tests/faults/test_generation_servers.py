@@ -1,0 +1,219 @@
+"""Generation servers that misbehave: real HTTP against the real steps, and what becomes of the task."""
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import zstandard
+
+from trellis_assets.adapters.generation.http import HttpGenerator
+from trellis_assets.adapters.splat_io.ply import write_ply
+from trellis_assets.adapters.splat_io.spz import PAYLOAD_MAGIC, encode_spz
+from trellis_assets.adapters.storage.files import LocalFileStore
+from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
+from trellis_assets.domain.tasks import TaskState
+from trellis_assets.ports import TaskAssigned
+from trellis_assets.steps.generate import GenerationPolicy
+from trellis_assets_tests.fakes import FakeClock, ScriptedNetwork, a_pulled_task, a_validator, an_answer
+from trellis_assets_tests.faults.miner import Miner
+from trellis_assets_tests.models import a_ball, with_first
+from trellis_assets_tests.rude_server import Request, serving
+
+ONE = a_validator(1)
+SPZ = encode_spz(a_ball())
+PLY = write_ply(a_ball())
+LIMIT = 1 << 20
+
+
+def all_nan() -> GaussianSplats:
+    ball = a_ball()
+    return replace(ball, positions=np.full_like(ball.positions, np.nan))
+
+
+def bomb() -> bytes:
+    """Half a gigabyte that claims to be a model, in a few kilobytes."""
+    squeezer = zstandard.ZstdCompressor(level=1).compressobj()
+    zeros = bytes(1 << 24)
+    head = squeezer.compress(PAYLOAD_MAGIC + b"\x02\0\0\0" + b"\x80\x96\x98\0" + bytes(4))
+    return head + b"".join(squeezer.compress(zeros) for _ in range(32)) + squeezer.flush()
+
+
+def answers(data: bytes, *, status: int = 200, **headers: str) -> Callable[[Request], None]:
+    return lambda request: request.answer(data, status=status, **headers)
+
+
+@dataclass
+class Server:
+    """How the server answers, and how often it was asked."""
+
+    respond: Callable[[Request], None]
+    asked: int = 0
+    sent: int = 0
+
+    def __call__(self, request: Request) -> None:
+        self.asked += 1
+        self.respond(request)
+
+    def two_gigabytes(self, request: Request) -> None:
+        """As many as the client takes; what it took is counted."""
+        request.send_response(200)
+        request.send_header("content-length", str(2 << 30))
+        request.end_headers()
+        for _ in range(2 << 10):
+            request.wfile.write(bytes(1 << 20))
+            self.sent += 1 << 20
+
+
+@dataclass
+class Shop:
+    """A miner whose generation server is the test's."""
+
+    miner: Miner
+    network: ScriptedNetwork
+
+    def runs(self, task_id: str, *outcomes: SubmissionOutcome) -> TaskState:
+        """A task of this id has come and had its run; its validator answers so."""
+        prompt = f"a ball for {task_id}"
+        self.network.pulls[ONE.hotkey] = [TaskAssigned(a_pulled_task(task_id, prompt))]
+        self.network.answers = [an_answer(outcome) for outcome in outcomes]
+        self.miner.round()
+        return self.miner.tasks()[-1].state
+
+    def heals(self) -> None:
+        """The next task has a slot, a model and its answer."""
+        assert self.runs("healthy", SubmissionOutcome.ACCEPTED) is TaskState.ACCEPTED
+
+
+@pytest.fixture
+def shop(store: SqlTaskStore, files: LocalFileStore, clock: FakeClock) -> Shop:
+    network = ScriptedNetwork([ONE])
+    return Shop(Miner(store, files, clock, network), network)
+
+
+@contextmanager
+def generating(shop: Shop, server: Server, *, timeout_s: float = 0.4) -> Iterator[None]:
+    with serving(server) as url:
+        shop.miner.generator = HttpGenerator([url], timeout_s=timeout_s, max_answer_bytes=LIMIT)
+        yield
+
+
+BAD_MODELS: dict[str, tuple[Callable[[Request], None], str]] = {
+    "HTML": (answers(b"<html>hello", content_type="text/html"), "generation_failed: .*web page"),
+    "a truncated PLY": (answers(PLY[: len(PLY) // 2]), "generation_failed: .*no model"),
+    "a PLY cut in its header": (answers(PLY[:60]), "generation_failed: .*no model"),
+    "an empty body": (answers(b""), "generation_failed: .*no bytes at all"),
+    "a truncated SPZ": (answers(SPZ[: len(SPZ) // 2]), "generation_failed: .*no model"),
+    "nothing but NaN": (answers(write_ply(all_nan())), "invalid_model: no usable splat of 8000"),
+    "a zstd bomb": (answers(bomb()), "generation_failed: .*no model"),
+    "404": (answers(b"no such page", status=404), "generation_failed: .*404"),
+    "JSON": (answers(b'{"detail": "sorry"}'), "generation_failed: .*no model"),
+}
+
+
+@pytest.mark.parametrize("fault", BAD_MODELS)
+def test_what_is_no_model_is_handed_back_at_once_and_the_next_task_is_served(shop: Shop, fault: str) -> None:
+    respond, reason = BAD_MODELS[fault]
+    server = Server(respond)
+    with generating(shop, server):
+        assert shop.runs("faulty", SubmissionOutcome.HANDED_BACK) is TaskState.HANDED_BACK
+        (task,) = shop.miner.tasks()
+        assert server.asked == 1, "asking again would bring the same"
+        assert re.match(reason, task.reason or ""), task.reason
+        assert [kind for _, kind, _ in shop.network.submitted] == [SubmissionKind.HAND_BACK]
+        server.respond = answers(SPZ)
+        shop.heals()
+
+
+def test_two_gigabytes_are_not_read(shop: Shop) -> None:
+    server = Server(answers(b""))
+    server.respond = server.two_gigabytes
+    with generating(shop, server, timeout_s=10):
+        assert shop.runs("faulty", SubmissionOutcome.HANDED_BACK) is TaskState.HANDED_BACK
+        assert f"more than {LIMIT} bytes" in (shop.miner.only_task().reason or "")
+        assert server.sent < 64 << 20, "the client hung up; the rest fills socket buffers at most"
+        server.respond = answers(SPZ)
+        shop.heals()
+
+
+def test_a_few_splats_that_are_none_cost_only_themselves(shop: Shop) -> None:
+    spoilt = with_first(a_ball(), positions=[np.nan, 0, 0])
+    with generating(shop, Server(answers(write_ply(spoilt)))):
+        assert shop.runs("spoilt", SubmissionOutcome.ACCEPTED) is TaskState.ACCEPTED
+    generation = shop.miner.only_task().generation
+    assert generation is not None
+    assert generation.splat_count == 7999
+
+
+def test_a_model_that_spz_cannot_hold_is_handed_back_and_not_made_again(shop: Shop) -> None:
+    """Without preparation nothing removes NaN: the encoder refuses, once."""
+    shop.miner.generation = GenerationPolicy(prepare=False)
+    server = Server(answers(write_ply(all_nan())))
+    with generating(shop, server):
+        assert shop.runs("faulty", SubmissionOutcome.HANDED_BACK) is TaskState.HANDED_BACK
+    assert (shop.miner.only_task().reason or "").startswith("invalid_model: positions holds NaN")
+    assert server.asked == 1
+
+
+def failing(times: int, fault: Callable[[Request], None]) -> Callable[[Request], None]:
+    """So often the fault, then a model."""
+    left = [times]
+
+    def respond(request: Request) -> None:
+        left[0] -= 1
+        (fault if left[0] >= 0 else answers(SPZ))(request)
+
+    return respond
+
+
+PASSING: dict[str, Callable[[Request], None]] = {
+    "answers 500": answers(b"out of memory", status=500),
+    "answers 503": answers(b"busy", status=503, retry_after="1"),
+    "hangs up": lambda _: None,
+    "is slow": lambda _: threading.Event().wait(0.8) and None,
+    "breaks off": answers(SPZ, content_length=str(len(SPZ) + 5)),
+}
+
+
+@pytest.mark.parametrize("fault", PASSING)
+def test_what_passes_is_waited_out_and_the_task_is_answered(shop: Shop, fault: str) -> None:
+    server = Server(failing(2, PASSING[fault]))
+    with generating(shop, server):
+        assert shop.runs("task", SubmissionOutcome.ACCEPTED) is TaskState.ACCEPTED
+    assert server.asked == 3
+    assert [kind for _, kind, _ in shop.network.submitted] == [SubmissionKind.RESULT]
+
+
+@pytest.mark.parametrize("fault", PASSING)
+def test_what_does_not_pass_is_handed_back_and_the_next_task_is_served(shop: Shop, fault: str) -> None:
+    server = Server(PASSING[fault])
+    with generating(shop, server):
+        assert shop.runs("task", SubmissionOutcome.HANDED_BACK) is TaskState.HANDED_BACK
+        assert (shop.miner.only_task().reason or "").startswith("generation_failed: ")
+        server.respond = answers(SPZ)
+        shop.heals()
+
+
+def test_a_server_that_is_down_hands_back_what_is_in_hand_and_says_why(shop: Shop) -> None:
+    with serving(answers(SPZ)) as url:
+        pass
+    shop.miner.generator = HttpGenerator([url], timeout_s=0.4)
+    assert shop.runs("task", SubmissionOutcome.HANDED_BACK) is TaskState.HANDED_BACK
+    assert "cannot be reached" in (shop.miner.only_task().reason or "")
+    assert "cannot be reached" in (shop.miner.generator.problem() or ""), "nothing is pulled meanwhile"
+    with generating(shop, Server(answers(SPZ))):
+        shop.heals()
+
+
+def test_one_server_of_two_that_is_down_costs_no_task(shop: Shop) -> None:
+    with serving(answers(SPZ)) as dead:
+        pass
+    with serving(answers(SPZ)) as alive:
+        shop.miner.generator = HttpGenerator([dead, alive], timeout_s=0.4)
+        assert shop.runs("task", SubmissionOutcome.ACCEPTED) is TaskState.ACCEPTED
+    assert [kind for _, kind, _ in shop.network.submitted] == [SubmissionKind.RESULT]

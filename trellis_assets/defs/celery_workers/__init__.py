@@ -1,0 +1,1 @@
+"""Runs execute in Celery workers, on one machine or many."""

@@ -1,0 +1,69 @@
+"""The run launcher that hands runs to Celery workers: dagster-celery's, with terminations that reach the run."""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import dagster as dg
+from dagster._serdes import ConfigurableClassData
+from dagster_celery import CeleryRunLauncher
+from dagster_celery.tags import DAGSTER_CELERY_QUEUE_TAG, DAGSTER_CELERY_RUN_PRIORITY_TAG, DAGSTER_CELERY_TASK_ID_TAG
+
+from trellis_assets.domain.queues import queue_for, run_priority
+from trellis_assets.domain.tasks import Task
+
+_log = logging.getLogger(__name__)
+
+# Workers join and leave while mining: who is there is asked this often, and waited for so long.
+_ASK_EVERY_S = 10.0
+_ANSWERS_WITHIN_S = 1.0
+
+
+class WorkerQueuesLauncher(CeleryRunLauncher):
+    """`CeleryRunLauncher` that knows which queues have a worker."""
+
+    _asked: tuple[float, tuple[str, ...]] = (-_ASK_EVERY_S, ())
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]) -> Self:
+        """By Dagster."""
+        return cls(inst_data=inst_data, **config_value)
+
+    def terminate(self, run_id: str) -> bool:
+        """Whether the run's worker was told to interrupt it."""
+        run = self._instance.get_run_by_id(run_id)
+        if run is None or run.is_finished or (task_id := run.tags.get(DAGSTER_CELERY_TASK_ID_TAG)) is None:
+            return False
+        self._instance.report_run_canceling(run)
+        # Not SIGTERM, which would end the worker's process and leave the run without its last events.
+        self.celery.AsyncResult(task_id).revoke(terminate=True, signal="SIGINT")
+        return True
+
+    def routing_tags(self, task: Task, queues: Sequence[str], largest_stake: float) -> dict[str, str]:
+        """Tags that send the task's run to a queue with a worker, before runs worth less."""
+        queue = queue_for(task.key, task.attempt, self._served(queues))
+        priority = run_priority(task.validator_stake or 0.0, largest_stake)
+        return {DAGSTER_CELERY_QUEUE_TAG: queue, DAGSTER_CELERY_RUN_PRIORITY_TAG: str(priority)}
+
+    def _served(self, queues: Sequence[str]) -> Sequence[str]:
+        """Those of the queues that a worker serves; all of them where nobody knows."""
+        if len(queues) > 1 and time.monotonic() - self._asked[0] > _ASK_EVERY_S:
+            self._asked = (time.monotonic(), tuple(sorted(served_queues(self))))
+        return [queue for queue in queues if queue in self._asked[1]] or queues
+
+
+def served_queues(launcher: CeleryRunLauncher) -> set[str]:
+    """Queues that live workers listen to; empty where the broker does not answer."""
+    try:
+        answers = launcher.celery.control.inspect(timeout=_ANSWERS_WITHIN_S).active_queues()
+    except (OSError, launcher.celery.connection_for_read().connection_errors) as error:
+        _log.warning("the broker does not answer: %s", error)
+        return set()
+    return {queue["name"] for listed in (answers or {}).values() for queue in listed}
+
+
+def celery_launcher(instance: dg.DagsterInstance) -> CeleryRunLauncher | None:
+    """The instance's launcher, where runs go to Celery."""
+    launcher = instance.run_launcher
+    return launcher if isinstance(launcher, CeleryRunLauncher) else None

@@ -1,0 +1,29 @@
+"""Which worker queue a task's run goes to, and before which others."""
+
+from collections.abc import Sequence
+
+# Redis takes 0 first and 9 last.
+LAST_PRIORITY = 9
+
+
+def queue_for(task_key: int, attempt: int, queues: Sequence[str]) -> str:
+    """The queue of a task's run: tasks in turn, and each further attempt at the next queue.
+
+    A run that found no worker, or a dying one, is started anew somewhere else.
+
+    Args:
+        task_key: key of the task's row.
+        attempt: number of the attempt, from 0.
+        queues: at least one, the same order in every process.
+    """
+    return queues[(task_key + attempt) % len(queues)]
+
+
+def run_priority(stake: float, largest_stake: float) -> int:
+    """0 (first) to 9 (last), by the validator's stake against the largest among all.
+
+    A task without a validator comes last.
+    """
+    if stake <= 0 or largest_stake <= 0:
+        return LAST_PRIORITY
+    return LAST_PRIORITY - round(LAST_PRIORITY * min(1.0, stake / largest_stake))

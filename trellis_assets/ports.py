@@ -252,7 +252,11 @@ class FileStore(Protocol):
     """Model files, addressed by a relative path that the store chose."""
 
     def write(self, task_key: int, suffix: str, data: bytes) -> StoredFile:
-        """`data` is durably on disk (atomic: never half a file)."""
+        """`data` is durably on disk (atomic: never half a file).
+
+        Raises:
+            StoreError: it could not be written, and nothing is left of it; says what to do.
+        """
         ...
 
     def read(self, file: StoredFile) -> bytes:
@@ -261,6 +265,7 @@ class FileStore(Protocol):
         Raises:
             MissingFileError: it is not there.
             StoredFileError: of another size or with another checksum.
+            StoreError: shared storage does not answer; the file may well be there.
         """
         ...
 

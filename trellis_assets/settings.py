@@ -4,16 +4,18 @@ Every field is the variable `TRELLIS_<FIELD>`; flags of the command line overrid
 local subnet, waiting times default to seconds; against a real network to the subnet's own rules.
 """
 
+import json
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 LOCAL_NETWORK = "local"
 FILE_NETWORK_PREFIX = "file:"
+DAGSTER_DRIVER = "postgresql+psycopg2"
 
 
 class DuplicatePolicy(StrEnum):
@@ -62,7 +64,22 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(Path("data"), description="Folder of everything the pipeline writes.")
     database_url: SecretStr | None = Field(
-        None, description="SQLAlchemy URL of the store; default: SQLite file in the data folder."
+        None,
+        description="URL of the store, such as postgresql://user:password@host/trellis; "
+        "default: SQLite file in the data folder.",
+    )
+    dagster_database_url: SecretStr | None = Field(
+        None,
+        description="URL of Dagster's own PostgreSQL database, another than the store's; default: SQLite "
+        "files in the data folder.",
+    )
+    files_url: str | None = Field(
+        None,
+        description="Where model files are, as fsspec names it, such as s3://bucket/prefix; default: the "
+        "data folder.",
+    )
+    files_options: SecretStr | None = Field(
+        None, description="What fsspec wants to know of that storage (keys, endpoint), as JSON object."
     )
     network: str = Field(
         LOCAL_NETWORK,
@@ -198,6 +215,27 @@ class Settings(BaseSettings):
             raise ValueError("wants http(s)://host:port, comma separated")
         return value
 
+    @field_validator("dagster_database_url")
+    @classmethod
+    def _check_dagster_database(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is None:
+            return None
+        scheme, _, rest = value.get_secret_value().partition("://")
+        if not rest or scheme not in {"postgres", "postgresql", DAGSTER_DRIVER}:
+            raise ValueError("wants postgresql://user:password@host/database")
+        store = info.data.get("database_url")
+        if store is not None and store.get_secret_value().partition("://")[2] == rest:
+            raise ValueError("wants another database than the one TRELLIS_DATABASE_URL names")
+        # Dagster's storage works with psycopg 2 alone, which the bare name no longer stands for.
+        return SecretStr(f"{DAGSTER_DRIVER}://{rest}")
+
+    @field_validator("files_options")
+    @classmethod
+    def _check_options(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not isinstance(_json(value.get_secret_value()), dict):
+            raise ValueError('wants a JSON object, such as {"key": "…", "secret": "…"}')
+        return value
+
     @field_validator("network")
     @classmethod
     def _check_network(cls, value: str) -> str:
@@ -252,6 +290,11 @@ class Settings(BaseSettings):
         return f"sqlite:///{self.folder / 'trellis.db'}"
 
     @property
+    def storage_options(self) -> dict[str, Any]:
+        """Options of the file storage (may hold keys: never print them)."""
+        return dict(_json(self.files_options.get_secret_value())) if self.files_options else {}
+
+    @property
     def subnet_folder(self) -> Path:
         """State, log and metagraph of the local subnet."""
         return self.folder / "subnet"
@@ -295,3 +338,10 @@ class Settings(BaseSettings):
                 value = str(value.expanduser().absolute())
             variables[f"TRELLIS_{name.upper()}"] = str(value)
         return variables
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None

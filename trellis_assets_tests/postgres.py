@@ -20,8 +20,15 @@ from trellis_assets.adapters.storage.store import open_store
 BINARIES = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
 _TEMPLATE = "migrated"
 _START_TIMEOUT_S = 60
-# Nothing of it must survive a power cut, and several test workers with their processes connect.
-_OPTIONS = ("fsync=off", "full_page_writes=off", "max_connections=200", "shared_buffers=32MB")
+# Nothing of it must survive a power cut, and several test workers with their processes connect. The
+# server's clock is not on UTC, as a server's may be.
+_OPTIONS = (
+    "fsync=off",
+    "full_page_writes=off",
+    "max_connections=200",
+    "shared_buffers=32MB",
+    "timezone=Asia/Kolkata",
+)
 
 
 class PostgresServer:

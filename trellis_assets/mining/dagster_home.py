@@ -1,5 +1,6 @@
 """Dagster's home in the data folder: `dagster.yaml` and the workspace, with their paths moved there."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import yaml
 from trellis_assets.settings import Settings
 
 LOCATION = "trellis_assets"
+DATABASE_VARIABLE = "TRELLIS_DAGSTER_DATABASE_URL"
 
 
 def dagster_home(settings: Settings) -> Path:
@@ -23,8 +25,12 @@ def write_dagster_home(settings: Settings, code_server_port: int) -> Path:
     """
     home = dagster_home(settings)
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    instance: dict[str, Any] = yaml.safe_load(instance_file().read_text(encoding="utf-8"))
-    instance["storage"]["sqlite"]["base_dir"] = str(home / "storage")
+    instance = _read("dagster.yaml")
+    if settings.dagster_database_url is None:
+        instance["storage"]["sqlite"]["base_dir"] = str(home / "storage")
+    else:
+        instance |= _read("dagster.postgres.yaml")
+        name_dagster_database(settings)
     instance["local_artifact_storage"]["config"]["base_dir"] = str(home)
     instance["compute_logs"]["config"]["base_dir"] = str(home / "compute_logs")
     instance["run_coordinator"]["config"]["max_concurrent_runs"] = settings.max_concurrent_runs
@@ -35,8 +41,19 @@ def write_dagster_home(settings: Settings, code_server_port: int) -> Path:
     return workspace
 
 
-def instance_file() -> Path:
-    """The project's `dagster.yaml`: beside the package in a checkout, inside it when installed."""
+def name_dagster_database(settings: Settings) -> None:
+    """Whoever opens the home in this process finds what its `dagster.yaml` asks the environment for.
+
+    The password is in no file of ours; the setting may come from `.env`, which Dagster does not read.
+    """
+    if settings.dagster_database_url is not None:
+        os.environ[DATABASE_VARIABLE] = settings.dagster_database_url.get_secret_value()
+
+
+def _read(name: str) -> dict[str, Any]:
+    """The project's file: beside the package in a checkout, inside it when installed."""
     package = Path(__file__).parent.parent
-    beside = package.parent / "dagster.yaml"
-    return beside if beside.exists() else package / "dagster.yaml"
+    beside = package.parent / name
+    path = beside if beside.exists() else package / name
+    read: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return read

@@ -58,7 +58,9 @@ def tune(engine: Engine) -> None:
     def _begin(connection: Any) -> None:
         # Writers stay at READ COMMITTED: after a wait for a row they look at it as it is now.
         if connection.get_execution_options().get("reads_only", False):
-            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            # By the driver's own cursor: this connection's may be one that streams a query's rows.
+            with connection.connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
     @event.listens_for(engine, "do_connect")
     def _connect(dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:

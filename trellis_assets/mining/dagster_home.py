@@ -9,7 +9,9 @@ import yaml
 from trellis_assets.settings import Settings
 
 LOCATION = "trellis_assets"
-DATABASE_VARIABLE = "TRELLIS_DAGSTER_DATABASE_URL"
+# Not the setting's own variable: Dagster's processes put what `.env` says in the place of what they
+# inherit, and there the URL is as somebody wrote it.
+DATABASE_VARIABLE = "DAGSTER_POSTGRES_URL"
 
 
 def dagster_home(settings: Settings) -> Path:

@@ -99,6 +99,6 @@ def test_daemons_that_never_lived_are_silent(home: Path) -> None:
 def test_the_home_says_where_the_runs_are_and_holds_no_password(home: Path, database: str) -> None:
     written = (home / "dagster.yaml").read_text(encoding="utf-8")
     assert "secret" not in written
-    assert ("TRELLIS_DAGSTER_DATABASE_URL" in written) is (database == "postgresql")
+    assert ("DAGSTER_POSTGRES_URL" in written) is (database == "postgresql")
     assert ("sqlite" in written) is (database == "sqlite")
     assert "max_concurrent_runs" in written, "the rest is as in dagster.yaml"

@@ -78,6 +78,32 @@ def test_a_task_comes_back_as_it_was_stored(store: SqlTaskStore) -> None:
     assert (task.pulled_at, task.finished_at) == (NOW, NOW)
 
 
+@pytest.mark.parametrize("odd", ["a\0b", "half \ud800 a pair", "x" * 100_000, "🐸 ﷽ \u202e"])
+def test_what_strangers_said_is_stored_whatever_it_holds(store: SqlTaskStore, odd: str) -> None:
+    key = arrive(store).key
+    submission = Submission(SubmissionKind.RESULT, NOW, 1, 2.5, "accepted", odd)
+    verdict = a_verdict(0.75, validator=odd, parts={odd: 0.5}, failed_checks=(odd,))
+    store.move(key, TaskState.GENERATED, now=NOW, generation=a_generation(generator=odd))
+    store.move(key, TaskState.VALIDATED, now=NOW, verdict=verdict, reason=odd)
+    store.move(key, TaskState.SUBMITTING, now=NOW, submission=submission, reason=odd)
+    store.record_poll(MINER, ONE.hotkey, outcome=odd, now=NOW)
+    task = store.task(key)
+    readable = odd.replace("\0", "?").replace("\ud800", "?")
+    assert task.reason == readable
+    assert task.submission is not None
+    assert task.submission.message == readable
+    assert task.generation is not None
+    assert task.generation.generator == readable[:200]
+    assert task.verdict is not None
+    assert (task.verdict.parts, task.verdict.failed_checks) == ({odd: 0.5}, (odd,))
+
+
+def test_a_number_that_is_none_is_stored_as_missing(store: SqlTaskStore) -> None:
+    key = arrive(store).key
+    store.move(key, TaskState.GENERATED, now=NOW, generation=a_generation(duration_s=float("nan")))
+    assert store.statistics(None, NOW).totals.total_generation_time == 0
+
+
 def test_a_task_that_arrives_twice_is_one_row(store: SqlTaskStore) -> None:
     first = arrive(store)
     again = store.record_arrival(

@@ -3,13 +3,16 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export TRELLIS_SAMPLES
 
-.PHONY: run test quick bench bench-orchestration lint types format vendor clean setup
+.PHONY: run test test-postgres quick bench bench-orchestration lint types format vendor clean setup
 
 run: setup ## mine on the local subnet with the Dagster UI at http://127.0.0.1:3000
 	$(BIN)/trellis-assets mine --ui
 
 test: setup lint types ## everything that must hold
 	$(BIN)/pytest -n 2 --dist loadgroup
+
+test-postgres: setup ## every test, with the store and Dagster on a real PostgreSQL
+	$(BIN)/pytest -n 2 --dist loadgroup --database postgresql
 
 quick: setup ## unit tests only
 	$(BIN)/pytest -n 2 -m "not slow"
@@ -39,7 +42,7 @@ setup: .venv/installed .venv/compiled
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/pip install --quiet "torch==2.13.0"
-	$(BIN)/pip install --quiet --constraint constraints.txt --group dev --editable ".[neural]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --group dev --editable ".[neural,postgres,celery,s3]"
 	touch $@
 
 # The renderer's kernels are compiled once, here, and not while a task waits.

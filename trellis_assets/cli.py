@@ -77,6 +77,31 @@ def mine(  # noqa: PLR0917 - the flags of one command
 
 
 @app.command()
+def worker(
+    queues: Annotated[
+        str | None, typer.Option(help="Queues to serve, comma separated; default: TRELLIS_CELERY_QUEUES.")
+    ] = None,
+    concurrency: Annotated[
+        int | None, typer.Option(help="Runs at a time; default: TRELLIS_MAX_CONCURRENT_RUNS.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of this worker; default: the machine's.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Execute runs that a miner with TRELLIS_RUN_LAUNCHER=celery hands out, until stopped."""
+    with _clear_errors():
+        from trellis_assets.mining.worker import serve_queues
+        from trellis_assets.settings import RunLauncherName, Settings
+
+        settings = Settings.load(
+            run_launcher=RunLauncherName.CELERY,
+            celery_queues=queues,
+            max_concurrent_runs=concurrency,
+            data_dir=data_dir,
+        )
+        serve_queues(settings, name)
+
+
+@app.command()
 def subnet(
     validators: Annotated[int | None, typer.Option(help="How many validators.")] = None,
     prompts: Annotated[Path | None, typer.Option(help="Prompts they ask for, one per line.")] = None,

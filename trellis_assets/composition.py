@@ -114,13 +114,14 @@ class Pipeline:
         write_audit_to(settings.folder / "logs", settings.log_level)
 
     def check(self) -> None:
-        """What mining needs is there: store, hotkey, prompts, metagraph.
+        """What mining needs is there: store, files, hotkey, prompts, metagraph.
 
         Raises:
             StoreError, WalletError, SettingsError, MetagraphError: with what to do.
         """
         settings = self.settings
         self.store.count_by_state()
+        self.check_files()
         if settings.harvest:
             self.network.miner_hotkey  # noqa: B018 - reads the key
             if not settings.is_local:
@@ -164,10 +165,21 @@ class Pipeline:
 
     @cached_property
     def files(self) -> FileStore:
-        """Model files under the data folder."""
-        from trellis_assets.adapters.storage.files import LocalFileStore
+        """Model files, under the data folder or where the settings say."""
+        from trellis_assets.adapters.storage.open_files import open_files
 
-        return LocalFileStore(self.settings.folder)
+        settings = self.settings
+        return open_files(settings.files_url, settings.storage_options, settings.folder)
+
+    def check_files(self) -> None:
+        """Model files can be written, read and deleted.
+
+        Raises:
+            StoreError, StoredFileError: they cannot; says what to do.
+        """
+        from trellis_assets.adapters.storage.open_files import prove_files
+
+        prove_files(self.files)
 
     def disk(self) -> Symptom:
         """How much room there is for models, the store and logs."""

@@ -270,6 +270,7 @@ class FileStore(Protocol):
         Raises:
             MissingFileError: it is not there.
             StoredFileError: of another size or with another checksum.
+            StoreError: shared storage does not answer; the file may well be there.
         """
         ...
 

@@ -33,6 +33,8 @@ def read_prompts(path: Path | None) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"prompts file {path} cannot be read: {error}") from error
     prompts = [line.strip() for line in lines if line.strip()]
+    if any("\0" in prompt for prompt in prompts):
+        raise SettingsError(f"prompts file {path} holds NUL characters: is it a text?")
     if not prompts:
         raise SettingsError(f"prompts file {path} holds no prompt: write one per line")
     return prompts

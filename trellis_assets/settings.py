@@ -4,16 +4,19 @@ Every field is the variable `TRELLIS_<FIELD>`; flags of the command line overrid
 local subnet, waiting times default to seconds; against a real network to the subnet's own rules.
 """
 
+import json
+import re
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 LOCAL_NETWORK = "local"
 FILE_NETWORK_PREFIX = "file:"
+DAGSTER_DRIVER = "postgresql+psycopg2"
 
 
 class DuplicatePolicy(StrEnum):
@@ -45,6 +48,13 @@ class ValidatorBackend(StrEnum):
     NEURAL = "neural"
 
 
+class RunLauncherName(StrEnum):
+    """Where Dagster's runs execute."""
+
+    WARM = "warm"
+    CELERY = "celery"
+
+
 class SettingsError(ValueError):
     """A setting cannot be used; the text names the variable and what it wants."""
 
@@ -62,7 +72,22 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(Path("data"), description="Folder of everything the pipeline writes.")
     database_url: SecretStr | None = Field(
-        None, description="SQLAlchemy URL of the store; default: SQLite file in the data folder."
+        None,
+        description="URL of the store, such as postgresql://user:password@host/trellis; "
+        "default: SQLite file in the data folder.",
+    )
+    dagster_database_url: SecretStr | None = Field(
+        None,
+        description="URL of Dagster's own PostgreSQL database, another than the store's; default: SQLite "
+        "files in the data folder.",
+    )
+    files_url: str | None = Field(
+        None,
+        description="Where model files are, as fsspec names it, such as s3://bucket/prefix; default: the "
+        "data folder.",
+    )
+    files_options: SecretStr | None = Field(
+        None, description="What fsspec wants to know of that storage (keys, endpoint), as JSON object."
     )
     network: str = Field(
         LOCAL_NETWORK,
@@ -168,6 +193,15 @@ class Settings(BaseSettings):
     max_concurrent_runs: int = Field(
         16, ge=1, le=256, description="Dagster runs at a time: run workers. Two are always kept ready."
     )
+    run_launcher: RunLauncherName = Field(
+        RunLauncherName.WARM, description="Where runs execute: warm (here) or celery (`worker` processes)."
+    )
+    celery_broker: SecretStr | None = Field(
+        None, description="URL of the Redis that hands runs to workers, such as redis://:password@host/0."
+    )
+    celery_queues: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("mining",), description="Queues that runs are spread over, comma separated: one per GPU host, say."
+    )
     webserver: bool = Field(False, description="Start the Dagster UI and the gallery with `mine`.")
     webserver_port: int = Field(3000, ge=1, le=65535, description="Port of the Dagster UI.")
     gallery_port: int = Field(3001, ge=1, le=65535, description="Port of the gallery.")
@@ -186,18 +220,59 @@ class Settings(BaseSettings):
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
-    @field_validator("generator_urls", mode="before")
+    @field_validator("generator_urls", "celery_queues", mode="before")
     @classmethod
-    def _split_urls(cls, value: object) -> object:
+    def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("celery_queues")
+    @classmethod
+    def _check_queues(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or any(not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name) for name in value):
+            raise ValueError("wants names of letters, digits, _ . and -, comma separated")
+        return value
+
+    @field_validator("celery_broker")
+    @classmethod
+    def _check_broker(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("redis://", "rediss://")):
+            raise ValueError("wants redis://:password@host:port/0")
+        return value
+
+    @model_validator(mode="after")
+    def _check_celery(self) -> Self:
+        if self.run_launcher is RunLauncherName.CELERY and self.celery_broker is None:
+            raise ValueError("TRELLIS_RUN_LAUNCHER=celery wants TRELLIS_CELERY_BROKER, the URL of a Redis")
+        return self
 
     @field_validator("generator_urls")
     @classmethod
     def _check_urls(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not value or any(not url.startswith(("http://", "https://")) for url in value):
             raise ValueError("wants http(s)://host:port, comma separated")
+        return value
+
+    @field_validator("dagster_database_url")
+    @classmethod
+    def _check_dagster_database(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is None:
+            return None
+        scheme, _, rest = value.get_secret_value().partition("://")
+        if not rest or scheme not in {"postgres", "postgresql", DAGSTER_DRIVER}:
+            raise ValueError("wants postgresql://user:password@host/database")
+        store = info.data.get("database_url")
+        if store is not None and store.get_secret_value().partition("://")[2] == rest:
+            raise ValueError("wants another database than the one TRELLIS_DATABASE_URL names")
+        # Dagster's storage works with psycopg 2 alone, which the bare name no longer stands for.
+        return SecretStr(f"{DAGSTER_DRIVER}://{rest}")
+
+    @field_validator("files_options")
+    @classmethod
+    def _check_options(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not isinstance(_json(value.get_secret_value()), dict):
+            raise ValueError('wants a JSON object, such as {"key": "…", "secret": "…"}')
         return value
 
     @field_validator("network")
@@ -254,6 +329,11 @@ class Settings(BaseSettings):
         return f"sqlite:///{self.folder / 'trellis.db'}"
 
     @property
+    def storage_options(self) -> dict[str, Any]:
+        """Options of the file storage (may hold keys: never print them)."""
+        return dict(_json(self.files_options.get_secret_value())) if self.files_options else {}
+
+    @property
     def subnet_folder(self) -> Path:
         """State, log and metagraph of the local subnet."""
         return self.folder / "subnet"
@@ -297,3 +377,10 @@ class Settings(BaseSettings):
                 value = str(value.expanduser().absolute())
             variables[f"TRELLIS_{name.upper()}"] = str(value)
         return variables
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None

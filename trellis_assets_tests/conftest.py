@@ -1,4 +1,8 @@
-"""Fixtures that several folders share: a real store and real files in a temporary folder."""
+"""Fixtures that several folders share: a real store and real files in a temporary folder.
+
+Tests of the store and of the steps run on SQLite and on PostgreSQL; with `--database postgresql`
+(or `TRELLIS_TEST_DATABASE=postgresql`) every test does.
+"""
 
 import os
 import socket
@@ -16,12 +20,83 @@ from trellis_assets.adapters.storage.files import LocalFileStore
 from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
 from trellis_assets.settings import Settings
 from trellis_assets_tests.fakes import FakeClock
+from trellis_assets_tests.postgres import PostgresServer
+
+DATABASES = ("sqlite", "postgresql")
+# What is tested on both databases by every `make test`; elsewhere the marker `both_databases` says so.
+_ON_BOTH = ("adapters/storage", "steps")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database",
+        choices=DATABASES,
+        default=os.environ.get("TRELLIS_TEST_DATABASE", "sqlite"),
+        help="the store's database, and Dagster's, in every test",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "database" not in metafunc.fixturenames:
+        return
+    marker = metafunc.definition.get_closest_marker
+    folder = metafunc.definition.path.parent.as_posix()
+    if marker("sqlite_only"):
+        metafunc.parametrize("database", ["sqlite"], indirect=True)
+    elif marker("postgresql_only") or metafunc.config.getoption("--database") == "postgresql":
+        metafunc.parametrize("database", ["postgresql"], indirect=True)
+    elif marker("both_databases") or folder.endswith(_ON_BOTH):
+        metafunc.parametrize("database", DATABASES, indirect=True)
 
 
 @pytest.fixture(autouse=True)
-def _settings_of_this_machine_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def _settings_of_this_machine_do_not_count(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in Settings.model_fields:
         monkeypatch.delenv(f"TRELLIS_{name.upper()}", raising=False)
+    is_marked = request.node.get_closest_marker("sqlite_only") is not None
+    uses_a_folder = "tmp_path" in request.fixturenames
+    if request.config.getoption("--database") == "postgresql" and uses_a_folder and not is_marked:
+        monkeypatch.setenv("TRELLIS_DATABASE_URL", request.getfixturevalue("database_url"))
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """Started by the first test that wants it, one per test process."""
+    server = PostgresServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest) -> str:
+    """Which database the test runs on."""
+    return str(getattr(request, "param", request.config.getoption("--database")))
+
+
+@pytest.fixture
+def database_url(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where an empty store is, or will be made."""
+    if database == "sqlite":
+        yield f"sqlite:///{tmp_path / 'trellis.db'}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    url = server.migrated_database()
+    yield url
+    server.drop(url)
+
+
+@pytest.fixture
+def empty_database_url(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where there is no table yet."""
+    if database == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    url = server.empty_database()
+    yield url
+    server.drop(url)
 
 
 @pytest.fixture
@@ -30,8 +105,8 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqlTaskStore]:
-    opened = open_store(f"sqlite:///{tmp_path / 'trellis.db'}")
+def store(database_url: str) -> Iterator[SqlTaskStore]:
+    opened = open_store(database_url)
     yield opened
     opened.close()
 

@@ -3,12 +3,12 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from trellis_assets.adapters.storage.files import LocalFileStore
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.domain.generations import StoredFile
 from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import Task, TaskKind, TaskState
 from trellis_assets.domain.validators import Validator
+from trellis_assets.ports import FileStore
 from trellis_assets_tests.fakes import (
     MINER,
     NOW,
@@ -25,7 +25,7 @@ RUN = "run-of-a-test"
 class History:
     """Makes ended tasks in a store; model files too, where it has a file store."""
 
-    def __init__(self, store: SqlTaskStore, files: LocalFileStore | None = None) -> None:
+    def __init__(self, store: SqlTaskStore, files: FileStore | None = None) -> None:
         self.store, self.files = store, files
         self._made = 0
 

@@ -49,6 +49,9 @@ def test_flags_beat_the_environment_and_the_environment_beats_dotenv(monkeypatch
         ("GENERATOR", "magic"),
         ("GENERATOR_URLS", "127.0.0.1:8096"),
         ("LOG_LEVEL", "loud"),
+        ("DAGSTER_DATABASE_URL", "sqlite:///x.db"),
+        ("FILES_OPTIONS", "key=hunter2"),
+        ("FILES_OPTIONS", '["hunter2"]'),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named_and_not_shown(
@@ -78,3 +81,29 @@ def test_secrets_do_not_show() -> None:
     settings = Settings.load(database_url="postgresql://u:hunter2@h/d")
     assert "hunter2" not in repr(settings)
     assert "hunter2" in settings.store_url
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
+def test_dagster_gets_the_driver_that_its_storage_works_with(
+    monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    settings = Settings.load(dagster_database_url=f"{scheme}://u:p@h/d")
+    variables = settings.environment()
+    assert variables["TRELLIS_DAGSTER_DATABASE_URL"] == "postgresql+psycopg2://u:p@h/d"
+    monkeypatch.setenv("TRELLIS_DAGSTER_DATABASE_URL", variables["TRELLIS_DAGSTER_DATABASE_URL"])
+    assert Settings.load() == settings
+
+
+def test_the_store_and_dagster_do_not_share_a_database() -> None:
+    with pytest.raises(SettingsError, match="another database") as caught:
+        Settings.load(
+            database_url="postgresql://u:hunter2@h/d", dagster_database_url="postgres://u:hunter2@h/d"
+        )
+    assert "hunter2" not in str(caught.value)
+
+
+def test_options_of_the_file_storage_are_json_and_stay_secret() -> None:
+    settings = Settings.load(files_options='{"key": "k", "secret": "hunter2"}')
+    assert settings.storage_options == {"key": "k", "secret": "hunter2"}
+    assert "hunter2" not in repr(settings)
+    assert Settings.load().storage_options == {}

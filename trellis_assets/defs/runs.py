@@ -3,6 +3,7 @@
 import logging
 import sys
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import dagster as dg
@@ -57,13 +58,18 @@ def launches_at_once(instance: dg.DagsterInstance) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunStarter:
-    """Starts runs of one job, past the queue: a task has waited for nothing when its run begins."""
+    """Starts runs of one job, past the queue: a task has waited for nothing when its run begins.
+
+    Attributes:
+        routing_tags: tell the launcher where a task's run goes.
+    """
 
     instance: dg.DagsterInstance
     repository: dg.RepositoryDefinition
     location: CodeLocationOrigin
     job_name: str
     sensor_name: str
+    routing_tags: Callable[[Task], dict[str, str]] = lambda _task: {}
 
     def start(self, task: Task) -> None:
         """The task's run is with its launcher; at most one run ever starts under one key.
@@ -71,6 +77,7 @@ class RunStarter:
         What fails is in the audit trail: the task is requested again, since it has no live run.
         """
         request = run_request(task)
+        routing = self.routing_tags(task)
         assert request.run_key is not None
         origin = RemoteJobOrigin(RemoteRepositoryOrigin(self.location, self.repository.name), self.job_name)
         try:
@@ -78,7 +85,7 @@ class RunStarter:
                 self.repository.get_job(self.job_name),
                 run_id=str(uuid.uuid5(_RUN_IDS, request.run_key)),
                 run_config=request.run_config,
-                tags={RUN_KEY_TAG: request.run_key, SENSOR_TAG: self.sensor_name, **request.tags},
+                tags={RUN_KEY_TAG: request.run_key, SENSOR_TAG: self.sensor_name, **request.tags, **routing},
                 remote_job_origin=origin,
                 job_code_origin=code_origin(self.job_name),
             )

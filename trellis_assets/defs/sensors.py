@@ -1,6 +1,7 @@
 """The sensors: one asks the validators and starts a run per task, one tells a person of failed runs."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
 
@@ -12,8 +13,9 @@ from trellis_assets.defs.resident_poller import ResidentPoller
 from trellis_assets.defs.resources import PipelineResource
 from trellis_assets.defs.runs import RunStarter, launches_at_once, run_request, run_status
 from trellis_assets.domain.health import Health
-from trellis_assets.domain.tasks import printable
+from trellis_assets.domain.tasks import Task, printable
 from trellis_assets.ports import MetagraphError
+from trellis_assets.settings import RunLauncherName
 from trellis_assets.steps.keep_pulling import KeepPullingStep
 from trellis_assets.steps.pull import PullReport
 
@@ -49,7 +51,7 @@ def task_sensor(
 
 
 def _tick_of_resident(context: dg.SensorEvaluationContext, parts: Pipeline) -> dg.SkipReason:
-    starter = _starter(context)
+    starter = _starter(context, parts)
     if not parts.settings.harvest:
         closed = closed_reason(parts)
         made = [] if closed else parts.prompt_step().run()
@@ -78,20 +80,38 @@ def _start_runs(parts: Pipeline, starter: RunStarter) -> None:
 _starters: dict[str, RunStarter] = {}
 
 
-def _starter(context: dg.SensorEvaluationContext) -> RunStarter:
+def _starter(context: dg.SensorEvaluationContext, parts: Pipeline) -> RunStarter:
     """One for the process: its instance outlives the tick's."""
     assert context.repository_def is not None
     assert context.code_location_origin is not None
     name = context.code_location_origin.location_name
     if name not in _starters:
+        instance = dg.DagsterInstance.from_ref(context.instance.get_ref())
         _starters[name] = RunStarter(
-            instance=dg.DagsterInstance.from_ref(context.instance.get_ref()),
+            instance=instance,
             repository=context.repository_def,
             location=context.code_location_origin,
             job_name=mine_task_job.name,
             sensor_name="task_sensor",
+            routing_tags=_routing(instance, parts),
         )
     return _starters[name]
+
+
+def _routing(instance: dg.DagsterInstance, parts: Pipeline) -> Callable[[Task], dict[str, str]]:
+    """Where a task's run goes: there is a choice only among Celery's queues."""
+    if parts.settings.run_launcher is not RunLauncherName.CELERY:
+        return lambda _task: {}
+    from trellis_assets.defs.celery_workers.launcher import WorkerQueuesLauncher
+
+    launcher = instance.run_launcher
+    assert isinstance(launcher, WorkerQueuesLauncher)
+
+    def route(task: Task) -> dict[str, str]:
+        largest = max((v.stake for v in parts.store.listed_validators()[0]), default=0.0)
+        return launcher.routing_tags(task, parts.settings.celery_queues, largest)
+
+    return route
 
 
 def _may_not_begin(parts: Pipeline) -> str | None:

@@ -1,13 +1,17 @@
 """Dagster's home in the data folder: `dagster.yaml` and the workspace, with their paths moved there."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from trellis_assets.settings import Settings
+from trellis_assets.settings import RunLauncherName, Settings
 
 LOCATION = "trellis_assets"
+# Not the setting's own variable: Dagster's processes put what `.env` says in the place of what they
+# inherit, and there the URLs are as somebody wrote them.
+DATABASE_VARIABLE, BROKER_VARIABLE = "DAGSTER_POSTGRES_URL", "DAGSTER_CELERY_BROKER_URL"
 
 
 def dagster_home(settings: Settings) -> Path:
@@ -23,9 +27,13 @@ def write_dagster_home(settings: Settings, code_server_port: int) -> Path:
     """
     home = dagster_home(settings)
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    instance: dict[str, Any] = yaml.safe_load(instance_file().read_text(encoding="utf-8"))
-    instance |= _storage(home / "storage")
-    del instance["storage"]
+    instance = _read("dagster.yaml")
+    if settings.dagster_database_url is None:
+        del instance["storage"]
+        instance |= _sqlite(home / "storage")
+    else:
+        instance |= _read("dagster.postgres.yaml")
+    name_secrets(settings)
     instance["local_artifact_storage"]["config"]["base_dir"] = str(home)
     instance["compute_logs"] = {
         "module": "trellis_assets.defs.run_workers.compute_logs",
@@ -34,11 +42,7 @@ def write_dagster_home(settings: Settings, code_server_port: int) -> Path:
     }
     # Mining runs are launched past the queue, but count in it: upkeep must find a place beside them.
     instance["run_coordinator"]["config"]["max_concurrent_runs"] = 2 * settings.max_concurrent_runs
-    instance["run_launcher"] = {
-        "module": "trellis_assets.defs.run_workers.launcher",
-        "class": "WarmRunLauncher",
-        "config": {"home": str(home)},
-    }
+    instance["run_launcher"] = _run_launcher(settings, home)
     (home / "dagster.yaml").write_text(yaml.safe_dump(instance, sort_keys=False), encoding="utf-8")
     server = {"host": "127.0.0.1", "port": code_server_port, "location_name": LOCATION}
     workspace = home / "workspace.yaml"
@@ -46,7 +50,7 @@ def write_dagster_home(settings: Settings, code_server_port: int) -> Path:
     return workspace
 
 
-def _storage(folder: Path) -> dict[str, Any]:
+def _sqlite(folder: Path) -> dict[str, Any]:
     """SQLite in the folders that Dagster's own `storage: sqlite` uses."""
     return {
         "run_storage": {
@@ -67,8 +71,36 @@ def _storage(folder: Path) -> dict[str, Any]:
     }
 
 
-def instance_file() -> Path:
-    """The project's `dagster.yaml`: beside the package in a checkout, inside it when installed."""
+def _run_launcher(settings: Settings, home: Path) -> dict[str, Any]:
+    """Who executes runs: this machine's warm workers, or Celery's."""
+    if settings.run_launcher is RunLauncherName.CELERY:
+        launcher: dict[str, Any] = _read("dagster.celery.yaml")["run_launcher"]
+        launcher["config"]["default_queue"] = settings.celery_queues[0]
+        return launcher
+    return {
+        "module": "trellis_assets.defs.run_workers.launcher",
+        "class": "WarmRunLauncher",
+        "config": {"home": str(home)},
+    }
+
+
+def name_secrets(settings: Settings) -> None:
+    """Whoever opens the home in this process finds what its `dagster.yaml` asks the environment for.
+
+    No password is in a file of ours; the settings may come from `.env`, which Dagster does not read.
+    """
+    for variable, url in (
+        (DATABASE_VARIABLE, settings.dagster_database_url),
+        (BROKER_VARIABLE, settings.celery_broker),
+    ):
+        if url is not None:
+            os.environ[variable] = url.get_secret_value()
+
+
+def _read(name: str) -> dict[str, Any]:
+    """The project's file: beside the package in a checkout, inside it when installed."""
     package = Path(__file__).parent.parent
-    beside = package.parent / "dagster.yaml"
-    return beside if beside.exists() else package / "dagster.yaml"
+    beside = package.parent / name
+    path = beside if beside.exists() else package / name
+    read: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return read

@@ -11,8 +11,8 @@ from trellis_assets.adapters.bounded_http import BoundedClient, NoAnswerError
 from trellis_assets.composition import Pipeline
 from trellis_assets.domain.health import Health, Symptom
 from trellis_assets.domain.validators import Validator
-from trellis_assets.mining.dagster_home import dagster_home
-from trellis_assets.ports import MetagraphError, StoreError
+from trellis_assets.mining.dagster_home import dagster_home, name_secrets
+from trellis_assets.ports import MetagraphError, StoredFileError, StoreError
 from trellis_assets.settings import GeneratorBackend, ServerBackendName, Settings, ValidatorBackend
 
 _REACH_S = 3.0
@@ -21,11 +21,12 @@ _REACHED = 16
 
 
 def examine(settings: Settings) -> list[Symptom]:
-    """All symptoms. Nothing is changed, and no validator is asked for a task."""
+    """All symptoms. Nothing is left changed, and no validator is asked for a task."""
     pipeline = Pipeline(settings)
     settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     looks: Sequence[Callable[[Pipeline], list[Symptom]]] = (
         _store,
+        _files,
         _disk,
         _wallet_and_subnet,
         _generator,
@@ -40,8 +41,24 @@ def _store(pipeline: Pipeline) -> list[Symptom]:
     try:
         tasks = sum(pipeline.store.count_by_state().values())
     except StoreError as error:
-        return [Symptom("store", Health.FAILED, str(error), "see docs/operating.md, Backup")]
+        return [
+            Symptom(
+                "store",
+                Health.FAILED,
+                str(error),
+                "see docs/operating.md, Backup, and docs/scaling.md, PostgreSQL",
+            )
+        ]
     return [Symptom("store", Health.OK, f"{tasks} tasks")]
+
+
+def _files(pipeline: Pipeline) -> list[Symptom]:
+    where = pipeline.settings.files_url or str(pipeline.settings.folder)
+    try:
+        pipeline.check_files()
+    except (StoreError, StoredFileError) as error:
+        return [Symptom("files", Health.FAILED, str(error), "see docs/scaling.md, Files")]
+    return [Symptom("files", Health.OK, f"{where} can be written and read")]
 
 
 def _disk(pipeline: Pipeline) -> list[Symptom]:
@@ -151,6 +168,7 @@ def _mining(pipeline: Pipeline) -> list[Symptom]:
     if not _is_mining(settings):
         return [Symptom("mining", Health.WARNING, "no miner works on this folder", "trellis-assets mine")]
     home = dagster_home(settings)
+    name_secrets(settings)
     silent = silent_daemons(home) if (home / "dagster.yaml").exists() else ["all"]
     if silent:
         advice = f"look at {settings.folder / 'logs' / 'daemon.log'}"

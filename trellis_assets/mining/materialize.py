@@ -7,7 +7,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from trellis_assets.composition import Pipeline
-from trellis_assets.mining.dagster_home import dagster_home, write_dagster_home
+from trellis_assets.mining.dagster_home import (
+    dagster_home,
+    name_secrets,
+    write_dagster_home,
+)
 from trellis_assets.mining.processes import ChildError, free_port
 from trellis_assets.settings import Settings
 
@@ -37,6 +41,7 @@ def materialize_all(settings: Settings, say: Callable[[str], None]) -> None:
     home = dagster_home(settings)
     if not (home / "dagster.yaml").exists():
         write_dagster_home(settings, free_port())
+    name_secrets(settings)
     environment = os.environ | settings.environment() | {"DAGSTER_HOME": str(home)}
     log = settings.folder / "logs" / LOG
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -25,7 +25,7 @@ from trellis_assets.mining.processes import (
     is_listening,
 )
 from trellis_assets.ports import TaskStore
-from trellis_assets.settings import Settings
+from trellis_assets.settings import RunLauncherName, Settings
 
 START_TIMEOUT_S = 60.0
 LOOK_EVERY_S = 0.5
@@ -173,20 +173,22 @@ def _start(settings: Settings, stack: ExitStack, say: Callable[[str], None]) -> 
         subnet.wait_ready(START_TIMEOUT_S)
         children.append(subnet)
         say(f"local subnet of {settings.subnet_validators} validators is up")
-    workers = child(
-        "run_workers",
-        *("trellis_assets.defs.run_workers.pool", str(settings.max_concurrent_runs)),
-        is_ready=lambda: pool_answers(home),
-    )
+    if settings.run_launcher is RunLauncherName.WARM:
+        workers = child(
+            "run_workers",
+            *("trellis_assets.defs.run_workers.pool", str(settings.max_concurrent_runs)),
+            is_ready=lambda: pool_answers(home),
+        )
+        children.append(workers)
     server_options = ("--host", "127.0.0.1", "--port", str(port), "--location-name", LOCATION)
     code = child(
         "code_server",
         *("dagster", "api", "grpc", "-m", "trellis_assets.definitions", *server_options),
         is_ready=lambda: is_listening(port),
     )
-    for part in (workers, code):
+    for part in (*children, code):
         part.wait_ready(START_TIMEOUT_S)
-    children += [workers, code, child("daemon", "dagster._daemon", "run", "-w", str(workspace))]
+    children += [code, child("daemon", "dagster._daemon", "run", "-w", str(workspace))]
     if settings.webserver:
         children += _start_pages(settings, workspace, child, say)
     return children

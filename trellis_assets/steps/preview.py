@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from trellis_assets.audit import audit
 from trellis_assets.domain.tasks import Task
-from trellis_assets.ports import FileStore, StoredFileError
+from trellis_assets.ports import FileStore, StoredFileError, StoreError
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,6 @@ class PreviewStep:
             return None
         try:
             return self.files.derived(task.generation.spz, "webp", self.draw)
-        except (StoredFileError, ValueError) as error:
+        except (StoredFileError, StoreError, ValueError) as error:
             audit("no preview", task=task, level=logging.WARNING, reason=str(error))
             return None

@@ -1,4 +1,4 @@
-"""Dagster's own history is cut to the newest runs, and nothing of the others stays on disk."""
+"""Dagster's own history, in SQLite and in PostgreSQL: cut to the newest runs, and its dead runs closed."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,9 +6,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from trellis_assets.defs.daemons import silent_daemons
+from trellis_assets.defs.dead_runs import close_dead_runs
 from trellis_assets.defs.retention import prune_runs
 from trellis_assets.mining.dagster_home import dagster_home, write_dagster_home
 from trellis_assets.settings import Settings
+
+pytestmark = pytest.mark.both_databases
 
 DAYS = dg.StaticPartitionsDefinition(["monday", "tuesday"])
 
@@ -35,8 +39,9 @@ def mining() -> None:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    settings = Settings.load(data_dir=tmp_path)
+def home(tmp_path: Path, database: str, empty_database_url: str) -> Path:
+    dagster_url = empty_database_url if database == "postgresql" else None
+    settings = Settings.load(data_dir=tmp_path, dagster_database_url=dagster_url)
     write_dagster_home(settings, code_server_port=1)
     return dagster_home(settings)
 
@@ -78,3 +83,22 @@ def test_the_last_run_of_each_partition_stays(instance: dg.DagsterInstance, home
     assert partitions == {"monday", "tuesday"}
     status = instance.get_materialized_partitions(dg.AssetKey("report"))
     assert status == {"monday", "tuesday"}
+
+
+def test_runs_of_a_killed_miner_are_closed(instance: dg.DagsterInstance, home: Path) -> None:
+    for status in (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.SUCCESS):
+        instance.create_run_for_job(mining, status=status)
+    assert close_dead_runs(home) == 2
+    assert instance.get_runs_count(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE])) == 2
+
+
+def test_daemons_that_never_lived_are_silent(home: Path) -> None:
+    assert "SENSOR" in silent_daemons(home)
+
+
+def test_the_home_says_where_the_runs_are_and_holds_no_password(home: Path, database: str) -> None:
+    written = (home / "dagster.yaml").read_text(encoding="utf-8")
+    assert "secret" not in written
+    assert ("DAGSTER_POSTGRES_URL" in written) is (database == "postgresql")
+    assert ("sqlite" in written) is (database == "sqlite")
+    assert "max_concurrent_runs" in written, "the rest is as in dagster.yaml"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,39 @@ import psutil
 import pytest
 
 from trellis_assets.adapters.local_subnet.state import read_decisions
-from trellis_assets.adapters.storage.store import open_store
+from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
 from trellis_assets.domain.tasks import UNFINISHED_STATES, TaskState
+from trellis_assets.mining.dagster_home import name_secrets
 from trellis_assets.mining.processes import free_port
+from trellis_assets.settings import Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(280), pytest.mark.xdist_group("end_to_end")]
 
 # What a validator finishes a task with: exactly one of these per task.
 ANSWERS = {"accepted", "rejected", "handed_back", "bad_signature", "scoring_failed"}
+
+
+@pytest.fixture(autouse=True)
+def databases(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> Iterator[None]:
+    """The store and Dagster's history are where the test runs: on PostgreSQL, `.env` names both."""
+    if database == "sqlite":
+        yield
+        return
+    server = request.getfixturevalue("postgres_server")
+    urls = {"TRELLIS_DATABASE_URL": server.empty_database()}
+    urls["TRELLIS_DAGSTER_DATABASE_URL"] = server.empty_database()
+    (tmp_path / ".env").write_text("".join(f"{name}={url}\n" for name, url in urls.items()))
+    yield
+    for url in urls.values():
+        server.drop(url)
+
+
+def settings_of(folder: Path) -> Settings:
+    return Settings(_env_file=folder / ".env", data_dir=folder)  # type: ignore[call-arg]
+
+
+def store_of(folder: Path) -> SqlTaskStore:
+    return open_store(settings_of(folder).store_url)
 
 
 def start(folder: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
@@ -40,7 +66,11 @@ def start(folder: Path, *options: str, **environment: str) -> subprocess.Popen[s
 
 
 def finish(miner: subprocess.Popen[str], timeout: float = 200) -> dict[str, Any]:
-    out, err = miner.communicate(timeout=timeout)
+    try:
+        out, err = miner.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        miner.terminate()
+        raise
     assert miner.returncode == 0, err[-3000:]
     statistics: dict[str, Any] = json.loads(out.splitlines()[-1])
     return statistics
@@ -52,16 +82,20 @@ def family(miner: subprocess.Popen[str]) -> list[psutil.Process]:
 
 
 def states(folder: Path) -> Counter[str]:
-    store = open_store(f"sqlite:///{folder / 'trellis.db'}")
+    store = store_of(folder)
     counts = Counter({str(state): n for state, n in store.count_by_state().items()})
     store.close()
     return counts
 
 
+def has_begun(folder: Path) -> bool:
+    return (folder / "mine.lock").exists() and (folder / "dagster" / "dagster.yaml").exists()
+
+
 def wait_for(folder: Path, finals: int, timeout_s: float = 90) -> None:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
-        if (folder / "trellis.db").exists():
+        if has_begun(folder):
             counts = states(folder)
             if counts["accepted"] + counts["handed_back"] >= finals and counts.total() > finals:
                 return
@@ -110,6 +144,20 @@ def test_ctrl_c_finishes_the_work_in_hand_and_leaves_nothing_behind(tmp_path: Pa
     assert list((tmp_path / "reports").glob("statistics_*.json"))
 
 
+@pytest.mark.both_databases
+def test_a_session_with_validators_ends_well(tmp_path: Path, database: str) -> None:
+    """By settings alone: the store, Dagster's history or both in PostgreSQL."""
+    statistics = finish(start(tmp_path, "--tasks", "4"))
+    session = statistics["session_stats"]
+    assert session["tasks_pulled"] == session["tasks_processed"] == 4
+    assert session["successful_submissions"] + session["handed_back"] >= 1
+    assert states(tmp_path).total() == 4
+    databases_here = {path.name for path in tmp_path.rglob("*.db")}
+    assert bool(databases_here) is (database == "sqlite"), databases_here
+    files = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != ".env"]
+    assert not [path for path in files if b"miner:secret" in path.read_bytes()], "no password on the disk"
+
+
 def test_development_mode_generates_and_validates_without_any_validator(tmp_path: Path) -> None:
     statistics = finish(start(tmp_path, "--no-harvest", "--no-submit", "--tasks", "2"))
     session = statistics["session_stats"]
@@ -131,8 +179,11 @@ def test_every_asset_materialises_after_mining(tmp_path: Path) -> None:
     finish(start(tmp_path, "--no-validate", "--tasks", "2"))
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("TRELLIS_", "DAGSTER_"))}
     command = [sys.executable, "-m", "trellis_assets.cli", "materialize", "--data-dir", str(tmp_path)]
-    done = subprocess.run(command, env=clean, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        command, env=clean, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == 0, done.stderr + (tmp_path / "logs" / "materialize.log").read_text()[-3000:]
+    name_secrets(settings_of(tmp_path))
     with dg.DagsterInstance.from_config(str(tmp_path / "dagster")) as instance:
         submitted = instance.fetch_materializations(dg.AssetKey("submissions"), limit=10).records
         keys = {key.to_user_string() for key in instance.all_asset_keys()}
@@ -153,7 +204,7 @@ def test_every_asset_materialises_after_mining(tmp_path: Path) -> None:
         "task_report",
         "idle_validation",
     }
-    store = open_store(f"sqlite:///{tmp_path / 'trellis.db'}")
+    store = store_of(tmp_path)
     assert store.statistics(None, datetime.now(UTC)).totals.idle_validations == 2
     store.close()
     assert len(list((tmp_path / "reports").rglob("*.parquet"))) == 3
@@ -203,7 +254,7 @@ def test_a_port_that_is_taken_is_named_with_its_setting(tmp_path: Path) -> None:
 def test_two_miners_do_not_share_a_data_folder(tmp_path: Path) -> None:
     first = start(tmp_path, "--no-harvest", "--no-submit", "--tasks", "1")
     deadline = time.monotonic() + 30
-    while not (tmp_path / "trellis.db").exists() and time.monotonic() < deadline:
+    while not has_begun(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.1)
     second = start(tmp_path, "--no-harvest", "--tasks", "1")
     _, err = second.communicate(timeout=60)

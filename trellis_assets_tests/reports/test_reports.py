@@ -3,14 +3,14 @@
 import csv
 import io
 import json
-import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from sqlalchemy import text
 
 from trellis_assets.adapters.storage.ledger import SqlLedger
 from trellis_assets.adapters.storage.store import SqlTaskStore
@@ -54,10 +54,10 @@ def ledger(store: SqlTaskStore) -> SqlLedger:
 
 
 @pytest.fixture
-def sql(tmp_path: Path) -> Callable[[str], list[tuple[Any, ...]]]:
-    def query(text: str) -> list[tuple[Any, ...]]:
-        with sqlite3.connect(tmp_path / "trellis.db") as connection:
-            return connection.execute(text).fetchall()
+def sql(store: SqlTaskStore) -> Callable[[str], Sequence[Sequence[Any]]]:
+    def query(statement: str) -> Sequence[Sequence[Any]]:
+        with store.engine.connect() as connection:
+            return connection.execute(text(statement)).all()
 
     return query
 
@@ -83,16 +83,20 @@ def frame(ledger: SqlLedger, name: str, tmp_path: Path) -> pd.DataFrame:
 
 
 def test_rewards_agree_with_sql(
-    history: History, ledger: SqlLedger, tmp_path: Path, sql: Callable[[str], list[tuple[Any, ...]]]
+    history: History, ledger: SqlLedger, tmp_path: Path, sql: Callable[[str], Sequence[Sequence[Any]]]
 ) -> None:
     a_varied_day(history)
     rewards = frame(ledger, "rewards", tmp_path)
     counted = sql(
-        "SELECT validator_hotkey, count(*), sum(state = 'accepted'), sum(state = 'rejected'),"
-        " sum(state = 'handed_back'), sum(state = 'failed'), avg(local_score), sum(generation_s),"
+        "SELECT validator_hotkey, count(*), count(CASE WHEN state = 'accepted' THEN 1 END),"
+        " count(CASE WHEN state = 'rejected' THEN 1 END),"
+        " count(CASE WHEN state = 'handed_back' THEN 1 END),"
+        " count(CASE WHEN state = 'failed' THEN 1 END),"
+        " avg(local_score), sum(generation_s),"
         " sum(CASE WHEN state = 'accepted' THEN current_miner_reward END),"
         " avg(CASE WHEN state = 'accepted' THEN task_fidelity_score END)"
-        " FROM tasks WHERE date(finished_at) = '2026-11-23' GROUP BY validator_hotkey"
+        " FROM tasks WHERE finished_at >= '2026-11-23 00:00+00' AND finished_at < '2026-11-24 00:00+00'"
+        " GROUP BY validator_hotkey"
     )
     assert len(rewards) == len(counted) == 2
     names = ["tasks", "accepted", "rejected", "handed_back", "failed", "mean_local_score", "generation_s"]
@@ -106,13 +110,14 @@ def test_rewards_agree_with_sql(
 
 
 def test_validators_agree_with_sql(
-    history: History, ledger: SqlLedger, tmp_path: Path, sql: Callable[[str], list[tuple[Any, ...]]]
+    history: History, ledger: SqlLedger, tmp_path: Path, sql: Callable[[str], Sequence[Sequence[Any]]]
 ) -> None:
     a_varied_day(history)
     validators = frame(ledger, "validators", tmp_path).set_index("hotkey")
     counted = sql(
-        "SELECT validator_hotkey, count(*), sum(state = 'accepted'), sum(state = 'handed_back'),"
-        " sum(state IN ('accepted', 'rejected')) FROM tasks GROUP BY validator_hotkey"
+        "SELECT validator_hotkey, count(*), count(CASE WHEN state = 'accepted' THEN 1 END),"
+        " count(CASE WHEN state = 'handed_back' THEN 1 END),"
+        " count(CASE WHEN state IN ('accepted', 'rejected') THEN 1 END) FROM tasks GROUP BY validator_hotkey"
     )
     assert len(validators) == len(counted)
     for hotkey, received, accepted, handed_back, submitted in counted:
@@ -125,13 +130,13 @@ def test_validators_agree_with_sql(
 
 
 def test_tasks_agree_with_sql(
-    history: History, ledger: SqlLedger, tmp_path: Path, sql: Callable[[str], list[tuple[Any, ...]]]
+    history: History, ledger: SqlLedger, tmp_path: Path, sql: Callable[[str], Sequence[Sequence[Any]]]
 ) -> None:
     a_varied_day(history)
     tasks = frame(ledger, "tasks", tmp_path)
     stored = sql(
         "SELECT key, state, local_score, task_fidelity_score, splat_count, reason FROM tasks"
-        " WHERE date(pulled_at) = '2026-11-23' ORDER BY key"
+        " WHERE pulled_at >= '2026-11-23 00:00+00' AND pulled_at < '2026-11-24 00:00+00' ORDER BY key"
     )
     assert len(tasks) == len(stored) == 15
     names = ["key", "state", "local_score", "task_fidelity_score", "splat_count", "reason"]

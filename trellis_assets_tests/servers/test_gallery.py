@@ -16,7 +16,6 @@ from PIL import Image
 
 from trellis_assets.adapters.splat_io.ply import read_ply
 from trellis_assets.adapters.splat_io.spz import decode_spz, encode_spz
-from trellis_assets.adapters.storage.files import LocalFileStore
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.composition import Pipeline
 from trellis_assets.domain.generations import StoredFile
@@ -40,15 +39,19 @@ class ModelHistory(History):
 
 
 @pytest.fixture
-def pipeline(tmp_path: Path) -> Pipeline:
-    return Pipeline(Settings.load(data_dir=tmp_path))
+def pipeline(tmp_path: Path, files_url: str | None) -> Pipeline:
+    return Pipeline(Settings.load(data_dir=tmp_path, files_url=files_url))
+
+
+@pytest.fixture
+def files_url(request: pytest.FixtureRequest) -> str | None:
+    return getattr(request, "param", None)
 
 
 @pytest.fixture
 def history(pipeline: Pipeline) -> History:
     store, files = pipeline.store, pipeline.files
     assert isinstance(store, SqlTaskStore)
-    assert isinstance(files, LocalFileStore)
     store.save_validators([a_validator(1), a_validator(2)], NOW)
     return ModelHistory(store, files)
 
@@ -67,6 +70,20 @@ def shown(client: httpx.Client, address: str = "/") -> str:
 
 def test_an_empty_gallery_says_so(client: httpx.Client) -> None:
     assert "No model yet" in shown(client)
+
+
+@pytest.mark.parametrize("files_url", ["memory://models-of-a-gallery"], indirect=True)
+def test_models_on_shared_storage_are_shown_and_sent(
+    client: httpx.Client, history: History, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    task = history.answered("a red vase")
+    assert not list(tmp_path.rglob("*.spz"))
+    page = shown(client, f"/models/{task.key}")
+    assert "a red vase" in page
+    answer = client.get(f"/models/{task.key}/model.spz")
+    assert task.generation is not None
+    assert answer.content == pipeline.files.read(task.generation.spz)
+    assert client.get(f"/models/{task.key}/preview.webp").headers["content-type"] == "image/webp"
 
 
 def test_models_come_newest_first_with_their_scores(client: httpx.Client, history: History) -> None:

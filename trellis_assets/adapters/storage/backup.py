@@ -5,9 +5,7 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import make_url
-
-from trellis_assets.adapters.storage.engine import HEAD
+from trellis_assets.adapters.storage.engine import HEAD, parse_url
 from trellis_assets.ports import StoreError
 
 # Pages per step: between two, writers get their turn.
@@ -65,9 +63,11 @@ def restore(database_url: str, source: Path, now: datetime) -> Path | None:
 
 
 def _sqlite_file(database_url: str, instead: str) -> Path:
-    url = make_url(database_url)
+    url = parse_url(database_url)
     if url.get_backend_name() != "sqlite" or not url.database:
-        raise StoreError(f"{url.get_backend_name()} has its own tool for this: {instead}")
+        raise StoreError(
+            f"{url.get_backend_name()} has its own tool for this: {instead} (see docs/scaling.md, Backups)"
+        )
     return Path(url.database)
 
 

@@ -1,9 +1,10 @@
 """Column types that recur, named once."""
 
+import math
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from sqlalchemy import JSON, DateTime, Dialect, String
+from sqlalchemy import JSON, DateTime, Dialect, Double, String, Text
 from sqlalchemy.orm import mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -29,8 +30,49 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class Words(TypeDecorator[str]):
+    """Text for people. What a database cannot store of it is replaced, what is too long is cut.
+
+    Prompts are not such text: one that cannot be stored is refused when it comes.
+    """
+
+    impl: Any = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """PostgreSQL takes neither NUL nor half of a surrogate pair, and counts characters."""
+        if value is None:
+            return None
+        whole = value.encode("utf-8", "replace").decode("utf-8").replace("\0", "?")
+        return whole[: self.longest]
+
+    @property
+    def longest(self) -> int | None:
+        """Characters that there is room for; None: any number."""
+        return getattr(self.impl_instance, "length", None)
+
+
+class ShortWords(Words):
+    """Words of a bounded length."""
+
+    impl = String
+    cache_ok = True
+
+
+class Number(TypeDecorator[float]):
+    """NaN is stored as no number: SQLite does so by itself, and a sum over one would be none."""
+
+    impl = Double
+    cache_ok = True
+    python_type = float
+
+    def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:  # noqa: ARG002
+        """None for NaN."""
+        return None if value is None or math.isnan(value) else value
+
+
 Hotkey = Annotated[str, mapped_column(String(64))]
 Sha256 = Annotated[str, mapped_column(String(64))]
-ShortText = Annotated[str, mapped_column(String(200))]
+ShortText = Annotated[str, mapped_column(ShortWords(200))]
 
-TYPE_MAP: dict[Any, Any] = {datetime: UtcDateTime, dict[str, Any]: JSON, list[str]: JSON}
+TYPE_MAP: dict[Any, Any] = {datetime: UtcDateTime, float: Number, dict[str, Any]: JSON, list[str]: JSON}

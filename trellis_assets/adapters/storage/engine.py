@@ -1,13 +1,15 @@
 """Opening a database: engine, pragmas, and the schema at this version."""
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
-from sqlalchemy import URL, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+from trellis_assets.adapters.storage import postgresql
 from trellis_assets.ports import StoreError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -28,17 +30,15 @@ def open_engine(database_url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) ->
     Raises:
         StoreError: the URL, the database or its version cannot be used; says what to do.
     """
-    url = _parsed(database_url)
+    url = parse_url(database_url)
     is_file = url.get_backend_name() == "sqlite" and url.database not in {None, "", ":memory:"}
     try:
         if is_file:
             Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        engine = create_engine(url, pool_pre_ping=not is_file)
-        if url.get_backend_name() == "sqlite":
-            _tune_sqlite(engine, busy_timeout_s)
+        engine = _engine(url, busy_timeout_s)
         _migrate(engine, url)
     except (SQLAlchemyError, OSError) as error:
-        cause = getattr(error, "orig", None) or error
+        cause = str(getattr(error, "orig", None) or error).strip()
         raise StoreError(
             f"the store {url.render_as_string(hide_password=True)} cannot be opened: {cause}; check "
             "TRELLIS_DATABASE_URL, TRELLIS_DATA_DIR and the rights on the folder"
@@ -46,16 +46,37 @@ def open_engine(database_url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) ->
     return engine
 
 
-def _parsed(database_url: str) -> URL:
+def parse_url(database_url: str) -> URL:
+    """The URL with the driver that will be used.
+
+    Raises:
+        StoreError: it is none, or its driver is not installed.
+    """
     try:
-        url = make_url(database_url)
+        url = postgresql.with_driver(make_url(database_url))
         url.get_dialect()
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError):
         raise StoreError(
             "TRELLIS_DATABASE_URL is not a URL that SQLAlchemy can use, such as "
-            "sqlite:////path/trellis.db or postgresql+psycopg://user@host/database"
+            "sqlite:////path/trellis.db or postgresql://user@host/database"
+        ) from None
+    try:
+        url.get_dialect().import_dbapi()
+    except ImportError as error:
+        raise StoreError(
+            f"{url.drivername} is not installed ({error}): pip install 'trellis-assets[postgres]'"
         ) from None
     return url
+
+
+def _engine(url: URL, busy_timeout_s: float) -> Engine:
+    if url.get_backend_name() == "postgresql":
+        engine = create_engine(url, connect_args=postgresql.connect_arguments(url), **postgresql.POOL)
+        postgresql.tune(engine)
+    else:
+        engine = create_engine(url)
+        _tune_sqlite(engine, busy_timeout_s)
+    return engine
 
 
 def _tune_sqlite(engine: Engine, busy_timeout_s: float) -> None:
@@ -82,52 +103,59 @@ def _tune_sqlite(engine: Engine, busy_timeout_s: float) -> None:
 def _migrate(engine: Engine, url: URL) -> None:
     if current_revision(engine) == HEAD:
         return
-    with _only_one(engine, url):
-        found = current_revision(engine)
+    with _only_one(engine, url) as connection:
+        found = _revision(connection)
         if found == HEAD:
             return
         known = {path.name.split("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py")}
         if found is not None and found not in known:
+            named = url.render_as_string(hide_password=True)
+            if inspect(connection).has_table("event_logs"):
+                raise StoreError(
+                    f"{named} is Dagster's database: the store needs another one in TRELLIS_DATABASE_URL"
+                )
             raise StoreError(
-                f"the store {url.render_as_string(hide_password=True)} was written by a newer version "
-                f"(schema {found}, this one knows {HEAD}): update trellis_assets, or name another "
-                "store by TRELLIS_DATABASE_URL"
+                f"the store {named} was written by a newer version (schema {found}, this one knows {HEAD}): "
+                "update trellis_assets, or name another store by TRELLIS_DATABASE_URL"
             )
-        _upgrade(engine)
+        _upgrade(connection)
 
 
 def current_revision(engine: Engine) -> str | None:
     """The schema's revision; None for an empty database."""
     with engine.connect().execution_options(reads_only=True) as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        return _revision(connection)
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
 @contextlib.contextmanager
-def _only_one(engine: Engine, url: URL) -> Any:
-    """Several processes may start at once; one of them migrates."""
-    if url.get_backend_name() == "sqlite" and url.database not in {None, "", ":memory:"}:
-        with FileLock(f"{url.database}.lock", timeout=120):
-            yield
-    elif url.get_backend_name() == "postgresql":
-        with engine.connect() as connection:
-            connection.execute(text(f"SELECT pg_advisory_lock({ADVISORY_LOCK})"))
-            try:
-                yield
-            finally:
-                connection.execute(text(f"SELECT pg_advisory_unlock({ADVISORY_LOCK})"))
-    else:
-        yield
+def _only_one(engine: Engine, url: URL) -> Iterator[Connection]:
+    """A transaction for who migrates: several processes may start at once, and one of them does."""
+    if url.get_backend_name() == "postgresql":
+        with engine.begin() as connection:
+            # Both are as long as the table is large; the lock ends with the transaction.
+            connection.execute(text("SET LOCAL lock_timeout = 0"))
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
+            yield connection
+        return
+    lock = FileLock(f"{url.database}.lock", timeout=120)
+    is_file = url.database not in {None, "", ":memory:"}
+    with lock if is_file else contextlib.nullcontext(), engine.begin() as connection:
+        yield connection
 
 
-def _upgrade(engine: Engine) -> None:
+def _upgrade(connection: Connection) -> None:
     # Alembic costs a third of a second: only who migrates pays it.
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,20 +1,22 @@
 """Model files in a local folder."""
 
 import contextlib
-import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Container
 from datetime import UTC, datetime
 from pathlib import Path
 
+from trellis_assets.adapters.storage.file_names import (
+    MODELS,
+    PICTURE,
+    beside,
+    described,
+    is_known,
+    verified,
+)
 from trellis_assets.domain.generations import StoredFile
 from trellis_assets.ports import MissingFileError, StoredFileError, StoreError
-
-SUFFIXES = frozenset({"spz", "ply", "png"})
-MODELS = "models"
-# A picture of an SPZ file lies beside it under this suffix.
-PICTURE = "webp"
 
 
 class LocalFileStore:
@@ -25,23 +27,19 @@ class LocalFileStore:
 
     def write(self, task_key: int, suffix: str, data: bytes) -> StoredFile:
         """`data` is durably in `models/<day>/<key>-<checksum>.<suffix>`, whole or not at all."""
-        if suffix not in SUFFIXES:
-            raise ValueError(f"no suffix of ours: {suffix}")
-        digest = hashlib.sha256(data).hexdigest()
-        day = datetime.now(UTC).strftime("%Y/%m/%d")
-        relative = f"{MODELS}/{day}/{task_key:08d}-{digest[:12]}.{suffix}"
+        file = described(task_key, suffix, data, datetime.now(UTC))
         try:
-            _write_whole(self._root / relative, data)
+            _write_whole(self._root / file.path, data)
         except OSError as error:
             raise StoreError(
-                f"{relative} cannot be written under {self._root}: {error.strerror or error}; make room or "
+                f"{file.path} cannot be written under {self._root}: {error.strerror or error}; make room or "
                 "mend the folder's rights: the task waits, and is taken up again"
             ) from error
-        return StoredFile(path=relative, size=len(data), sha256=digest)
+        return file
 
     def derived(self, file: StoredFile, suffix: str, make: Callable[[bytes], bytes]) -> bytes:
         """What `make` makes of the file, kept beside it so that it is made once."""
-        path = self._path(file.path).with_suffix(f".{suffix}")
+        path = self._path(beside(file.path, suffix))
         try:
             return path.read_bytes()
         except FileNotFoundError:
@@ -63,9 +61,7 @@ class LocalFileStore:
             raise MissingFileError(f"{file.path} cannot be read: {error.strerror}") from error
         except OSError as error:
             raise StoredFileError(f"{file.path} cannot be read: {error.strerror or error}") from error
-        if len(data) != file.size or hashlib.sha256(data).hexdigest() != file.sha256:
-            raise StoredFileError(f"{file.path} is not what was stored: size or checksum differ")
-        return data
+        return verified(file, data)
 
     def delete(self, path: str) -> None:
         """The file and its picture are gone, and the folder of its day when it is empty."""
@@ -79,9 +75,7 @@ class LocalFileStore:
         """How many old files that belong to no task were deleted: what a killed process left behind."""
         swept = 0
         for path in (self._root / MODELS).rglob("*"):
-            relative = path.relative_to(self._root)
-            names = {str(relative), str(relative.with_suffix(".spz"))}
-            if path.is_dir() or any(name in known for name in names):
+            if path.is_dir() or is_known(path.relative_to(self._root).as_posix(), known):
                 continue
             if path.stat().st_mtime < before.timestamp():
                 path.unlink(missing_ok=True)

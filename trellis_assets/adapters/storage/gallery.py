@@ -48,7 +48,7 @@ class SqlGallery:
             select(PollRow.hotkey, func.max(ValidatorRow.uid))
             .outerjoin(ValidatorRow, ValidatorRow.hotkey == PollRow.hotkey)
             .group_by(PollRow.hotkey)
-            .order_by(func.max(ValidatorRow.stake).desc(), PollRow.hotkey)
+            .order_by(func.max(ValidatorRow.stake).desc().nulls_last(), PollRow.hotkey)
         )
         with self._reading() as session:
             rows = session.execute(query).all()

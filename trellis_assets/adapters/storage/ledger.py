@@ -100,7 +100,7 @@ class SqlLedger:
         query = (
             select(*polls, *known)
             .outerjoin(ValidatorRow, ValidatorRow.hotkey == PollRow.hotkey)
-            .order_by(PollRow.miner_hotkey, ValidatorRow.stake.desc(), PollRow.hotkey)
+            .order_by(PollRow.miner_hotkey, ValidatorRow.stake.desc().nulls_last(), PollRow.hotkey)
         )
         return self._frame(query)
 

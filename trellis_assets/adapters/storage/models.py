@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Index, MetaData, Text, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from trellis_assets.adapters.storage.column_types import TYPE_MAP, Hotkey, Sha256, ShortText
+from trellis_assets.adapters.storage.column_types import TYPE_MAP, Hotkey, Sha256, ShortText, Words
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -62,7 +62,7 @@ class TaskRow(Base):
     session_id: Mapped[int | None]
 
     state: Mapped[ShortText]
-    reason: Mapped[str | None] = mapped_column(Text)
+    reason: Mapped[str | None] = mapped_column(Words)
     attempt: Mapped[int] = mapped_column(default=0)
     run_id: Mapped[ShortText | None]
     claimed_until: Mapped[datetime | None]
@@ -100,7 +100,7 @@ class TaskRow(Base):
     submission_kind: Mapped[ShortText | None]
     submission_attempt: Mapped[int | None]
     submission_outcome: Mapped[ShortText | None]
-    submission_message: Mapped[str | None] = mapped_column(Text)
+    submission_message: Mapped[str | None] = mapped_column(Words)
 
     feedback_at: Mapped[datetime | None]
     validation_failed: Mapped[bool | None]

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -19,29 +19,52 @@ from trellis_assets.domain.validators import PollTimes, Validator
 
 def insert_ignoring_conflict(session: Session, table: Any, values: dict[str, Any]) -> bool:
     """The row is there; True if it was not before."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table).values(**values).on_conflict_do_nothing()
-    return bool(session.execute(statement).rowcount)  # type: ignore[attr-defined]
+    statement = insert(session, table).values(**values).on_conflict_do_nothing()
+    # Not by `rowcount`: where the key is made by a sequence, psycopg says -1.
+    written = session.execute(statement.returning(*table.__table__.primary_key.columns))
+    return written.first() is not None
+
+
+def insert(session: Session, table: Any) -> Any:
+    """INSERT in the database's own dialect, which knows conflicts."""
+    dialect = postgresql if is_postgresql(session) else sqlite
+    return dialect.insert(table)
+
+
+def is_postgresql(session: Session) -> bool:
+    """Whether rows are locked one by one, not the whole database."""
+    return session.get_bind().dialect.name == "postgresql"
 
 
 def save_validators(session: Session, validators: Iterable[Validator], now: datetime) -> None:
     """The table lists exactly these as in the metagraph; others are kept, unlisted."""
+    if is_postgresql(session):
+        # Two metagraphs at a time would list the union of both; readers are not held up.
+        session.execute(text("LOCK TABLE validators IN SHARE ROW EXCLUSIVE MODE"))
     session.execute(update(ValidatorRow).values(is_listed=False))
-    for validator in validators:
-        session.merge(
-            ValidatorRow(
-                hotkey=validator.hotkey,
-                uid=validator.uid,
-                ip=validator.ip,
-                port=validator.port,
-                stake=validator.stake,
-                trust=validator.trust,
-                consensus=validator.consensus,
-                validator_permit=validator.validator_permit,
-                is_listed=True,
-                saved_at=now,
-            )
-        )
+    # By hotkey: a metagraph that lists one twice must not stop the miner.
+    rows = {
+        validator.hotkey: {
+            "hotkey": validator.hotkey,
+            "uid": validator.uid,
+            "ip": validator.ip,
+            "port": validator.port,
+            "stake": validator.stake,
+            "trust": validator.trust,
+            "consensus": validator.consensus,
+            "validator_permit": validator.validator_permit,
+            "is_listed": True,
+            "saved_at": now,
+        }
+        for validator in validators
+    }
+    if not rows:
+        return
+    statement = insert(session, ValidatorRow)
+    newer = {name: getattr(statement.excluded, name) for name in next(iter(rows.values()))}
+    session.execute(
+        statement.on_conflict_do_update(index_elements=[ValidatorRow.hotkey], set_=newer), list(rows.values())
+    )
 
 
 def listed_validators(session: Session) -> tuple[list[Validator], datetime | None]:

@@ -14,12 +14,14 @@ from trellis_assets.adapters.storage.models import (
     TaskRow,
     ValidationRow,
 )
+from trellis_assets.adapters.storage.polls import insert
 from trellis_assets.adapters.storage.totals import idle_validations, sums
 from trellis_assets.domain.retention import StoredModel
 from trellis_assets.domain.tasks import TaskKind
 
 # Sums of tasks of no session, and of no validator, have these in their key.
 NO_SESSION, NO_VALIDATOR = 0, ""
+_KEY = ("session_id", "miner_hotkey", "validator_hotkey")
 _CHUNK = 500
 
 
@@ -93,6 +95,8 @@ def archive_tasks(session: Session, before: datetime, limit: int) -> int:
             )
             .order_by(TaskRow.finished_at)
             .limit(limit)
+            # Of two that archive at once, each takes other rows: none is added to the sums twice.
+            .with_for_update(skip_locked=True)
         )
     )
     for some in _chunks(keys):
@@ -116,6 +120,7 @@ def _add_sums(session: Session, keys: list[int]) -> None:
         select(*group, *(column.label(name) for name, column in columns.items()))
         .where(TaskRow.key.in_(keys))
         .group_by(*group)
+        .order_by(*group)  # rows of the sums are locked in one order by all
     )
     for session_id, miner, validator, *values in session.execute(query).all():
         mine = (
@@ -127,14 +132,9 @@ def _add_sums(session: Session, keys: list[int]) -> None:
         added = dict(zip(columns, values, strict=True))
         added["idle_validations"] = session.scalar(idle_validations().where(*mine)) or 0
         key = (session_id or NO_SESSION, miner, validator or NO_VALIDATOR)
-        row = session.get(ArchivedTasksRow, key, with_for_update=True)
-        if row is None:
-            names = ("session_id", "miner_hotkey", "validator_hotkey")
-            session.add(ArchivedTasksRow(**dict(zip(names, key, strict=True)), **added))
-        else:
-            for name, value in added.items():
-                setattr(row, name, getattr(row, name) + value)
-    session.flush()
+        statement = insert(session, ArchivedTasksRow).values(**dict(zip(_KEY, key, strict=True)), **added)
+        more = {name: getattr(ArchivedTasksRow, name) + statement.excluded[name] for name in added}
+        session.execute(statement.on_conflict_do_update(index_elements=_KEY, set_=more))
 
 
 def _chunks(items: Iterable[Any]) -> Iterable[list[Any]]:

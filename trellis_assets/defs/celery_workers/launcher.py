@@ -1,4 +1,4 @@
-"""The run launcher that hands runs to Celery workers: dagster-celery's, with terminations that reach the run."""
+"""The run launcher that hands runs to Celery workers: dagster-celery's, which knows our queues."""
 
 import logging
 import time
@@ -8,7 +8,11 @@ from typing import Any, Self
 import dagster as dg
 from dagster._serdes import ConfigurableClassData
 from dagster_celery import CeleryRunLauncher
-from dagster_celery.tags import DAGSTER_CELERY_QUEUE_TAG, DAGSTER_CELERY_RUN_PRIORITY_TAG, DAGSTER_CELERY_TASK_ID_TAG
+from dagster_celery.tags import (
+    DAGSTER_CELERY_QUEUE_TAG,
+    DAGSTER_CELERY_RUN_PRIORITY_TAG,
+    DAGSTER_CELERY_TASK_ID_TAG,
+)
 
 from trellis_assets.domain.queues import queue_for, run_priority
 from trellis_assets.domain.tasks import Task
@@ -20,7 +24,7 @@ _ASK_EVERY_S = 10.0
 _ANSWERS_WITHIN_S = 1.0
 
 
-class WorkerQueuesLauncher(CeleryRunLauncher):
+class WorkerQueuesLauncher(CeleryRunLauncher):  # type: ignore[misc]  # no types of its own
     """`CeleryRunLauncher` that knows which queues have a worker."""
 
     _asked: tuple[float, tuple[str, ...]] = (-_ASK_EVERY_S, ())

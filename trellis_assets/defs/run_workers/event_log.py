@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-import sqlalchemy as db
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._serdes import ConfigurableClassData
 
@@ -29,7 +28,7 @@ class CopiedSqliteEventLogStorage(SqliteEventLogStorage):
         """By Dagster."""
         return cls(inst_data=inst_data, **config_value)
 
-    def _initdb(self, engine: db.Engine, for_index_shard: bool = False) -> None:  # noqa: FBT001, FBT002
+    def _initdb(self, engine: Any, for_index_shard: bool = False) -> None:  # noqa: FBT001, FBT002
         path = Path(str(engine.url.database))
         if for_index_shard or path.stem == "index":
             super()._initdb(engine, for_index_shard)
@@ -44,11 +43,9 @@ class CopiedSqliteEventLogStorage(SqliteEventLogStorage):
         template = folder / _TEMPLATE.format(version=dg.__version__)
         if not template.exists():
             with tempfile.TemporaryDirectory(dir=folder) as scratch:
-                made = Path(scratch) / "made.sqlite"
-                engine = db.create_engine(f"sqlite:///{made}", poolclass=db.NullPool)
-                super()._initdb(engine)
-                engine.dispose()
-                made.replace(template)
+                made = SqliteEventLogStorage(scratch)
+                made.get_logs_for_run("made")
+                Path(made.path_for_shard("made")).replace(template)
         return template
 
 

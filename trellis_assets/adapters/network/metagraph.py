@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -81,8 +82,6 @@ def parse_metagraph(text: str, *, source: str) -> list[Validator]:
     """
     try:
         neurons = _Neurons.validate_python(json.loads(text))
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise MetagraphError(f"metagraph file {source} is not JSON: {error}") from error
     except ValidationError as error:
         problems = [
             f"entry {e['loc'][0]}, {'.'.join(map(str, e['loc'][1:])) or 'as a whole'}: {e['msg']}"
@@ -94,7 +93,9 @@ def parse_metagraph(text: str, *, source: str) -> list[Validator]:
             f"metagraph file {source} must be a list of "
             "{uid, hotkey, ip, port, stake, trust, consensus, validator_permit}: " + "; ".join(problems)
         ) from None
-    repeated = {n.hotkey for n in neurons if sum(m.hotkey == n.hotkey for m in neurons) > 1}
+    except (ValueError, RecursionError) as error:
+        raise MetagraphError(f"metagraph file {source} is not JSON: {error}") from error
+    repeated = [hotkey for hotkey, count in Counter(n.hotkey for n in neurons).items() if count > 1]
     if repeated:
         raise MetagraphError(f"metagraph file {source} lists a hotkey twice: {min(repeated)}")
     return [Validator(**n.model_dump()) for n in neurons]

@@ -46,7 +46,7 @@ def rude() -> Iterator[tuple[Rude, Validator]]:
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> BittensorNetwork:
-    folder: Path = tmp_path_factory.mktemp("network")
+    folder = tmp_path_factory.mktemp("network")
     return BittensorNetwork(
         Settings.load(data_dir=folder, pull_timeout_s=5, submit_timeout_s=5), SystemClock()
     )

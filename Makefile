@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export TRELLIS_SAMPLES
 
-.PHONY: run test test-postgres quick bench bench-orchestration lint types format vendor clean setup
+.PHONY: run test test-postgres quick bench bench-orchestration lint types format audit vendor clean setup
 
 run: setup ## mine on the local subnet with the Dagster UI at http://127.0.0.1:3000
 	$(BIN)/trellis-assets mine --ui
@@ -35,13 +35,16 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+audit: ## known vulnerabilities of what constraints.txt pins, where the advisories can be had
+	$(PYTHON) .ci/audit
+
 setup: .venv/installed .venv/compiled
 
 # torch first and alone: the range admits builds with gigabytes of GPU libraries, 2.13.0 has a CPU wheel.
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/pip install --quiet "torch==2.13.0"
+	$(BIN)/pip install --quiet --constraint constraints.txt "torch==2.13.0"
 	$(BIN)/pip install --quiet --constraint constraints.txt --group dev --editable ".[neural,postgres,celery,s3]"
 	touch $@
 

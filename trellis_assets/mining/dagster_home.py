@@ -75,6 +75,8 @@ def _sqlite(folder: Path) -> dict[str, Any]:
 def _run_launcher(settings: Settings, home: Path) -> dict[str, Any]:
     """Who executes runs: this machine's warm workers, or Celery's."""
     if settings.run_launcher is RunLauncherName.CELERY:
+        if settings.celery_broker is None:
+            raise SettingsError("TRELLIS_RUN_LAUNCHER=celery wants TRELLIS_CELERY_BROKER, the URL of a Redis")
         if find_spec("dagster_celery") is None or find_spec("redis") is None:
             raise SettingsError("TRELLIS_RUN_LAUNCHER=celery wants pip install 'trellis-assets[celery]'")
         launcher: dict[str, Any] = _read("dagster.celery.yaml")["run_launcher"]

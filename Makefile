@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export TRELLIS_SAMPLES
 
-.PHONY: run test quick bench lint types format vendor clean setup
+.PHONY: run test quick chaos bench lint types format vendor clean setup
 
 run: setup ## mine on the local subnet with the Dagster UI at http://127.0.0.1:3000
 	$(BIN)/trellis-assets mine --ui
@@ -13,6 +13,11 @@ test: setup lint types ## everything that must hold
 
 quick: setup ## unit tests only
 	$(BIN)/pytest -n 2 -m "not slow"
+
+# 200 tasks, 20 kills; another SEED kills at other points.
+SEED ?= 17
+chaos: setup ## kill every part of the miner while it works, and audit what became of the tasks
+	$(BIN)/python -m trellis_assets_tests.end_to_end.chaos --tasks 200 --kills 20 --seed $(SEED) --out benchmarks/results/chaos.json
 
 bench: setup ## measure, and write docs/figures.md
 	$(BIN)/python benchmarks/figures.py

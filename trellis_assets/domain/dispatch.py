@@ -53,7 +53,10 @@ def next_attempt(task: Task, run: RunStatus, now: datetime) -> Request | Wait | 
     if run is RunStatus.QUEUED:
         return Wait()
     waited = now - (task.requested_at or task.pulled_at)
-    died_holding = task.claimed_until is not None
+    # A claim that ended before this run was asked for was an earlier run's.
+    died_holding = task.claimed_until is not None and task.claimed_until > (
+        task.requested_at or task.pulled_at
+    )
     if run is RunStatus.RUNNING and not died_holding and waited < START_GRACE:
         return Wait()
     if task.attempt + 1 >= MAX_ATTEMPTS:

@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export TRELLIS_SAMPLES
 
-.PHONY: run test quick chaos bench lint types format vendor clean setup
+.PHONY: run test quick chaos bench bench-orchestration lint types format vendor clean setup
 
 run: setup ## mine on the local subnet with the Dagster UI at http://127.0.0.1:3000
 	$(BIN)/trellis-assets mine --ui
@@ -21,6 +21,9 @@ chaos: setup ## kill every part of the miner while it works, and audit what beca
 
 bench: setup ## measure, and write docs/figures.md
 	$(BIN)/python benchmarks/figures.py
+
+bench-orchestration: setup ## an hour; ARGS=--quick for some minutes, written nowhere
+	$(BIN)/python benchmarks/figures.py orchestration $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

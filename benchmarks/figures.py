@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import os
 import platform
 import sys
@@ -10,10 +11,14 @@ from pathlib import Path
 
 import ledger
 import splats
+from orchestration import bench
+
+Row = dict[str, float | str]
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "figures.md"
+_LARGE = 10_000
 
 
 def machine() -> str:
@@ -23,16 +28,16 @@ def machine() -> str:
     return f"{cores} cores, {memory:.0f} GB, {platform.machine()}, Python {platform.python_version()}"
 
 
-def keep(name: str, rows: list[dict[str, float | str]], note: str) -> None:
-    """The figures are in `results/NAME.json` and in their part of the page."""
+def keep(name: str, rows: list[Row], note: str, **more: object) -> None:
+    """The figures are in `results/NAME.json`, with what more is given, and in their part of the page."""
     RESULTS.mkdir(exist_ok=True)
     record = {
         "machine": machine(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "note": note,
         "rows": rows,
-    }
-    (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    } | more
+    (RESULTS / f"{name}.json").write_text(json.dumps(without_nan(record), indent=1) + "\n", encoding="utf-8")
     begin, end = f"<!-- {name}: made by `make bench` -->\n", f"<!-- /{name} -->"
     page = PAGE.read_text(encoding="utf-8")
     before, rest = page.split(begin, 1)
@@ -49,22 +54,64 @@ def table(record: dict[str, object]) -> str:
     lines += ["| " + " | ".join(column.replace("_", " ") for column in columns) + " |"]
     lines += ["|" + "---|" * len(columns)]
     for row in rows:
-        cells = [f"{row[c]:.4g}" if isinstance(row[c], float) else str(row[c]) for c in columns]
-        lines.append("| " + " | ".join(cells) + " |")
+        lines.append("| " + " | ".join(_cell(row[c]) for c in columns) + " |")
     return "\n".join(lines) + "\n"
 
 
+def _cell(value: float | str) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    if math.isnan(value):
+        return "-"
+    # Four digits, but never the powers of ten of large numbers.
+    return f"{value:.4g}" if abs(value) < _LARGE else f"{value:.0f}"
+
+
+def without_nan(value: object) -> object:
+    """The same with nothing where a number is none: JSON has no word for it."""
+    if isinstance(value, dict):
+        return {key: without_nan(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(part) for part in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def keep_splats() -> None:
+    """Models: read, written, drawn, judged."""
+    name, spz = splats.model()
+    keep("splats", splats.main(), f"model {name}, {len(spz):,} bytes of SPZ, best of {splats.PASSES}")
+
+
+def keep_ledger() -> None:
+    """Statistics, reports and pages over a million tasks."""
+    keep("ledger", ledger.main(), f"1,000,000 tasks over {ledger.DAYS} days in SQLite, first pass")
+
+
+def keep_orchestration(given: argparse.Namespace) -> None:
+    """Three miners under the same conditions; `--quick` is for looking, and keeps nothing."""
+    results = bench.main(given, lambda line: print(line, file=sys.stderr, flush=True))
+    shown = [{column: row[column] for column in bench.SHOWN} for row in results["medians"]]
+    note = bench.note(given)
+    if given.quick or given.subject:
+        for rows in (shown, results["ratios"]):
+            print(table({"machine": machine(), "date": "today", "note": note, "rows": rows}))
+        return
+    keep("orchestration", shown, note, runs=results["runs"])
+    keep("orchestration_ratios", results["ratios"], note)
+
+
 def main() -> None:
-    """Benchmarks by name; all of them without."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Benchmarks by name; without, all that take minutes."""
+    parser = argparse.ArgumentParser(description=__doc__, parents=[bench.options()])
     parser.add_argument("names", nargs="*", default=[])
-    wanted = parser.parse_args().names or ["splats", "ledger"]
+    given = parser.parse_args()
+    wanted = given.names or ["splats", "ledger"]
     if "splats" in wanted:
-        name, spz = splats.model()
-        keep("splats", splats.main(), f"model {name}, {len(spz):,} bytes of SPZ, best of {splats.PASSES}")
+        keep_splats()
     if "ledger" in wanted:
-        keep("ledger", ledger.main(), f"1,000,000 tasks over {ledger.DAYS} days in SQLite, first pass")
-    sys.stdout.write(f"written to {PAGE.relative_to(ROOT)}\n")
+        keep_ledger()
+    if "orchestration" in wanted:
+        keep_orchestration(given)
 
 
 if __name__ == "__main__":

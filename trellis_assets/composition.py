@@ -12,7 +12,7 @@ from trellis_assets.clock import SystemClock
 from trellis_assets.domain.dispatch import RunStatus
 from trellis_assets.domain.health import Symptom
 from trellis_assets.domain.retention import RetentionPolicy
-from trellis_assets.domain.tasks import TaskKind
+from trellis_assets.domain.tasks import Task, TaskKind
 from trellis_assets.domain.validators import PollPolicy
 from trellis_assets.ports import (
     Clock,
@@ -213,8 +213,8 @@ class Pipeline:
             )
         return local_judge(settings, self.clock)
 
-    def pull_step(self) -> PullStep:
-        """Polls validators."""
+    def pull_step(self, cadence: timedelta = timedelta(0)) -> PullStep:
+        """Polls validators; rounds come at the cadence."""
         settings = self.settings
         is_file = settings.metagraph_file is not None
         policy = PullPolicy(
@@ -223,6 +223,8 @@ class Pipeline:
             error_backoff=timedelta(seconds=settings.error_backoff),
             metagraph_age=FILE_METAGRAPH_AGE if is_file else CHAIN_METAGRAPH_AGE,
             max_waiting=settings.max_waiting_tasks,
+            endpoints=len(self.generator.endpoints),
+            cadence=cadence,
             task_limit=settings.task_limit,
             session_id=settings.session_id,
         )
@@ -241,7 +243,7 @@ class Pipeline:
             session_id=settings.session_id,
         )
 
-    def dispatch_step(self, run_status: Callable[[str], RunStatus]) -> DispatchStep:
+    def dispatch_step(self, run_status: Callable[[Task], RunStatus]) -> DispatchStep:
         """Names tasks that need a run."""
         return DispatchStep(self.store, self.clock, run_status)
 

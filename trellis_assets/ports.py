@@ -10,6 +10,7 @@ from trellis_assets.domain.gallery import ModelFilter
 from trellis_assets.domain.generations import Generation, StoredFile
 from trellis_assets.domain.integrity import Count
 from trellis_assets.domain.orders import BackendState, Order
+from trellis_assets.domain.pacing import TaskInHand
 from trellis_assets.domain.retention import StoredModel, Surplus
 from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.statistics import StatisticsSnapshot, ValidatorCounters
@@ -359,6 +360,14 @@ class TaskStore(Protocol):
         """Tasks in these states, in the order they came."""
         ...
 
+    def in_hand(self) -> list[TaskInHand]:
+        """All unfinished tasks, without what makes them large, in the order they came."""
+        ...
+
+    def unclaimed(self, now: datetime) -> list[Task]:
+        """Tasks that no live run works on, among those that a run may pick up and those being submitted."""
+        ...
+
     def mark_requested(self, key: int, attempt: int, now: datetime) -> None: ...
     def claim(self, key: int, run_id: str, *, now: datetime, until: datetime) -> Task | None:
         """The task, now held by `run_id`; None if another live run holds it or it is final."""
@@ -435,6 +444,14 @@ class TaskStore(Protocol):
         self, endpoints: Sequence[str], task_key: int, *, now: datetime, until: datetime
     ) -> str | None:
         """A free endpoint, now held for the task; None if all are busy."""
+        ...
+
+    def may_start(self, endpoints: Sequence[str], task_key: int, now: datetime) -> bool | None:
+        """None while all endpoints are busy; else whether no other waiting task goes before this one."""
+        ...
+
+    def generation_pace(self) -> float | None:
+        """How long one of the last generations took, seconds: their median. None before the first."""
         ...
 
     def extend_slot(self, endpoint: str, task_key: int, until: datetime) -> bool: ...

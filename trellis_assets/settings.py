@@ -165,7 +165,9 @@ class Settings(BaseSettings):
     session_id: int | None = Field(None, description="Session that `mine` started (set by it).")
     task_limit: int | None = Field(None, gt=0, description="Pull no more than this in a session.")
     start_server: bool = Field(False, description="Start a generation server with `mine`.")
-    max_concurrent_runs: int = Field(4, ge=1, le=256, description="Dagster runs at a time.")
+    max_concurrent_runs: int = Field(
+        16, ge=1, le=256, description="Dagster runs at a time: run workers. Two are always kept ready."
+    )
     webserver: bool = Field(False, description="Start the Dagster UI and the gallery with `mine`.")
     webserver_port: int = Field(3000, ge=1, le=65535, description="Port of the Dagster UI.")
     gallery_port: int = Field(3001, ge=1, le=65535, description="Port of the gallery.")

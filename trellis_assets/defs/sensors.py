@@ -1,86 +1,125 @@
-"""The sensor that asks the validators and requests one run per task."""
+"""The sensors: one asks the validators and starts a run per task, one tells a person of failed runs."""
 
 import asyncio
+from datetime import timedelta
+from functools import cache
 
 import dagster as dg
 
 from trellis_assets.composition import Pipeline
 from trellis_assets.defs.jobs import mine_task_job
+from trellis_assets.defs.resident_poller import ResidentPoller
 from trellis_assets.defs.resources import PipelineResource
-from trellis_assets.domain.dispatch import RunStatus
-from trellis_assets.domain.tasks import Task, printable
+from trellis_assets.defs.runs import RunStarter, launches_at_once, run_request, run_status
+from trellis_assets.domain.tasks import printable
 from trellis_assets.ports import MetagraphError
+from trellis_assets.steps.keep_pulling import KeepPullingStep
+from trellis_assets.steps.pull import PullReport
 
-RUN_KEY_TAG = "dagster/run_key"
-_QUEUED = {dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED}
-_RUNNING = {dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING}
+# The fastest that Dagster's daemon ticks.
+TICK = timedelta(seconds=5)
 
 
 @dg.sensor(
     job=mine_task_job,
     minimum_interval_seconds=5,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Polls every validator that is due, all at once, and requests one run per task.",
+    description="Keeps every validator that is due polled, and starts one run per task.",
 )
 def task_sensor(
     context: dg.SensorEvaluationContext, pipeline: PipelineResource
 ) -> dg.SensorResult | dg.SkipReason:
     """What a validator gave is in the store before anything else happens.
 
-    Each tick requests a run for every unfinished task without one, so that a tick that dies
-    between the two loses nothing; the run key makes asking again harmless.
+    A run is started for every unfinished task without one, so that whoever dies between the two
+    loses nothing; the run key makes starting again harmless. Where the run launcher can be called
+    from here, a poller does so between the ticks; else runs are requested at the end of the tick.
     """
     parts = pipeline.get()
+    if context.code_location_origin is not None and launches_at_once(context.instance):
+        return _tick_of_resident(context, parts)
     found = _find_work(parts)
-    tasks = parts.dispatch_step(lambda key: run_status(context.instance, key)).run()
+    tasks = parts.dispatch_step(lambda task: run_status(context.instance, task.run_key)).run()
     if tasks:
         return dg.SensorResult(run_requests=[run_request(task) for task in tasks])
     return dg.SkipReason(found)
 
 
-def _find_work(parts: Pipeline) -> str:
-    """New tasks are in the store; the text says what was found."""
+def _tick_of_resident(context: dg.SensorEvaluationContext, parts: Pipeline) -> dg.SkipReason:
+    starter = _starter(context)
+    if not parts.settings.harvest:
+        closed = closed_reason(parts)
+        made = [] if closed else parts.prompt_step().run()
+        _start_runs(parts, starter)
+        return dg.SkipReason(closed or f"{len(made)} tasks made from prompts")
+    report, hindered = _resident(parts, starter).tick()
+    return dg.SkipReason(hindered or f"{_describe(report)}; runs started for {len(report.new_tasks)} tasks")
+
+
+@cache
+def _resident(parts: Pipeline, starter: RunStarter) -> ResidentPoller:
+    """The poller of this process."""
+    return ResidentPoller(
+        step=lambda: KeepPullingStep(parts.pull_step(), lambda: _start_runs(parts, starter)),
+        closed=lambda: closed_reason(parts),
+    )
+
+
+def _start_runs(parts: Pipeline, starter: RunStarter) -> None:
+    for task in parts.dispatch_step(lambda task: run_status(starter.instance, task.run_key)).run():
+        starter.start(task)
+
+
+_starters: dict[str, RunStarter] = {}
+
+
+def _starter(context: dg.SensorEvaluationContext) -> RunStarter:
+    """One for the process: its instance outlives the tick's."""
+    assert context.repository_def is not None
+    assert context.code_location_origin is not None
+    name = context.code_location_origin.location_name
+    if name not in _starters:
+        _starters[name] = RunStarter(
+            instance=dg.DagsterInstance.from_ref(context.instance.get_ref()),
+            repository=context.repository_def,
+            location=context.code_location_origin,
+            job_name=mine_task_job.name,
+            sensor_name="task_sensor",
+        )
+    return _starters[name]
+
+
+def closed_reason(parts: Pipeline) -> str | None:
+    """Why no new task is to be taken now; None when one may be."""
     settings = parts.settings
     if settings.session_id is not None and parts.store.is_draining(settings.session_id):
         return "stopping: no new tasks are taken, the work in hand is finished"
     if (problem := parts.generator.problem()) is not None:
         return f"nothing is pulled that could not be generated: {problem}"
-    if not settings.harvest:
+    return None
+
+
+def _find_work(parts: Pipeline) -> str:
+    """New tasks are in the store; the text says what was found."""
+    if (closed := closed_reason(parts)) is not None:
+        return closed
+    if not parts.settings.harvest:
         made = parts.prompt_step().run()
         return f"{len(made)} tasks made from prompts"
     try:
-        report = asyncio.run(parts.pull_step().run())
+        report = asyncio.run(parts.pull_step(TICK).run())
     except MetagraphError as error:
         return str(error)
+    return _describe(report)
+
+
+def _describe(report: PullReport) -> str:
     if report.asked:
         answers = ", ".join(f"{count} {name}" for name, count in sorted(report.answers.items()))
         return f"asked {report.asked} validators: {answers}"
     if report.next_due_in_s is None:
-        return "no validator may be asked: all hold a task of ours, or none passes stake and permit"
+        return "nobody is asked: the generator has enough to do, or no validator passes stake and permit"
     return f"no validator is due; the next one in {max(0.0, report.next_due_in_s):.0f} s"
-
-
-def run_status(instance: dg.DagsterInstance, run_key: str) -> RunStatus:
-    """What became of the run that was requested under the key."""
-    runs = instance.get_runs(dg.RunsFilter(tags={RUN_KEY_TAG: run_key}), limit=1)
-    if not runs:
-        return RunStatus.NONE
-    if runs[0].status in _QUEUED:
-        return RunStatus.QUEUED
-    return RunStatus.RUNNING if runs[0].status in _RUNNING else RunStatus.ENDED
-
-
-def run_request(task: Task) -> dg.RunRequest:
-    """The run for a task; its key is validator and task id, and the attempt where it is not the first."""
-    return dg.RunRequest(
-        run_key=task.run_key,
-        run_config={"ops": {"generate": {"config": {"task_key": task.key}}}},
-        tags={
-            "trellis/task_key": str(task.key),
-            "trellis/validator_uid": str(task.validator_uid),
-            "trellis/prompt": task.label,
-        },
-    )
 
 
 @dg.run_failure_sensor(

@@ -27,7 +27,13 @@ def write_dagster_home(settings: Settings, code_server_port: int) -> Path:
     instance["storage"]["sqlite"]["base_dir"] = str(home / "storage")
     instance["local_artifact_storage"]["config"]["base_dir"] = str(home)
     instance["compute_logs"]["config"]["base_dir"] = str(home / "compute_logs")
-    instance["run_coordinator"]["config"]["max_concurrent_runs"] = settings.max_concurrent_runs
+    # Mining runs are launched past the queue, but count in it: upkeep must find a place beside them.
+    instance["run_coordinator"]["config"]["max_concurrent_runs"] = 2 * settings.max_concurrent_runs
+    instance["run_launcher"] = {
+        "module": "trellis_assets.defs.run_workers.launcher",
+        "class": "WarmRunLauncher",
+        "config": {"home": str(home)},
+    }
     (home / "dagster.yaml").write_text(yaml.safe_dump(instance, sort_keys=False), encoding="utf-8")
     server = {"host": "127.0.0.1", "port": code_server_port, "location_name": LOCATION}
     workspace = home / "workspace.yaml"

@@ -131,6 +131,7 @@ def _flags(settings: Settings) -> dict[str, object]:
 def _start(settings: Settings, stack: ExitStack, say: Callable[[str], None]) -> list[Child]:
     """Everything runs; leaving the stack ends it in the opposite order."""
     from trellis_assets.defs.dead_runs import close_dead_runs
+    from trellis_assets.defs.run_workers.launcher import pool_answers
 
     port = free_port()
     workspace = write_dagster_home(settings, port)
@@ -172,14 +173,20 @@ def _start(settings: Settings, stack: ExitStack, say: Callable[[str], None]) -> 
         subnet.wait_ready(START_TIMEOUT_S)
         children.append(subnet)
         say(f"local subnet of {settings.subnet_validators} validators is up")
+    workers = child(
+        "run_workers",
+        *("trellis_assets.defs.run_workers.pool", str(settings.max_concurrent_runs)),
+        is_ready=lambda: pool_answers(home),
+    )
     server_options = ("--host", "127.0.0.1", "--port", str(port), "--location-name", LOCATION)
     code = child(
         "code_server",
         *("dagster", "api", "grpc", "-m", "trellis_assets.definitions", *server_options),
         is_ready=lambda: is_listening(port),
     )
-    code.wait_ready(START_TIMEOUT_S)
-    children += [code, child("daemon", "dagster._daemon", "run", "-w", str(workspace))]
+    for part in (workers, code):
+        part.wait_ready(START_TIMEOUT_S)
+    children += [workers, code, child("daemon", "dagster._daemon", "run", "-w", str(workspace))]
     if settings.webserver:
         children += _start_pages(settings, workspace, child, say)
     return children

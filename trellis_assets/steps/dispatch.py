@@ -6,31 +6,31 @@ from dataclasses import dataclass
 
 from trellis_assets.audit import audit
 from trellis_assets.domain.dispatch import GiveUp, Request, RunStatus, Wait, next_attempt
-from trellis_assets.domain.tasks import WORKABLE_STATES, Task, TaskState
+from trellis_assets.domain.tasks import Task, TaskState
 from trellis_assets.ports import Clock, TaskStore
 
 
 @dataclass(frozen=True, slots=True)
 class DispatchStep:
-    """The step with what it works on; `run_status` tells what became of a run key."""
+    """The step with what it works on; `run_status` tells what became of a task's current run key."""
 
     store: TaskStore
     clock: Clock
-    run_status: Callable[[str], RunStatus]
+    run_status: Callable[[Task], RunStatus]
 
     def run(self) -> list[Task]:
         """Tasks that need a run now, oldest first; their run keys carry the attempt.
 
         The attempt is stored before the run is requested; asking again under the same key is
-        harmless, since Dagster starts a run key once.
+        harmless, since a run key starts once.
         """
-        self._settle_lost_submissions()
         wanted = []
         now = self.clock.now()
-        for task in self.store.tasks_in(WORKABLE_STATES):
-            if task.claimed_until is not None and task.claimed_until > now:
+        for task in self.store.unclaimed(now):
+            if task.state is TaskState.SUBMITTING:
+                self._settle_lost_submission(task)
                 continue
-            match next_attempt(task, self.run_status(task.run_key), now):
+            match next_attempt(task, self.run_status(task), now):
                 case Request(attempt=attempt):
                     if attempt != task.attempt or task.requested_at is None:
                         self.store.mark_requested(task.key, attempt, now)
@@ -45,16 +45,8 @@ class DispatchStep:
                     pass
         return wanted
 
-    def _settle_lost_submissions(self) -> None:
+    def _settle_lost_submission(self, task: Task) -> None:
         """A submission whose worker died has an answer that nobody heard."""
-        now = self.clock.now()
-        for task in self.store.tasks_in({TaskState.SUBMITTING}):
-            if task.claimed_until is not None and task.claimed_until > now:
-                continue
-            moved = self.store.move(
-                task.key,
-                TaskState.ANSWER_UNKNOWN,
-                now=now,
-                reason="the worker died while the validator was answering",
-            )
-            audit("submission's answer is lost", task=moved, level=logging.WARNING)
+        reason = "the worker died while the validator was answering"
+        moved = self.store.move(task.key, TaskState.ANSWER_UNKNOWN, now=self.clock.now(), reason=reason)
+        audit("submission's answer is lost", task=moved, level=logging.WARNING)

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from trellis_assets.audit import audit
@@ -26,7 +26,10 @@ from trellis_assets.ports import (
 )
 from trellis_assets.steps.claims import LEASE, renewed
 
-SLOT_POLL_S = 0.2
+# A free endpoint is seen so soon; who has waited long looks less often: a twentieth of its wait.
+SLOT_POLL_S, LONGEST_SLOT_POLL_S, SLOT_POLL_SHARE = 0.02, 0.25, 0.05
+# A task that goes before others may be held up: the free endpoint is left to it so long, not longer.
+YIELD_S = 0.5
 FIRST_RETRY_S = 2.0
 
 
@@ -182,19 +185,28 @@ class GenerateStep:
     @contextmanager
     def _slot(self, key: int) -> Iterator[str]:
         """A generation endpoint of our own until the block ends."""
-        endpoints = self.generator.endpoints
-        while True:
-            now = self.clock.now()
-            endpoint = self.store.acquire_slot(endpoints, key, now=now, until=now + LEASE)
-            if endpoint is not None:
-                break
-            self.clock.sleep(SLOT_POLL_S)
-        held = endpoint
+        held = self._wait_for_slot(key)
         try:
             with renewed(self.clock, lambda until: self.store.extend_slot(held, key, until)):
                 yield held
         finally:
             self.store.release_slot(held, key)
+
+    def _wait_for_slot(self, key: int) -> str:
+        """The endpoint that is held for the task now; the best of the waiting tasks gets it."""
+        endpoints = self.generator.endpoints
+        since = self.clock.now()
+        free_since: datetime | None = None
+        while True:
+            now = self.clock.now()
+            is_next = self.store.may_start(endpoints, key, now)
+            free_since = None if is_next is None else free_since or now
+            if is_next or (free_since is not None and (now - free_since).total_seconds() >= YIELD_S):
+                endpoint = self.store.acquire_slot(endpoints, key, now=now, until=now + LEASE)
+                if endpoint is not None:
+                    return endpoint
+            waited_s = (now - since).total_seconds()
+            self.clock.sleep(min(max(waited_s * SLOT_POLL_SHARE, SLOT_POLL_S), LONGEST_SLOT_POLL_S))
 
 
 def generation_seed(task: Task) -> int:

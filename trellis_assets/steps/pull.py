@@ -2,18 +2,17 @@
 
 import asyncio
 import logging
+import random
+import time
+from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from trellis_assets.audit import audit
+from trellis_assets.domain.pacing import Pace, TaskInHand, tasks_wanted
 from trellis_assets.domain.submissions import SubmissionKind
-from trellis_assets.domain.tasks import (
-    REOPENABLE_STATES,
-    UNFINISHED_STATES,
-    Task,
-    TaskState,
-    is_final,
-)
+from trellis_assets.domain.tasks import REOPENABLE_STATES, Task, TaskState, is_final
 from trellis_assets.domain.validators import PollPolicy, Validator, due_validators
 from trellis_assets.ports import (
     Clock,
@@ -30,6 +29,12 @@ from trellis_assets.ports import (
 
 # A validator that keeps serving a task we keep answering is handed it back empty from here on.
 MAX_REOPENINGS = 6
+# From a task in the store to its generation, besides the pull itself (docs/figures.md).
+START_S = 0.3
+# Intervals are longer by up to this share, so that validators do not come due all at once.
+JITTER = 0.1
+_PULLS_REMEMBERED = 20
+_LIST_KEPT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,9 @@ class PullPolicy:
         interval: between two pulls of one validator.
         error_backoff: rest after a validator failed or had nothing.
         metagraph_age: refresh the list of validators when it is older.
-        max_waiting: pull no more while this many tasks wait or are worked on.
+        max_waiting: pull no more while this many tasks wait for a generation.
+        endpoints: generations at a time.
+        cadence: how long it takes until the next round of pulls, and until a run can be started.
         task_limit: no more than this many tasks in the session; None: no limit.
     """
 
@@ -49,13 +56,15 @@ class PullPolicy:
     error_backoff: timedelta
     metagraph_age: timedelta
     max_waiting: int
+    endpoints: int = 1
+    cadence: timedelta = timedelta(0)
     task_limit: int | None = None
     session_id: int | None = None
 
 
 @dataclass(slots=True)
 class PullReport:
-    """What one round of pulls did: validators by answer, and the tasks that are new."""
+    """What pulls did: validators by answer, and the tasks that are new."""
 
     asked: int = 0
     answers: dict[str, int] = field(default_factory=dict)
@@ -67,84 +76,108 @@ class PullReport:
         self.answers[answer] = self.answers.get(answer, 0) + 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PullStep:
-    """The step with what it works on."""
+    """The step with what it works on. It remembers how long pulls took, and the list for seconds."""
 
     store: TaskStore
     network: ValidatorNetwork
     clock: Clock
     policy: PullPolicy
+    _took_s: deque[float] = field(default_factory=lambda: deque(maxlen=_PULLS_REMEMBERED))
+    _listed: tuple[float, list[Validator]] | None = None
 
     async def run(self) -> PullReport:
-        """All due validators were asked at once; each answer was stored as it came.
+        """Validators were asked, as many at once as there is room for; each answer was stored as it came.
 
         Raises:
             MetagraphError: no list of validators can be had, with what to do.
         """
         report = PullReport()
-        validators = self._validators()
-        unfinished = self.store.tasks_in(UNFINISHED_STATES)
-        due = self._due(validators, unfinished, report)
+        validators = self.to_ask(report)
         async with asyncio.TaskGroup() as polls:
-            for validator in self._with_room(due, unfinished):
-                polls.create_task(self._poll(validator, unfinished, report))
+            for validator in validators:
+                polls.create_task(self.ask(validator, report))
         return report
 
+    def to_ask(self, report: PullReport, asking: Collection[str] = (), *, owed: int = 0) -> list[Validator]:
+        """Validators to ask now, the best first.
+
+        Args:
+            report: gets when the next one is due.
+            asking: hotkeys that are being asked.
+            owed: tasks that may come from them any moment.
+
+        Raises:
+            MetagraphError: no list of validators can be had, with what to do.
+        """
+        in_hand = self.store.in_hand()
+        owing = {t.validator_hotkey for t in in_hand if t.state is TaskState.UNSETTLED}
+        room = self._room(in_hand, asking, owed)
+        if room == 0 and not owing:
+            report.next_due_in_s = None
+            return []
+        due = self._due(in_hand, asking, report)
+        # Who owes the word on an unsettled task gives it again or a cooldown: that needs no room.
+        others = [v for v in due if v.hotkey not in owing]
+        return [*(v for v in due if v.hotkey in owing), *others[:room]]
+
     def _validators(self) -> list[Validator]:
+        if self._listed is not None and time.monotonic() - self._listed[0] < _LIST_KEPT_S:
+            return self._listed[1]
         listed, saved_at = self.store.listed_validators()
         now = self.clock.now()
-        if saved_at is not None and now - saved_at < self.policy.metagraph_age:
-            return listed
-        fresh = list(self.network.metagraph())
-        self.store.save_validators(fresh, now)
-        return fresh
+        if saved_at is None or now - saved_at >= self.policy.metagraph_age:
+            listed = list(self.network.metagraph())
+            self.store.save_validators(listed, now)
+        self._listed = (time.monotonic(), listed)
+        return listed
 
-    def _due(
-        self, validators: list[Validator], unfinished: list[Task], report: PullReport
-    ) -> list[Validator]:
+    def _due(self, in_hand: list[TaskInHand], asking: Collection[str], report: PullReport) -> list[Validator]:
         """Validators to ask: none that waits for a task we hold, for it would only repeat it."""
         me, now = self.network.miner_hotkey, self.clock.now()
         times = self.store.poll_times(me)
         holding = {
-            t.validator_hotkey
-            for t in unfinished
-            if t.miner_hotkey == me and t.state is not TaskState.UNSETTLED
+            t.validator_hotkey for t in in_hand if t.miner_hotkey == me and t.state is not TaskState.UNSETTLED
         }
-        idle = [v for v in validators if v.hotkey not in holding]
+        idle = [v for v in self._validators() if v.hotkey not in holding and v.hotkey not in asking]
         waits = [(t.due_at() or now) - now for v in idle if (t := times.get(v.hotkey)) is not None]
         report.next_due_in_s = min((w.total_seconds() for w in waits), default=None)
         return due_validators(idle, times, self.policy.polls, me, now)
 
-    def _with_room(self, due: list[Validator], unfinished: list[Task]) -> list[Validator]:
-        """As many as there is room for, and those that owe the word on an unsettled task.
-
-        The latter give the same task again or a cooldown, so that no room is needed for them.
-        """
-        owing = {t.validator_hotkey for t in unfinished if t.state is TaskState.UNSETTLED}
-        others = [v for v in due if v.hotkey not in owing]
-        return [*(v for v in due if v.hotkey in owing), *others[: self._capacity(unfinished)]]
-
-    def _capacity(self, unfinished: list[Task]) -> int:
-        room = self.policy.max_waiting - sum(t.state is not TaskState.UNSETTLED for t in unfinished)
+    def _room(self, in_hand: list[TaskInHand], asking: Collection[str], owed: int) -> int:
+        pace = Pace(self.store.generation_pace(), self._lead_s())
+        wanted = tasks_wanted(in_hand, endpoints=self.policy.endpoints, pace=pace, now=self.clock.now())
+        waiting = sum(t.state is TaskState.PULLED for t in in_hand)
+        room = min(wanted, self.policy.max_waiting - waiting) - owed
         if self.policy.task_limit is not None:
             pulled = sum(self.store.count_by_state(self.policy.session_id).values())
-            room = min(room, self.policy.task_limit - pulled)
+            room = min(room, self.policy.task_limit - pulled - len(asking))
         return max(0, room)
 
-    async def _poll(self, validator: Validator, unfinished: list[Task], report: PullReport) -> None:
+    def _lead_s(self) -> float:
+        """Three of four pulls that gave a task took no longer than what is added to `START_S`."""
+        took = sorted(self._took_s)
+        return self.policy.cadence.total_seconds() + START_S + (took[len(took) * 3 // 4] if took else 0.0)
+
+    async def ask(self, validator: Validator, report: PullReport) -> None:
+        """The validator was asked, and its answer acted on; nothing if another process asks it."""
         me, now = self.network.miner_hotkey, self.clock.now()
-        if not self.store.begin_poll(me, validator.hotkey, next_poll_at=now + self.policy.interval, now=now):
-            return  # another process asks it just now
+        if not self.store.begin_poll(me, validator.hotkey, next_poll_at=now + self._interval(), now=now):
+            return
         report.asked += 1
+        started = time.monotonic()
         answer = await self.network.pull(validator)
         report.count(type(answer).__name__)
+        if isinstance(answer, TaskAssigned):
+            self._took_s.append(time.monotonic() - started)
         self._record_poll(validator, answer)
-        await self._act_on(validator, answer, unfinished, report)
+        await self._act_on(validator, answer, report)
 
-    async def _act_on(
-        self, validator: Validator, answer: PollAnswer, unfinished: list[Task], report: PullReport
-    ) -> None:
+    def _interval(self) -> timedelta:
+        return self.policy.interval * random.uniform(1.0, 1.0 + JITTER)
+
+    async def _act_on(self, validator: Validator, answer: PollAnswer, report: PullReport) -> None:
         match answer:
             case TaskAssigned(task=pulled):
                 arrival = self.store.record_arrival(
@@ -154,14 +187,14 @@ class PullStep:
                     now=self.clock.now(),
                     session_id=self.policy.session_id,
                 )
-                self._settle(validator, unfinished, served=arrival.task.key)
+                self._settle(validator, served=arrival.task.key)
                 if arrival.is_new:
                     audit("task pulled", task=arrival.task, threshold=pulled.validation_threshold)
                     report.new_tasks.append(arrival.task.key)
                 else:
                     await self._served_again(validator, arrival.task)
             case CoolingDown():
-                self._settle(validator, unfinished, served=None)
+                self._settle(validator, served=None)
             case NotRegistered():
                 audit(
                     "hotkey is not registered with the validator: register it on the subnet",
@@ -177,7 +210,7 @@ class PullStep:
     def _record_poll(self, validator: Validator, answer: PollAnswer) -> None:
         """When the validator may be asked next is in the store."""
         now = self.clock.now()
-        soon, later = now + self.policy.interval, now + self.policy.error_backoff
+        soon, later = now + self._interval(), now + self.policy.error_backoff
         fields: dict[str, object]
         match answer:
             case TaskAssigned():
@@ -198,9 +231,9 @@ class PullStep:
             **fields,  # type: ignore[arg-type]
         )
 
-    def _settle(self, validator: Validator, unfinished: list[Task], served: int | None) -> None:
+    def _settle(self, validator: Validator, served: int | None) -> None:
         """Tasks whose zero-score answer left open whether they count: the validator moved on."""
-        for task in unfinished:
+        for task in self.store.in_hand():
             if (
                 task.state is TaskState.UNSETTLED
                 and task.validator_hotkey == validator.hotkey

@@ -6,7 +6,8 @@ import dagster as dg
 import pytest
 
 from trellis_assets.composition import Pipeline
-from trellis_assets.defs.sensors import run_status, task_sensor
+from trellis_assets.defs.runs import run_status
+from trellis_assets.defs.sensors import task_sensor
 from trellis_assets.domain.dispatch import RunStatus
 from trellis_assets.ports import MetagraphError, TaskAssigned
 from trellis_assets.settings import Settings

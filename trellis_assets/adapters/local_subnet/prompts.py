@@ -3,12 +3,21 @@
 import random
 import uuid
 from collections.abc import Sequence
+from typing import Protocol
 
 # How often a validator asks again for something it has asked before.
 REPEATED = 0.15
 REMEMBERED = 20
 # Share of image tasks among new ones, about what the subnet's validators ask for.
 PICTURES = 0.2
+
+
+class TaskSource(Protocol):
+    """What a validator asks for."""
+
+    def next_task(self) -> dict[str, str]:
+        """A task as it goes on the wire."""
+        ...
 
 
 class PromptSource:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from trellis_assets.adapters.local_subnet.prompts import PromptSource
+from trellis_assets.adapters.local_subnet.prompts import PromptSource, TaskSource
 from trellis_assets.adapters.local_subnet.rules import Rules
 from trellis_assets.adapters.local_subnet.validator import Faults, LocalSubnetValidator
 from trellis_assets.ports import LocalValidator
@@ -25,16 +25,28 @@ START_TIMEOUT_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class SubnetConfig:
-    """A local subnet. `rules` None: development rules with varied thresholds."""
+    """A local subnet.
+
+    Attributes:
+        rules: None: development rules with varied thresholds.
+        tasks: what the validator with this uid asks for; None: `prompts` and `pictures`, with repetitions.
+    """
 
     folder: Path
-    prompts: Sequence[str]
     registered: frozenset[str]
+    prompts: Sequence[str] = ()
     pictures: Sequence[str] = ()
     validators: int = 3
     rules: Rules | None = None
     faults: Faults | None = None
     seed: int = 17
+    tasks: Callable[[int], TaskSource] | None = None
+
+    def task_source(self, uid: int) -> TaskSource:
+        """What the validator asks for."""
+        if self.tasks is not None:
+            return self.tasks(uid)
+        return PromptSource(self.prompts, seed=self.seed + int(time.time()) + uid, pictures=self.pictures)
 
 
 def run_subnet(config: SubnetConfig, scorer: Callable[[], LocalValidator], stop: threading.Event) -> None:
@@ -52,9 +64,7 @@ def run_subnet(config: SubnetConfig, scorer: Callable[[], LocalValidator], stop:
                 port=_free_port(known_ports.get(uid)),
                 folder=config.folder,
                 rules=config.rules or Rules.development(THRESHOLDS[index % len(THRESHOLDS)]),
-                prompts=PromptSource(
-                    config.prompts, seed=config.seed + int(time.time()) + uid, pictures=config.pictures
-                ),
+                prompts=config.task_source(uid),
                 scorer=scorer(),
                 registered=config.registered,
                 faults=config.faults,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trellis_assets.adapters.local_subnet import rules
-from trellis_assets.adapters.local_subnet.prompts import PromptSource
+from trellis_assets.adapters.local_subnet.prompts import TaskSource
 from trellis_assets.adapters.local_subnet.rules import Miner, Pull, Rules, Submit
 from trellis_assets.adapters.local_subnet.state import DecisionLog, ValidatorState
 from trellis_assets.adapters.network.library import bt
@@ -63,7 +63,7 @@ class LocalSubnetValidator:
         port: int,
         folder: Path,
         rules: Rules,
-        prompts: PromptSource,
+        prompts: TaskSource,
         scorer: LocalValidator,
         registered: frozenset[str],
         faults: Faults | None = None,

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import or_, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
-from trellis_assets.adapters.storage.models import SlotRow
+from trellis_assets.adapters.storage.models import PollRow, SlotRow, TaskRow
 from trellis_assets.adapters.storage.polls import insert_ignoring_conflict
+from trellis_assets.domain.priority import WaitingTask
+from trellis_assets.domain.tasks import TaskState
 
 
 def acquire_slot(
@@ -27,6 +29,40 @@ def acquire_slot(
         if taken.rowcount:  # type: ignore[attr-defined]
             return endpoint
     return None
+
+
+def has_free_slot(session: Session, endpoints: Sequence[str], now: datetime) -> bool:
+    """Whether one of the endpoints is not held; one that was never used is free."""
+    held = select(func.count()).where(
+        SlotRow.endpoint.in_(endpoints), SlotRow.task_key.is_not(None), SlotRow.held_until >= now
+    )
+    return (session.scalar(held) or 0) < len(endpoints)
+
+
+def waiting_tasks(session: Session, now: datetime) -> list[WaitingTask]:
+    """Tasks whose runs live and wait for an endpoint."""
+    query = (
+        select(
+            TaskRow.key,
+            TaskRow.pulled_at,
+            TaskRow.validator_stake,
+            PollRow.total_successful_submissions,
+            PollRow.total_tasks_submitted,
+        )
+        .outerjoin(
+            PollRow,
+            (PollRow.miner_hotkey == TaskRow.miner_hotkey) & (PollRow.hotkey == TaskRow.validator_hotkey),
+        )
+        .where(
+            TaskRow.finished_at.is_(None),
+            TaskRow.state == str(TaskState.PULLED),
+            TaskRow.claimed_until > now,
+        )
+    )
+    return [
+        WaitingTask(key, pulled_at, stake or 0.0, accepted or 0, submitted or 0)
+        for key, pulled_at, stake, accepted, submitted in session.execute(query)
+    ]
 
 
 def extend_slot(session: Session, endpoint: str, task_key: int, until: datetime) -> bool:

@@ -12,6 +12,8 @@ from trellis_assets.adapters.storage.rows import task_of
 from trellis_assets.adapters.storage.transactions import Transactions
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation
+from trellis_assets.domain.pacing import TaskInHand
+from trellis_assets.domain.priority import first_in_line
 from trellis_assets.domain.statistics import StatisticsSnapshot, ValidatorCounters, to_json
 from trellis_assets.domain.submissions import Submission
 from trellis_assets.domain.tasks import PulledTask, Task, TaskState
@@ -118,6 +120,16 @@ class SqlTaskStore(Transactions):
         """Tasks in these states, in the order they came."""
         with self.reading() as session:
             return tasks_table.tasks_in(session, states, limit, newest_first=newest_first)
+
+    def in_hand(self) -> list[TaskInHand]:
+        """All unfinished tasks, in the order they came."""
+        with self.reading() as session:
+            return tasks_table.in_hand(session)
+
+    def unclaimed(self, now: datetime) -> list[Task]:
+        """Unfinished tasks that no live run works on, in the order they came."""
+        with self.reading() as session:
+            return tasks_table.unclaimed(session, now)
 
     def mark_requested(self, key: int, attempt: int, now: datetime) -> None:
         """A run is about to be requested under this attempt."""
@@ -236,6 +248,20 @@ class SqlTaskStore(Transactions):
         """An endpoint that was free, or None."""
         with self.writing() as session:
             return slots.acquire_slot(session, endpoints, task_key, now=now, until=until)
+
+    def may_start(self, endpoints: Sequence[str], task_key: int, now: datetime) -> bool | None:
+        """Whether the task is next in line for a free endpoint; None while there is none."""
+        with self.reading() as session:
+            if not slots.has_free_slot(session, endpoints, now):
+                return None
+            waiting = slots.waiting_tasks(session, now)
+            pace = tasks_table.generation_pace(session) or 0.0
+        return not waiting or first_in_line(waiting, pace, now).key == task_key
+
+    def generation_pace(self) -> float | None:
+        """The median over the newest generations, seconds."""
+        with self.reading() as session:
+            return tasks_table.generation_pace(session)
 
     def extend_slot(self, endpoint: str, task_key: int, until: datetime) -> bool:
         """Whether the task still held the endpoint."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from statistics import median
 from typing import Any
 
 from sqlalchemy import delete, or_, select, update
@@ -13,6 +14,7 @@ from trellis_assets.adapters.storage.polls import count_arrival, insert_ignoring
 from trellis_assets.adapters.storage.rows import columns_of, task_of
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation
+from trellis_assets.domain.pacing import TaskInHand
 from trellis_assets.domain.submissions import Submission
 from trellis_assets.domain.tasks import (
     FINAL_STATES,
@@ -27,6 +29,8 @@ from trellis_assets.domain.validators import Validator
 from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.ports import Arrival, ClaimLostError
 
+# Enough to smooth, few enough to follow a generator that was replaced.
+_PACE_OVER = 11
 STARTED_COLUMN = {
     TaskState.GENERATING: "generation_started_at",
     TaskState.VALIDATING: "validation_started_at",
@@ -181,6 +185,47 @@ def tasks_in(
     if not wanted & FINAL_STATES:
         query = query.where(TaskRow.finished_at.is_(None))
     return [task_of(row) for row in session.scalars(query.limit(limit))]
+
+
+def in_hand(session: Session) -> list[TaskInHand]:
+    """Few columns of the unfinished tasks, through the partial index."""
+    query = select(
+        TaskRow.key,
+        TaskRow.miner_hotkey,
+        TaskRow.validator_hotkey,
+        TaskRow.state,
+        TaskRow.generation_started_at,
+    ).where(TaskRow.finished_at.is_(None))
+    return [
+        TaskInHand(key, miner, validator, TaskState(state), since)
+        for key, miner, validator, state, since in session.execute(query.order_by(TaskRow.key))
+    ]
+
+
+def unclaimed(session: Session, now: datetime) -> list[Task]:
+    """Unfinished tasks whose lease, if they had one, has ended; in the order they came."""
+    query = (
+        select(TaskRow)
+        .where(
+            TaskRow.finished_at.is_(None),
+            TaskRow.state != str(TaskState.UNSETTLED),
+            or_(TaskRow.claimed_until.is_(None), TaskRow.claimed_until <= now),
+        )
+        .order_by(TaskRow.key)
+    )
+    return [task_of(row) for row in session.scalars(query)]
+
+
+def generation_pace(session: Session) -> float | None:
+    """The median over the newest generations; results that were reused took none."""
+    query = (
+        select(TaskRow.generation_s)
+        .where(TaskRow.generation_s.is_not(None), TaskRow.reused_from.is_(None))
+        .order_by(TaskRow.key.desc())
+        .limit(_PACE_OVER)
+    )
+    took = [seconds for seconds in session.scalars(query) if seconds is not None]
+    return median(took) if took else None
 
 
 def earlier_with_prompt(

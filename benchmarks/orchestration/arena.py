@@ -1,0 +1,168 @@
+"""Where a subject is measured: validators, a generation server and a wallet of its own, all on loopback."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from orchestration.logs import Life, lives, read_lines
+from orchestration.metering import family
+
+ROOT = Path(__file__).parents[2]
+KEEPER = Path(__file__).with_name("keeper.py")
+START_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What every subject meets. Times in seconds."""
+
+    service_s: float
+    validators: int = 8
+    pull_delay_s: float = 0.0
+    submit_delay_s: float = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Arena:
+    """A folder with its validators and generation server at work."""
+
+    folder: Path
+    generator_url: str
+    environment: Mapping[str, str]
+
+    @property
+    def decisions(self) -> Path:
+        """The validators' log."""
+        return self.folder / "subnet" / "validators.jsonl"
+
+    def accepted(self) -> int:
+        """Results that validators have taken so far."""
+        if not self.decisions.exists():
+            return 0
+        return self.decisions.read_text(encoding="utf-8").count('"event": "accepted"')
+
+    def tasks(self) -> list[Life]:
+        """The lives of all tasks so far."""
+        return lives(read_lines(self.decisions), read_lines(self.folder / "generations.jsonl"))
+
+
+@contextmanager
+def arena(folder: Path, conditions: Conditions) -> Iterator[Arena]:
+    """Validators and server serve until the block ends."""
+    folder.mkdir(parents=True)
+    port, hotkey = free_port(), make_wallet(folder / "wallets")
+    metagraph = folder / "subnet" / "metagraph.json"
+    environment = clean_environment() | {
+        "TRELLIS_DATA_DIR": str(folder / "data"),
+        "TRELLIS_NETWORK": f"file:{metagraph}",
+        "TRELLIS_WALLET_PATH": str(folder / "wallets"),
+        "TRELLIS_WALLET_NAME": "miner",
+        "TRELLIS_GENERATOR": "http",
+        "TRELLIS_GENERATOR_URLS": f"http://127.0.0.1:{port}",
+        "TRELLIS_VALIDATE_MODELS": "false",
+        # The validators have a task again at once, so that it pays to ask them often.
+        "TRELLIS_PULL_INTERVAL_S": "0.5",
+        "TRELLIS_ERROR_BACKOFF_S": "5",
+    }
+    with ExitStack() as stack:
+        subnet = [sys.executable, "-m", "orchestration.subnet", "--folder", str(folder / "subnet")]
+        subnet += ["--registered", hotkey, "--validators", str(conditions.validators)]
+        subnet += ["--pull-delay-s", str(conditions.pull_delay_s)]
+        subnet += ["--submit-delay-s", str(conditions.submit_delay_s)]
+        stack.enter_context(running(subnet, environment, folder / "subnet.log"))
+        server = [sys.executable, "-m", "orchestration.generation_server", "--port", str(port)]
+        server += ["--service-s", str(conditions.service_s), "--log", str(folder / "generations.jsonl")]
+        stack.enter_context(running(server, environment, folder / "server.log"))
+        wait_until(metagraph.exists, "the validators")
+        wait_until(lambda: is_listening(port), "the generation server")
+        yield Arena(folder, f"http://127.0.0.1:{port}", environment)
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's, without anybody's settings; our own modules can be imported."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("TRELLIS_", "DAGSTER_"))}
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "benchmarks")])
+    return kept | {"PYTHONPATH": paths, "BT_NO_PARSE_CLI_ARGS": "1"}
+
+
+def make_wallet(folder: Path) -> str:
+    """A wallet that is in the folder from now on; its hotkey's address."""
+    os.environ.setdefault("BT_NO_PARSE_CLI_ARGS", "1")
+    import bittensor as bt
+
+    keypair = bt.Keypair.create_from_uri("//TrellisAssetsBenchmark")
+    wallet = bt.Wallet(name="miner", hotkey="default", path=str(folder))
+    wallet.set_hotkey(keypair, encrypt=False, overwrite=True)
+    return str(keypair.ss58_address)
+
+
+@contextmanager
+def running(
+    command: list[str], environment: Mapping[str, str], log: Path, folder: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The command runs below a keeper until the block ends; nothing of it is left then."""
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-S", "-E", str(KEEPER), *command],
+            env=dict(environment),
+            cwd=folder or log.parent,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """The process and its whole family are gone."""
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while process.poll() is None and time.monotonic() < deadline:
+        # The miner leaves at once when it is told twice.
+        process.send_signal(signal.SIGTERM)
+        time.sleep(1.0)
+    members = [psutil.Process(pid) for pid in family(process.pid) if psutil.pid_exists(pid)]
+    for member in members:
+        if member.is_running():
+            member.kill()
+    process.wait()
+    psutil.wait_procs(members, timeout=5)
+
+
+def wait_until(is_so: Callable[[], bool], what: str, timeout_s: float = START_TIMEOUT_S) -> None:
+    """Return once it is so.
+
+    Raises:
+        TimeoutError: it did not come.
+    """
+    deadline = time.monotonic() + timeout_s
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: nothing after {timeout_s:.0f} s")
+        time.sleep(0.1)
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def is_listening(port: int) -> bool:
+    """Whether something accepts connections there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,174 @@
+"""Measures the three miners one after another under the same conditions, several times over.
+
+`make bench-orchestration` takes an hour and writes the page; with `ARGS=--quick`, some minutes, and it only
+prints what it found.
+"""
+
+import argparse
+import json
+import math
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from orchestration.arena import Arena, Conditions, arena, wait_until
+from orchestration.logs import figures
+from orchestration.metering import MemorySampler, cpu_seconds
+from orchestration.subjects import SUBJECTS, project
+
+PROFILES_S = (0.0, 1.0, 10.0)
+RUNS = 3
+WARM_UP_TASKS = 5
+WARM_UP_TIMEOUT_S = 300.0
+# A slow subject is watched longer than the others, until so many results or so many windows.
+LEAST_TASKS = 5
+MOST_WINDOWS = 4
+PROJECT = "this project"
+# What the page shows of a row.
+SHOWN = (
+    *("service_s", "subject", "tasks_per_hour", "busy_share", "pull_to_start_p50", "pull_to_start_p95"),
+    *("end_to_sent_p50", "end_to_sent_p95", "cpu_s_per_task", "peak_mb", "first_result_s"),
+)
+Row = dict[str, float | str]
+
+
+def window_s(service_s: float, *, quick: bool) -> float:
+    """How long is measured: a multiple of the default sensor's 30 s, and a dozen long services."""
+    if quick:
+        return 30.0 if service_s <= 1 else 60.0
+    return 60.0 if service_s <= 1 else 120.0
+
+
+def measure(start: Callable[[Arena], Any], conditions: Conditions, folder: Path, seconds: float) -> Row:
+    """One subject from its start to the end of its window."""
+    with arena(folder, conditions) as around:
+        began = time.time()
+        with start(around) as subject:
+            wait_until(lambda: around.accepted() > 0, "the first result", WARM_UP_TIMEOUT_S)
+            first_result_s = time.time() - began
+            wait_until(lambda: around.accepted() >= WARM_UP_TASKS, "the warm-up", WARM_UP_TIMEOUT_S)
+            with MemorySampler(subject.pid) as memory:
+                since, cpu_before = time.time(), cpu_seconds(subject.pid)
+                _watch(around, seconds)
+                until, cpu_after = time.time(), cpu_seconds(subject.pid)
+            # Generations that were under way at the end have their line by then.
+            time.sleep(conditions.service_s + 0.5)
+        found = figures(around.tasks(), since, until)
+    cpu_s = cpu_after - cpu_before
+    return asdict(found) | {
+        "cpu_s_per_task": cpu_s / found.tasks if found.tasks else math.nan,
+        "cpu_share": cpu_s / (until - since),
+        "peak_mb": memory.peak_mb,
+        "first_result_s": first_result_s,
+    }
+
+
+def _watch(around: Arena, seconds: float) -> None:
+    """A window has passed, with enough results to tell a rate by."""
+    before = around.accepted()
+    for _ in range(MOST_WINDOWS):
+        time.sleep(seconds)
+        if around.accepted() - before >= LEAST_TASKS:
+            return
+
+
+def one_run(
+    folder: Path, profiles: Sequence[float], given: argparse.Namespace, say: Callable[[str], None]
+) -> list[Row]:
+    """All subjects in all profiles, once."""
+    rows = []
+    settings = dict(setting.split("=", 1) for setting in given.set)
+    for service_s in profiles:
+        conditions = replace(Conditions(service_s), submit_delay_s=given.submit_delay_s)
+        for number, (name, start) in enumerate(SUBJECTS.items()):
+            if given.subject and name not in given.subject:
+                continue
+            begin = partial(project, settings=settings) if start is project else start
+            seconds = given.seconds or window_s(service_s, quick=given.quick)
+            place = folder / f"{service_s:.0f}s-{number}"
+            row = {"service_s": service_s, "subject": name} | measure(begin, conditions, place, seconds)
+            say(json.dumps(row))
+            rows.append(row)
+    return rows
+
+
+def medians(runs: Sequence[Sequence[Row]]) -> list[Row]:
+    """Each figure of each profile and subject as its median over the runs."""
+    rows = []
+    for same in zip(*runs, strict=True):
+        row: Row = {"service_s": same[0]["service_s"], "subject": same[0]["subject"]}
+        for name in same[0].keys() - row.keys():
+            row[name] = statistics.median(float(each[name]) for each in same)
+        rows.append(row)
+    return rows
+
+
+def ratios(runs: Sequence[Sequence[Row]]) -> list[Row]:
+    """This project against each other subject: medians of the ratios within each run.
+
+    Tasks per hour: how many times as many. CPU and memory: what share of the other's.
+    """
+    rows: list[Row] = []
+    for mine in (row for row in runs[0] if row["subject"] == PROJECT):
+        for other in (row["subject"] for row in runs[0] if row["service_s"] == mine["service_s"]):
+            if other == PROJECT:
+                continue
+            row: Row = {"service_s": mine["service_s"], "this_project_against": other}
+            for figure in ("tasks_per_hour", "cpu_s_per_task", "peak_mb"):
+                row[figure] = statistics.median(
+                    _figure(run, mine["service_s"], PROJECT, figure)
+                    / _figure(run, mine["service_s"], other, figure)
+                    for run in runs
+                )
+            rows.append(row)
+    return rows
+
+
+def _figure(run: Sequence[Row], service_s: float | str, subject: float | str, figure: str) -> float:
+    (row,) = [r for r in run if (r["service_s"], r["subject"]) == (service_s, subject)]
+    # A subject that finished nothing in its window has no ratio, rather than a division by zero.
+    return float(row[figure]) or math.nan
+
+
+def options() -> argparse.ArgumentParser:
+    """What can be asked for."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--runs", type=int, default=RUNS)
+    parser.add_argument("--quick", action="store_true", help="one run, one profile, short windows")
+    parser.add_argument("--profile", type=float, action="append", default=[], help="service time, seconds")
+    parser.add_argument("--subject", action="append", default=[], choices=list(SUBJECTS))
+    parser.add_argument("--seconds", type=float, help="length of a window")
+    parser.add_argument("--submit-delay-s", type=float, default=Conditions(0).submit_delay_s)
+    parser.add_argument("--set", action="append", default=[], help="TRELLIS_…=value for this project")
+    parser.add_argument("--keep", type=Path, help="folder that logs and stores are left in")
+    return parser
+
+
+def note(given: argparse.Namespace) -> str:
+    """What the figures were measured under."""
+    usual = Conditions(0)
+    runs = 1 if given.quick else given.runs
+    changed = f"; {', '.join(given.set)}" if given.set else ""
+    return (
+        f"{usual.validators} validators that always have a task and answer a submission after "
+        f"{given.submit_delay_s:g} s, one generation server, local validation off; "
+        f"medians of {runs} runs{changed}"
+    )
+
+
+def main(given: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
+    """All runs, their medians and ratios."""
+    profiles = given.profile or ([1.0] if given.quick else PROFILES_S)
+    runs = []
+    for number in range(1 if given.quick else given.runs):
+        if given.keep:
+            runs.append(one_run(given.keep / f"run-{number}", profiles, given, say))
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            runs.append(one_run(Path(folder) / "run", profiles, given, say))
+    return {"runs": runs, "medians": medians(runs), "ratios": ratios(runs)}

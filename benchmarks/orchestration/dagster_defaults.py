@@ -1,0 +1,37 @@
+"""The same ops over the same store as one writes them first in Dagster, with every default it has.
+
+A sensor with the default interval (30 s) polls within its tick; a run per task goes through the default
+queue (looked at every 5 s) and launcher (a process per run) to the default executor (a process per op).
+"""
+
+import asyncio
+
+import dagster as dg
+
+from trellis_assets.defs.ops import generate, submit, validate
+from trellis_assets.defs.resources import PipelineResource
+from trellis_assets.domain.tasks import WORKABLE_STATES
+
+
+@dg.job
+def mine_one_task() -> None:
+    """One task from its validator's request to its feedback."""
+    submit(validate(generate()))
+
+
+@dg.sensor(job=mine_one_task, default_status=dg.DefaultSensorStatus.RUNNING)
+def poll_validators(pipeline: PipelineResource) -> list[dg.RunRequest]:
+    """A run per task; Dagster starts a run key once, so that asking again is harmless."""
+    parts = pipeline.get()
+    asyncio.run(parts.pull_step().run())
+    return [
+        dg.RunRequest(
+            run_key=task.run_key, run_config={"ops": {"generate": {"config": {"task_key": task.key}}}}
+        )
+        for task in parts.store.tasks_in(WORKABLE_STATES)
+    ]
+
+
+defs = dg.Definitions(
+    jobs=[mine_one_task], sensors=[poll_validators], resources={"pipeline": PipelineResource()}
+)

@@ -1,0 +1,98 @@
+"""The poller between two ticks: a thread of the code server, as long as the sensor keeps ticking.
+
+A tick comes every 5 s at the fastest and holds its run requests back until it ends; with the poller
+a validator is asked when it is due, and its task's run starts when its answer is there. The sensor
+stays the switch: where it is turned off, the poller ends.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from trellis_assets.audit import audit
+from trellis_assets.domain.tasks import printable
+from trellis_assets.ports import MetagraphError, StoreError
+from trellis_assets.steps.keep_pulling import KeepPullingStep
+from trellis_assets.steps.pull import PullReport
+
+# A daemon that was restarted ticks again within this time.
+SWITCHED_OFF_AFTER_S = 30.0
+REST_AFTER_ERROR_S = 2.0
+LOOK_EVERY_S = 1.0
+
+
+@dataclass(slots=True)
+class ResidentPoller:
+    """The thread and what it was told last.
+
+    Attributes:
+        step: makes the step, in the thread.
+        closed: why nothing is to be pulled now, None when something is; asked every second.
+    """
+
+    step: Callable[[], KeepPullingStep]
+    closed: Callable[[], str | None]
+    _ticked: float = field(default_factory=time.monotonic)
+    _thread: threading.Thread | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _closed: str | None = None
+    _failed: str | None = None
+    _report: PullReport = field(default_factory=PullReport)
+
+    def tick(self) -> tuple[PullReport, str | None]:
+        """The poller goes on. What it did since the last tick, and what hinders it now."""
+        with self._lock:
+            self._ticked = time.monotonic()
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="poller", daemon=True)
+                self._thread.start()
+            taken, self._report = self._report, PullReport()
+            return taken, self._closed or self._failed
+
+    def _is_wanted(self) -> bool:
+        return time.monotonic() - self._ticked < SWITCHED_OFF_AFTER_S
+
+    def _run(self) -> None:
+        asyncio.run(self._poll())
+
+    async def _poll(self) -> None:
+        step = self.step()
+        self._closed = await asyncio.to_thread(self.closed)
+        look = asyncio.create_task(self._keep_looking())
+        while self._is_wanted():
+            try:
+                await step.round(may_ask=self._closed is None)
+                self._failed = None
+            except Exception as error:  # noqa: BLE001 - it must not end: said, and tried again
+                await self._rest_after(error)
+            with self._lock:
+                merge(self._report, step.take_report())
+        look.cancel()
+        await step.finish()
+
+    async def _keep_looking(self) -> None:
+        """Apart from the rounds: a generation server that is asked for its health may be slow."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            try:
+                self._closed = await asyncio.to_thread(self.closed)
+            except StoreError as error:
+                self._closed = printable(str(error), 500)
+
+    async def _rest_after(self, error: Exception) -> None:
+        self._failed = printable(f"{type(error).__name__}: {error}", 500)
+        known = isinstance(error, MetagraphError | StoreError)
+        audit("polling failed", level=logging.WARNING if known else logging.ERROR, reason=self._failed)
+        await asyncio.sleep(REST_AFTER_ERROR_S)
+
+
+def merge(into: PullReport, more: PullReport) -> None:
+    """`into` tells of both."""
+    into.asked += more.asked
+    for answer, count in more.answers.items():
+        into.answers[answer] = into.answers.get(answer, 0) + count
+    into.new_tasks += more.new_tasks
+    into.next_due_in_s = more.next_due_in_s

@@ -23,7 +23,7 @@ def test_runs_are_closed_unless_their_worker_lives(tmp_path: Path) -> None:
 
         alive = run(status.STARTED)
         dead = [run(status.NOT_STARTED), run(status.STARTING), run(status.STARTED), run(status.CANCELING)]
-        done, queued = run(status.SUCCESS), run(status.QUEUED)
+        done = run(status.SUCCESS)
         with marked(tmp_path, alive):
             assert close_dead_runs(tmp_path) == len(dead)
 
@@ -33,8 +33,4 @@ def test_runs_are_closed_unless_their_worker_lives(tmp_path: Path) -> None:
             return found.status
 
         assert {now(run_id) for run_id in dead} == {status.FAILURE}
-        assert [now(run_id) for run_id in (alive, done, queued)] == [
-            status.STARTED,
-            status.SUCCESS,
-            status.QUEUED,
-        ]
+        assert (now(alive), now(done)) == (status.STARTED, status.SUCCESS)

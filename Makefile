@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export TRELLIS_SAMPLES
 
-.PHONY: run test test-postgres quick bench bench-orchestration soak lint types format audit vendor clean setup
+.PHONY: run test test-postgres quick chaos bench bench-orchestration soak lint types format audit vendor clean setup
 
 run: setup ## mine on the local subnet with the Dagster UI at http://127.0.0.1:3000
 	$(BIN)/trellis-assets mine --ui
@@ -16,6 +16,11 @@ test-postgres: setup ## every test, with the store and Dagster on a real Postgre
 
 quick: setup ## unit tests only
 	$(BIN)/pytest -n 2 -m "not slow"
+
+# 200 tasks, 20 kills; another SEED kills at other points.
+SEED ?= 17
+chaos: setup ## kill every part of the miner while it works, and audit what became of the tasks
+	$(BIN)/python -m trellis_assets_tests.end_to_end.chaos --tasks 200 --kills 20 --seed $(SEED) --out benchmarks/results/chaos.json
 
 bench: setup ## measure, and write docs/figures.md
 	$(BIN)/python benchmarks/figures.py

@@ -53,8 +53,10 @@ def next_attempt(task: Task, run: RunStatus, now: datetime) -> Request | Wait | 
         return Request(task.attempt)
     if run is RunStatus.QUEUED:
         return Wait()
-    waited = elapsed(task.requested_at or task.pulled_at, now)
-    died_holding = task.claimed_until is not None
+    requested_at = task.requested_at or task.pulled_at
+    waited = elapsed(requested_at, now)
+    # A claim that ended before this run was asked for was an earlier run's.
+    died_holding = task.claimed_until is not None and task.claimed_until > requested_at
     if run is RunStatus.RUNNING and not died_holding and waited < START_GRACE:
         return Wait()
     if task.attempt + 1 >= MAX_ATTEMPTS:

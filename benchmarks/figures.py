@@ -101,7 +101,7 @@ def keep_orchestration(given: argparse.Namespace) -> None:
     shown = [{column: row[column] for column in bench.SHOWN} for row in results["medians"]]
     note = bench.note(given)
     if given.quick or given.subject:
-        for rows in (shown, results["ratios"]):
+        for rows in filter(None, (shown, results["ratios"])):
             print(table({"machine": machine(), "date": "today", "note": note, "rows": rows}))
         return
     keep("orchestration", shown, note, runs=results["runs"])

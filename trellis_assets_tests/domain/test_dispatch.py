@@ -61,6 +61,11 @@ def test_attempts_that_fail_at_once_are_spread_out() -> None:
     assert next_attempt(task, RunStatus.ENDED, NOW + timedelta(seconds=16)) == Request(5)
 
 
+def test_a_task_is_not_given_up_because_its_runs_wait_for_a_worker() -> None:
+    waiting = a_task(attempt=MAX_ATTEMPTS + 3, requested_at=NOW - timedelta(hours=1))
+    assert next_attempt(waiting, RunStatus.RUNNING, NOW) == Request(MAX_ATTEMPTS + 4)
+
+
 def test_a_task_that_kills_every_run_is_given_up() -> None:
     task = a_task(attempt=MAX_ATTEMPTS - 1, requested_at=NOW - timedelta(hours=1))
     assert next_attempt(task, RunStatus.ENDED, NOW) == GiveUp()

@@ -9,7 +9,7 @@ from filelock import FileLock, Timeout
 
 from trellis_assets.adapters.bounded_http import BoundedClient, NoAnswerError
 from trellis_assets.composition import Pipeline
-from trellis_assets.domain.health import Health, Symptom
+from trellis_assets.domain.health import Health, Symptom, judge_generator
 from trellis_assets.domain.validators import Validator
 from trellis_assets.mining.dagster_home import dagster_home, name_secrets
 from trellis_assets.ports import MetagraphError, StoredFileError, StoreError
@@ -122,11 +122,13 @@ def _is_reachable(neuron: Validator) -> bool:
 
 
 def _generator(pipeline: Pipeline) -> list[Symptom]:
-    problem = pipeline.generator.problem()
-    name = pipeline.generator.name
-    if problem is None:
-        return [Symptom("generator", Health.OK, f"{name} takes work")]
-    return [Symptom("generator", Health.FAILED, problem, "start it, or mine with --start-server")]
+    generator = pipeline.generator
+    probes, now = generator.probe(), pipeline.clock.now()
+    try:
+        endpoints = pipeline.store.endpoints(generator.endpoints, now)
+    except StoreError:
+        endpoints = []  # that has a line of its own; the doors can be looked at without it
+    return judge_generator(generator.name, probes, endpoints, now)
 
 
 def _validator_service(pipeline: Pipeline) -> list[Symptom]:

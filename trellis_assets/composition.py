@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from trellis_assets.audit import write_audit_to
 from trellis_assets.clock import SystemClock
 from trellis_assets.domain.dispatch import RunStatus
+from trellis_assets.domain.endpoints import why_none_is_ready
 from trellis_assets.domain.health import Symptom, judge_disk
 from trellis_assets.domain.retention import RetentionPolicy
 from trellis_assets.domain.tasks import Task, TaskKind
@@ -44,6 +45,7 @@ from trellis_assets.steps.export_statistics import ExportStatisticsStep
 from trellis_assets.steps.generate import GenerateStep, GenerationPolicy
 from trellis_assets.steps.maintain import MaintainStep
 from trellis_assets.steps.preview import PreviewStep
+from trellis_assets.steps.probe_endpoints import ProbeEndpointsStep
 from trellis_assets.steps.prompts import PromptStep
 from trellis_assets.steps.publish_report import PublishReportStep
 from trellis_assets.steps.pull import JITTER, PullPolicy, PullStep
@@ -131,7 +133,7 @@ class Pipeline:
                 self.network.metagraph()
         else:
             read_prompts(settings.prompts_file)
-        if not settings.start_server and (problem := self.generator.problem()) is not None:
+        if not settings.start_server and (problem := why_none_is_ready(self.generator.probe())) is not None:
             raise SettingsError(
                 f"{problem}: start one, mine with --start-server, or set TRELLIS_GENERATOR=embedded"
             )
@@ -276,6 +278,10 @@ class Pipeline:
             session_id=settings.session_id,
         )
         return PullStep(self.store, self.network, self.clock, policy)
+
+    def probe_endpoints_step(self) -> ProbeEndpointsStep:
+        """Looks which generation endpoints are there."""
+        return ProbeEndpointsStep(self.store, self.generator, self.clock)
 
     def prompt_step(self) -> PromptStep:
         """Makes tasks from prompts."""

@@ -37,14 +37,13 @@ def _type_of(column: str) -> str:
 
 def small_table(frame: "pd.DataFrame", columns: Iterable[str]) -> dg.MetadataValue[Any]:
     """The first rows of some columns; a text where there is none."""
-    shown = frame[list(columns)].head(_ROWS)
-    if shown.empty:
-        return dg.MetadataValue.text("no rows")
-    records = [
-        dg.TableRecord({str(name): _plain(value) for name, value in row.items()})
-        for row in shown.to_dict("records")
-    ]
-    return dg.MetadataValue.table(records)
+    return records_table(frame[list(columns)].head(_ROWS).to_dict("records"))
+
+
+def records_table(rows: Iterable[Mapping[Any, Any]]) -> dg.MetadataValue[Any]:
+    """The rows as a table; a text where there is none."""
+    records = [dg.TableRecord({str(name): _plain(value) for name, value in row.items()}) for row in rows]
+    return dg.MetadataValue.table(records) if records else dg.MetadataValue.text("no rows")
 
 
 def _plain(value: Any) -> str | int | float | bool:

@@ -47,6 +47,7 @@ def _metadata_of(task: Task, gallery: str, picture: bytes | None) -> dict[str, d
         metadata["reason"] = dg.MetadataValue.text(printable(task.reason, _LONGEST_REASON))
     if task.generation:
         metadata["gallery"] = dg.MetadataValue.url(f"{gallery}/models/{task.key}")
+        metadata["endpoint"] = dg.MetadataValue.text(task.generation.endpoint or "unknown")
         metadata["generation_seconds"] = dg.MetadataValue.float(task.generation.duration_s)
         metadata["splats"] = dg.MetadataValue.int(task.generation.splat_count)
         metadata["spz_file"] = dg.MetadataValue.path(task.generation.spz.path)

@@ -127,7 +127,7 @@ def closed_reason(parts: Pipeline) -> str | None:
         return "stopping: no new tasks are taken, the work in hand is finished"
     if (nothing := _may_not_begin(parts)) is not None:
         return nothing
-    if (problem := parts.generator.problem()) is not None:
+    if (problem := parts.probe_endpoints_step().run()) is not None:
         return f"nothing is pulled that could not be generated: {problem}"
     return None
 

@@ -9,7 +9,7 @@ from filelock import FileLock, Timeout
 
 from trellis_assets.adapters.bounded_http import BoundedClient, NoAnswerError, shown_url
 from trellis_assets.composition import Pipeline, secret
-from trellis_assets.domain.health import Health, Symptom
+from trellis_assets.domain.health import Health, Symptom, judge_generator
 from trellis_assets.domain.tasks import printable
 from trellis_assets.mining.dagster_home import dagster_home, name_secrets
 from trellis_assets.ports import StoredFileError, StoreError
@@ -64,12 +64,14 @@ def look_at_disk(patient: Patient) -> list[Symptom]:
 
 
 def look_at_generator(patient: Patient) -> list[Symptom]:
-    """Whether somebody would make a model now."""
-    generator = patient.pipeline.generator
-    problem = generator.problem()
-    if problem is None:
-        return [Symptom("generator", Health.OK, f"{generator.name} takes work")]
-    return [Symptom("generator", Health.FAILED, problem, "start it, or mine with --start-server")]
+    """Whether somebody would make a model now; an endpoint that is not well has a line of its own."""
+    generator, clock = patient.pipeline.generator, patient.pipeline.clock
+    probes, now = generator.probe(), clock.now()
+    try:
+        endpoints = patient.pipeline.store.endpoints(generator.endpoints, now)
+    except StoreError:
+        endpoints = []  # that has a line of its own; the doors can be looked at without it
+    return judge_generator(generator.name, probes, endpoints, now)
 
 
 def look_at_validation(patient: Patient) -> list[Symptom]:

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from trellis_assets.audit import audit
 from trellis_assets.domain.clocks import elapsed
-from trellis_assets.domain.pacing import Pace, TaskInHand, tasks_wanted
+from trellis_assets.domain.pacing import Pace, TaskInHand, tasks_wanted, waiting_tasks
 from trellis_assets.domain.submissions import SubmissionKind
 from trellis_assets.domain.tasks import REOPENABLE_STATES, Task, TaskState, is_final
 from trellis_assets.domain.validators import PollPolicy, Validator, due_validators
@@ -151,12 +151,11 @@ class PullStep:
         return due_validators(idle, times, self.policy.polls, me, now)
 
     def _room(self, in_hand: list[TaskInHand], asking: Collection[str], owed: int) -> int:
-        endpoints, now = self.policy.endpoints, self.clock.now()
-        waiting = sum(t.state is TaskState.PULLED for t in in_hand)
+        now = self.clock.now()
+        endpoints = self.store.endpoints(self.policy.endpoints, now)
         pace = Pace(self.store.generation_pace(), self._lead_s())
-        busy = self.store.busy_since(endpoints, now)
-        wanted = tasks_wanted(waiting, busy, endpoints=len(endpoints), pace=pace, now=now)
-        room = min(wanted, self.policy.max_waiting - waiting) - owed
+        wanted = tasks_wanted(in_hand, endpoints, pace=pace, now=now)
+        room = min(wanted, self.policy.max_waiting - waiting_tasks(in_hand)) - owed
         if self.policy.task_limit is not None:
             pulled = sum(self.store.count_by_state(self.policy.session_id).values())
             room = min(room, self.policy.task_limit - pulled - len(asking))

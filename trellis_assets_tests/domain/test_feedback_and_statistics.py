@@ -68,6 +68,7 @@ def test_nothing_done_yet_divides_by_nothing() -> None:
 
 def test_the_export_has_the_seeds_blocks() -> None:
     exported = to_json(_snapshot(Totals(tasks_pulled=2), hours=1))
-    assert set(exported) == {"timestamp", "uptime_hours", "session_stats", "validator_stats", "performance"}
+    seeds = {"timestamp", "uptime_hours", "session_stats", "validator_stats", "performance"}
+    assert set(exported) == seeds | {"endpoint_stats"}
     assert exported["session_stats"]["tasks_pulled"] == 2
     assert exported["validator_stats"]["v"]["success_rate"] == 0.75

@@ -55,6 +55,7 @@ def _generation(row: TaskRow) -> Generation | None:
         return None
     return Generation(
         generator=row.generator or "",
+        endpoint=row.endpoint,
         seed=row.seed or 0,
         started_at=row.generation_started_at,
         finished_at=row.generated_at,
@@ -118,6 +119,7 @@ def columns_of(
     if generation is not None:
         columns |= {
             "generator": generation.generator,
+            "endpoint": generation.endpoint,
             "seed": generation.seed,
             "generation_started_at": generation.started_at,
             "generated_at": generation.finished_at,

@@ -493,6 +493,10 @@ class TaskStore(Protocol):
         """How long one of the last generations took, seconds: their median. None before the first."""
         ...
 
+    def start_pace(self) -> float | None:
+        """In how many seconds three of four of the last tasks had a run ready to generate; None: not known."""
+        ...
+
     def extend_slot(self, endpoint: str, task_key: int, until: datetime) -> bool: ...
     def release_slot(self, endpoint: str, task_key: int, *, now: datetime, outcome: Outcome | None) -> None:
         """The endpoint is free, and knows how the generation ended; None where that says nothing of it."""

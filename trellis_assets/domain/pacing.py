@@ -11,6 +11,8 @@ from trellis_assets.domain.tasks import TaskState
 MOST_AHEAD_PER_ENDPOINT = 6
 # Below it a generation counts as this long: the rest of the pipeline cannot start more.
 SHORTEST_GENERATION_S = 0.05
+# How long a run takes to start: what is assumed before the first, and the most that is believed.
+START_S, LONGEST_START_S = 0.3, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,18 @@ class Pace:
 
     generation_s: float | None
     lead_s: float
+
+
+def lead_s(start_s: float | None, pulls_s: Sequence[float], cadence_s: float) -> float:
+    """From now to the generation of a task that is asked for now, seconds.
+
+    Args:
+        start_s: in which three of four tasks had a run ready to generate; None: not known.
+        pulls_s: how long the last pulls took that gave a task; three of four are counted for.
+        cadence_s: how long it takes until somebody looks again.
+    """
+    pull_s = sorted(pulls_s)[len(pulls_s) * 3 // 4] if pulls_s else 0.0
+    return cadence_s + pull_s + (START_S if start_s is None else min(start_s, LONGEST_START_S))
 
 
 def tasks_wanted(

@@ -3,8 +3,18 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from trellis_assets.domain.endpoints import Breaker, Endpoint
-from trellis_assets.domain.pacing import MOST_AHEAD_PER_ENDPOINT, Pace, TaskInHand, tasks_wanted
+from trellis_assets.domain.pacing import (
+    LONGEST_START_S,
+    MOST_AHEAD_PER_ENDPOINT,
+    START_S,
+    Pace,
+    TaskInHand,
+    lead_s,
+    tasks_wanted,
+)
 from trellis_assets.domain.tasks import TaskState
 from trellis_assets_tests.fakes import MINER, NOW
 
@@ -88,3 +98,16 @@ def test_a_task_that_failed_elsewhere_tries_an_endpoint_before_a_new_one_is_pull
     assert tasks_wanted([failed], [ON_TRIAL], pace=PACE, now=NOW) == 0
     at_work = Endpoint("well", held_by=1, began_at=NOW)
     assert tasks_wanted([failed], [ON_TRIAL, at_work], pace=PACE, now=NOW) == 1, "it is not waiting"
+
+
+def test_the_lead_is_what_most_pulls_and_starts_take() -> None:
+    assert lead_s(0.2, [0.1, 0.1, 0.2], 0.0) == pytest.approx(0.4)
+    assert lead_s(0.2, [0.1, 0.1, 0.2, 5.0], 5.0) == pytest.approx(10.2)
+
+
+def test_without_experience_the_lead_is_a_guess() -> None:
+    assert lead_s(None, [], 0.0) == START_S
+
+
+def test_runs_that_hang_do_not_make_pulls_run_far_ahead() -> None:
+    assert lead_s(3600.0, [], 0.0) == LONGEST_START_S

@@ -69,6 +69,7 @@ class TaskRow(Base):
 
     pulled_at: Mapped[datetime]
     requested_at: Mapped[datetime | None]
+    ready_at: Mapped[datetime | None] = mapped_column(comment="a run took it up, and waits for an endpoint")
     generation_started_at: Mapped[datetime | None]
     generated_at: Mapped[datetime | None]
     validation_started_at: Mapped[datetime | None]

@@ -287,6 +287,11 @@ class SqlTaskStore(Transactions):
         with self.reading() as session:
             return tasks_table.generation_pace(session)
 
+    def start_pace(self) -> float | None:
+        """The third quartile over the newest tasks, seconds from pull to a run that is ready."""
+        with self.reading() as session:
+            return tasks_table.start_pace(session)
+
     def extend_slot(self, endpoint: str, task_key: int, until: datetime) -> bool:
         """Whether the task still held the endpoint."""
         with self.writing() as session:

@@ -250,11 +250,12 @@ def _watch(
     """Return when the session's tasks are all final, or a stop was asked and the work is done."""
     assert settings.session_id is not None
     last, draining_since = "", None
+    tally = Tally(store, settings.session_id)
     while True:
         for child in children:
             if child.keep_alive():
                 say(f"{child.name} had died and was started again: see {child.log}")
-        counts = store.count_by_state(settings.session_id)
+        counts = tally.counts()
         line = _progress(counts, settings.task_limit)
         if line != last:
             say(line)
@@ -273,6 +274,25 @@ def _watch(
                 say(f"stopped; {len(left)} unfinished tasks are carried on at the next start")
                 return
         time.sleep(LOOK_EVERY_S)
+
+
+@dataclass(slots=True)
+class Tally:
+    """A session's tasks by state; counting them takes longer the more there are, and is done as rarely."""
+
+    store: TaskStore
+    session_id: int
+    _counts: dict[TaskState, int] = field(default_factory=dict)
+    _next: float = 0.0
+
+    def counts(self) -> dict[TaskState, int]:
+        """The counts, fresh where that costs less than a fiftieth of the time."""
+        began = time.monotonic()
+        if began >= self._next:
+            self._counts = self.store.count_by_state(self.session_id)
+            took = time.monotonic() - began
+            self._next = began + 50 * took
+        return self._counts
 
 
 def _progress(counts: dict[TaskState, int], limit: int | None) -> str:

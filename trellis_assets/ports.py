@@ -538,8 +538,13 @@ class IntegrityStore(Protocol):
 class Notifier(Protocol):
     """Where a person reads messages."""
 
-    def notify(self, text: str) -> bool:
-        """Whether the message was taken; never raises for a place that is away."""
+    def notify(self, text: str, link: str) -> bool:
+        """Whether the message was taken; never raises for a place that is away.
+
+        Args:
+            text: may quote strangers: shown as plain words, whatever markup the place knows.
+            link: where to read on.
+        """
         ...
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import dagster as dg
 
+from trellis_assets.domain.tasks import printable
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -13,6 +15,7 @@ OWNERS = ["team:mining"]
 Materialized: TypeAlias = dg.MaterializeResult[None]
 Metadata: TypeAlias = dict[str, Any]
 _ROWS = 20
+_LONGEST_CELL = 200
 
 
 def column_schema(columns: Mapping[str, str]) -> dict[str, Any]:
@@ -44,7 +47,9 @@ def records_table(rows: Iterable[Mapping[Any, Any]]) -> dg.MetadataValue[Any]:
 
 
 def _plain(value: Any) -> str | int | float | bool:
-    if isinstance(value, bool | int | str):
+    if isinstance(value, str):
+        return printable(value, _LONGEST_CELL)
+    if isinstance(value, bool | int):
         return value
     if isinstance(value, float):
         return round(value, 4) if value == value else ""  # noqa: PLR0124 - NaN

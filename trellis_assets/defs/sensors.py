@@ -168,7 +168,7 @@ def failure_sensor(context: dg.RunFailureSensorContext, pipeline: PipelineResour
         return dg.SkipReason("TRELLIS_WEBHOOK_URL is not set: nobody is told")
     run = context.dagster_run
     link = f"http://127.0.0.1:{parts.settings.webserver_port}/runs/{run.run_id}"
-    alert.run(f"{run.job_name} failed", f"{printable(_cause(context), 500)} {link}")
+    alert.run(f"{run.job_name} failed", printable(_cause(context), 500), link)
     return None
 
 

@@ -24,12 +24,23 @@ from trellis_assets.mining.processes import (
     free_port,
     is_listening,
 )
+from trellis_assets.modes import make_private
 from trellis_assets.ports import TaskStore
-from trellis_assets.settings import RunLauncherName, Settings
+from trellis_assets.settings import SECRETS, RunLauncherName, Settings
 
 START_TIMEOUT_S = 60.0
 LOOK_EVERY_S = 0.5
+# `doctor` holds the lock for a moment when it looks whether somebody mines.
+LOCK_PATIENCE_S = 2.0
 CHILD_GRACE_S = 10.0
+# The code server and the run workers that it starts pull, sign and tell; other parts get no key.
+_SIGNERS = frozenset({"code_server", "run_workers"})
+_SECRETS_OF = {
+    "server": frozenset({"server_token"}),
+    "gallery": frozenset({"server_token", "database_url", "files_options"}),
+}
+# The variables in which bittensor keeps passwords of encrypted keys.
+_WALLET_PASSWORDS = "BT_PW_"
 
 
 class MiningError(RuntimeError):
@@ -75,7 +86,9 @@ def mine(settings: Settings, say: Callable[[str], None]) -> StatisticsSnapshot:
         store = first.store
         session_id = store.start_session(first.clock.now(), _flags(settings))
         first_day = (store.beginning() or first.clock.now()).date()
-        settings = settings.model_copy(update={"session_id": session_id, "first_day": first_day})
+        hotkey = first.network.miner_hotkey if settings.harvest else None
+        known = {"session_id": session_id, "first_day": first_day, "miner_hotkey": hotkey}
+        settings = settings.model_copy(update=known)
         pipeline = Pipeline(settings)
         try:
             with ExitStack() as stack:
@@ -95,8 +108,8 @@ def only_miner(folder: Path) -> Iterator[None]:
     Raises:
         MiningError: somebody does.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / "mine.lock", timeout=0)
+    make_private(folder)
+    lock = FileLock(folder / "mine.lock", timeout=LOCK_PATIENCE_S)
     try:
         lock.acquire()
     except Timeout:
@@ -124,8 +137,8 @@ def _check_ports(settings: Settings) -> None:
 
 
 def _flags(settings: Settings) -> dict[str, object]:
-    names = ("network", "harvest", "validate_models", "submit", "min_score", "task_limit")
-    return {name: getattr(settings, name) for name in names}
+    names = ("harvest", "validate_models", "submit", "min_score", "task_limit")
+    return {"network": settings.network_shown} | {name: getattr(settings, name) for name in names}
 
 
 def _start(settings: Settings, stack: ExitStack, say: Callable[[str], None]) -> list[Child]:
@@ -143,10 +156,10 @@ def _start(settings: Settings, stack: ExitStack, say: Callable[[str], None]) -> 
     stack.callback(close_dead_runs, home)
     adopt_orphans()
     stack.callback(end_descendants)
-    environment = os.environ | settings.environment() | {"DAGSTER_HOME": str(home)}
     logs = settings.folder / "logs"
 
     def child(name: str, *command: str, is_ready: Callable[[], bool] = lambda: True) -> Child:
+        environment = _environment(settings, name) | {"DAGSTER_HOME": str(home)}
         made = Child(name, [sys.executable, "-m", *command], environment, logs / f"{name}.log", is_ready)
         made.start()
         stack.callback(made.stop, CHILD_GRACE_S)
@@ -192,6 +205,15 @@ def _start(settings: Settings, stack: ExitStack, say: Callable[[str], None]) -> 
     if settings.webserver:
         children += _start_pages(settings, workspace, child, say)
     return children
+
+
+def _environment(settings: Settings, part: str) -> dict[str, str]:
+    """What a part is told: of secrets only what it uses."""
+    inherited = dict(os.environ)
+    if part not in _SIGNERS:
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(_WALLET_PASSWORDS)}
+    secrets = SECRETS if part in _SIGNERS else _SECRETS_OF.get(part, frozenset())
+    return inherited | settings.environment(secrets)
 
 
 def _start_pages(

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import Row
+
 from trellis_assets.adapters.storage.models import PollRow, TaskRow, ValidatorRow
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation, StoredFile
@@ -162,7 +164,7 @@ def columns_of(
     return columns
 
 
-def validator_of(row: ValidatorRow) -> Validator:
+def validator_of(row: ValidatorRow | Row[Any]) -> Validator:
     """The row as a value."""
     return Validator(
         uid=row.uid,

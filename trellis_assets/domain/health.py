@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from trellis_assets.domain.endpoints import Endpoint, Probe, told, why_none_is_ready, why_none_takes_work
+from trellis_assets.domain.endpoints import Endpoint, Probe, after_probe, told, why_none_takes_work
 
 
 class Health(StrEnum):
@@ -73,16 +73,17 @@ def judge_generator(
         now: aware UTC.
     """
     known = {endpoint.name: endpoint for endpoint in endpoints}
-    unwell = []
+    seen, unwell = [], []
     for probe in probes:
-        endpoint = known.get(probe.endpoint, Endpoint(probe.endpoint))
+        endpoint = after_probe(known.get(probe.endpoint, Endpoint(probe.endpoint)), probe, now)
+        seen.append(endpoint)
         if probe.trouble is not None:
             advice = "start it, or take it out of TRELLIS_GENERATOR_URLS"
-            unwell.append(Symptom("endpoint", Health.WARNING, f"{probe.endpoint}: {probe.trouble}", advice))
-        elif endpoint.breaker.failures_in_a_row or endpoint.breaker.open_until is not None:
+            unwell.append(Symptom("endpoint", Health.WARNING, told(endpoint, now), advice))
+        elif endpoint.breaker.failures_in_a_row:
             advice = "look at its log; it is tried again by itself"
             unwell.append(Symptom("endpoint", Health.WARNING, told(endpoint, now), advice))
-    problem = why_none_is_ready(probes) or why_none_takes_work(endpoints, now)
+    problem = why_none_takes_work(seen, now)
     if problem is not None:
         return [
             Symptom("generator", Health.FAILED, problem, "start it, or mine with --start-server"),

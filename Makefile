@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export TRELLIS_SAMPLES
 
-.PHONY: run test test-postgres quick bench bench-orchestration lint types format vendor clean setup
+.PHONY: run test test-postgres quick bench bench-orchestration bench-capacity lint types format vendor clean setup
 
 run: setup ## mine on the local subnet with the Dagster UI at http://127.0.0.1:3000
 	$(BIN)/trellis-assets mine --ui
@@ -22,6 +22,9 @@ bench: setup ## measure, and write docs/figures.md
 
 bench-orchestration: setup ## an hour; ARGS=--quick for some minutes, written nowhere
 	$(BIN)/python benchmarks/figures.py orchestration $(ARGS)
+
+bench-capacity: setup ## half an hour; ARGS=--small for a quarter of the tasks; writes docs/capacity.md
+	$(BIN)/python benchmarks/figures.py capacity $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

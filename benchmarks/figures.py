@@ -11,6 +11,7 @@ from pathlib import Path
 
 import ledger
 import splats
+from capacity import bench as capacity
 from orchestration import bench
 
 Row = dict[str, float | str]
@@ -18,6 +19,7 @@ Row = dict[str, float | str]
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "figures.md"
+CAPACITY_PAGE = ROOT / "docs" / "capacity.md"
 _LARGE = 10_000
 
 
@@ -28,7 +30,7 @@ def machine() -> str:
     return f"{cores} cores, {memory:.0f} GB, {platform.machine()}, Python {platform.python_version()}"
 
 
-def keep(name: str, rows: list[Row], note: str, **more: object) -> None:
+def keep(name: str, rows: list[Row], note: str, page_file: Path = PAGE, **more: object) -> None:
     """The figures are in `results/NAME.json`, with what more is given, and in their part of the page."""
     RESULTS.mkdir(exist_ok=True)
     record = {
@@ -39,10 +41,10 @@ def keep(name: str, rows: list[Row], note: str, **more: object) -> None:
     } | more
     (RESULTS / f"{name}.json").write_text(json.dumps(without_nan(record), indent=1) + "\n", encoding="utf-8")
     begin, end = f"<!-- {name}: made by `make bench` -->\n", f"<!-- /{name} -->"
-    page = PAGE.read_text(encoding="utf-8")
+    page = page_file.read_text(encoding="utf-8")
     before, rest = page.split(begin, 1)
     after = rest.split(end, 1)[1]
-    PAGE.write_text(before + begin + "\n" + table(record) + "\n" + end + after, encoding="utf-8")
+    page_file.write_text(before + begin + "\n" + table(record) + "\n" + end + after, encoding="utf-8")
 
 
 def table(record: dict[str, object]) -> str:
@@ -100,9 +102,16 @@ def keep_orchestration(given: argparse.Namespace) -> None:
     keep("orchestration_ratios", results["ratios"], note)
 
 
+def keep_capacity(given: argparse.Namespace) -> None:
+    """What a task costs, and what that means for many endpoints."""
+    tables = capacity.main(given, lambda line: print(line, file=sys.stderr, flush=True))
+    for name, rows in tables.items():
+        keep(name, rows, capacity.note(given), CAPACITY_PAGE)
+
+
 def main() -> None:
     """Benchmarks by name; without, all that take minutes."""
-    parser = argparse.ArgumentParser(description=__doc__, parents=[bench.options()])
+    parser = argparse.ArgumentParser(description=__doc__, parents=[bench.options(), capacity.options()])
     parser.add_argument("names", nargs="*", default=[])
     given = parser.parse_args()
     wanted = given.names or ["splats", "ledger"]
@@ -112,6 +121,8 @@ def main() -> None:
         keep_ledger()
     if "orchestration" in wanted:
         keep_orchestration(given)
+    if "capacity" in wanted:
+        keep_capacity(given)
 
 
 if __name__ == "__main__":

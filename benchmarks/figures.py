@@ -15,6 +15,7 @@ import queries
 import soak
 import splats
 import startup
+from capacity import bench as capacity
 from orchestration import bench, polling
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ Row = dict[str, float | str]
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "figures.md"
+CAPACITY_PAGE = ROOT / "docs" / "capacity.md"
 _LARGE = 10_000
-TAKES_AN_HOUR = ("orchestration", "soak")
+TAKES_LONG = ("orchestration", "soak", "capacity")
 
 
 def machine() -> str:
@@ -36,7 +38,7 @@ def machine() -> str:
     return f"{cores} cores, {memory:.0f} GB, {platform.machine()}, Python {platform.python_version()}"
 
 
-def keep(name: str, rows: list[Row], note: str, **more: object) -> None:
+def keep(name: str, rows: list[Row], note: str, page_file: Path = PAGE, **more: object) -> None:
     """The figures are in `results/NAME.json`, with what more is given, and in their part of the page."""
     RESULTS.mkdir(exist_ok=True)
     record = {
@@ -47,10 +49,10 @@ def keep(name: str, rows: list[Row], note: str, **more: object) -> None:
     } | more
     (RESULTS / f"{name}.json").write_text(json.dumps(without_nan(record), indent=1) + "\n", encoding="utf-8")
     begin, end = f"<!-- {name}: made by `make bench` -->\n", f"<!-- /{name} -->"
-    page = PAGE.read_text(encoding="utf-8")
+    page = page_file.read_text(encoding="utf-8")
     before, rest = page.split(begin, 1)
     after = rest.split(end, 1)[1]
-    PAGE.write_text(before + begin + "\n" + table(record) + "\n" + end + after, encoding="utf-8")
+    page_file.write_text(before + begin + "\n" + table(record) + "\n" + end + after, encoding="utf-8")
 
 
 def table(record: dict[str, object]) -> str:
@@ -124,9 +126,18 @@ def keep_soak(given: argparse.Namespace) -> None:
     keep("soak_verdicts", verdicts, soak.note(given))
 
 
+def keep_capacity(given: argparse.Namespace) -> None:
+    """What a task costs, and what that means for many endpoints."""
+    tables = capacity.main(given, lambda line: print(line, file=sys.stderr, flush=True))
+    for name, rows in tables.items():
+        keep(name, rows, capacity.note(given), CAPACITY_PAGE)
+
+
 def main() -> None:
     """Benchmarks by name; without, all that take minutes."""
-    parser = argparse.ArgumentParser(description=__doc__, parents=[bench.options(), soak.options()])
+    parser = argparse.ArgumentParser(
+        description=__doc__, parents=[bench.options(), soak.options(), capacity.options()]
+    )
     parser.add_argument("names", nargs="*", default=[])
     given = parser.parse_args()
     work: dict[str, Callable[[], None]] = {
@@ -139,8 +150,9 @@ def main() -> None:
         "polling": keep_polling,
         "orchestration": lambda: keep_orchestration(given),
         "soak": lambda: keep_soak(given),
+        "capacity": lambda: keep_capacity(given),
     }
-    for name in given.names or [name for name in work if name not in TAKES_AN_HOUR]:
+    for name in given.names or [name for name in work if name not in TAKES_LONG]:
         work[name]()
 
 

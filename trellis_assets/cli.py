@@ -205,6 +205,22 @@ def gallery(
 
 
 @app.command()
+def webserver(
+    host: Annotated[
+        str, typer.Option(help="Address to bind to; the pages ask nobody for a password.")
+    ] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Serve Dagster's pages for a miner whose history is in PostgreSQL, without its key."""
+    with _clear_errors():
+        from trellis_assets.mining.pages import serve_pages
+        from trellis_assets.settings import Settings
+
+        serve_pages(Settings.load(webserver_port=port, data_dir=data_dir), host)
+
+
+@app.command()
 def doctor(as_json: Json = False, data_dir: DataDir = None) -> None:
     """Look at everything that mining needs, and say what to do; exit code 1 when something has failed."""
     with _clear_errors():

@@ -22,9 +22,8 @@ _TEMPLATE = "migrated"
 _START_TIMEOUT_S = 60
 # Nothing of it must survive a power cut, and several test workers with their processes connect. The
 # server's clock is not on UTC, as a server's may be.
+_UNSAFE = ("fsync=off", "full_page_writes=off")
 _OPTIONS = (
-    "fsync=off",
-    "full_page_writes=off",
     "max_connections=200",
     "shared_buffers=32MB",
     "timezone=Asia/Kolkata",
@@ -32,9 +31,14 @@ _OPTIONS = (
 
 
 class PostgresServer:
-    """A server in a folder of its own; gone, with its folder, after `close`."""
+    """A server in a folder of its own; gone, with its folder, after `close`.
 
-    def __init__(self) -> None:
+    Args:
+        is_durable: what is committed is on the disk, as an operator's server has it: for benchmarks.
+    """
+
+    def __init__(self, *, is_durable: bool = False) -> None:
+        self._options = _OPTIONS if is_durable else _OPTIONS + _UNSAFE
         # The server refuses to run as root.
         self._user = "nobody" if os.geteuid() == 0 else None
         self._folder = Path(tempfile.mkdtemp(prefix="trellis-postgres-"))
@@ -52,7 +56,7 @@ class PostgresServer:
 
     def start(self) -> None:
         """It answers, until the calling thread ends."""
-        options = [part for option in _OPTIONS for part in ("-c", option)]
+        options = [part for option in self._options for part in ("-c", option)]
         options += ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(

@@ -1,0 +1,142 @@
+"""What the measurements mean for the simulation: who is busy for how long with each part of a task's life."""
+
+import statistics
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from capacity.recorder import Asked
+
+SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
+# The simulation asks for endpoints by itself, as often as the code does.
+OF_SLOTS = frozenset({"may_start", "acquire_slot", "release_slot"})
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Seconds of one part of a life: in the process that does it, at the store, and at Dagster's storage."""
+
+    own_s: float = 0.0
+    store_s: float = 0.0
+    log_s: float = 0.0
+
+    def __add__(self, other: "Demand") -> "Demand":
+        return Demand(self.own_s + other.own_s, self.store_s + other.store_s, self.log_s + other.log_s)
+
+    @property
+    def total_s(self) -> float:
+        """From its beginning to its end, where it waits for nobody."""
+        return self.own_s + self.store_s + self.log_s
+
+    def times(self, count: float) -> "Demand":
+        """So many of it."""
+        return Demand(self.own_s * count, self.store_s * count, self.log_s * count)
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Of one database, with so many endpoints in the store; see the stages in `capacity.lives`.
+
+    Attributes:
+        round: one look of the poller at the store, whether anybody is to be asked.
+        asking: of one pull, until its request is away.
+        arrival: a task that came, until its run is with the launcher.
+        claim, generate, validate, submit: of its run; `generate` once the model is there.
+        renewal: of its leases, every 8 s.
+        may_start, acquire_slot, release_slot: one look for an endpoint, its hold and its return.
+        dagster: the run's own events.
+        broker_s: of one run at the broker; 0 where there is none.
+    """
+
+    database: str
+    endpoints: int
+    round: Demand
+    asking: Demand
+    arrival: Demand
+    claim: Demand
+    generate: Demand
+    validate: Demand
+    submit: Demand
+    renewal: Demand
+    may_start: Demand
+    acquire_slot: Demand
+    release_slot: Demand
+    dagster: Demand
+    broker_s: float
+
+    @property
+    def run(self) -> Demand:
+        """All that happens once per run, without what depends on how long it waits."""
+        parts = (self.claim, self.generate, self.validate, self.submit, self.dagster)
+        return sum((*parts, self.may_start, self.acquire_slot, self.release_slot), Demand())
+
+
+def costs_of(
+    database: str,
+    endpoints: int,
+    *,
+    asked: Mapping[tuple[str, str], Asked],
+    stage_cpu_s: Mapping[str, float],
+    tasks: int,
+    dagster: Mapping[str, float],
+    around: Mapping[str, float],
+) -> Costs:
+    """What was measured, by parts of a life.
+
+    Args:
+        database: SQLITE or POSTGRESQL.
+        endpoints: in the store where it was measured.
+        asked: by stage and method of the store, over all tasks.
+        stage_cpu_s: by stage, over all tasks, the store's questions included.
+        tasks: how many lived.
+        dagster: of `capacity.dagster_runs`.
+        around: of `capacity.surroundings`.
+    """
+
+    def stage(name: str, without: Iterable[str] = ()) -> Demand:
+        questions = [a for (of, method), a in asked.items() if of == name and method not in without]
+        spent = sum((question_of(database, a).times(len(a.seconds) / tasks) for a in questions), Demand())
+        in_store_s = sum(sum(a.cpu_s) for (of, _), a in asked.items() if of == name)
+        beside_s = max(0.0, stage_cpu_s.get(name, 0.0) - in_store_s) / tasks
+        return Demand(beside_s) + spent
+
+    def one(name: str) -> Demand:
+        (found,) = [a for (of, method), a in asked.items() if (of, method) == ("generate", name)]
+        return question_of(database, found)
+
+    return Costs(
+        database=database,
+        endpoints=endpoints,
+        round=stage("round"),
+        asking=Demand(around["poll_cpu_s"]),
+        arrival=stage("ask") + stage("dispatch") + _dagster(database, dagster, "create"),
+        claim=one("claim"),
+        generate=stage("generate", OF_SLOTS | {"claim"}),
+        validate=stage("validate"),
+        submit=stage("submit"),
+        renewal=stage("renewal"),
+        may_start=one("may_start"),
+        acquire_slot=one("acquire_slot"),
+        release_slot=one("release_slot"),
+        dagster=_dagster(database, dagster, "empty"),
+        broker_s=around.get("broker_s", 0.0) if database == POSTGRESQL else 0.0,
+    )
+
+
+def question_of(database: str, asked: Asked) -> Demand:
+    """Of one call of a method: the median.
+
+    Writers of SQLite exclude each other from their beginning to their end; its readers hinder nobody.
+    Of PostgreSQL, what the asking process does not compute passes at the server.
+    """
+    seconds, cpu_s = statistics.median(asked.seconds), statistics.median(asked.cpu_s)
+    if database == SQLITE:
+        return Demand(store_s=seconds) if asked.writes else Demand(own_s=seconds)
+    return Demand(own_s=cpu_s, store_s=max(0.0, seconds - cpu_s))
+
+
+def _dagster(database: str, found: Mapping[str, float], what: str) -> Demand:
+    """`what` is the making of a run or the execution of its ops."""
+    storage_s, storage_cpu_s = found[f"{what}_storage_s"], found[f"{what}_storage_cpu_s"]
+    if database == SQLITE:
+        return Demand(own_s=max(0.0, found[f"{what}_cpu_s"] - storage_cpu_s), log_s=storage_s)
+    return Demand(own_s=found[f"{what}_cpu_s"], log_s=max(0.0, storage_s - storage_cpu_s))

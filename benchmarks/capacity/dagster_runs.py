@@ -1,0 +1,179 @@
+"""What Dagster itself costs a task: making its run, executing its ops, and keeping their events.
+
+The runs are those of the product, over its own instance, one after another in this process, as a warm worker
+executes them. Tasks are made from prompts and kept, so that nobody is asked for anything.
+"""
+
+import json
+import logging
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster._cli.api import _execute_run_command_body
+from dagster._core.launcher.base import RunLauncher
+from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
+from dagster._core.storage.event_log import SqlEventLogStorage
+from orchestration.arena import clean_environment
+from sqlalchemy import text
+
+from trellis_assets.composition import Pipeline
+from trellis_assets.definitions import defs
+from trellis_assets.defs.runs import RunStarter
+from trellis_assets.domain.dispatch import RunStatus
+from trellis_assets.mining.dagster_home import LOCATION, dagster_home, write_dagster_home
+from trellis_assets.settings import Settings
+
+WARM_UP = 3
+
+
+@dataclass
+class StorageTime:
+    """Of Dagster's storages in this process; a call within a call is part of it."""
+
+    seconds: float = 0.0
+    cpu_s: float = 0.0
+    _depth: int = 0
+
+    def watch(self, storage: object) -> None:
+        """All public methods of the storage are timed from now on."""
+        for name in dir(type(storage)):
+            method = getattr(type(storage), name, None)
+            if not name.startswith("_") and callable(method):
+                setattr(storage, name, self._timed(getattr(storage, name)))
+
+    def _timed(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(method)
+        def call(*args: Any, **named: Any) -> Any:
+            if self._depth:
+                return method(*args, **named)
+            wall, cpu = time.perf_counter(), time.thread_time()
+            self._depth += 1
+            try:
+                return method(*args, **named)
+            finally:
+                self._depth -= 1
+                self.seconds += time.perf_counter() - wall
+                self.cpu_s += time.thread_time() - cpu
+
+        return call
+
+
+class Nowhere(RunLauncher[dg.DagsterInstance]):
+    """Launches nothing: who measures executes the run."""
+
+    def launch_run(self, context: Any) -> None:
+        """Nothing."""
+
+    def terminate(self, run_id: str) -> bool:  # noqa: ARG002 - the base's
+        """Nothing runs."""
+        return False
+
+
+@dataclass
+class Bench:
+    """The product's parts over an instance whose storages are timed."""
+
+    instance: dg.DagsterInstance
+    pipeline: Pipeline
+    starter: RunStarter
+    storage: StorageTime = field(default_factory=StorageTime)
+    found: dict[str, list[float]] = field(default_factory=dict)
+
+    def one_task(self) -> str:
+        """A task had its run, and the same ops another one over the task that is final: Dagster alone.
+
+        Returns:
+            The first run's id.
+        """
+        self.pipeline.prompt_step().run()
+        (task,) = self.pipeline.dispatch_step(lambda _task: RunStatus.NONE).run()
+        self._timed("create", lambda: self.starter.start(task))
+        run_id = self._newest_run()
+        self._timed("real", lambda: self._execute(run_id))
+        self.found.setdefault("events", []).append(len(self.instance.all_logs(run_id)))
+        self.starter.start(replace(task, attempt=task.attempt + 1))
+        again = self._newest_run()
+        self._timed("empty", lambda: self._execute(again))
+        return run_id
+
+    def _execute(self, run_id: str) -> None:
+        _execute_run_command_body(run_id, self.instance, lambda _event: None, set_exit_code_on_failure=False)
+
+    def _newest_run(self) -> str:
+        return self.instance.get_runs(limit=1)[0].run_id
+
+    def _timed(self, name: str, work: Callable[[], object]) -> None:
+        self.storage.seconds = self.storage.cpu_s = 0.0
+        wall, cpu = time.perf_counter(), time.process_time()
+        work()
+        took = {"s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
+        took |= {"storage_s": self.storage.seconds, "storage_cpu_s": self.storage.cpu_s}
+        for unit, value in took.items():
+            self.found.setdefault(f"{name}_{unit}", []).append(value)
+
+
+def measure(tasks: int) -> dict[str, float]:
+    """Medians, of the data folder and databases that the environment's settings name."""
+    logging.disable(logging.CRITICAL)
+    settings = Settings.load()
+    write_dagster_home(settings, 1)
+    home = dagster_home(settings)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        instance._run_launcher = Nowhere()  # noqa: SLF001
+        origin = GrpcServerCodeLocationOrigin(host="127.0.0.1", port=1, location_name=LOCATION)
+        starter = RunStarter(instance, defs.get_repository_def(), origin, "mine_task_job", "task_sensor")
+        bench = Bench(instance, Pipeline(settings), starter)
+        bench.storage.watch(instance.run_storage)
+        bench.storage.watch(instance.event_log_storage)
+        for number in range(-WARM_UP, tasks):
+            if number == 0:
+                bench.found.clear()
+            run_id = bench.one_task()
+        found = {name: statistics.median(values) for name, values in bench.found.items()}
+        return found | {"event_bytes": _event_bytes(instance, home, run_id)}
+
+
+def _event_bytes(instance: dg.DagsterInstance, home: Path, run_id: str) -> float:
+    """What the events of a run take."""
+    files = list((home / "storage" / "history" / "runs").glob(f"{run_id}.db*"))
+    if files:
+        return sum(path.stat().st_size for path in files)
+    storage = instance.event_log_storage
+    assert isinstance(storage, SqlEventLogStorage)
+    with storage.run_connection(run_id) as connection:
+        query = text("SELECT sum(pg_column_size(event_logs.*)) FROM event_logs WHERE run_id = :run_id")
+        return float(connection.execute(query, {"run_id": run_id}).scalar() or 0)
+
+
+def main(tasks: int, database_url: str | None = None, dagster_url: str | None = None) -> dict[str, float]:
+    """Measured in a process of its own; without URLs, on SQLite."""
+    with tempfile.TemporaryDirectory() as folder:
+        urls = {"TRELLIS_DATABASE_URL": database_url, "TRELLIS_DAGSTER_DATABASE_URL": dagster_url}
+        environment = clean_environment() | {
+            "TRELLIS_DATA_DIR": folder,
+            "TRELLIS_HARVEST": "false",
+            "TRELLIS_SUBMIT": "false",
+            "TRELLIS_MAX_WAITING_TASKS": "1",
+            "DAGSTER_HOME": f"{folder}/dagster",
+        }
+        environment |= {name: url for name, url in urls.items() if url}
+        command = [sys.executable, __file__, str(tasks)]
+        done = subprocess.run(
+            command, env=environment, cwd=folder, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise RuntimeError(done.stderr[-3000:])
+        return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+if __name__ == "__main__":
+    sys.stdout.write("\n" + json.dumps(measure(int(sys.argv[1]))) + "\n")

@@ -1,10 +1,12 @@
 """Runs of a Dagster home whose processes are gone."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
 
 from trellis_assets.defs.run_workers.marks import worker_of
+from trellis_assets.defs.runs import TASK_TAG
 
 _IN_PROGRESS = [
     # Created, and its creator died before it was launched.
@@ -15,18 +17,31 @@ _IN_PROGRESS = [
 ]
 
 
-def close_dead_runs(home: Path) -> int:
+@dataclass(frozen=True, slots=True)
+class DeadRun:
+    """A run whose process is gone, and the task it worked on, if it was a mining run."""
+
+    run_id: str
+    task_key: int | None
+
+
+def close_dead_runs(home: Path) -> list[DeadRun]:
     """Runs that a killed miner left in progress are marked failed, so that they hold no place.
 
     Call it only while nothing of this home starts runs. A worker may have outlived what started it:
     its run is left to it.
 
     Returns:
-        How many were closed.
+        Those that were closed: what they had claimed may be released.
     """
     with dg.DagsterInstance.from_config(str(home)) as instance:
         runs = instance.get_runs(dg.RunsFilter(statuses=_IN_PROGRESS))
         dead = [run for run in runs if worker_of(home, run.run_id) is None]
         for run in dead:
             instance.report_run_failed(run, "the miner was killed; the task is taken up by another run")
-        return len(dead)
+        return [DeadRun(run.run_id, _task_of(run)) for run in dead]
+
+
+def _task_of(run: dg.DagsterRun) -> int | None:
+    key = run.tags.get(TASK_TAG, "")
+    return int(key) if key.isdecimal() else None

@@ -4,21 +4,22 @@ import logging
 import sys
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import dagster as dg
 from dagster._core.code_pointer import ModuleCodePointer
 from dagster._core.errors import DagsterRunAlreadyExists
-from dagster._core.launcher import DefaultRunLauncher
+from dagster._core.launcher import DefaultRunLauncher, WorkerStatus
 from dagster._core.origin import DEFAULT_DAGSTER_ENTRY_POINT, JobPythonOrigin, RepositoryPythonOrigin
 from dagster._core.remote_origin import CodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from trellis_assets.audit import audit
+from trellis_assets.defs.run_workers.launcher import WarmRunLauncher
 from trellis_assets.domain.dispatch import RunStatus
 from trellis_assets.domain.tasks import Task
 
 DEFINITIONS_MODULE, DEFINITIONS = "trellis_assets.definitions", "defs"
-RUN_KEY_TAG, SENSOR_TAG = "dagster/run_key", "dagster/sensor_name"
+RUN_KEY_TAG, SENSOR_TAG, TASK_TAG = "dagster/run_key", "dagster/sensor_name", "trellis/task"
 _RUN_IDS = uuid.UUID("7e1f0a5c-5f0e-4c39-9b0a-3f5a1d2c6b17")
 _RUNNING = {
     # A run that was created and not launched, because its creator died just then.
@@ -45,7 +46,7 @@ def run_request(task: Task) -> dg.RunRequest:
         run_key=task.run_key,
         run_config={"ops": {"generate": {"config": {"task_key": task.key}}}},
         tags={
-            "trellis/task": str(task.key),
+            TASK_TAG: str(task.key),
             "trellis/validator_uid": str(task.validator_uid),
             "trellis/prompt": task.label,
         },
@@ -77,6 +78,7 @@ class RunStarter:
 
         What fails is in the audit trail: the task is requested again, since it has no live run.
         """
+        self._close_earlier(task)
         request = run_request(task)
         routing = self.routing_tags(task)
         assert request.run_key is not None
@@ -84,7 +86,7 @@ class RunStarter:
         try:
             run = self.instance.create_run_for_job(
                 self.repository.get_job(self.job_name),
-                run_id=str(uuid.uuid5(_RUN_IDS, request.run_key)),
+                run_id=_run_id(request.run_key),
                 run_config=request.run_config,
                 tags={RUN_KEY_TAG: request.run_key, SENSOR_TAG: self.sensor_name, **request.tags, **routing},
                 remote_job_origin=origin,
@@ -95,6 +97,26 @@ class RunStarter:
             return  # a tick and the poller have found the task at once
         except dg.DagsterError as error:
             audit("run not started", task=task, level=logging.ERROR, reason=str(error))
+
+    def _close_earlier(self, task: Task) -> None:
+        """The run of the attempt before is marked failed, if it is in progress and nobody executes it.
+
+        Its worker died with all that could have said so, another machine's for example.
+        """
+        if task.attempt == 0:
+            return
+        run = self.instance.get_run_by_id(_run_id(replace(task, attempt=task.attempt - 1).run_key))
+        if run is None or run.is_finished:
+            return
+        launcher = self.instance.run_launcher
+        is_warm = isinstance(launcher, WarmRunLauncher)
+        if is_warm and launcher.check_run_worker_health(run).status is WorkerStatus.RUNNING:
+            return
+        self.instance.report_run_failed(run, f"its worker is gone; attempt {task.attempt} goes on")
+
+
+def _run_id(run_key: str) -> str:
+    return str(uuid.uuid5(_RUN_IDS, run_key))
 
 
 def code_origin(job_name: str) -> JobPythonOrigin:

@@ -92,7 +92,7 @@ def mine(settings: Settings, say: Callable[[str], None]) -> StatisticsSnapshot:
         pipeline = Pipeline(settings)
         try:
             with ExitStack() as stack:
-                children = _start(settings, stack, say)
+                children = _start(settings, store, stack, say)
                 _watch(settings, store, children, stop=stop, say=say, pipeline=pipeline)
         finally:
             store.end_session(session_id, pipeline.clock.now())
@@ -141,19 +141,17 @@ def _flags(settings: Settings) -> dict[str, object]:
     return {"network": settings.network_shown} | {name: getattr(settings, name) for name in names}
 
 
-def _start(settings: Settings, stack: ExitStack, say: Callable[[str], None]) -> list[Child]:
+def _start(settings: Settings, store: TaskStore, stack: ExitStack, say: Callable[[str], None]) -> list[Child]:
     """Everything runs; leaving the stack ends it in the opposite order."""
-    from trellis_assets.defs.dead_runs import close_dead_runs
     from trellis_assets.defs.run_workers.launcher import is_pool_ready
 
     port = free_port()
     workspace = write_dagster_home(settings, port)
     home = dagster_home(settings)
-    dead = close_dead_runs(home)
-    if dead:
-        say(f"{dead} runs of a killed session closed; their tasks are taken up again")
-    # Last of all, when every child has ended: nobody works on what is still called in progress.
-    stack.callback(close_dead_runs, home)
+    if settings.run_launcher is RunLauncherName.WARM:
+        _close_dead_runs(home, store, say)
+        # Last of all, when every child has ended: nobody works on what is still called in progress.
+        stack.callback(_close_dead_runs, home, store, say)
     adopt_orphans()
     stack.callback(end_descendants)
     logs = settings.folder / "logs"
@@ -205,6 +203,18 @@ def _start(settings: Settings, stack: ExitStack, say: Callable[[str], None]) -> 
     if settings.webserver:
         children += _start_pages(settings, workspace, child, say)
     return children
+
+
+def _close_dead_runs(home: Path, store: TaskStore, say: Callable[[str], None]) -> None:
+    """Runs whose processes are gone hold no place in Dagster, and their tasks wait for no lease."""
+    from trellis_assets.defs.dead_runs import close_dead_runs
+
+    dead = close_dead_runs(home)
+    for run in dead:
+        if run.task_key is not None:
+            store.release_claim(run.task_key, run.run_id)
+    if dead:
+        say(f"{len(dead)} runs without a process closed; their tasks are taken up again")
 
 
 def _environment(settings: Settings, part: str) -> dict[str, str]:

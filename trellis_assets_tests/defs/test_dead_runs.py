@@ -6,6 +6,7 @@ import dagster as dg
 
 from trellis_assets.defs.dead_runs import close_dead_runs
 from trellis_assets.defs.run_workers.marks import marked
+from trellis_assets.defs.runs import TASK_TAG
 
 
 @dg.job
@@ -19,13 +20,15 @@ def test_runs_are_closed_unless_their_worker_lives(tmp_path: Path) -> None:
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
 
         def run(of: dg.DagsterRunStatus) -> str:
-            return instance.create_run_for_job(a_job, status=of).run_id
+            return instance.create_run_for_job(a_job, status=of, tags={TASK_TAG: "7"}).run_id
 
         alive = run(status.STARTED)
         dead = [run(status.NOT_STARTED), run(status.STARTING), run(status.STARTED), run(status.CANCELING)]
         done = run(status.SUCCESS)
         with marked(tmp_path, alive):
-            assert close_dead_runs(tmp_path) == len(dead)
+            closed = close_dead_runs(tmp_path)
+        assert {run.run_id for run in closed} == set(dead)
+        assert {run.task_key for run in closed} == {7}
 
         def now(run_id: str) -> dg.DagsterRunStatus:
             found = instance.get_run_by_id(run_id)

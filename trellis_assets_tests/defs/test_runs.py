@@ -77,3 +77,12 @@ def test_dagsters_own_launcher_gets_its_runs_from_the_daemon(instance: dg.Dagste
     assert launches_at_once(instance)
     with dg.DagsterInstance.local_temp() as default:
         assert not launches_at_once(default)
+
+
+def test_the_run_of_a_worker_that_is_gone_does_not_stay_in_progress(
+    instance: dg.DagsterInstance, starter: RunStarter
+) -> None:
+    starter.start(a_task(7))
+    starter.start(a_task(7, attempt=1))
+    assert run_status(instance, a_task(7).run_key) is RunStatus.ENDED
+    assert run_status(instance, a_task(7, attempt=1).run_key) is RunStatus.RUNNING

@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export TRELLIS_SAMPLES
 
-.PHONY: run test test-postgres quick bench bench-orchestration bench-capacity lint types format vendor clean setup
+.PHONY: run test test-postgres quick chaos bench bench-orchestration bench-capacity soak lint types format audit vendor clean setup
 
 run: setup ## mine on the local subnet with the Dagster UI at http://127.0.0.1:3000
 	$(BIN)/trellis-assets mine --ui
@@ -17,14 +17,22 @@ test-postgres: setup ## every test, with the store and Dagster on a real Postgre
 quick: setup ## unit tests only
 	$(BIN)/pytest -n 2 -m "not slow"
 
+# 200 tasks, 20 kills; another SEED kills at other points.
+SEED ?= 17
+chaos: setup ## kill every part of the miner while it works, and audit what became of the tasks
+	$(BIN)/python -m trellis_assets_tests.end_to_end.chaos --tasks 200 --kills 20 --seed $(SEED) --out benchmarks/results/chaos.json
+
 bench: setup ## measure, and write docs/figures.md
 	$(BIN)/python benchmarks/figures.py
 
 bench-orchestration: setup ## an hour; ARGS=--quick for some minutes, written nowhere
 	$(BIN)/python benchmarks/figures.py orchestration $(ARGS)
 
-bench-capacity: setup ## half an hour; ARGS=--small for a quarter of the tasks; writes docs/capacity.md
+bench-capacity: setup ## a quarter of an hour; ARGS=--small for a quarter of the tasks; writes docs/capacity.md
 	$(BIN)/python benchmarks/figures.py capacity $(ARGS)
+
+soak: setup ## 5,000 tasks: does anything grow? ARGS="--soak-tasks 200 …" to look, written nowhere
+	$(BIN)/python benchmarks/figures.py soak $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .
@@ -38,13 +46,16 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+audit: ## known vulnerabilities of what constraints.txt pins, where the advisories can be had
+	$(PYTHON) .ci/audit
+
 setup: .venv/installed .venv/compiled
 
 # torch first and alone: the range admits builds with gigabytes of GPU libraries, 2.13.0 has a CPU wheel.
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/pip install --quiet "torch==2.13.0"
+	$(BIN)/pip install --quiet --constraint constraints.txt "torch==2.13.0"
 	$(BIN)/pip install --quiet --constraint constraints.txt --group dev --editable ".[neural,postgres,celery,s3]"
 	touch $@
 

@@ -8,11 +8,18 @@ import platform
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import ledger
+import queries
+import soak
 import splats
+import startup
 from capacity import bench as capacity
-from orchestration import bench
+from orchestration import bench, polling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Row = dict[str, float | str]
 
@@ -21,6 +28,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "figures.md"
 CAPACITY_PAGE = ROOT / "docs" / "capacity.md"
 _LARGE = 10_000
+TAKES_LONG = ("orchestration", "soak", "capacity")
 
 
 def machine() -> str:
@@ -95,34 +103,57 @@ def keep_orchestration(given: argparse.Namespace) -> None:
     shown = [{column: row[column] for column in bench.SHOWN} for row in results["medians"]]
     note = bench.note(given)
     if given.quick or given.subject:
-        for rows in (shown, results["ratios"]):
+        for rows in filter(None, (shown, results["ratios"])):
             print(table({"machine": machine(), "date": "today", "note": note, "rows": rows}))
         return
     keep("orchestration", shown, note, runs=results["runs"])
     keep("orchestration_ratios", results["ratios"], note)
 
 
+def keep_polling() -> None:
+    """A subnet of full size."""
+    keep("polling", polling.main(), f"validators that answer a pull after {polling.ANSWER_S:g} s")
+
+
+def keep_soak(given: argparse.Namespace) -> None:
+    """Whether anything grows; fewer tasks than usual are for looking, and nothing is kept."""
+    rows, verdicts = soak.main(given, lambda line: print(line, file=sys.stderr, flush=True))
+    if given.soak_tasks < soak.TASKS:
+        for found in (rows, verdicts):
+            print(table({"machine": machine(), "date": "today", "note": soak.note(given), "rows": found}))
+        return
+    keep("soak", rows, soak.note(given))
+    keep("soak_verdicts", verdicts, soak.note(given))
+
+
 def keep_capacity(given: argparse.Namespace) -> None:
     """What a task costs, and what that means for many endpoints."""
+    note = capacity.note(given)  # how busy the machine is, before we make it so
     tables = capacity.main(given, lambda line: print(line, file=sys.stderr, flush=True))
     for name, rows in tables.items():
-        keep(name, rows, capacity.note(given), CAPACITY_PAGE)
+        keep(name, rows, note, CAPACITY_PAGE)
 
 
 def main() -> None:
     """Benchmarks by name; without, all that take minutes."""
-    parser = argparse.ArgumentParser(description=__doc__, parents=[bench.options(), capacity.options()])
+    options = [bench.options(), soak.options(), capacity.options()]
+    parser = argparse.ArgumentParser(description=__doc__, parents=options)
     parser.add_argument("names", nargs="*", default=[])
     given = parser.parse_args()
-    wanted = given.names or ["splats", "ledger"]
-    if "splats" in wanted:
-        keep_splats()
-    if "ledger" in wanted:
-        keep_ledger()
-    if "orchestration" in wanted:
-        keep_orchestration(given)
-    if "capacity" in wanted:
-        keep_capacity(given)
+    work: dict[str, Callable[[], None]] = {
+        "startup": lambda: keep(
+            "startup", startup.main(), f"{startup.TIMES} starts of each, files read before"
+        ),
+        "splats": keep_splats,
+        "queries": lambda: keep("queries", queries.main(), f"{queries.TASKS:,} tasks in SQLite, in memory"),
+        "ledger": keep_ledger,
+        "polling": keep_polling,
+        "orchestration": lambda: keep_orchestration(given),
+        "soak": lambda: keep_soak(given),
+        "capacity": lambda: keep_capacity(given),
+    }
+    for name in given.names or [name for name in work if name not in TAKES_LONG]:
+        work[name]()
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ MEGABYTE = 1e6
 DAYS = 100
 _CHUNK = 20_000
 _VALIDATORS = 8
-_MINER = "5MinerMinerMinerMinerMinerMinerMinerMinerMinerMi"
+MINER = "5MinerMinerMinerMinerMinerMinerMinerMinerMinerMi"
 ASSETS = ("task_table", "mining_statistics", "validator_stats", "reward_report", "task_report")
 CHECKS = (
     "no_task_is_stuck",
@@ -83,7 +83,7 @@ def fill(folder: Path, tasks: int) -> None:
             insert(PollRow),
             [
                 {
-                    "miner_hotkey": _MINER,
+                    "miner_hotkey": MINER,
                     "hotkey": f"5Validator{uid}",
                     "cooldown_violations": 0,
                     "total_pulls": received[uid] * 3,
@@ -115,7 +115,7 @@ def row_of(number: int, pulled: datetime) -> dict[str, Any]:
     return {
         "key": number + 1,
         "task_id": f"task-{number}",
-        "miner_hotkey": _MINER,
+        "miner_hotkey": MINER,
         "validator_uid": number % _VALIDATORS,
         "validator_hotkey": f"5Validator{number % _VALIDATORS}",
         "validator_stake": 5000.0,
@@ -164,7 +164,7 @@ def prompt_of(row: dict[str, Any]) -> dict[str, Any]:
     """What is remembered of the row's prompt."""
     return {
         "task_key": row["key"],
-        "miner_hotkey": _MINER,
+        "miner_hotkey": MINER,
         "validator_hotkey": row["validator_hotkey"],
         "prompt_sha256": row["prompt_sha256"],
         "seen_at": row["pulled_at"],

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ BACKUPS = 5
 _FIELDS = "audit_fields"
 
 _logger = logging.getLogger(LOGGER_NAME)
+_opening, _open_files = threading.Lock(), set[str]()
 
 
 def audit(event: str, *, task: Task | None = None, level: int = logging.INFO, **fields: object) -> None:
@@ -57,14 +59,15 @@ def write_audit_to(folder: Path, level: str = "INFO") -> None:
     """
     from concurrent_log_handler import ConcurrentRotatingFileHandler
 
-    path = folder / "trellis.jsonl"
-    package = logging.getLogger("trellis_assets")
-    if any(getattr(h, "baseFilename", None) == str(path.absolute()) for h in package.handlers):
-        return
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handler = ConcurrentRotatingFileHandler(
-        str(path.absolute()), maxBytes=MAX_BYTES, backupCount=BACKUPS, chmod=0o600
-    )
-    handler.setFormatter(_JsonLine())
-    package.addHandler(handler)
-    package.setLevel(level)
+    path = str((folder / "trellis.jsonl").absolute())
+    # Several threads open the pipeline of a code server at once; two handlers would write each line twice.
+    with _opening:
+        if path in _open_files:
+            return
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handler = ConcurrentRotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=BACKUPS, chmod=0o600)
+        handler.setFormatter(_JsonLine())
+        package = logging.getLogger("trellis_assets")
+        package.addHandler(handler)
+        package.setLevel(level)
+        _open_files.add(path)

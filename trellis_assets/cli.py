@@ -22,6 +22,14 @@ DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder of ever
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, as the last line.")]
 
 
+@app.callback()
+def _every_command() -> None:
+    """Mine Bittensor subnet 17: prompts from validators in, 3D Gaussian splats out."""
+    from trellis_assets.modes import write_privately
+
+    write_privately()
+
+
 @contextmanager
 def _clear_errors() -> Iterator[None]:
     """What a person can mend ends with one clear text and exit code 2, not with a traceback."""
@@ -183,12 +191,14 @@ def gallery(
     """Show the generated models in a browser: pictures, 3D views, downloads, reports."""
     with _clear_errors():
         from trellis_assets.composition import Pipeline, secret
-        from trellis_assets.mining.doctor import examine
+        from trellis_assets.mining.doctor import Practice, examine
         from trellis_assets.servers.gallery.run import run_gallery
         from trellis_assets.settings import Settings
 
         settings = Settings.load(gallery_port=port, data_dir=data_dir)
-        parts = Pipeline(settings).gallery_parts(lambda: examine(settings))
+        # The gallery signs nothing: it opens no wallet.
+        doctor = Practice(lambda: examine(settings, reads_key=False))
+        parts = Pipeline(settings).gallery_parts(doctor)
         token = secret(settings.server_token)
         typer.echo(f"gallery: http://{host}:{settings.gallery_port}", err=True)
         run_gallery(parts, host=host, port=settings.gallery_port, token=token)
@@ -354,13 +364,10 @@ def settings(as_json: Json = False) -> None:
         from trellis_assets.settings import Settings
 
         loaded = Settings.load()
+        meanings = [info.description for info in Settings.model_fields.values()]
         rows = [
-            {
-                "variable": f"TRELLIS_{name.upper()}",
-                "value": str(getattr(loaded, name)),
-                "meaning": info.description,
-            }
-            for name, info in Settings.model_fields.items()
+            {"variable": variable, "value": value, "meaning": meaning}
+            for (variable, value), meaning in zip(loaded.shown().items(), meanings, strict=True)
         ]
         if as_json:
             typer.echo(json.dumps(rows))

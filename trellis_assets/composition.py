@@ -11,10 +11,12 @@ from pydantic import SecretStr
 from trellis_assets.audit import write_audit_to
 from trellis_assets.clock import SystemClock
 from trellis_assets.domain.dispatch import RunStatus
+from trellis_assets.domain.endpoints import why_none_is_ready
 from trellis_assets.domain.health import Symptom, judge_disk
 from trellis_assets.domain.retention import RetentionPolicy
 from trellis_assets.domain.tasks import Task, TaskKind
 from trellis_assets.domain.validators import PollPolicy
+from trellis_assets.modes import make_private
 from trellis_assets.ports import (
     Clock,
     FileStore,
@@ -43,9 +45,10 @@ from trellis_assets.steps.export_statistics import ExportStatisticsStep
 from trellis_assets.steps.generate import GenerateStep, GenerationPolicy
 from trellis_assets.steps.maintain import MaintainStep
 from trellis_assets.steps.preview import PreviewStep
+from trellis_assets.steps.probe_endpoints import ProbeEndpointsStep
 from trellis_assets.steps.prompts import PromptStep
 from trellis_assets.steps.publish_report import PublishReportStep
-from trellis_assets.steps.pull import PullPolicy, PullStep
+from trellis_assets.steps.pull import JITTER, PullPolicy, PullStep
 from trellis_assets.steps.refresh_validators import RefreshValidatorsStep
 from trellis_assets.steps.submit import SubmissionPolicy, SubmitStep
 from trellis_assets.steps.validate import ValidateStep, ValidationPolicy
@@ -111,6 +114,7 @@ class Pipeline:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        make_private(settings.folder)
         write_audit_to(settings.folder / "logs", settings.log_level)
 
     def check(self) -> None:
@@ -122,13 +126,14 @@ class Pipeline:
         settings = self.settings
         self.store.count_by_state()
         self.check_files()
+        self.alert_step  # noqa: B018 - reads the URL
         if settings.harvest:
             self.network.miner_hotkey  # noqa: B018 - reads the key
             if not settings.is_local:
                 self.network.metagraph()
         else:
             read_prompts(settings.prompts_file)
-        if not settings.start_server and (problem := self.generator.problem()) is not None:
+        if not settings.start_server and (problem := why_none_is_ready(self.generator.probe())) is not None:
             raise SettingsError(
                 f"{problem}: start one, mine with --start-server, or set TRELLIS_GENERATOR=embedded"
             )
@@ -143,6 +148,11 @@ class Pipeline:
         from trellis_assets.adapters.storage.store import open_store
 
         return open_store(self.settings.store_url)
+
+    def close(self) -> None:
+        """The store's connections are closed."""
+        if "_database" in self.__dict__:
+            self._database.close()
 
     @property
     def store(self) -> TaskStore:
@@ -203,20 +213,29 @@ class Pipeline:
     @property
     def miner_hotkey(self) -> str:
         """Whose tasks this process works on."""
-        return self.network.miner_hotkey if self.settings.harvest else NO_HOTKEY
+        if not self.settings.harvest:
+            return NO_HOTKEY
+        return self.settings.miner_hotkey or self.network.miner_hotkey
 
     @cached_property
     def generator(self) -> Generator:
-        """The generation backend of the settings."""
+        """The generation backend of the settings.
+
+        Raises:
+            SettingsError: a URL is none.
+        """
         settings = self.settings
         if settings.generator is GeneratorBackend.HTTP:
             from trellis_assets.adapters.generation.http import HttpGenerator
 
-            return HttpGenerator(
-                settings.generator_urls,
-                timeout_s=settings.generation_timeout_s,
-                token=secret(settings.generator_token or settings.server_token),
-            )
+            try:
+                return HttpGenerator(
+                    settings.generator_urls,
+                    timeout_s=settings.generation_timeout_s,
+                    token=secret(settings.generator_token or settings.server_token),
+                )
+            except ValueError as error:
+                raise SettingsError(f"TRELLIS_GENERATOR_URLS: {error}") from None
         from trellis_assets.adapters.generation.embedded import EmbeddedGenerator
 
         return EmbeddedGenerator()
@@ -228,12 +247,15 @@ class Pipeline:
         if settings.validator is ValidatorBackend.HTTP:
             from trellis_assets.adapters.validation.http import HttpValidator
 
-            return HttpValidator(
-                settings.validator_url,
-                timeout_s=settings.validation_timeout_s,
-                clock=self.clock,
-                token=secret(settings.validator_token or settings.server_token),
-            )
+            try:
+                return HttpValidator(
+                    settings.validator_url,
+                    timeout_s=settings.validation_timeout_s,
+                    clock=self.clock,
+                    token=secret(settings.validator_token or settings.server_token),
+                )
+            except ValueError as error:
+                raise SettingsError(f"TRELLIS_VALIDATOR_URL: {error}") from None
         return local_judge(settings, self.clock)
 
     def pull_step(self, cadence: timedelta = timedelta(0)) -> PullStep:
@@ -243,7 +265,9 @@ class Pipeline:
         interval = timedelta(seconds=settings.pull_interval)
         backoff = timedelta(seconds=settings.error_backoff)
         policy = PullPolicy(
-            polls=PollPolicy(settings.min_stake, settings.require_permit, max(interval, backoff)),
+            polls=PollPolicy(
+                settings.min_stake, settings.require_permit, max(interval * (1 + JITTER), backoff)
+            ),
             interval=interval,
             error_backoff=backoff,
             metagraph_age=FILE_METAGRAPH_AGE if is_file else CHAIN_METAGRAPH_AGE,
@@ -254,6 +278,10 @@ class Pipeline:
             session_id=settings.session_id,
         )
         return PullStep(self.store, self.network, self.clock, policy)
+
+    def probe_endpoints_step(self) -> ProbeEndpointsStep:
+        """Looks which generation endpoints are there."""
+        return ProbeEndpointsStep(self.store, self.generator, self.clock)
 
     def prompt_step(self) -> PromptStep:
         """Makes tasks from prompts."""
@@ -340,13 +368,20 @@ class Pipeline:
 
     @cached_property
     def alert_step(self) -> AlertStep | None:
-        """Tells a person; None without a webhook. One per process: it remembers what it said."""
+        """Tells a person; None without a webhook. One per process: it remembers what it said.
+
+        Raises:
+            SettingsError: the webhook's URL is none.
+        """
         url = secret(self.settings.webhook_url)
         if url is None:
             return None
         from trellis_assets.adapters.notify.webhook import WebhookNotifier
 
-        return AlertStep(WebhookNotifier(url), self.clock)
+        try:
+            return AlertStep(WebhookNotifier(url), self.clock)
+        except ValueError as error:
+            raise SettingsError(f"TRELLIS_WEBHOOK_URL: {error}") from None
 
     def maintain_step(self) -> MaintainStep:
         """Cleans up what is past its time."""

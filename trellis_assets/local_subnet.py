@@ -30,7 +30,8 @@ def run_until_stopped(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     local = settings.model_copy(update={"network": "local"})
-    ours = str(load_hotkey(local).ss58_address)
+    # Started by `mine` it is told our address and has no key.
+    ours = settings.miner_hotkey or str(load_hotkey(local).ss58_address)
     prompts_file = settings.subnet_prompts_file
     config = SubnetConfig(
         folder=local.subnet_folder,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from trellis_assets.domain.endpoints import Endpoint, Outcome, Probe
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.gallery import ModelFilter
 from trellis_assets.domain.generations import Generation, StoredFile
@@ -139,15 +140,28 @@ class MetagraphError(RuntimeError):
 
 
 class GenerationError(RuntimeError):
-    """A model could not be generated. `is_transient` says whether trying again may help."""
+    """A model could not be generated.
 
-    def __init__(self, message: str, *, is_transient: bool) -> None:
+    Attributes:
+        is_transient: asking the same endpoint again may help.
+        is_away: nobody was there to ask.
+    """
+
+    def __init__(self, message: str, *, is_transient: bool, is_away: bool = False) -> None:
         super().__init__(message)
         self.is_transient = is_transient
+        self.is_away = is_away
+
+
+class PromptRefusedError(GenerationError):
+    """The prompt is at fault, whoever is asked: that speaks against no endpoint."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, is_transient=False)
 
 
 class UnsupportedPromptError(GenerationError):
-    """The backend takes no prompts of this kind: the task is handed back as unsupported."""
+    """The endpoint takes no prompts of this kind. Where none does, the task is handed back as unsupported."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, is_transient=False)
@@ -166,8 +180,8 @@ class Generator(Protocol):
         """Names of the slots: each runs one generation at a time."""
         ...
 
-    def problem(self) -> str | None:
-        """Why no endpoint can take work now; None when one can. Nothing is pulled meanwhile."""
+    def probe(self) -> Sequence[Probe]:
+        """What a look at each endpoint finds, within a few seconds."""
         ...
 
     def supports(self, kind: TaskKind) -> bool:
@@ -460,23 +474,33 @@ class TaskStore(Protocol):
     def acquire_slot(
         self, endpoints: Sequence[str], task_key: int, *, now: datetime, until: datetime
     ) -> str | None:
-        """A free endpoint, now held for the task; None if all are busy."""
+        """The first endpoint that takes work and is free, now held for the task; None if none is."""
         ...
 
-    def may_start(self, endpoints: Sequence[str], task_key: int, now: datetime) -> bool | None:
-        """None while all endpoints are busy; else whether no other waiting task goes before this one."""
+    def is_next_in_line(self, task_key: int, now: datetime) -> bool:
+        """Whether no other waiting task goes before this one."""
         ...
 
-    def busy_since(self, endpoints: Sequence[str], now: datetime) -> list[datetime | None]:
-        """When each busy one of the endpoints began; None for one whose task has not begun."""
+    def endpoints(self, names: Sequence[str], now: datetime) -> list[Endpoint]:
+        """The named endpoints in their order; one that was never used is as new."""
+        ...
+
+    def record_probes(self, probes: Sequence[Probe], now: datetime) -> None:
+        """Breakers know what was found at the doors."""
         ...
 
     def generation_pace(self) -> float | None:
         """How long one of the last generations took, seconds: their median. None before the first."""
         ...
 
+    def start_pace(self) -> float | None:
+        """Seconds in which three of four of the last tasks had a run ready to generate; None: not known."""
+        ...
+
     def extend_slot(self, endpoint: str, task_key: int, until: datetime) -> bool: ...
-    def release_slot(self, endpoint: str, task_key: int) -> None: ...
+    def release_slot(self, endpoint: str, task_key: int, *, now: datetime, outcome: Outcome | None) -> None:
+        """The endpoint is free, and knows how the generation ended; None where that says nothing of it."""
+        ...
 
     # statistics
     def validator_counters(self) -> list[ValidatorCounters]: ...
@@ -518,8 +542,13 @@ class IntegrityStore(Protocol):
 class Notifier(Protocol):
     """Where a person reads messages."""
 
-    def notify(self, text: str) -> bool:
-        """Whether the message was taken; never raises for a place that is away."""
+    def notify(self, text: str, link: str) -> bool:
+        """Whether the message was taken; never raises for a place that is away.
+
+        Args:
+            text: may quote strangers: shown as plain words, whatever markup the place knows.
+            link: where to read on.
+        """
         ...
 
 

@@ -6,13 +6,21 @@ local subnet, waiting times default to seconds; against a real network to the su
 
 import json
 import re
+from collections.abc import Collection
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+# Longer times and larger counts are meant by nobody, and would overflow somewhere.
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Hours = Annotated[float, Field(gt=0, le=24 * 36_500)]
+Days = Annotated[float, Field(gt=0, le=36_500)]
+Count = Annotated[int, Field(le=10**9)]
 
 LOCAL_NETWORK = "local"
 FILE_NETWORK_PREFIX = "file:"
@@ -55,6 +63,24 @@ class RunLauncherName(StrEnum):
     CELERY = "celery"
 
 
+def _place_of(url: str) -> str:
+    """Scheme, host and port: what a URL shows without telling an access key."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return f"{url.partition('://')[0]}://…"
+    return f"{parts.scheme}://{parts.hostname or ''}" + (f":{port}" if port is not None else "")
+
+
+_PASSWORD = re.compile(r"//[^/\s]*@")
+_OPTIONAL_SECRETS = (
+    *("database_url", "dagster_database_url", "files_options", "celery_broker"),
+    *("generator_token", "server_token", "validator_token", "webhook_url"),
+)
+SECRETS = frozenset({*_OPTIONAL_SECRETS, "dev_hotkey_uri"})
+
+
 class SettingsError(ValueError):
     """A setting cannot be used; the text names the variable and what it wants."""
 
@@ -68,6 +94,7 @@ class Settings(BaseSettings):
         env_file_encoding="utf-8",
         extra="ignore",
         frozen=True,
+        allow_inf_nan=False,
     )
 
     data_dir: Path = Field(Path("data"), description="Folder of everything the pipeline writes.")
@@ -113,7 +140,7 @@ class Settings(BaseSettings):
         DuplicatePolicy.SKIP,
         description="skip: hand duplicates back; reuse: submit the best result.",
     )
-    duplicate_window_h: float = Field(24, gt=0, description="Hours in which a prompt counts as seen.")
+    duplicate_window_h: Hours = Field(24, description="Hours in which a prompt counts as seen.")
     prompts_file: Path | None = Field(
         None, description="Prompts for --no-harvest, one per line; default: the shipped list."
     )
@@ -122,26 +149,28 @@ class Settings(BaseSettings):
     )
     keep_ply: bool = Field(True, description="Keep the PLY of each model beside the submitted SPZ.")
 
-    keep_ply_days: float = Field(2, gt=0, description="PLY files are deleted after so long.")
-    keep_models_days: float = Field(14, gt=0, description="SPZ files are deleted after so long.")
-    keep_best_days: float = Field(90, gt=0, description="SPZ files of the best models are kept so long.")
+    keep_ply_days: Days = Field(2, description="PLY files are deleted after so long.")
+    keep_models_days: Days = Field(14, description="SPZ files are deleted after so long.")
+    keep_best_days: Days = Field(90, description="SPZ files of the best models are kept so long.")
     best_score: float = Field(0.85, ge=0, le=1, description="Models from this score on are the best.")
-    models_max_gb: float = Field(50, gt=0, description="All model files; what has least time left goes.")
-    keep_tasks_days: float = Field(400, gt=0, description="Rows of ended tasks; their sums stay.")
-    keep_statistics_days: float = Field(30, gt=0, description="Exported statistics in the store.")
-    keep_runs: int = Field(2000, ge=10, description="Finished Dagster runs of each job that are kept.")
-
-    pull_interval_s: float | None = Field(
-        None, gt=0, description="Between two pulls of one validator; default 45, local subnet 3."
+    models_max_gb: float = Field(
+        50, gt=0, le=1e6, description="All model files; what has least time left goes."
     )
-    error_backoff_s: float | None = Field(
-        None, gt=0, description="Rest after a validator failed; default 300, local subnet 10."
+    keep_tasks_days: Days = Field(400, description="Rows of ended tasks; their sums stay.")
+    keep_statistics_days: Days = Field(30, description="Exported statistics in the store.")
+    keep_runs: Count = Field(2000, ge=10, description="Finished Dagster runs of each job that are kept.")
+
+    pull_interval_s: Seconds | None = Field(
+        None, description="Between two pulls of one validator; default 45, local subnet 3."
+    )
+    error_backoff_s: Seconds | None = Field(
+        None, description="Rest after a validator failed; default 300, local subnet 10."
     )
     pull_timeout_s: float = Field(12, gt=0, le=50, description="Longest wait for a pull's answer.")
-    submit_timeout_s: float = Field(300, gt=0, description="Longest wait for a submission's answer.")
+    submit_timeout_s: Seconds = Field(300, description="Longest wait for a submission's answer.")
     min_stake: float = Field(1000, ge=0, description="Least stake (TAO) of a validator to be asked.")
     require_permit: bool = Field(True, description="Ask only neurons with a validator permit.")
-    max_waiting_tasks: int = Field(
+    max_waiting_tasks: Count = Field(
         8, ge=1, description="Pull no more while this many tasks wait for or are in generation."
     )
 
@@ -160,8 +189,8 @@ class Settings(BaseSettings):
         None, description="Our servers ask callers for it; needed to bind to other than 127.0.0.1."
     )
     server_queue: int = Field(8, ge=0, le=1000, description="Requests that may wait in our server.")
-    server_deadline_s: float = Field(300, gt=0, description="Longest time our server gives a request.")
-    server_idle_unload_s: float = Field(900, gt=0, description="Our server unloads models idle so long.")
+    server_deadline_s: Seconds = Field(300, description="Longest time our server gives a request.")
+    server_idle_unload_s: Seconds = Field(900, description="Our server unloads models idle so long.")
     server_device: str = Field("cuda:0", description="GPU of our server, as torch names it.")
     text_model: str = Field(
         "microsoft/TRELLIS-text-xlarge",
@@ -171,7 +200,7 @@ class Settings(BaseSettings):
         "microsoft/TRELLIS-image-large",
         description="TRELLIS weights for pictures: folder or hub name; - for none.",
     )
-    generation_timeout_s: float = Field(300, gt=0, description="Longest wait for a generation.")
+    generation_timeout_s: Seconds = Field(300, description="Longest wait for a generation.")
     generation_retries: int = Field(4, ge=0, le=10, description="More tries after a passing failure.")
     validator: ValidatorBackend = Field(ValidatorBackend.EMBEDDED, description="Local validation backend.")
     validator_url: str = Field("http://127.0.0.1:8094", description="404 validation server.")
@@ -181,14 +210,19 @@ class Settings(BaseSettings):
     weights_dir: Path | None = Field(
         None, description="Weights of the neural validator; default: downloaded from their hubs."
     )
-    validation_timeout_s: float = Field(120, gt=0, description="Longest wait for a validation.")
+    validation_timeout_s: Seconds = Field(120, description="Longest wait for a validation.")
 
     first_day: date = Field(
         date(2026, 1, 1),
         description="Where partitions start; `mine` sets it to the day of its first session.",
     )
-    session_id: int | None = Field(None, description="Session that `mine` started (set by it).")
-    task_limit: int | None = Field(None, gt=0, description="Pull no more than this in a session.")
+    session_id: int | None = Field(
+        None, ge=1, le=2**31, description="Session that `mine` started (set by it)."
+    )
+    miner_hotkey: str | None = Field(
+        None, description="Our address, for parts without the key (set by `mine`)."
+    )
+    task_limit: Count | None = Field(None, gt=0, description="Pull no more than this in a session.")
     start_server: bool = Field(False, description="Start a generation server with `mine`.")
     max_concurrent_runs: int = Field(
         16, ge=1, le=256, description="Dagster runs at a time: run workers. Two are always kept ready."
@@ -211,8 +245,8 @@ class Settings(BaseSettings):
     webhook_url: SecretStr | None = Field(
         None, description="Failed runs are told to this webhook (Slack, Discord, Mattermost)."
     )
-    stop_timeout_s: float = Field(
-        60, gt=0, description="How long a stop waits for the work in hand before handing it on."
+    stop_timeout_s: Seconds = Field(
+        60, description="How long a stop waits for the work in hand before handing it on."
     )
     subnet_validators: int = Field(3, ge=1, le=64, description="Validators of the local subnet.")
     subnet_prompts_file: Path | None = Field(
@@ -241,12 +275,6 @@ class Settings(BaseSettings):
             raise ValueError("wants redis://:password@host:port/0")
         return value
 
-    @model_validator(mode="after")
-    def _check_celery(self) -> Self:
-        if self.run_launcher is RunLauncherName.CELERY and self.celery_broker is None:
-            raise ValueError("TRELLIS_RUN_LAUNCHER=celery wants TRELLIS_CELERY_BROKER, the URL of a Redis")
-        return self
-
     @field_validator("generator_urls")
     @classmethod
     def _check_urls(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -273,6 +301,28 @@ class Settings(BaseSettings):
     def _check_options(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not isinstance(_json(value.get_secret_value()), dict):
             raise ValueError('wants a JSON object, such as {"key": "…", "secret": "…"}')
+        return value
+
+    @field_validator("validator_url", "gallery_url")
+    @classmethod
+    def _check_url(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("wants http(s)://host:port")
+        return value
+
+    @field_validator(*_OPTIONAL_SECRETS, mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("data_dir", "wallet_path", "prompts_file", "weights_dir", "subnet_prompts_file")
+    @classmethod
+    def _check_path(cls, value: Path | None) -> Path | None:
+        try:
+            if value is not None:
+                value.expanduser()
+        except RuntimeError:
+            raise ValueError("begins with the home of a user who is not known here") from None
         return value
 
     @field_validator("network")
@@ -305,11 +355,18 @@ class Settings(BaseSettings):
                 for e in error.errors(include_input=False, include_url=False)
             ]
             raise SettingsError("settings cannot be used\n  " + "\n  ".join(lines)) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f".env cannot be read ({type(error).__name__}): wants UTF-8 text") from None
 
     @property
     def is_local(self) -> bool:
         """Whether the validators are the local subnet's."""
         return self.network == LOCAL_NETWORK
+
+    @property
+    def network_shown(self) -> str:
+        """The network for messages and records: of an endpoint no path and no password."""
+        return _place_of(self.network) if "://" in self.network else self.network
 
     @property
     def folder(self) -> Path:
@@ -362,10 +419,13 @@ class Settings(BaseSettings):
         """Seconds of rest after a validator failed."""
         return self.error_backoff_s or (10.0 if self.is_local else 300.0)
 
-    def environment(self) -> dict[str, str]:
-        """The variables that make a child process load these very settings."""
-        variables = {}
-        for name in type(self).model_fields:
+    def environment(self, secrets: Collection[str] = SECRETS) -> dict[str, str]:
+        """The variables that make a child process load these settings; of secrets only the named.
+
+        Those that are withheld are empty rather than left out: `.env` must not fill them in.
+        """
+        variables = dict.fromkeys((f"TRELLIS_{name.upper()}" for name in SECRETS - set(secrets)), "")
+        for name in type(self).model_fields.keys() - (SECRETS - set(secrets)):
             value = getattr(self, name)
             if value is None:
                 continue
@@ -377,6 +437,12 @@ class Settings(BaseSettings):
                 value = str(value.expanduser().absolute())
             variables[f"TRELLIS_{name.upper()}"] = str(value)
         return variables
+
+    def shown(self) -> dict[str, str]:
+        """The value of every variable for people: no secret, no password in a URL."""
+        fields = {f"TRELLIS_{name.upper()}": getattr(self, name) for name in type(self).model_fields}
+        fields["TRELLIS_NETWORK"] = self.network_shown
+        return {name: _PASSWORD.sub("//***@", str(value)) for name, value in fields.items()}
 
 
 def _json(text: str) -> Any:

@@ -37,10 +37,10 @@ class Request(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(responder: Callable[[Request], None]) -> Iterator[str]:
-    """The base URL of a server that answers every request by `responder`."""
+def serving(responder: Callable[[Request], None], *, port: int = 0) -> Iterator[str]:
+    """The base URL of a server that answers every request by `responder`; port 0: a free one."""
     handler = type("Scripted", (Request,), {"responder": staticmethod(responder)})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:

@@ -3,6 +3,7 @@
 import argparse
 import logging
 import math
+import os
 import statistics
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -23,7 +24,10 @@ PLACES = 256
 # Without the subnet's bound only this many and more are of interest.
 UNBOUND_FROM = 100
 CORES_PER_ENDPOINT = 2
-OPERATIONS = ("claim", "move", "settle", "may_start", "acquire_slot", "in_hand", "record_arrival")
+OPERATIONS = (
+    *("claim", "move", "settle", "endpoints", "is_next_in_line", "acquire_slot", "release_slot", "in_hand"),
+    "record_arrival",
+)
 _FULL, _QUICK = {"lives": 40, "runs": 20}, {"lives": 10, "runs": 5}
 WARM_UP_S, MEASURED_S = 330.0, 300.0
 Row = dict[str, float | str]
@@ -80,7 +84,8 @@ def note(given: argparse.Namespace) -> str:
     many = _QUICK if given.small else _FULL
     return (
         f"medians over {many['lives']} tasks in a store with {HISTORY:,} more, of models of {SPLATS:,} "
-        f"splats, and over {many['runs']} runs of Dagster; both databases on this machine, synced to its disk"
+        f"splats, and over {many['runs']} runs of Dagster; both databases synced to this machine's disk; "
+        f"its load before was {os.getloadavg()[0]:.1f}"
     )
 
 

@@ -102,7 +102,7 @@ def medians(runs: Sequence[Sequence[Row]]) -> list[Row]:
     rows = []
     for same in zip(*runs, strict=True):
         row: Row = {"service_s": same[0]["service_s"], "subject": same[0]["subject"]}
-        for name in same[0].keys() - row.keys():
+        for name in (name for name in same[0] if name not in row):
             row[name] = statistics.median(float(each[name]) for each in same)
         rows.append(row)
     return rows

@@ -1,6 +1,7 @@
 """HTTP calls whose answers are a stranger's: bounded in size and in time, never followed elsewhere."""
 
 import json
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ import httpx
 from trellis_assets.domain.tasks import printable
 
 CONNECT_TIMEOUT_S = 5.0
+# httpx logs whole URLs at INFO: a webhook's URL is a secret, and others may hold a password.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 _EXCERPT = 200
 
 
@@ -138,8 +141,9 @@ def shown_url(url: str) -> str:
     """
     try:
         parsed = httpx.URL(url)
-    except httpx.InvalidURL as error:
-        raise ValueError(f"not a URL ({error}); wanted is http(s)://host:port") from error
+    except httpx.InvalidURL:
+        # The library's text quotes the part that it cannot read, which may be of a password.
+        raise ValueError("not a URL; wanted is http(s)://host:port") from None
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         raise ValueError("not a URL of a service; wanted is http(s)://host:port")
     return printable(str(parsed.copy_with(userinfo=b"")), _EXCERPT)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import dagster as dg
 
+from trellis_assets.domain.tasks import printable
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -13,6 +15,7 @@ OWNERS = ["team:mining"]
 Materialized: TypeAlias = dg.MaterializeResult[None]
 Metadata: TypeAlias = dict[str, Any]
 _ROWS = 20
+_LONGEST_CELL = 200
 
 
 def column_schema(columns: Mapping[str, str]) -> dict[str, Any]:
@@ -34,18 +37,19 @@ def _type_of(column: str) -> str:
 
 def small_table(frame: "pd.DataFrame", columns: Iterable[str]) -> dg.MetadataValue[Any]:
     """The first rows of some columns; a text where there is none."""
-    shown = frame[list(columns)].head(_ROWS)
-    if shown.empty:
-        return dg.MetadataValue.text("no rows")
-    records = [
-        dg.TableRecord({str(name): _plain(value) for name, value in row.items()})
-        for row in shown.to_dict("records")
-    ]
-    return dg.MetadataValue.table(records)
+    return records_table(frame[list(columns)].head(_ROWS).to_dict("records"))
+
+
+def records_table(rows: Iterable[Mapping[Any, Any]]) -> dg.MetadataValue[Any]:
+    """The rows as a table; a text where there is none."""
+    records = [dg.TableRecord({str(name): _plain(value) for name, value in row.items()}) for row in rows]
+    return dg.MetadataValue.table(records) if records else dg.MetadataValue.text("no rows")
 
 
 def _plain(value: Any) -> str | int | float | bool:
-    if isinstance(value, bool | int | str):
+    if isinstance(value, str):
+        return printable(value, _LONGEST_CELL)
+    if isinstance(value, bool | int):
         return value
     if isinstance(value, float):
         return round(value, 4) if value == value else ""  # noqa: PLR0124 - NaN

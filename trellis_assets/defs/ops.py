@@ -5,9 +5,11 @@ import dagster as dg
 from trellis_assets.defs.metadata import markdown_picture
 from trellis_assets.defs.resources import PipelineResource
 from trellis_assets.domain.submissions import HandBackReason
-from trellis_assets.domain.tasks import Task, TaskState
+from trellis_assets.domain.tasks import Task, TaskState, printable
 
 TaskKey = int
+# Reasons may quote what a server or a validator said.
+_LONGEST_REASON = 1_000
 ANSWERED_STATES = frozenset({TaskState.ACCEPTED, TaskState.REJECTED})
 
 
@@ -42,9 +44,10 @@ def _metadata_of(task: Task, gallery: str, picture: bytes | None) -> dict[str, d
         "validator_uid": dg.MetadataValue.text(str(task.validator_uid)),
     }
     if task.reason:
-        metadata["reason"] = dg.MetadataValue.text(task.reason)
+        metadata["reason"] = dg.MetadataValue.text(printable(task.reason, _LONGEST_REASON))
     if task.generation:
         metadata["gallery"] = dg.MetadataValue.url(f"{gallery}/models/{task.key}")
+        metadata["endpoint"] = dg.MetadataValue.text(task.generation.endpoint or "unknown")
         metadata["generation_seconds"] = dg.MetadataValue.float(task.generation.duration_s)
         metadata["splats"] = dg.MetadataValue.int(task.generation.splat_count)
         metadata["spz_file"] = dg.MetadataValue.path(task.generation.spz.path)
@@ -92,7 +95,8 @@ def submit(context: dg.OpExecutionContext, pipeline: PipelineResource, task_key:
         context.log_event(dg.AssetMaterialization("submissions", metadata=shown))
     _describe(context, task_key, task, gallery, None if is_answered else picture)
     if task is not None and _needs_eyes(task):
-        raise dg.Failure(description=f"task {task_key}: {task.reason}", allow_retries=False)
+        reason = printable(task.reason or "", _LONGEST_REASON)
+        raise dg.Failure(description=f"task {task_key}: {reason}", allow_retries=False)
     return task_key
 
 

@@ -5,11 +5,13 @@ from functools import cache
 import dagster as dg
 
 from trellis_assets.composition import Pipeline
+from trellis_assets.modes import write_privately
 from trellis_assets.settings import Settings
 
 
 @cache
 def _pipeline() -> Pipeline:
+    write_privately()  # where `dagster dev` started this process, and not our command line
     return Pipeline(Settings.load())
 
 

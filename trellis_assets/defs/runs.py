@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 from dagster._core.code_pointer import ModuleCodePointer
+from dagster._core.errors import DagsterRunAlreadyExists
 from dagster._core.launcher import DefaultRunLauncher
 from dagster._core.origin import DEFAULT_DAGSTER_ENTRY_POINT, JobPythonOrigin, RepositoryPythonOrigin
 from dagster._core.remote_origin import CodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
@@ -90,6 +91,8 @@ class RunStarter:
                 job_code_origin=code_origin(self.job_name),
             )
             self.instance.launch_run(run.run_id, None)  # type: ignore[arg-type]  # our launchers need none
+        except DagsterRunAlreadyExists:
+            return  # a tick and the poller have found the task at once
         except dg.DagsterError as error:
             audit("run not started", task=task, level=logging.ERROR, reason=str(error))
 

@@ -127,7 +127,7 @@ def closed_reason(parts: Pipeline) -> str | None:
         return "stopping: no new tasks are taken, the work in hand is finished"
     if (nothing := _may_not_begin(parts)) is not None:
         return nothing
-    if (problem := parts.generator.problem()) is not None:
+    if (problem := parts.probe_endpoints_step().run()) is not None:
         return f"nothing is pulled that could not be generated: {problem}"
     return None
 
@@ -168,7 +168,7 @@ def failure_sensor(context: dg.RunFailureSensorContext, pipeline: PipelineResour
         return dg.SkipReason("TRELLIS_WEBHOOK_URL is not set: nobody is told")
     run = context.dagster_run
     link = f"http://127.0.0.1:{parts.settings.webserver_port}/runs/{run.run_id}"
-    alert.run(f"{run.job_name} failed", f"{printable(_cause(context), 500)} {link}")
+    alert.run(f"{run.job_name} failed", printable(_cause(context), 500), link)
     return None
 
 

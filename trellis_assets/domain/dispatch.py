@@ -53,10 +53,14 @@ def next_attempt(task: Task, run: RunStatus, now: datetime) -> Request | Wait | 
         return Request(task.attempt)
     if run is RunStatus.QUEUED:
         return Wait()
-    waited = elapsed(task.requested_at or task.pulled_at, now)
-    died_holding = task.claimed_until is not None
-    if run is RunStatus.RUNNING and not died_holding and waited < START_GRACE:
-        return Wait()
+    requested_at = task.requested_at or task.pulled_at
+    waited = elapsed(requested_at, now)
+    # A claim that ended before this run was asked for was an earlier run's.
+    died_holding = task.claimed_until is not None and task.claimed_until > requested_at
+    if run is RunStatus.RUNNING and not died_holding:
+        # Nobody may be at fault: on a machine with too much to do it waits for its turn, and so may the
+        # next one. The task is never given up for it.
+        return Wait() if waited < START_GRACE else Request(task.attempt + 1)
     if task.attempt + 1 >= MAX_ATTEMPTS:
         return GiveUp()
     backoff_s = min(MAX_BACKOFF_S, 2.0**task.attempt - 1.0)

@@ -22,6 +22,7 @@ class Generation:
         ply: the model as generated, before preparation; None when only SPZ was kept.
         duration_s: GPU time in seconds; 0 for a reused result.
         reused_from: key of the task whose file this is, or None.
+        endpoint: name of the endpoint that made it; None where nobody wrote it down.
     """
 
     generator: str
@@ -33,3 +34,4 @@ class Generation:
     spz: StoredFile
     ply: StoredFile | None = None
     reused_from: int | None = None
+    endpoint: str | None = None

@@ -1,9 +1,12 @@
 """What a look at the whole miner finds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from trellis_assets.domain.endpoints import Endpoint, Probe, after_probe, told, why_none_takes_work
 
 
 class Health(StrEnum):
@@ -56,3 +59,35 @@ def judge_disk(free: int, folder: str) -> Symptom:
     if free < SCARCE_BYTES:
         return Symptom("disk", Health.WARNING, text, advice)
     return Symptom("disk", Health.OK, text)
+
+
+def judge_generator(
+    name: str, probes: Sequence[Probe], endpoints: Sequence[Endpoint], now: datetime
+) -> list[Symptom]:
+    """How the generator is, and each of its endpoints that is not well.
+
+    Args:
+        name: of the backend.
+        probes: what was found at the endpoints' doors just now.
+        endpoints: what is known of them since before.
+        now: aware UTC.
+    """
+    known = {endpoint.name: endpoint for endpoint in endpoints}
+    seen, unwell = [], []
+    for probe in probes:
+        endpoint = after_probe(known.get(probe.endpoint, Endpoint(probe.endpoint)), probe, now)
+        seen.append(endpoint)
+        if probe.trouble is not None:
+            advice = "start it, or take it out of TRELLIS_GENERATOR_URLS"
+            unwell.append(Symptom("endpoint", Health.WARNING, told(endpoint, now), advice))
+        elif endpoint.breaker.failures_in_a_row:
+            advice = "look at its log; it is tried again by itself"
+            unwell.append(Symptom("endpoint", Health.WARNING, told(endpoint, now), advice))
+    problem = why_none_takes_work(seen, now)
+    if problem is not None:
+        return [
+            Symptom("generator", Health.FAILED, problem, "start it, or mine with --start-server"),
+            *unwell,
+        ]
+    text = f"{name} takes work at {len(probes) - len(unwell)} of {len(probes)} endpoints without trouble"
+    return [Symptom("generator", Health.OK, text if len(probes) > 1 else f"{name} takes work"), *unwell]

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from trellis_assets.domain.endpoints import BreakerState, Endpoint, taking_work
 from trellis_assets.domain.tasks import TaskState
 
 # A run ahead of more tasks than this would let the last ones wait whatever the pace is thought to be.
 MOST_AHEAD_PER_ENDPOINT = 6
 # Below it a generation counts as this long: the rest of the pipeline cannot start more.
 SHORTEST_GENERATION_S = 0.05
+# How long a run takes to start: what is assumed before the first, and the most that is believed.
+START_S, LONGEST_START_S = 0.3, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Pace:
     """How fast things go here.
 
     Attributes:
-        generation_s: how long a generation takes; None while there is no experience.
+        generation_s: how long a generation takes, wherever; None while there is no experience.
         lead_s: from asking a validator to a generation that could start.
     """
 
@@ -35,36 +38,66 @@ class Pace:
     lead_s: float
 
 
+def lead_s(start_s: float | None, pulls_s: Sequence[float], cadence_s: float) -> float:
+    """From now to the generation of a task that is asked for now, seconds.
+
+    Args:
+        start_s: in which three of four tasks had a run ready to generate; None: not known.
+        pulls_s: how long the last pulls took that gave a task; three of four are counted for.
+        cadence_s: how long it takes until somebody looks again.
+    """
+    pull_s = sorted(pulls_s)[len(pulls_s) * 3 // 4] if pulls_s else 0.0
+    return cadence_s + pull_s + (START_S if start_s is None else min(start_s, LONGEST_START_S))
+
+
 def tasks_wanted(
-    waiting: int, busy_since: Sequence[datetime | None], *, endpoints: int, pace: Pace, now: datetime
+    tasks: Sequence[TaskInHand], endpoints: Sequence[Endpoint], *, pace: Pace, now: datetime
 ) -> int:
     """How many more tasks the generator could begin with by the time they would be here.
 
+    An endpoint that is open counts for none, one that is half open for the one task that tries it.
+
     Args:
-        waiting: tasks that were pulled and not begun with.
-        busy_since: when each busy endpoint began; None where that is not known.
-        endpoints: generation endpoints that take work, busy ones included.
+        tasks: in hand.
+        endpoints: of the generator.
         pace: how fast things go.
         now: aware UTC.
     """
-    free = max(0, endpoints - len(busy_since))
-    free_in_s = [0.0] * free + [_remaining_s(since, pace, now) for since in busy_since]
-    return max(0, sum(_starts(seconds, pace) for seconds in free_in_s) - waiting)
+    well = [e for e in endpoints if e.breaker.state(now) is BreakerState.CLOSED]
+    starts = sum(_starts(_free_in_s(e, pace, now), _pace_of(e, pace), pace.lead_s) for e in well)
+    trials = sum(e.held_by is None for e in taking_work(endpoints, now)) - sum(
+        e.held_by is None for e in well
+    )
+    # A task that failed elsewhere tries it before a new one does.
+    held = {e.held_by for e in endpoints}
+    retrying = sum(t.state is TaskState.GENERATING and t.key not in held for t in tasks)
+    return max(0, starts + max(0, trials - retrying) - waiting_tasks(tasks))
 
 
-def _remaining_s(since: datetime | None, pace: Pace, now: datetime) -> float:
-    """Until the generation is expected to end: 0 when it is overdue or nobody knows."""
-    if since is None or pace.generation_s is None:
+def waiting_tasks(tasks: Sequence[TaskInHand]) -> int:
+    """How many have not been begun with."""
+    return sum(task.state is TaskState.PULLED for task in tasks)
+
+
+def _pace_of(endpoint: Endpoint, pace: Pace) -> float | None:
+    """Its own, for endpoints differ; where it has made nothing yet, that of all."""
+    return endpoint.pace_s if endpoint.pace_s is not None else pace.generation_s
+
+
+def _free_in_s(endpoint: Endpoint, pace: Pace, now: datetime) -> float:
+    """Until its generation is expected to end: 0 when it is free, overdue, or nobody knows."""
+    generation_s = _pace_of(endpoint, pace)
+    if endpoint.held_by is None or endpoint.began_at is None or generation_s is None:
         return 0.0
-    return max(0.0, pace.generation_s - (now - since).total_seconds())
+    return max(0.0, generation_s - (now - endpoint.began_at).total_seconds())
 
 
-def _starts(free_in_s: float, pace: Pace) -> int:
+def _starts(free_in_s: float, generation_s: float | None, lead_s: float) -> int:
     """How many generations one endpoint can begin with within the lead."""
-    spare_s = pace.lead_s - free_in_s
+    spare_s = lead_s - free_in_s
     if spare_s < 0:
         return 0
-    if pace.generation_s is None:
+    if generation_s is None:
         return 1
-    more = spare_s / max(pace.generation_s, SHORTEST_GENERATION_S)
+    more = spare_s / max(generation_s, SHORTEST_GENERATION_S)
     return min(MOST_AHEAD_PER_ENDPOINT, 1 + int(more))

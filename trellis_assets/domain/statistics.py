@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from trellis_assets.domain.endpoints import Endpoint
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:
@@ -77,7 +79,7 @@ class StageTimes:
 
 @dataclass(frozen=True, slots=True)
 class StatisticsSnapshot:
-    """Totals of a session (or of everything) at a moment, with the validators' counters."""
+    """Totals of a session (or of everything) at a moment, with the counters of validators and endpoints."""
 
     taken_at: datetime
     session_id: int | None
@@ -85,6 +87,7 @@ class StatisticsSnapshot:
     totals: Totals
     validators: tuple[ValidatorCounters, ...]
     stages: Mapping[str, StageTimes] = field(default_factory=dict)
+    endpoints: tuple[Endpoint, ...] = ()
 
     @property
     def uptime_hours(self) -> float:
@@ -121,7 +124,10 @@ def performance(snapshot: StatisticsSnapshot) -> dict[str, float]:
 
 
 def to_json(snapshot: StatisticsSnapshot) -> dict[str, Any]:
-    """The snapshot as the seed's JSON export: timestamp, uptime, session, validators, performance."""
+    """The snapshot as the seed's JSON export: timestamp, uptime, session, validators, performance.
+
+    The seed knew no endpoints: they have a block of their own, counted since their first use.
+    """
     totals = snapshot.totals
     session: dict[str, Any] = {"session_start": snapshot.started_at.timestamp()}
     session |= {name: getattr(totals, name) for name in Totals.__dataclass_fields__}
@@ -130,6 +136,7 @@ def to_json(snapshot: StatisticsSnapshot) -> dict[str, Any]:
         "uptime_hours": round(snapshot.uptime_hours, 4),
         "session_stats": session,
         "validator_stats": {v.hotkey: _validator_json(v) for v in snapshot.validators},
+        "endpoint_stats": {e.name: _endpoint_json(e, snapshot.taken_at) for e in snapshot.endpoints},
         "performance": performance(snapshot),
     }
 
@@ -151,4 +158,20 @@ def _validator_json(validator: ValidatorCounters) -> dict[str, Any]:
         "last_task_received": received.isoformat() if received else None,
         "cooldown_until": validator.cooldown_until.isoformat() if validator.cooldown_until else None,
         "cooldown_violations": validator.cooldown_violations,
+    }
+
+
+def _endpoint_json(endpoint: Endpoint, now: datetime) -> dict[str, Any]:
+    failed, succeeded = endpoint.last_failed_at, endpoint.last_succeeded_at
+    return {
+        "state": str(endpoint.breaker.state(now)),
+        "generations": endpoint.generations,
+        "failures": endpoint.failures,
+        "failures_in_a_row": endpoint.breaker.failures_in_a_row,
+        "total_generation_time": endpoint.generation_s,
+        "recent_generation_time": endpoint.pace_s,
+        "busy_share": endpoint.busy_share,
+        "last_error": endpoint.last_error,
+        "last_failure": failed.isoformat() if failed else None,
+        "last_success": succeeded.isoformat() if succeeded else None,
     }

@@ -1,12 +1,13 @@
 """Dagster's home in the data folder: `dagster.yaml` and the workspace, with their paths moved there."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from trellis_assets.settings import RunLauncherName, Settings
+from trellis_assets.settings import RunLauncherName, Settings, SettingsError
 
 LOCATION = "trellis_assets"
 # Not the setting's own variable: Dagster's processes put what `.env` says in the place of what they
@@ -74,6 +75,10 @@ def _sqlite(folder: Path) -> dict[str, Any]:
 def _run_launcher(settings: Settings, home: Path) -> dict[str, Any]:
     """Who executes runs: this machine's warm workers, or Celery's."""
     if settings.run_launcher is RunLauncherName.CELERY:
+        if settings.celery_broker is None:
+            raise SettingsError("TRELLIS_RUN_LAUNCHER=celery wants TRELLIS_CELERY_BROKER, the URL of a Redis")
+        if find_spec("dagster_celery") is None or find_spec("redis") is None:
+            raise SettingsError("TRELLIS_RUN_LAUNCHER=celery wants pip install 'trellis-assets[celery]'")
         launcher: dict[str, Any] = _read("dagster.celery.yaml")["run_launcher"]
         launcher["config"]["default_queue"] = settings.celery_queues[0]
         return launcher

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -17,6 +18,8 @@ from trellis_assets.logs import MAX_LOG_BYTES
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+# Below what Linux, macOS and Windows give to outgoing connections.
+_PORTS = range(18_000, 30_000)
 # The longest rest before a start. With the start itself, recovery takes less than the minute that is asked.
 MAX_RESTART_WAIT_S = 20.0
 # A child that lived so long has recovered: its next death counts as the first.
@@ -29,7 +32,7 @@ class ChildError(RuntimeError):
     """A child process did not come up; the text names its log."""
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """In the child, before its program starts: SIGTERM when the parent goes, however it goes."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -55,10 +58,18 @@ def end_descendants() -> None:
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of 127.0.0.1 that was free a moment ago, and that stays free while its server restarts.
+
+    The system's own choice would be one that it gives to anybody's next connection.
+    """
+    for port in random.sample(_PORTS, k=100):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise OSError(f"no free port on 127.0.0.1 from {_PORTS.start} to {_PORTS.stop}")
 
 
 def is_listening(port: int) -> bool:
@@ -96,7 +107,7 @@ class Child:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one prctl call
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl call
             )
 
     def wait_ready(self, timeout_s: float) -> None:

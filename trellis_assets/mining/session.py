@@ -24,12 +24,23 @@ from trellis_assets.mining.processes import (
     free_port,
     is_listening,
 )
+from trellis_assets.modes import make_private
 from trellis_assets.ports import TaskStore
-from trellis_assets.settings import RunLauncherName, Settings
+from trellis_assets.settings import SECRETS, RunLauncherName, Settings
 
 START_TIMEOUT_S = 60.0
 LOOK_EVERY_S = 0.5
+# `doctor` holds the lock for a moment when it looks whether somebody mines.
+LOCK_PATIENCE_S = 2.0
 CHILD_GRACE_S = 10.0
+# The code server and the run workers that it starts pull, sign and tell; other parts get no key.
+_SIGNERS = frozenset({"code_server", "run_workers"})
+_SECRETS_OF = {
+    "server": frozenset({"server_token"}),
+    "gallery": frozenset({"server_token", "database_url", "files_options"}),
+}
+# The variables in which bittensor keeps passwords of encrypted keys.
+_WALLET_PASSWORDS = "BT_PW_"
 
 
 class MiningError(RuntimeError):
@@ -75,7 +86,9 @@ def mine(settings: Settings, say: Callable[[str], None]) -> StatisticsSnapshot:
         store = first.store
         session_id = store.start_session(first.clock.now(), _flags(settings))
         first_day = (store.beginning() or first.clock.now()).date()
-        settings = settings.model_copy(update={"session_id": session_id, "first_day": first_day})
+        hotkey = first.network.miner_hotkey if settings.harvest else None
+        known = {"session_id": session_id, "first_day": first_day, "miner_hotkey": hotkey}
+        settings = settings.model_copy(update=known)
         pipeline = Pipeline(settings)
         try:
             with ExitStack() as stack:
@@ -95,8 +108,8 @@ def only_miner(folder: Path) -> Iterator[None]:
     Raises:
         MiningError: somebody does.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / "mine.lock", timeout=0)
+    make_private(folder)
+    lock = FileLock(folder / "mine.lock", timeout=LOCK_PATIENCE_S)
     try:
         lock.acquire()
     except Timeout:
@@ -124,8 +137,8 @@ def _check_ports(settings: Settings) -> None:
 
 
 def _flags(settings: Settings) -> dict[str, object]:
-    names = ("network", "harvest", "validate_models", "submit", "min_score", "task_limit")
-    return {name: getattr(settings, name) for name in names}
+    names = ("harvest", "validate_models", "submit", "min_score", "task_limit")
+    return {"network": settings.network_shown} | {name: getattr(settings, name) for name in names}
 
 
 def _start(settings: Settings, stack: ExitStack, say: Callable[[str], None]) -> list[Child]:
@@ -143,10 +156,10 @@ def _start(settings: Settings, stack: ExitStack, say: Callable[[str], None]) -> 
     stack.callback(close_dead_runs, home)
     adopt_orphans()
     stack.callback(end_descendants)
-    environment = os.environ | settings.environment() | {"DAGSTER_HOME": str(home)}
     logs = settings.folder / "logs"
 
     def child(name: str, *command: str, is_ready: Callable[[], bool] = lambda: True) -> Child:
+        environment = _environment(settings, name) | {"DAGSTER_HOME": str(home)}
         made = Child(name, [sys.executable, "-m", *command], environment, logs / f"{name}.log", is_ready)
         made.start()
         stack.callback(made.stop, CHILD_GRACE_S)
@@ -194,6 +207,15 @@ def _start(settings: Settings, stack: ExitStack, say: Callable[[str], None]) -> 
     return children
 
 
+def _environment(settings: Settings, part: str) -> dict[str, str]:
+    """What a part is told: of secrets only what it uses."""
+    inherited = dict(os.environ)
+    if part not in _SIGNERS:
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(_WALLET_PASSWORDS)}
+    secrets = SECRETS if part in _SIGNERS else _SECRETS_OF.get(part, frozenset())
+    return inherited | settings.environment(secrets)
+
+
 def _start_pages(
     settings: Settings, workspace: Path, child: Callable[..., Child], say: Callable[[str], None]
 ) -> list[Child]:
@@ -228,11 +250,12 @@ def _watch(
     """Return when the session's tasks are all final, or a stop was asked and the work is done."""
     assert settings.session_id is not None
     last, draining_since = "", None
+    tally = Tally(store, settings.session_id)
     while True:
         for child in children:
             if child.keep_alive():
                 say(f"{child.name} had died and was started again: see {child.log}")
-        counts = store.count_by_state(settings.session_id)
+        counts = tally.counts()
         line = _progress(counts, settings.task_limit)
         if line != last:
             say(line)
@@ -251,6 +274,25 @@ def _watch(
                 say(f"stopped; {len(left)} unfinished tasks are carried on at the next start")
                 return
         time.sleep(LOOK_EVERY_S)
+
+
+@dataclass(slots=True)
+class Tally:
+    """A session's tasks by state; counting them takes longer the more there are, and is done as rarely."""
+
+    store: TaskStore
+    session_id: int
+    _counts: dict[TaskState, int] = field(default_factory=dict)
+    _next: float = 0.0
+
+    def counts(self) -> dict[TaskState, int]:
+        """The counts, fresh where that costs less than a fiftieth of the time."""
+        began = time.monotonic()
+        if began >= self._next:
+            self._counts = self.store.count_by_state(self.session_id)
+            took = time.monotonic() - began
+            self._next = began + 50 * took
+        return self._counts
 
 
 def _progress(counts: dict[TaskState, int], limit: int | None) -> str:

@@ -5,10 +5,8 @@ import socket
 import sys
 
 import dagster as dg
-from dagster_celery.tasks import create_execute_job_task
 
 from trellis_assets.composition import Pipeline
-from trellis_assets.defs.celery_workers.launcher import celery_launcher
 from trellis_assets.mining.dagster_home import dagster_home, write_dagster_home
 from trellis_assets.mining.processes import free_port
 from trellis_assets.settings import Settings, SettingsError
@@ -29,6 +27,10 @@ def serve_queues(settings: Settings, name: str | None) -> None:
     if settings.harvest:
         pipeline.miner_hotkey  # noqa: B018 - reads the key, so that its lack is said now
     write_dagster_home(settings, free_port())
+    from dagster_celery.tasks import create_execute_job_task
+
+    from trellis_assets.defs.celery_workers.launcher import celery_launcher
+
     home = dagster_home(settings)
     # The runs' processes load the settings from the environment.
     os.environ |= settings.environment() | {"DAGSTER_HOME": str(home)}

@@ -18,6 +18,7 @@ TASK_COLUMNS = {
     "validation_s": "seconds of local validation",
     "submission_s": "seconds from sending to the answer",
     "generator": "backend and version",
+    "endpoint": "generation endpoint that made the model",
     "seed": "of the generation",
     "splat_count": "splats of the submitted model",
     "reused_from": "task whose file this is",

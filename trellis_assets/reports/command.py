@@ -69,6 +69,8 @@ def span(since: str | None, until: str | None, now: datetime) -> tuple[datetime,
 
 def _day(text: str, option: str) -> datetime:
     try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+        day + timedelta(days=1), day - timedelta(days=DEFAULT_DAYS)  # the calendar ends
+    except (ValueError, OverflowError):
         raise SettingsError(f"{option} wants a day like 2026-11-23, not {text!r:.40}") from None
+    return day

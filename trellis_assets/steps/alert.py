@@ -3,11 +3,13 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from trellis_assets.domain.clocks import elapsed
+from trellis_assets.domain.clocks import is_ahead
 from trellis_assets.ports import Clock, Notifier
 
 # A server that is down fails every task: its operator wants one message, and a count later.
 QUIET = timedelta(minutes=10)
+# A place that is away costs its time-out at each try.
+TRY_AGAIN = timedelta(minutes=1)
 
 
 @dataclass(slots=True)
@@ -16,17 +18,18 @@ class AlertStep:
 
     notifier: Notifier
     clock: Clock
-    _said: dict[str, datetime] = field(default_factory=dict)
+    _quiet_until: dict[str, datetime] = field(default_factory=dict)
     _unsaid: dict[str, int] = field(default_factory=dict)
 
-    def run(self, subject: str, text: str) -> bool:
-        """Whether a message left. One subject has one in ten minutes; the next one counts the rest."""
+    def run(self, subject: str, text: str, link: str) -> bool:
+        """Whether a message was taken. One subject has one in ten minutes; the next one counts the rest."""
         now = self.clock.now()
-        last = self._said.get(subject)
-        if last is not None and elapsed(last, now) < QUIET:
-            self._unsaid[subject] = self._unsaid.get(subject, 0) + 1
+        missed = self._unsaid.get(subject, 0)
+        if is_ahead(self._quiet_until.get(subject), now, QUIET):
+            self._unsaid[subject] = missed + 1
             return False
-        missed = self._unsaid.pop(subject, 0)
         more = f" ({missed} more since the last message)" if missed else ""
-        self._said[subject] = now
-        return self.notifier.notify(f"{subject}: {text}{more}")
+        is_taken = self.notifier.notify(f"{subject}: {text}{more}", link)
+        self._unsaid[subject] = 0 if is_taken else missed + 1
+        self._quiet_until[subject] = now + (QUIET if is_taken else TRY_AGAIN)
+        return is_taken

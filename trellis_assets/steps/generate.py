@@ -1,11 +1,8 @@
 """Generate: a claimed task has a model on disk, or the decision to hand it back."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from hashlib import sha256
+from datetime import timedelta
 
 from trellis_assets.audit import audit
 from trellis_assets.domain.duplicates import Duplicate, Fresh, Reusable, judge_prompt
@@ -27,12 +24,7 @@ from trellis_assets.ports import (
 )
 from trellis_assets.steps.claims import renewed
 from trellis_assets.steps.insisting import insist
-
-# A free endpoint is seen so soon; who has waited long looks less often: a twentieth of its wait.
-SLOT_POLL_S, LONGEST_SLOT_POLL_S, SLOT_POLL_SHARE = 0.02, 0.25, 0.05
-# A task that goes before others may be held up: the free endpoint is left to it so long, not longer.
-YIELD_S = 0.5
-FIRST_RETRY_S = 2.0
+from trellis_assets.steps.try_endpoints import TryEndpointsStep, generation_seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +36,6 @@ class GenerationPolicy:
     retries: int = 2
     prepare: bool = True
     keep_ply: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """What the generator gave, and when it worked on it."""
-
-    splats: GaussianSplats
-    started_at: datetime
-    finished_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +101,7 @@ class GenerateStep:
         now = self.clock.now()
         reused = Generation(
             generator=made.generator,
+            endpoint=made.endpoint,
             seed=made.seed,
             started_at=now,
             finished_at=now,
@@ -136,7 +120,8 @@ class GenerateStep:
             detail = f"{self.generator.name} takes no {task.kind} prompts"
             return self._decline(task, run_id, HandBackReason.UNSUPPORTED_TASK, detail)
         try:
-            made = self._with_retries(task, run_id)
+            tries = TryEndpointsStep(self.store, self.generator, self.clock, self.policy.retries)
+            made = tries.run(task, run_id)
         except UnsupportedPromptError as error:
             return self._decline(task, run_id, HandBackReason.UNSUPPORTED_TASK, str(error))
         except GenerationError as error:
@@ -153,6 +138,7 @@ class GenerateStep:
             return self._decline(task, run_id, HandBackReason.INVALID_MODEL, str(error))
         generation = Generation(
             generator=self.generator.name,
+            endpoint=made.endpoint,
             seed=generation_seed(task),
             started_at=made.started_at,
             finished_at=made.finished_at,
@@ -194,62 +180,3 @@ class GenerateStep:
             preparation=model.summary,
         )
         return moved
-
-    def _with_retries(self, task: Task, run_id: str) -> _Made:
-        """Each try has a slot of its own, at the endpoint that has failed this task least."""
-        failed: list[str] = []
-        wait_s = FIRST_RETRY_S
-        for tries_left in range(self.policy.retries, -1, -1):
-            with self._slot(task.key, failed) as endpoint:
-                try:
-                    return self._at(endpoint, task, run_id)
-                except GenerationError as error:
-                    if not error.is_transient or tries_left == 0:
-                        raise
-                    failed.append(endpoint)
-                    audit("generation retried", task=task, level=logging.WARNING, reason=str(error))
-            self.clock.sleep(wait_s)
-            wait_s *= 2
-        raise AssertionError("the loop returns or raises")
-
-    def _at(self, endpoint: str, task: Task, run_id: str) -> _Made:
-        started, seed = self.clock.now(), generation_seed(task)
-        task = self.store.move(task.key, TaskState.GENERATING, now=started, run_id=run_id)
-        audit("generation started", task=task, endpoint=endpoint, seed=seed)
-        splats = self.generator.generate(task.prompt, kind=task.kind, seed=seed, endpoint=endpoint)
-        return _Made(splats, started, self.clock.now())
-
-    @contextmanager
-    def _slot(self, key: int, failed: Sequence[str]) -> Iterator[str]:
-        """A generation endpoint of our own until the block ends; those that `failed` come last."""
-        held = self._wait_for_slot(key, sorted(self.generator.endpoints, key=failed.count))
-        try:
-            with renewed(self.clock, lambda until: self.store.extend_slot(held, key, until)):
-                yield held
-        finally:
-            try:
-                self.store.release_slot(held, key)
-            except StoreError as error:
-                # The model in hand is worth more; nobody renews the slot any more, so that it is free soon.
-                audit("slot not given back", level=logging.WARNING, endpoint=held, reason=str(error))
-
-    def _wait_for_slot(self, key: int, endpoints: Sequence[str]) -> str:
-        """The first free endpoint, held for the task now; the best of the waiting tasks gets it."""
-        since = self.clock.now()
-        free_since: datetime | None = None
-        while True:
-            now = self.clock.now()
-            is_next = self.store.may_start(endpoints, key, now)
-            free_since = None if is_next is None else free_since or now
-            if is_next or (free_since is not None and (now - free_since).total_seconds() >= YIELD_S):
-                endpoint = self.store.acquire_slot(endpoints, key, now=now, until=now + LEASE)
-                if endpoint is not None:
-                    return endpoint
-            waited_s = (now - since).total_seconds()
-            self.clock.sleep(min(max(waited_s * SLOT_POLL_SHARE, SLOT_POLL_S), LONGEST_SLOT_POLL_S))
-
-
-def generation_seed(task: Task) -> int:
-    """A seed that is the same whenever this task is generated, 0 to 2^31-1."""
-    digest = sha256(f"{task.miner_hotkey}:{task.task_id}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") & 0x7FFFFFFF

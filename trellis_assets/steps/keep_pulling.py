@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from trellis_assets.steps.pull import PullReport, PullStep
+from trellis_assets.steps.pull import LOOK_S, PullReport, PullStep
 
-# Looks at the store while tasks are in hand, and while there is nothing to expect.
-BUSY_REST_S, IDLE_REST_S = 0.05, 0.5
+# The store is looked at again after so long at the most, while there is nothing to expect.
+IDLE_REST_S = 0.5
 # Tasks whose run died wait for a lease of half a minute anyway.
 DISPATCH_EVERY_S = 1.0
 # A validator that has not answered by then holds back nobody's task any more.
@@ -76,7 +76,7 @@ class KeepPullingStep:
 
     async def _rest(self) -> None:
         due_in_s = self.report.next_due_in_s
-        rest_s = BUSY_REST_S if due_in_s is None else min(max(due_in_s, BUSY_REST_S), IDLE_REST_S)
+        rest_s = LOOK_S if due_in_s is None else min(max(due_in_s, LOOK_S), IDLE_REST_S)
         if not self._asking:
             await asyncio.sleep(rest_s)
             return

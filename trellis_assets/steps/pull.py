@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from trellis_assets.audit import audit
 from trellis_assets.domain.clocks import elapsed
-from trellis_assets.domain.pacing import Pace, TaskInHand, tasks_wanted
+from trellis_assets.domain.pacing import Pace, TaskInHand, lead_s, tasks_wanted, waiting_tasks
 from trellis_assets.domain.submissions import SubmissionKind
 from trellis_assets.domain.tasks import REOPENABLE_STATES, Task, TaskState, is_final
 from trellis_assets.domain.validators import PollPolicy, Validator, due_validators
@@ -30,8 +30,8 @@ from trellis_assets.ports import (
 
 # A validator that keeps serving a task we keep answering is handed it back empty from here on.
 MAX_REOPENINGS = 6
-# From a task in the store to its generation, besides the pull itself (docs/figures.md).
-START_S = 0.3
+# The store is looked at so often while tasks are in hand.
+LOOK_S = 0.05
 # Intervals are longer by up to this share, so that validators do not come due all at once.
 JITTER = 0.1
 _PULLS_REMEMBERED = 20
@@ -151,21 +151,16 @@ class PullStep:
         return due_validators(idle, times, self.policy.polls, me, now)
 
     def _room(self, in_hand: list[TaskInHand], asking: Collection[str], owed: int) -> int:
-        endpoints, now = self.policy.endpoints, self.clock.now()
-        waiting = sum(t.state is TaskState.PULLED for t in in_hand)
-        pace = Pace(self.store.generation_pace(), self._lead_s())
-        busy = self.store.busy_since(endpoints, now)
-        wanted = tasks_wanted(waiting, busy, endpoints=len(endpoints), pace=pace, now=now)
-        room = min(wanted, self.policy.max_waiting - waiting) - owed
+        now = self.clock.now()
+        endpoints = self.store.endpoints(self.policy.endpoints, now)
+        lead = lead_s(self.store.start_pace(), self._took_s, self.policy.cadence.total_seconds() + LOOK_S)
+        pace = Pace(self.store.generation_pace(), lead)
+        wanted = tasks_wanted(in_hand, endpoints, pace=pace, now=now)
+        room = min(wanted, self.policy.max_waiting - waiting_tasks(in_hand)) - owed
         if self.policy.task_limit is not None:
             pulled = sum(self.store.count_by_state(self.policy.session_id).values())
             room = min(room, self.policy.task_limit - pulled - len(asking))
         return max(0, room)
-
-    def _lead_s(self) -> float:
-        """Three of four pulls that gave a task took no longer than what is added to `START_S`."""
-        took = sorted(self._took_s)
-        return self.policy.cadence.total_seconds() + START_S + (took[len(took) * 3 // 4] if took else 0.0)
 
     async def ask(self, validator: Validator, report: PullReport) -> None:
         """The validator was asked, and its answer acted on; nothing if another process asks it."""

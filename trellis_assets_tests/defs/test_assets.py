@@ -16,6 +16,7 @@ from trellis_assets.defs.schedules import (
     publish_reports_job_hourly_schedule,
     validate_idle_job_five_minutely_schedule,
 )
+from trellis_assets.domain.endpoints import Outcome
 from trellis_assets.domain.tasks import TaskKind, TaskState
 from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.ports import MetagraphError
@@ -97,6 +98,7 @@ def test_statistics_and_all_checks_come_with_one_job(
     for number in range(25):
         history.answered(validator=a_validator(1 + number % 2))
     history.handed_back("duplicate of task 1")
+    parts.store.release_slot("gpu", 1, now=NOW, outcome=Outcome(2.0))
     result = run("export_statistics_job", parts, instance)
     assert result.success
     assert checked(result) == dict.fromkeys(CHECKS, True)
@@ -105,7 +107,9 @@ def test_statistics_and_all_checks_come_with_one_job(
     statistics = metadata(result, "mining_statistics")
     assert (statistics["tasks_processed"], statistics["success_rate"]) == (26, 1.0)
     assert statistics["p50_generation_time"] == 2.0
+    assert "gpu" in str(statistics["endpoints"])
     exported = json.loads(Path(str(statistics["file"])).read_text())
+    assert exported["endpoint_stats"]["gpu"]["generations"] == 1
     assert exported["session_stats"]["successful_submissions"] == 25
     validators = metadata(result, "validator_stats")
     assert len(pd.read_parquet(str(validators["parquet"]))) == validators["dagster/row_count"] == 2

@@ -100,5 +100,5 @@ def test_the_home_says_where_the_runs_are_and_holds_no_password(home: Path, data
     written = (home / "dagster.yaml").read_text(encoding="utf-8")
     assert "secret" not in written
     assert ("DAGSTER_POSTGRES_URL" in written) is (database == "postgresql")
-    assert ("sqlite" in written) is (database == "sqlite")
+    assert ("SqliteRunStorage" in written) is (database == "sqlite")
     assert "max_concurrent_runs" in written, "the rest is as in dagster.yaml"

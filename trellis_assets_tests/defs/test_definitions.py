@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
 from trellis_assets.definitions import defs
 
@@ -76,14 +77,27 @@ def test_everything_is_described() -> None:
     assert [d.name for d in described if not d.description] == []
 
 
-def test_loading_the_definitions_imports_nothing_heavy() -> None:
-    heavy = "{'torch', 'bittensor', 'pandas', 'sqlalchemy', 'alembic'}"
-    code = f"import sys, trellis_assets.definitions; print(sorted({heavy} & set(sys.modules)))"
+HEAVY = {
+    *("torch", "bittensor", "numba", "scipy", "PIL"),
+    *("pandas", "pyarrow", "matplotlib", "sqlalchemy", "alembic", "fastapi", "aiohttp"),
+}
+
+
+@pytest.mark.parametrize(
+    ("code", "unwanted"),
+    [
+        pytest.param("import trellis_assets.definitions", HEAVY, id="definitions"),
+        pytest.param(
+            "import trellis_assets.cli",
+            HEAVY | {"dagster", "numpy", "pydantic"},
+            id="the command line's help",
+        ),
+    ],
+)
+def test_what_starts_often_imports_nothing_heavy(code: str, unwanted: set[str]) -> None:
+    code = f"import sys; {code}; print(*sorted({unwanted!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    heavy_found = done.stdout.strip()
-    assert "torch" not in heavy_found
-    assert "bittensor" not in heavy_found
-    assert "pandas" not in heavy_found
+    assert done.stdout.split() == []
 
 
 def test_the_docs_name_every_definition_and_setting() -> None:

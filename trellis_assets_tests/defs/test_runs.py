@@ -27,12 +27,13 @@ def starter(instance: dg.DagsterInstance) -> RunStarter:
 
 
 def test_a_tasks_run_is_launched_once_under_its_key(
-    instance: dg.DagsterInstance, starter: RunStarter
+    instance: dg.DagsterInstance, starter: RunStarter, caplog: pytest.LogCaptureFixture
 ) -> None:
     task = a_task(7)
     starter.start(task)
     starter.start(task)
     (run,) = instance.get_runs()
+    assert "run not started" not in caplog.text, "another start of the same run is no failure"
     assert run.run_config == {"ops": {"generate": {"config": {"task_key": 7}}}}
     assert run.tags[SENSOR_TAG] == "task_sensor", "the sensor's page lists it"
     assert run.remote_job_origin is not None

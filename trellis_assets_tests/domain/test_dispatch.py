@@ -43,10 +43,27 @@ def test_a_started_run_has_time_to_claim_its_task() -> None:
     assert next_attempt(task, RunStatus.RUNNING, LATER) == Request(1)
 
 
+def test_a_run_that_takes_over_from_a_dead_one_has_time_to_claim_its_task() -> None:
+    """The dead run's claim is still in the row; taken for the new run's, it cost an attempt a second."""
+    task = a_task(
+        state=TaskState.GENERATING,
+        attempt=1,
+        requested_at=NOW,
+        claimed_until=NOW - timedelta(seconds=1),
+    )
+    assert next_attempt(task, RunStatus.RUNNING, NOW + timedelta(seconds=20)) == Wait()
+    assert next_attempt(task, RunStatus.RUNNING, LATER) == Request(2)
+
+
 def test_attempts_that_fail_at_once_are_spread_out() -> None:
     task = a_task(attempt=4, requested_at=NOW)
     assert next_attempt(task, RunStatus.ENDED, NOW + timedelta(seconds=10)) == Wait()
     assert next_attempt(task, RunStatus.ENDED, NOW + timedelta(seconds=16)) == Request(5)
+
+
+def test_a_task_is_not_given_up_because_its_runs_wait_for_a_worker() -> None:
+    waiting = a_task(attempt=MAX_ATTEMPTS + 3, requested_at=NOW - timedelta(hours=1))
+    assert next_attempt(waiting, RunStatus.RUNNING, NOW) == Request(MAX_ATTEMPTS + 4)
 
 
 def test_a_task_that_kills_every_run_is_given_up() -> None:

@@ -1,10 +1,13 @@
 """Averages and rates, against figures computed by hand."""
 
+import json
 import math
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from trellis_assets.domain.endpoints import Breaker, Endpoint
 from trellis_assets.domain.feedback import finite_in, moving_average
 from trellis_assets.domain.statistics import (
     StatisticsSnapshot,
@@ -68,6 +71,20 @@ def test_nothing_done_yet_divides_by_nothing() -> None:
 
 def test_the_export_has_the_seeds_blocks() -> None:
     exported = to_json(_snapshot(Totals(tasks_pulled=2), hours=1))
-    assert set(exported) == {"timestamp", "uptime_hours", "session_stats", "validator_stats", "performance"}
+    seeds = {"timestamp", "uptime_hours", "session_stats", "validator_stats", "performance"}
+    assert set(exported) == seeds | {"endpoint_stats"}
     assert exported["session_stats"]["tasks_pulled"] == 2
     assert exported["validator_stats"]["v"]["success_rate"] == 0.75
+
+
+def test_the_export_tells_how_each_endpoint_does() -> None:
+    resting = Breaker(3, 1, NOW + timedelta(seconds=9))
+    gpu = Endpoint(
+        "gpu", resting, recent_s=(4.0,), generations=2, failures=3, busy_share=0.5, last_failed_at=NOW
+    )
+    snapshot = replace(_snapshot(Totals(), hours=0), endpoints=(gpu,))
+    exported = to_json(snapshot)["endpoint_stats"]["gpu"]
+    assert json.loads(json.dumps(exported)) == exported
+    assert (exported["state"], exported["generations"], exported["failures"]) == ("open", 2, 3)
+    assert (exported["recent_generation_time"], exported["busy_share"]) == (4.0, 0.5)
+    assert exported["last_failure"] == NOW.isoformat()

@@ -1,16 +1,38 @@
 """How far pulls run ahead: a free endpoint never waits, and no task grows stale."""
 
+from dataclasses import replace
 from datetime import timedelta
 
-from trellis_assets.domain.pacing import MOST_AHEAD_PER_ENDPOINT, Pace, tasks_wanted
-from trellis_assets_tests.fakes import NOW
+import pytest
+
+from trellis_assets.domain.endpoints import Breaker, Endpoint
+from trellis_assets.domain.pacing import (
+    LONGEST_START_S,
+    MOST_AHEAD_PER_ENDPOINT,
+    START_S,
+    Pace,
+    TaskInHand,
+    lead_s,
+    tasks_wanted,
+)
+from trellis_assets.domain.tasks import TaskState
+from trellis_assets_tests.fakes import MINER, NOW
 
 PACE = Pace(generation_s=60.0, lead_s=2.0)
 
 
+WORKING = tuple(f"gpu-{n}" for n in range(8))
+
+
+def in_hand(key: int, state: TaskState = TaskState.PULLED) -> TaskInHand:
+    return TaskInHand(key, MINER, "5Validator1", state)
+
+
 def wanted(waiting: int = 0, *busy_for_s: float, endpoints: int = 1, pace: Pace = PACE) -> int:
-    since = [NOW - timedelta(seconds=seconds) for seconds in busy_for_s]
-    return tasks_wanted(waiting, since, endpoints=endpoints, pace=pace, now=NOW)
+    pool = [Endpoint(name) for name in WORKING[:endpoints]]
+    for index, seconds in enumerate(busy_for_s):
+        pool[index] = replace(pool[index], held_by=100 + index, began_at=NOW - timedelta(seconds=seconds))
+    return tasks_wanted([in_hand(key) for key in range(waiting)], pool, pace=pace, now=NOW)
 
 
 def test_a_free_endpoint_wants_a_task() -> None:
@@ -46,3 +68,46 @@ def test_without_experience_one_task_per_endpoint_is_pulled() -> None:
     unknown = Pace(generation_s=None, lead_s=2.0)
     assert wanted(endpoints=2, pace=unknown) == 2
     assert wanted(1, 1.0, pace=unknown) == 0
+
+
+def test_each_endpoint_is_pulled_for_at_its_own_pace() -> None:
+    began = NOW - timedelta(seconds=4)
+    fast = Endpoint("fast", recent_s=(5.0,), held_by=1, began_at=began)
+    slow = replace(fast, name="slow", recent_s=(60.0,), held_by=2)
+    assert tasks_wanted([], [fast, slow], pace=PACE, now=NOW) == 1
+    assert tasks_wanted([], [slow], pace=PACE, now=NOW) == 0
+
+
+RESTING = Endpoint("resting", Breaker(3, 1, open_until=NOW + timedelta(seconds=5)))
+ON_TRIAL = Endpoint("on trial", Breaker(3, 1, open_until=NOW))
+
+
+def test_nothing_is_pulled_for_an_endpoint_that_rests() -> None:
+    assert tasks_wanted([], [RESTING], pace=PACE, now=NOW) == 0
+    assert tasks_wanted([], [RESTING, Endpoint("well")], pace=PACE, now=NOW) == 1
+
+
+def test_an_endpoint_that_is_half_open_gets_one_task_however_fast_it_was() -> None:
+    assert tasks_wanted([], [replace(ON_TRIAL, recent_s=(0.1,))], pace=PACE, now=NOW) == 1
+    assert tasks_wanted([in_hand(1)], [ON_TRIAL], pace=PACE, now=NOW) == 0
+    assert tasks_wanted([], [replace(ON_TRIAL, held_by=1)], pace=PACE, now=NOW) == 0
+
+
+def test_a_task_that_failed_elsewhere_tries_an_endpoint_before_a_new_one_is_pulled_for_it() -> None:
+    failed = in_hand(1, TaskState.GENERATING)
+    assert tasks_wanted([failed], [ON_TRIAL], pace=PACE, now=NOW) == 0
+    at_work = Endpoint("well", held_by=1, began_at=NOW)
+    assert tasks_wanted([failed], [ON_TRIAL, at_work], pace=PACE, now=NOW) == 1, "it is not waiting"
+
+
+def test_the_lead_is_what_most_pulls_and_starts_take() -> None:
+    assert lead_s(0.2, [0.1, 0.1, 0.2], 0.0) == pytest.approx(0.4)
+    assert lead_s(0.2, [0.1, 0.1, 0.2, 5.0], 5.0) == pytest.approx(10.2)
+
+
+def test_without_experience_the_lead_is_a_guess() -> None:
+    assert lead_s(None, [], 0.0) == START_S
+
+
+def test_runs_that_hang_do_not_make_pulls_run_far_ahead() -> None:
+    assert lead_s(3600.0, [], 0.0) == LONGEST_START_S

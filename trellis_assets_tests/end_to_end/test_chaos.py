@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from trellis_assets_tests.end_to_end.chaos.findings import audit_run
-from trellis_assets_tests.end_to_end.chaos.roles import Role
+from trellis_assets_tests.end_to_end.chaos.plan import WEIGHTS
 from trellis_assets_tests.end_to_end.chaos.session import Chaos, run_chaos
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("end_to_end")]
@@ -16,5 +16,5 @@ def test_whatever_is_killed_every_task_has_one_outcome(tmp_path: Path) -> None:
     said: list[str] = []
     evidence = run_chaos(chaos, tmp_path, said.append)
     assert audit_run(evidence) == [], said
-    assert {kill.role for kill in evidence.kills} == set(Role), said
+    assert {kill.role for kill in evidence.kills} == set(WEIGHTS), said
     assert len(evidence.tasks) >= chaos.tasks

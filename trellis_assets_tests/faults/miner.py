@@ -14,6 +14,7 @@ from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.ports import ClaimLostError, Generator, LocalValidator, StoreError, ValidatorNetwork
 from trellis_assets.steps.dispatch import DispatchStep
 from trellis_assets.steps.generate import GenerateStep, GenerationPolicy
+from trellis_assets.steps.probe_endpoints import ProbeEndpointsStep
 from trellis_assets.steps.pull import PullPolicy, PullReport, PullStep
 from trellis_assets.steps.submit import SubmissionPolicy, SubmitStep
 from trellis_assets.steps.validate import ValidateStep, ValidationPolicy
@@ -60,6 +61,10 @@ class Miner:
         self.failures: list[Exception] = []
         self._runs: set[str] = set()
 
+    def closed(self) -> str | None:
+        """Why nothing is to be pulled, after a look at the endpoints' doors; as the poller does it."""
+        return ProbeEndpointsStep(self.store, self.generator, self.clock).run()
+
     def pull(self, policy: PullPolicy | None = None) -> PullReport:
         return asyncio.run(PullStep(self.store, self.network, self.clock, policy or self.policy).run())
 
@@ -78,7 +83,8 @@ class Miner:
     def requested(self) -> list[Task]:
         """What the tick asks runs for; each of them is a run that ended, as far as later ticks know."""
         status = {True: RunStatus.ENDED, False: RunStatus.NONE}
-        tasks = DispatchStep(self.store, self.clock, lambda key: status[key in self._runs]).run()
+        me = self.network.miner_hotkey
+        tasks = DispatchStep(self.store, self.clock, me, lambda t: status[t.run_key in self._runs]).run()
         self._runs |= {task.run_key for task in tasks}
         return tasks
 

@@ -205,7 +205,7 @@ def test_a_server_that_is_down_hands_back_what_is_in_hand_and_says_why(shop: Sho
     shop.miner.generator = HttpGenerator([url], timeout_s=0.4)
     assert shop.runs("task", SubmissionOutcome.HANDED_BACK) is TaskState.HANDED_BACK
     assert "cannot be reached" in (shop.miner.only_task().reason or "")
-    assert "cannot be reached" in (shop.miner.generator.problem() or ""), "nothing is pulled meanwhile"
+    assert "cannot be reached" in (shop.miner.closed() or ""), "nothing is pulled meanwhile"
     with generating(shop, Server(answers(SPZ))):
         shop.heals()
 

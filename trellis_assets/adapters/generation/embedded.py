@@ -6,6 +6,7 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
+from trellis_assets.adapters.generation.endpoint_names import on_this_machine
 from trellis_assets.adapters.generation.inflating import inflate
 from trellis_assets.adapters.generation.painting import in_pattern, shaded
 from trellis_assets.adapters.generation.reading import Design, read_prompt
@@ -13,9 +14,10 @@ from trellis_assets.adapters.generation.splatting import surface_splats
 from trellis_assets.adapters.generation.surfaces import Array, SurfacePoints, part_area, sample_part
 from trellis_assets.adapters.generation.vocabulary import Part, load_vocabulary
 from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
+from trellis_assets.domain.endpoints import Probe
 from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
-from trellis_assets.ports import GenerationError
+from trellis_assets.ports import PromptRefusedError
 
 SPLAT_COUNT = 32_000
 # No part, however small, comes out as a handful of dots.
@@ -32,8 +34,8 @@ class EmbeddedGenerator:
     seed give the same splats.
     """
 
-    def __init__(self, endpoints: Sequence[str] = ("embedded",)) -> None:
-        self._endpoints = tuple(endpoints)
+    def __init__(self, endpoints: Sequence[str] = ()) -> None:
+        self._endpoints = tuple(endpoints) or (on_this_machine("embedded"),)
 
     @property
     def name(self) -> str:
@@ -45,9 +47,9 @@ class EmbeddedGenerator:
         """Slots, by default one: a generation takes well under a second of one core."""
         return self._endpoints
 
-    def problem(self) -> str | None:
-        """None: it is always ready."""
-        return None
+    def probe(self) -> Sequence[Probe]:
+        """It is always ready."""
+        return [Probe(endpoint) for endpoint in self._endpoints]
 
     def supports(self, kind: TaskKind) -> bool:
         """Whether such prompts can be read: words and pictures."""
@@ -57,17 +59,17 @@ class EmbeddedGenerator:
         """A model of 32,000 splats whose centres span a unit cube around the origin.
 
         Raises:
-            GenerationError: an empty prompt, or a picture that cannot be read; permanent.
+            PromptRefusedError: an empty prompt, or a picture that cannot be read.
         """
         if not prompt.strip():
-            raise GenerationError("the prompt is empty", is_transient=False)
+            raise PromptRefusedError("the prompt is empty")
         digest = sha256(f"{seed}\0{prompt}".encode(errors="surrogatepass")).digest()
         rng = np.random.default_rng(int.from_bytes(digest[:16], "big"))
         if kind is TaskKind.IMAGE:
             try:
                 return from_picture(decode_prompt_image(prompt), rng)
             except PromptImageError as error:
-                raise GenerationError(str(error), is_transient=False) from error
+                raise PromptRefusedError(str(error)) from error
         return build(read_prompt(prompt, load_vocabulary()), rng)
 
 

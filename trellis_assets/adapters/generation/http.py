@@ -1,24 +1,30 @@
 """TRELLIS generation servers over HTTP (PROTOCOL 7)."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
 from trellis_assets.adapters.bounded_http import Answer, BoundedClient, NoAnswerError, shown_url
+from trellis_assets.adapters.generation.endpoint_names import endpoint_name
 from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
 from trellis_assets.adapters.splat_io.errors import SplatFormatError
 from trellis_assets.adapters.splat_io.sniff import decode_splats
+from trellis_assets.domain.endpoints import Probe
 from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
-from trellis_assets.ports import GenerationError, UnsupportedPromptError
+from trellis_assets.ports import GenerationError, PromptRefusedError, UnsupportedPromptError
 
 # About what scoring services accept (PROTOCOL 6.1); a bare PLY of two million splats fits.
 MAX_ANSWER_BYTES = 512 * 1024 * 1024
 PROBE_TIMEOUT_S = 2.0
+MOST_PROBES_AT_ONCE = 16
 PROBE_MAX_BYTES = 64 * 1024
 _FIELDS = {TaskKind.TEXT: "prompt", TaskKind.IMAGE: "prompt_image"}
 # Besides all 5xx: too slow, too early, too many.
 _TRANSIENT_STATUSES = frozenset({408, 425, 429})
+# It is the prompt, not the server, that these speak of.
+_REFUSALS = frozenset({400, 413, 422})
 
 
 class HttpGenerator:
@@ -46,11 +52,9 @@ class HttpGenerator:
         Raises:
             ValueError: no URL, or one that is not http(s).
         """
-        self._endpoints = tuple(url.rstrip("/") for url in urls)
-        if not self._endpoints:
+        self._urls = {endpoint_name(url.rstrip("/")): url.rstrip("/") for url in urls}
+        if not self._urls:
             raise ValueError("no generation server is named; wanted is http(s)://host:port")
-        for url in self._endpoints:
-            shown_url(url)
         self._client = BoundedClient(timeout_s=timeout_s, max_bytes=max_answer_bytes, token=token)
         self._prober = BoundedClient(timeout_s=PROBE_TIMEOUT_S, max_bytes=PROBE_MAX_BYTES, token=token)
 
@@ -61,28 +65,27 @@ class HttpGenerator:
 
     @property
     def endpoints(self) -> Sequence[str]:
-        """The servers' URLs."""
-        return self._endpoints
+        """The servers' URLs, without what is secret in them; those of this machine with its name."""
+        return tuple(self._urls)
 
-    def problem(self) -> str | None:
-        """Why no server can take work now; None when one can.
+    def probe(self) -> Sequence[Probe]:
+        """All servers are asked at once for their health."""
+        with ThreadPoolExecutor(max_workers=min(len(self._urls), MOST_PROBES_AT_ONCE)) as doors:
+            return list(doors.map(self._probe, self._urls))
 
-        A server that takes the connection and is slow to answer is at work, not away. One that does
-        not know `/health/` is the reference server, which has no such route.
+    def _probe(self, endpoint: str) -> Probe:
+        """A server that takes the connection and is slow to answer is at work, not away.
+
+        One that does not know `/health/` is the reference server, which has no such route.
         """
-        problems = []
-        for url in self._endpoints:
-            try:
-                answer = self._prober.get(f"{url}/health/")
-            except NoAnswerError as error:
-                if not error.is_away:
-                    return None
-                problems.append(str(error))
-                continue
-            if not httpx.codes.is_server_error(answer.status):
-                return None
-            problems.append(f"{shown_url(url)} is not healthy: it answered {answer.status}")
-        return "no generation server is ready: " + "; ".join(problems)
+        url = self._urls[endpoint]
+        try:
+            answer = self._prober.get(f"{url}/health/")
+        except NoAnswerError as error:
+            return Probe(endpoint, str(error) if error.is_away else None)
+        if not httpx.codes.is_server_error(answer.status):
+            return Probe(endpoint)
+        return Probe(endpoint, f"{shown_url(url)} is not healthy: it answered {answer.status}")
 
     def supports(self, kind: TaskKind) -> bool:
         """Whether the servers may take such prompts. The reference server turns out not to take pictures."""
@@ -93,28 +96,35 @@ class HttpGenerator:
 
         Raises:
             GenerationError: transient when the server is away, slow, busy or failing; permanent
-                when it refuses the prompt or answers with something that is no model.
+                when it answers with something that is no model.
+            PromptRefusedError: the prompt can be sent to nobody, or the server does not want it.
             UnsupportedPromptError: a server that takes words only was asked for a picture's model.
         """
-        if kind is TaskKind.IMAGE:
-            _check_picture(prompt)
+        _check_prompt(prompt, kind)
+        url = self._urls[endpoint]
         form = {_FIELDS[kind]: prompt, "seed": str(seed), "return_compressed": "true"}
         try:
-            answer = self._client.post_form(f"{endpoint}/generate/", form)
+            answer = self._client.post_form(f"{url}/generate/", form)
         except NoAnswerError as error:
-            raise GenerationError(str(error), is_transient=error.is_transient) from error
-        where = shown_url(endpoint)
+            raise GenerationError(
+                str(error), is_transient=error.is_transient, is_away=error.is_away
+            ) from error
+        where = shown_url(url)
         if kind is TaskKind.IMAGE and answer.status == httpx.codes.UNPROCESSABLE_ENTITY:
             # The picture itself is sound, so that it is the form's field that the server lacks.
             raise UnsupportedPromptError(f"{where} takes no pictures: {answer.excerpt}")
         return _model_in(answer, where)
 
 
-def _check_picture(prompt: str) -> None:
+def _check_prompt(prompt: str, kind: TaskKind) -> None:
     try:
-        decode_prompt_image(prompt)
+        prompt.encode()
+        if kind is TaskKind.IMAGE:
+            decode_prompt_image(prompt)
+    except UnicodeEncodeError as error:
+        raise PromptRefusedError(f"the prompt is not valid Unicode: {error.reason}") from error
     except PromptImageError as error:
-        raise GenerationError(str(error), is_transient=False) from error
+        raise PromptRefusedError(str(error)) from error
 
 
 def _model_in(answer: Answer, where: str) -> GaussianSplats:
@@ -136,4 +146,6 @@ def _refusal(answer: Answer, where: str) -> GenerationError:
     retry_after = answer.headers.get("retry-after", "")
     if retry_after.isdecimal():
         text += f" (asks to wait {int(retry_after)} s)"
+    if answer.status in _REFUSALS and not answer.is_html:
+        return PromptRefusedError(text)
     return GenerationError(text, is_transient=is_transient)

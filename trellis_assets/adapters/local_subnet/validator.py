@@ -80,6 +80,10 @@ class LocalSubnetValidator:
         )
         # bittensor binds every address whatever `ip` says; a development tool stays at home.
         self._axon.fast_config.host = "127.0.0.1"
+        # Its thread would look a thousand times a second whether to stop, beside the server that looks
+        # ten times: a subnet of 64 would take half a core for nothing.
+        server = self._axon.fast_server
+        server._wrapper_run = server.run  # noqa: SLF001 - what `start` runs in its thread
         self._attach()
 
     @property

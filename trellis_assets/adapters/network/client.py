@@ -10,7 +10,7 @@ from trellis_assets.adapters.network.answers import Call, read_pull, read_submis
 from trellis_assets.adapters.network.dendrite import MinerDendrite
 from trellis_assets.adapters.network.keys import load_hotkey
 from trellis_assets.adapters.network.library import bt
-from trellis_assets.adapters.network.metagraph import read_chain_metagraph, read_metagraph_file
+from trellis_assets.adapters.network.metagraph import read_metagraph
 from trellis_assets.domain.submissions import SubmissionKind, signed_message
 from trellis_assets.domain.tasks import Task, TaskKind
 from trellis_assets.domain.validators import Validator
@@ -37,10 +37,7 @@ class BittensorNetwork:
         Raises:
             MetagraphError: with what to do about it.
         """
-        path = self._settings.metagraph_file
-        if path is not None:
-            return read_metagraph_file(path)
-        return read_chain_metagraph(self._settings.network, self._settings.netuid)
+        return read_metagraph(self._settings)
 
     async def pull(self, validator: Validator) -> PollAnswer:
         """One PullTask call."""

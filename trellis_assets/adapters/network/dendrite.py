@@ -66,6 +66,9 @@ class MinerDendrite(bt.Dendrite):  # type: ignore[misc]
         self.http_status = server_response.status
         super().process_server_response(server_response, json_response, local_synapse)
 
+    def log_exception(self, exception: Exception) -> None:
+        """Nothing: bittensor would print strangers' text with its newlines."""
+
     def process_error_message(self, synapse: Any, request_name: str, exception: Exception) -> Any:
         """What went wrong is in `error`, as raised."""
         self.error = exception

@@ -14,7 +14,10 @@ os.environ.setdefault("BT_NO_PARSE_CLI_ARGS", "1")
 
 @contextmanager
 def loggers_kept() -> Iterator[None]:
-    """Every logger that there is has the level and the handlers afterwards that it has now."""
+    """Every logger that there is has the level and the handlers afterwards that it has now.
+
+    A handler that another thread adds meanwhile stays too.
+    """
     known = [x for x in logging.root.manager.loggerDict.values() if isinstance(x, logging.Logger)]
     before = [(logger, logger.level, list(logger.handlers)) for logger in (logging.root, *known)]
     try:
@@ -22,7 +25,7 @@ def loggers_kept() -> Iterator[None]:
     finally:
         for logger, level, handlers in before:
             logger.setLevel(level)
-            logger.handlers = handlers
+            logger.handlers = [*handlers, *(h for h in logger.handlers if h not in handlers)]
 
 
 with loggers_kept():

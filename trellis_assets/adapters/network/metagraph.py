@@ -2,14 +2,17 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
+from trellis_assets.domain.tasks import printable
 from trellis_assets.domain.validators import Validator
 from trellis_assets.ports import MetagraphError
+from trellis_assets.settings import Settings
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
 
@@ -35,6 +38,18 @@ class _Neuron(BaseModel):
 
 
 _Neurons = TypeAdapter(list[_Neuron])
+
+
+def read_metagraph(settings: Settings) -> Sequence[Validator]:
+    """All neurons listed now, from the file or the chain; no key is needed.
+
+    Raises:
+        MetagraphError: with what to do about it.
+    """
+    path = settings.metagraph_file
+    if path is not None:
+        return read_metagraph_file(path)
+    return read_chain_metagraph(settings.network, settings.netuid, shown_as=settings.network_shown)
 
 
 def read_metagraph_file(path: Path) -> list[Validator]:
@@ -67,8 +82,6 @@ def parse_metagraph(text: str, *, source: str) -> list[Validator]:
     """
     try:
         neurons = _Neurons.validate_python(json.loads(text))
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise MetagraphError(f"metagraph file {source} is not JSON: {error}") from error
     except ValidationError as error:
         problems = [
             f"entry {e['loc'][0]}, {'.'.join(map(str, e['loc'][1:])) or 'as a whole'}: {e['msg']}"
@@ -80,14 +93,16 @@ def parse_metagraph(text: str, *, source: str) -> list[Validator]:
             f"metagraph file {source} must be a list of "
             "{uid, hotkey, ip, port, stake, trust, consensus, validator_permit}: " + "; ".join(problems)
         ) from None
-    repeated = {n.hotkey for n in neurons if sum(m.hotkey == n.hotkey for m in neurons) > 1}
+    except (ValueError, RecursionError) as error:
+        raise MetagraphError(f"metagraph file {source} is not JSON: {error}") from error
+    repeated = [hotkey for hotkey, count in Counter(n.hotkey for n in neurons).items() if count > 1]
     if repeated:
         raise MetagraphError(f"metagraph file {source} lists a hotkey twice: {min(repeated)}")
     return [Validator(**n.model_dump()) for n in neurons]
 
 
-def read_chain_metagraph(network: str, netuid: int) -> Sequence[Validator]:
-    """The neurons that the chain lists for the subnet.
+def read_chain_metagraph(network: str, netuid: int, *, shown_as: str) -> Sequence[Validator]:
+    """The neurons that the chain lists for the subnet; messages name the network as `shown_as`.
 
     Raises:
         MetagraphError: when the chain cannot be reached or does not know the subnet.
@@ -100,11 +115,13 @@ def read_chain_metagraph(network: str, netuid: int) -> Sequence[Validator]:
             metagraph = subtensor.metagraph(netuid=netuid, lite=True)
         finally:
             subtensor.close()
-    except Exception as error:  # the chain client raises many unrelated types
+    except Exception as error:  # noqa: BLE001 - the chain client raises many unrelated types
+        said = printable(repr(error).replace(network, shown_as), 300)
+        # An endpoint's address may hold an access key: its text goes no further.
         raise MetagraphError(
-            f"the metagraph of subnet {netuid} cannot be had from {network!r}: {error!r}; check the "
+            f"the metagraph of subnet {netuid} cannot be had from {shown_as!r}: {said}; check the "
             "connection, TRELLIS_NETWORK and TRELLIS_NETUID"
-        ) from error
+        ) from None
     return [_from_chain(metagraph, index) for index in range(len(metagraph.axons))]
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from trellis_assets.adapters.splat_io.errors import SplatFormatError
 
 MAX_HEADER_BYTES = 64 * 1024
+_LONGEST_COUNT = 20
 _END = b"end_header"
 _BYTE_ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
 _TYPES = {
@@ -76,7 +77,8 @@ def parse_ply_header(data: bytes) -> PlyHeader:
                 continue
             case ["format", kind, "1.0"] if kind in _BYTE_ORDERS and byte_order is None:
                 byte_order = _BYTE_ORDERS[kind]
-            case ["element", name, count] if count.isdecimal():
+            # Python reads no integers of thousands of digits.
+            case ["element", name, count] if count.isdecimal() and len(count) <= _LONGEST_COUNT:
                 elements.append(PlyElement(name, int(count), ()))
             case ["property", *declaration] if elements:
                 elements[-1] = _with_property(elements[-1], declaration, line)

@@ -75,4 +75,10 @@ Hotkey = Annotated[str, mapped_column(String(64))]
 Sha256 = Annotated[str, mapped_column(String(64))]
 ShortText = Annotated[str, mapped_column(ShortWords(200))]
 
-TYPE_MAP: dict[Any, Any] = {datetime: UtcDateTime, float: Number, dict[str, Any]: JSON, list[str]: JSON}
+TYPE_MAP: dict[Any, Any] = {
+    datetime: UtcDateTime,
+    float: Number,
+    dict[str, Any]: JSON,
+    list[str]: JSON,
+    list[float]: JSON,
+}

@@ -33,6 +33,7 @@ TASK_COLUMNS: tuple[InstrumentedAttribute[Any], ...] = (
     TaskRow.validation_s,
     TaskRow.submission_s,
     TaskRow.generator,
+    TaskRow.endpoint,
     TaskRow.seed,
     TaskRow.splat_count,
     TaskRow.reused_from,

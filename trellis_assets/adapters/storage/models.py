@@ -69,6 +69,7 @@ class TaskRow(Base):
 
     pulled_at: Mapped[datetime]
     requested_at: Mapped[datetime | None]
+    ready_at: Mapped[datetime | None] = mapped_column(comment="a run took it up, and waits for an endpoint")
     generation_started_at: Mapped[datetime | None]
     generated_at: Mapped[datetime | None]
     validation_started_at: Mapped[datetime | None]
@@ -80,6 +81,7 @@ class TaskRow(Base):
     submission_s: Mapped[float | None]
 
     generator: Mapped[ShortText | None]
+    endpoint: Mapped[str | None]
     seed: Mapped[int | None]
     splat_count: Mapped[int | None]
     reused_from: Mapped[int | None]
@@ -185,13 +187,27 @@ class RecentPromptRow(Base):
 
 
 class SlotRow(Base):
-    """A generation endpoint, and the task that holds it."""
+    """A generation endpoint: the task that holds it, its breaker, and how it did so far."""
 
     __tablename__ = "generation_slots"
 
     endpoint: Mapped[str] = mapped_column(primary_key=True)
     task_key: Mapped[int | None]
     held_until: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+
+    failures_in_a_row: Mapped[int] = mapped_column(default=0)
+    openings: Mapped[int] = mapped_column(default=0)
+    open_until: Mapped[datetime | None]
+    is_away: Mapped[bool] = mapped_column(default=False)
+
+    recent_s: Mapped[list[float] | None]
+    generations: Mapped[int] = mapped_column(default=0)
+    failures: Mapped[int] = mapped_column(default=0)
+    generation_s: Mapped[float] = mapped_column(default=0.0)
+    last_error: Mapped[str | None] = mapped_column(Words)
+    last_failed_at: Mapped[datetime | None]
+    last_succeeded_at: Mapped[datetime | None]
 
 
 class SessionRow(Base):

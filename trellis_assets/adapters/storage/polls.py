@@ -69,14 +69,16 @@ def save_validators(session: Session, validators: Iterable[Validator], now: date
 
 def listed_validators(session: Session) -> tuple[list[Validator], datetime | None]:
     """The last metagraph and its time."""
-    rows = session.scalars(select(ValidatorRow).where(ValidatorRow.is_listed)).all()
+    # Columns, not entities: a subnet has 256, which are asked for with every poll and submission.
+    rows = session.execute(select(*ValidatorRow.__table__.columns).where(ValidatorRow.is_listed)).all()
     return [validator_of(row) for row in rows], max((row.saved_at for row in rows), default=None)
 
 
 def poll_times(session: Session, miner_hotkey: str) -> dict[str, PollTimes]:
     """By validator's hotkey."""
-    rows = session.scalars(select(PollRow).where(PollRow.miner_hotkey == miner_hotkey))
-    return {row.hotkey: PollTimes(row.next_poll_at, row.cooldown_until) for row in rows}
+    columns = (PollRow.hotkey, PollRow.next_poll_at, PollRow.cooldown_until)
+    rows = session.execute(select(*columns).where(PollRow.miner_hotkey == miner_hotkey))
+    return {hotkey: PollTimes(next_poll_at, until) for hotkey, next_poll_at, until in rows}
 
 
 def begin_poll(

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import Row
+
 from trellis_assets.adapters.storage.models import PollRow, TaskRow, ValidatorRow
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation, StoredFile
@@ -53,6 +55,7 @@ def _generation(row: TaskRow) -> Generation | None:
         return None
     return Generation(
         generator=row.generator or "",
+        endpoint=row.endpoint,
         seed=row.seed or 0,
         started_at=row.generation_started_at,
         finished_at=row.generated_at,
@@ -116,6 +119,7 @@ def columns_of(
     if generation is not None:
         columns |= {
             "generator": generation.generator,
+            "endpoint": generation.endpoint,
             "seed": generation.seed,
             "generation_started_at": generation.started_at,
             "generated_at": generation.finished_at,
@@ -160,7 +164,7 @@ def columns_of(
     return columns
 
 
-def validator_of(row: ValidatorRow) -> Validator:
+def validator_of(row: ValidatorRow | Row[Any]) -> Validator:
     """The row as a value."""
     return Validator(
         uid=row.uid,

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import case, not_, or_, select, update
+from sqlalchemy import not_, or_, select, update
 from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage.models import PollRow, SlotRow, TaskRow
 from trellis_assets.adapters.storage.moments import is_not_ahead
 from trellis_assets.adapters.storage.polls import insert_ignoring_conflict
+from trellis_assets.domain.endpoints import LONGEST_REST
 from trellis_assets.domain.priority import WaitingTask
 from trellis_assets.domain.tasks import LEASE, TaskState
 
@@ -16,7 +17,10 @@ from trellis_assets.domain.tasks import LEASE, TaskState
 def acquire_slot(
     session: Session, endpoints: Sequence[str], task_key: int, *, now: datetime, until: datetime
 ) -> str | None:
-    """The first endpoint that is free, now held; None if none is."""
+    """The first endpoint that is free and whose breaker is not open, now held; None if none is.
+
+    One statement decides: of many that see an endpoint half open, one has it.
+    """
     for endpoint in endpoints:
         insert_ignoring_conflict(session, SlotRow, {"endpoint": endpoint})
         taken = session.execute(
@@ -24,28 +28,13 @@ def acquire_slot(
             .where(
                 SlotRow.endpoint == endpoint,
                 or_(SlotRow.task_key.is_(None), is_not_ahead(SlotRow.held_until, now, LEASE)),
+                is_not_ahead(SlotRow.open_until, now, LONGEST_REST),
             )
-            .values(task_key=task_key, held_until=until)
+            .values(task_key=task_key, held_until=until, last_used_at=now)
         )
         if taken.rowcount:  # type: ignore[attr-defined]
             return endpoint
     return None
-
-
-def busy_since(session: Session, endpoints: Sequence[str], now: datetime) -> list[datetime | None]:
-    """Of each endpoint that is held: when the generation began, None before it has."""
-    began = case((TaskRow.state == str(TaskState.GENERATING), TaskRow.generation_started_at))
-    query = (
-        select(began)
-        .select_from(SlotRow)
-        .outerjoin(TaskRow, TaskRow.key == SlotRow.task_key)
-        .where(
-            SlotRow.endpoint.in_(endpoints),
-            SlotRow.task_key.is_not(None),
-            not_(is_not_ahead(SlotRow.held_until, now, LEASE)),
-        )
-    )
-    return list(session.scalars(query))
 
 
 def waiting_tasks(session: Session, now: datetime) -> list[WaitingTask]:

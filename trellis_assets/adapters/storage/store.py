@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import update
 
-from trellis_assets.adapters.storage import judgements, polls, slots, tasks_table, totals
+from trellis_assets.adapters.storage import endpoints_table, judgements, polls, slots, tasks_table, totals
 from trellis_assets.adapters.storage.engine import BUSY_TIMEOUT_S, open_engine
 from trellis_assets.adapters.storage.models import SessionRow, SnapshotRow, TaskRow
 from trellis_assets.adapters.storage.rows import task_of
 from trellis_assets.adapters.storage.transactions import Transactions
+from trellis_assets.domain.endpoints import Endpoint, Outcome, Probe
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation
 from trellis_assets.domain.pacing import TaskInHand
@@ -264,34 +265,44 @@ class SqlTaskStore(Transactions):
         with self.writing() as session:
             return slots.acquire_slot(session, endpoints, task_key, now=now, until=until)
 
-    def may_start(self, endpoints: Sequence[str], task_key: int, now: datetime) -> bool | None:
-        """Whether the task is next in line for a free endpoint; None while there is none."""
+    def endpoints(self, names: Sequence[str], now: datetime) -> list[Endpoint]:
+        """The named endpoints in their order."""
         with self.reading() as session:
-            if len(slots.busy_since(session, endpoints, now)) >= len(endpoints):
-                return None
+            return endpoints_table.endpoints(session, names, now)
+
+    def record_probes(self, probes: Sequence[Probe], now: datetime) -> None:
+        """Breakers know what was found at the doors."""
+        with self.writing() as session:
+            endpoints_table.record_probes(session, probes, now)
+
+    def is_next_in_line(self, task_key: int, now: datetime) -> bool:
+        """Whether no other waiting task goes before this one."""
+        with self.reading() as session:
             waiting = slots.waiting_tasks(session, now)
             pace = tasks_table.generation_pace(session) or 0.0
         return not waiting or first_in_line(waiting, pace, now).key == task_key
-
-    def busy_since(self, endpoints: Sequence[str], now: datetime) -> list[datetime | None]:
-        """When each busy endpoint began."""
-        with self.reading() as session:
-            return slots.busy_since(session, endpoints, now)
 
     def generation_pace(self) -> float | None:
         """The median over the newest generations, seconds."""
         with self.reading() as session:
             return tasks_table.generation_pace(session)
 
+    def start_pace(self) -> float | None:
+        """The third quartile over the newest tasks, seconds from pull to a run that is ready."""
+        with self.reading() as session:
+            return tasks_table.start_pace(session)
+
     def extend_slot(self, endpoint: str, task_key: int, until: datetime) -> bool:
         """Whether the task still held the endpoint."""
         with self.writing() as session:
             return slots.extend_slot(session, endpoint, task_key, until)
 
-    def release_slot(self, endpoint: str, task_key: int) -> None:
-        """The endpoint is free."""
+    def release_slot(self, endpoint: str, task_key: int, *, now: datetime, outcome: Outcome | None) -> None:
+        """The endpoint is free, and what the generation says of it is known."""
         with self.writing() as session:
             slots.release_slot(session, endpoint, task_key)
+            if outcome is not None:
+                endpoints_table.record_outcome(session, endpoint, outcome, now)
 
     def validator_counters(self) -> list[ValidatorCounters]:
         """Per miner and validator."""

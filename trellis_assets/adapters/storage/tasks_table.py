@@ -5,7 +5,7 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import case, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage import judgements
@@ -108,7 +108,11 @@ def claim(session: Session, key: int, run_id: str, *, now: datetime, until: date
                 is_not_ahead(TaskRow.claimed_until, now, LEASE),
             ),
         )
-        .values(run_id=run_id, claimed_until=until)
+        .values(
+            run_id=run_id,
+            claimed_until=until,
+            ready_at=case((TaskRow.state == str(TaskState.PULLED), now), else_=TaskRow.ready_at),
+        )
         .execution_options(synchronize_session=False)
     )
     if not taken.rowcount:  # type: ignore[attr-defined]
@@ -224,6 +228,22 @@ def generation_pace(session: Session) -> float | None:
     )
     took = [seconds for seconds in session.scalars(query) if seconds is not None]
     return median(took) if took else None
+
+
+def start_pace(session: Session) -> float | None:
+    """The third quartile over the newest tasks, of the time from their pull to a run that was ready.
+
+    Further attempts are left out: they say when a run died, not how fast runs start.
+    """
+    query = (
+        select(TaskRow.pulled_at, TaskRow.ready_at)
+        .where(TaskRow.ready_at.is_not(None), TaskRow.attempt == 0)
+        .order_by(TaskRow.key.desc())
+        .limit(_PACE_OVER)
+    )
+    rows = session.execute(query).all()
+    took = sorted((ready - pulled).total_seconds() for pulled, ready in rows if ready is not None)
+    return took[len(took) * 3 // 4] if took else None
 
 
 def earlier_with_prompt(

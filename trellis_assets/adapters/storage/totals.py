@@ -1,11 +1,13 @@
 """Statistics by SQL: nothing but sums leaves the database."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
+from trellis_assets.adapters.storage import endpoints_table
 from trellis_assets.adapters.storage.models import (
     ArchivedTasksRow,
     PollRow,
@@ -111,11 +113,17 @@ def beginning(session: Session, session_id: int | None) -> datetime | None:
 
 def snapshot(session: Session, session_id: int | None, now: datetime) -> StatisticsSnapshot:
     """Everything at this moment; without a session it starts with the first one."""
+    started_at = beginning(session, session_id) or now
+    shares = endpoints_table.busy_shares(session, started_at, now)
     return StatisticsSnapshot(
         taken_at=now,
         session_id=session_id,
-        started_at=beginning(session, session_id) or now,
+        started_at=started_at,
         totals=totals(session, session_id),
         validators=tuple(validator_counters(session)),
         stages=stage_times(session, session_id),
+        endpoints=tuple(
+            replace(endpoint, busy_share=shares.get(endpoint.name, 0.0))
+            for endpoint in endpoints_table.all_endpoints(session, now)
+        ),
     )

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionError
 from sqlalchemy.orm import Session
 
 from trellis_assets.ports import StoreError
@@ -37,6 +38,7 @@ class Transactions:
     def _named_errors(self) -> Iterator[None]:
         try:
             yield
-        except DBAPIError as error:
+        except (DBAPIError, NoConnectionError) as error:
             url = self.engine.url.render_as_string(hide_password=True)
-            raise StoreError(f"the store {url} failed: {error.orig}") from error
+            cause = str(getattr(error, "orig", None) or error).strip()
+            raise StoreError(f"the store {url} failed: {cause}") from error

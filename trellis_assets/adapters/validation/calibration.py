@@ -19,6 +19,9 @@ RAW = "uncalibrated"
 # How much a fit must gain for each step away from "as it is".
 _PULL_TO_IDENTITY = 0.01
 _EDGE = 1e-4
+_MAX_FILE_BYTES = 10_000
+# Beyond this every score would be 0 or 1.
+_MOST = 1_000.0
 
 
 class CalibrationError(ValueError):
@@ -125,10 +128,14 @@ def load(path: Path) -> Calibration:
     if not path.exists():
         return UNCALIBRATED
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            # One that is cut is no JSON any more.
+            fields = json.loads(file.read(_MAX_FILE_BYTES))
         loaded = Calibration(float(fields["shift"]), float(fields["stretch"]), int(fields["answers"]))
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        raise CalibrationError(f"{path} is no calibration ({error}): delete it or calibrate anew") from error
-    if not (np.isfinite(loaded.shift) and np.isfinite(loaded.stretch) and loaded.stretch > 0):
+    except (ValueError, TypeError, KeyError, OSError, OverflowError, RecursionError) as error:
+        text = f"{path} is no calibration ({type(error).__name__}): delete it or calibrate anew"
+        raise CalibrationError(text) from error
+    # False for NaN too.
+    if not (abs(loaded.shift) <= _MOST and 0 < loaded.stretch <= _MOST and loaded.answers >= 0):
         raise CalibrationError(f"{path} holds numbers out of range: delete it or calibrate anew")
     return loaded

@@ -1,17 +1,19 @@
 """Statistics: of mining as a whole, and of each validator."""
 
 from datetime import timedelta
+from typing import Any
 
 import dagster as dg
 
 from trellis_assets.defs.assets.tasks import submissions, task_table
-from trellis_assets.defs.metadata import OWNERS, Materialized, column_schema, small_table
+from trellis_assets.defs.metadata import OWNERS, Materialized, column_schema, records_table, small_table
 from trellis_assets.defs.resources import PipelineResource
-from trellis_assets.domain.statistics import performance
+from trellis_assets.domain.statistics import StatisticsSnapshot, performance, to_json
 from trellis_assets.reports.columns import VALIDATOR_COLUMNS
 
 # The schedule runs every ten minutes: one that was missed warns, two fail.
 _FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(minutes=35), warn_window=timedelta(minutes=25))
+_ENDPOINT = ("state", "generations", "failures", "recent_generation_time", "busy_share", "last_error")
 _SHOWN = ("uid", "stake", "total_tasks_received", "total_successful_submissions", "average_score")
 
 
@@ -34,8 +36,17 @@ def mining_statistics(pipeline: PipelineResource) -> Materialized:
             "tasks_processed": totals.tasks_processed,
             "in_flight": totals.in_flight,
             "idle_validations": totals.idle_validations,
+            "endpoints": _endpoint_table(snapshot),
             **{name: round(value, 4) for name, value in performance(snapshot).items()},
         }
+    )
+
+
+def _endpoint_table(snapshot: StatisticsSnapshot) -> dg.MetadataValue[Any]:
+    """A row for each generation endpoint that was ever used."""
+    stats = to_json(snapshot)["endpoint_stats"]
+    return records_table(
+        {"endpoint": name} | {key: of[key] for key in _ENDPOINT} for name, of in stats.items()
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import dagster as dg
 from dagster._serdes import ConfigurableClassData
-from dagster_celery import CeleryRunLauncher
+from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import (
     DAGSTER_CELERY_QUEUE_TAG,
     DAGSTER_CELERY_RUN_PRIORITY_TAG,

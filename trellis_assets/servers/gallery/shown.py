@@ -55,6 +55,7 @@ def facts(task: Task) -> list[tuple[str, str]]:
     if made := task.generation:
         found += [
             ("generator", made.generator),
+            ("endpoint", made.endpoint),
             ("seed", made.seed),
             ("generated in", f"{made.duration_s:.2f} s"),
             ("splats", f"{made.splat_count:,}"),

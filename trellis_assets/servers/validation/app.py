@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from fastapi import FastAPI, HTTPException, Response
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
 
 from trellis_assets.adapters.rendering.pictures import ByteImages, png_bytes, validator_views
 from trellis_assets.adapters.splat_io.errors import SplatFormatError
@@ -30,6 +32,13 @@ def validation_app(judge: SplatJudge) -> FastAPI:
     """The service's application. One model at a time is judged, as there."""
     app = FastAPI(title="trellis-assets validation server", version=API_VERSION)
     worker = ThreadPoolExecutor(1, thread_name_prefix="judging")
+
+    @app.exception_handler(RequestValidationError)
+    async def unreadable(_: Request, error: RequestValidationError) -> JSONResponse:
+        """What is wrong, without what was sent: it may be large, and no Unicode."""
+        return JSONResponse(
+            {"detail": [{k: e[k] for k in ("type", "loc", "msg")} for e in error.errors()]}, 422
+        )
 
     async def answer(request: ScoreRequest, kind: TaskKind, prompt: str | None) -> ScoreAnswer:
         loop = asyncio.get_running_loop()

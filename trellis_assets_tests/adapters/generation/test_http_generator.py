@@ -27,7 +27,8 @@ def answering(status: int, body: bytes, media_type: str = "application/octet-str
 
 
 def ask(url: str, prompt: str = "a red vase", kind: TaskKind = TaskKind.TEXT) -> Any:
-    return HttpGenerator([url], timeout_s=20).generate(prompt, kind=kind, seed=7, endpoint=url)
+    generator = HttpGenerator([url], timeout_s=20)
+    return generator.generate(prompt, kind=kind, seed=7, endpoint=generator.endpoints[0])
 
 
 def test_the_servers_model_is_the_generators_within_what_spz_keeps(serve: Callable[[Any], str]) -> None:
@@ -36,7 +37,7 @@ def test_the_servers_model_is_the_generators_within_what_spz_keeps(serve: Callab
     made = EmbeddedGenerator().generate("a red vase", kind=TaskKind.TEXT, seed=7, endpoint="embedded")
     assert len(got) == len(made)
     assert np.abs(got.positions - made.positions).max() <= 1.3e-4
-    assert HttpGenerator([url]).problem() is None
+    assert [probe.trouble for probe in HttpGenerator([url]).probe()] == [None]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +65,9 @@ def test_a_server_that_is_away_is_a_passing_failure_and_a_problem() -> None:
     with pytest.raises(GenerationError) as caught:
         ask("http://127.0.0.1:9")
     assert caught.value.is_transient
-    assert "127.0.0.1:9" in (HttpGenerator(["http://127.0.0.1:9"]).problem() or "")
+    assert caught.value.is_away
+    (probe,) = HttpGenerator(["http://127.0.0.1:9"]).probe()
+    assert "127.0.0.1:9" in (probe.trouble or "")
 
 
 def test_a_damaged_image_prompt_is_not_sent() -> None:

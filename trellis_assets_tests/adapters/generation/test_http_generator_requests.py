@@ -1,11 +1,15 @@
 """What generation servers are asked, and how their trouble is classed."""
 
+import contextlib
+import socket
+import threading
 import time
 from collections.abc import Callable
 from urllib.parse import parse_qs
 
 import pytest
 
+from trellis_assets.adapters.generation.embedded import EmbeddedGenerator
 from trellis_assets.adapters.generation.http import HttpGenerator
 from trellis_assets.adapters.splat_io.ply import write_ply
 from trellis_assets.adapters.splat_io.spz import encode_spz
@@ -20,11 +24,16 @@ SPZ = encode_spz(a_ball())
 
 
 def generate(
-    url: str, prompt: str = "a ball", *, timeout_s: float = 10, limit: int = 1 << 20
+    url: str,
+    prompt: str = "a ball",
+    *,
+    kind: TaskKind = TaskKind.TEXT,
+    timeout_s: float = 10,
+    limit: int = 1 << 20,
 ) -> GaussianSplats:
     generator = HttpGenerator([url + "/"], timeout_s=timeout_s, max_answer_bytes=limit)
     (endpoint,) = generator.endpoints
-    return generator.generate(prompt, kind=TaskKind.TEXT, seed=42, endpoint=endpoint)
+    return generator.generate(prompt, kind=kind, seed=42, endpoint=endpoint)
 
 
 def test_prompt_and_seed_are_sent_as_the_servers_form() -> None:
@@ -49,7 +58,7 @@ def test_a_picture_is_sent_in_a_field_of_its_own() -> None:
         request.answer(SPZ)
 
     with serving(answer) as url:
-        HttpGenerator([url]).generate(picture, kind=TaskKind.IMAGE, seed=1, endpoint=url)
+        generate(url, picture, kind=TaskKind.IMAGE)
     assert seen[0]["prompt_image"] == [picture]
     assert "prompt" not in seen[0]
 
@@ -60,7 +69,7 @@ def test_a_server_without_a_field_for_pictures_does_not_support_them() -> None:
         serving(lambda r: r.answer(missing, status=422)) as url,
         pytest.raises(UnsupportedPromptError, match="takes no pictures"),
     ):
-        HttpGenerator([url]).generate(default_pictures()[0], kind=TaskKind.IMAGE, seed=1, endpoint=url)
+        generate(url, default_pictures()[0], kind=TaskKind.IMAGE)
 
 
 def test_the_reference_servers_ply_is_taken_too() -> None:
@@ -99,20 +108,51 @@ def test_a_prompt_that_is_not_unicode_is_refused_for_good() -> None:
     assert not failed.value.is_transient
 
 
-def test_one_ready_server_of_several_is_enough() -> None:
-    with serving(lambda r: r.answer(b"{}", status=404)) as url:
-        assert HttpGenerator(["http://127.0.0.1:9", url]).problem() is None
-
-
-def test_a_server_that_says_it_is_not_well_is_a_problem() -> None:
-    with serving(lambda r: r.answer(b"loading", status=503)) as url:
-        assert "503" in (HttpGenerator([url]).problem() or "")
-
-
-def test_a_server_at_work_that_is_slow_to_answer_is_no_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_server_is_probed_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trellis_assets.adapters.generation.http.PROBE_TIMEOUT_S", 0.2)
-    with serving(lambda _: time.sleep(0.6)) as url:
-        assert HttpGenerator([url]).problem() is None
+    with (
+        serving(lambda r: r.answer(b"{}", status=404)) as reference,
+        serving(lambda r: r.answer(b"loading", status=503)) as loading,
+        serving(lambda _: time.sleep(0.6)) as at_work,
+    ):
+        urls = ["http://127.0.0.1:9", reference, loading, at_work]
+        generator = HttpGenerator(urls)
+        probes = generator.probe()
+    assert [probe.endpoint for probe in probes] == list(generator.endpoints)
+    away, well, unwell, slow = [probe.trouble for probe in probes]
+    assert "cannot be reached" in (away or "")
+    assert "503" in (unwell or "")
+    assert well is None, "the reference server knows no such route"
+    assert slow is None, "a server at work may be slow to answer"
+
+
+def test_servers_are_probed_at_once() -> None:
+    """Each answers only when all have been asked."""
+    everybody = threading.Barrier(5)
+
+    def meet(request: Request) -> None:
+        everybody.wait(10)
+        request.answer(b"{}")
+
+    with contextlib.ExitStack() as servers:
+        urls = [servers.enter_context(serving(meet)) for _ in range(5)]
+        assert [probe.trouble for probe in HttpGenerator(urls).probe()] == [None] * 5
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8096", "http://localhost:8096", "http://[::1]:8096"])
+def test_a_server_of_this_machine_is_another_machines_under_no_name(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = set()
+    for machine in ("gpu-1", "gpu-2"):
+        monkeypatch.setattr(socket, "gethostname", lambda machine=machine: machine)
+        names |= {*HttpGenerator([url]).endpoints, *EmbeddedGenerator().endpoints}
+    assert names == {f"gpu-1/{url}", f"gpu-2/{url}", "gpu-1/embedded", "gpu-2/embedded"}
+
+
+def test_a_server_that_all_machines_reach_has_one_name_without_its_password() -> None:
+    generator = HttpGenerator(["http://me:secret@gpu.example:8096/", "http://gpu.example:8096"])
+    assert generator.endpoints == ("http://gpu.example:8096",)
 
 
 @pytest.mark.parametrize("urls", [[], ["localhost:8096"]])

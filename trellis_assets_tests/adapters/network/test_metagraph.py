@@ -1,7 +1,9 @@
 """A bad metagraph file gets a clear error that names the entry and the field."""
 
 import json
+import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -73,3 +75,37 @@ def test_whatever_the_text_is_only_the_named_error_comes(text: str) -> None:
         parse_metagraph(text, source="m")
     except MetagraphError as error:
         assert "metagraph file m" in str(error)
+
+
+values = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=70) | st.just(10**400)
+
+
+@given(st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys([*GOOD, "consensus", "unknown"], values))))
+def test_entries_of_any_values_are_validators_in_range_or_the_named_error(
+    entries: list[dict[str, Any]],
+) -> None:
+    try:
+        found = parse_metagraph(json.dumps(entries), source="m")
+    except MetagraphError as error:
+        assert "metagraph file m" in str(error)
+        return
+    for validator in found:
+        assert 0 <= validator.uid <= 65535
+        assert 0 <= validator.port <= 65535
+        assert math.isfinite(validator.stake)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "9" * 5000, '[{"uid": ' + "9" * 5000 + "}]", "\ud800", "NaN"]
+)
+def test_what_breaks_json_readers_is_the_named_error(text: str) -> None:
+    with pytest.raises(MetagraphError):
+        parse_metagraph(text, source="m")
+
+
+def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "m.json"
+    with path.open("wb") as file:
+        file.truncate(10**12)
+    with pytest.raises(MetagraphError, match="more than"):
+        read_metagraph_file(path)

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
+from functools import partial
 from threading import Barrier
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from trellis_assets.adapters.storage.retention_store import SqlRetentionStore
 from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
+from trellis_assets.domain.endpoints import Outcome, Probe
 from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import TaskState
 from trellis_assets.ports import ClaimLostError
@@ -96,7 +98,8 @@ def test_a_dead_workers_task_is_taken_over_by_one(store: SqlTaskStore, database_
 
 
 def ask(store: SqlTaskStore, _who: str, keys: list[int]) -> list[Any]:
-    return [n for n in keys if store.begin_poll(MINER, f"validator-{n}", next_poll_at=UNTIL, now=NOW)]
+    begin = partial(store.begin_poll, MINER, next_poll_at=UNTIL, now=NOW, longest_rest=UNTIL - NOW)
+    return [n for n in keys if begin(f"validator-{n}")]
 
 
 def test_a_validator_is_asked_by_one(store: SqlTaskStore, database_url: str, run: Run) -> None:
@@ -113,6 +116,28 @@ def take_slot(store: SqlTaskStore, who: str, keys: list[int]) -> list[Any]:
 def test_an_endpoint_is_held_by_one(store: SqlTaskStore, database_url: str, run: Run) -> None:
     numbers = list(range(ROUNDS))
     won_once(run(database_url, take_slot, numbers), numbers)
+
+
+def test_an_endpoint_that_is_half_open_is_tried_by_one(
+    store: SqlTaskStore, database_url: str, run: Run
+) -> None:
+    numbers = list(range(ROUNDS))
+    store.record_probes([Probe(f"gpu-{n}", "cannot be reached") for n in numbers], NOW)
+    assert take_slot(store, "run-7", numbers) == []
+    store.record_probes([Probe(f"gpu-{n}") for n in numbers], NOW)
+    won_once(run(database_url, take_slot, numbers), numbers)
+
+
+def record_failures(store: SqlTaskStore, _who: str, keys: list[int]) -> list[Any]:
+    for number in keys:
+        store.release_slot("gpu", number, now=NOW, outcome=Outcome(1.0, "answered 500"))
+    return []
+
+
+def test_no_outcome_of_a_generation_is_lost(store: SqlTaskStore, database_url: str, run: Run) -> None:
+    run(database_url, record_failures, list(range(ROUNDS)))
+    (endpoint,) = store.endpoints(["gpu"], NOW)
+    assert endpoint.failures == endpoint.breaker.failures_in_a_row == RACERS * ROUNDS
 
 
 def arrive(store: SqlTaskStore, _who: str, keys: list[int]) -> list[Any]:

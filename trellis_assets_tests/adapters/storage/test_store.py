@@ -139,9 +139,9 @@ def test_a_slot_is_held_by_one_task_until_its_lease_ends(store: SqlTaskStore) ->
     assert store.acquire_slot(["a", "b"], 1, now=NOW, until=until) == "a"
     assert store.acquire_slot(["a", "b"], 2, now=NOW, until=until) == "b"
     assert store.acquire_slot(["a", "b"], 3, now=NOW, until=until) is None
-    store.release_slot("a", 2)
+    store.release_slot("a", 2, now=NOW, outcome=None)
     assert store.acquire_slot(["a"], 3, now=NOW, until=until) is None, "only its holder frees a slot"
-    store.release_slot("a", 1)
+    store.release_slot("a", 1, now=NOW, outcome=None)
     assert store.acquire_slot(["a"], 3, now=NOW, until=until) == "a"
     assert store.acquire_slot(["b"], 4, now=until + LEASE, until=until + LEASE) == "b"
 

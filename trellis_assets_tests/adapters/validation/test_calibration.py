@@ -1,9 +1,12 @@
 """Fitting the embedded score to validators' answers."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.adapters.validation.calibration import (
@@ -96,3 +99,26 @@ def test_answers_come_from_scored_and_answered_tasks(store: SqlTaskStore) -> Non
             store.move(task.key, step, now=NOW, generation=a_generation(), verdict=a_verdict(parts=parts))
         store.move(task.key, state, now=NOW, feedback=a_feedback(0.8))
     assert answers_in(store) == [Answered(0.4, None, 0.6), Answered(0.7, 0.8, 0.6)]
+
+
+_VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just(10**400)
+_FIELDS = st.fixed_dictionaries({}, optional=dict.fromkeys(["shift", "stretch", "answers", "more"], _VALUES))
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=100) | _FIELDS.map(json.dumps).map(str.encode), st.floats(0, 1))
+@example(b"[" * 9_000, 0.5)
+@example(b"9" * 9_000, 0.5)
+@example(b" " * 20_000, 0.5)
+@example(b'{"shift": 0, "stretch": 1, "answers": Infinity}', 0.5)
+def test_any_file_is_a_calibration_with_scores_in_range_or_the_named_error(
+    tmp_path: Path, data: bytes, raw: float
+) -> None:
+    path = tmp_path / "calibration.json"
+    path.write_bytes(data)
+    try:
+        score = load(path).apply(raw)
+    except CalibrationError as error:
+        assert "calibrate anew" in str(error)
+        return
+    assert 0 <= score <= 1

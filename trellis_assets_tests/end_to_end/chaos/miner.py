@@ -63,8 +63,7 @@ class Miner:
                 role = role_of(process.cmdline())
             except (psutil.NoSuchProcess, psutil.AccessDenied):
                 continue
-            if role is not None:
-                found.append((process, role))
+            found.append((process, role))
         return found
 
     def kill_all(self) -> None:

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """A victim. The machine is every process of the miner at once."""
+    """A victim. The machine is every process of the miner at once; a bystander falls with it only."""
 
     SUPERVISOR = "supervisor"
     CODE_SERVER = "code server"
@@ -13,6 +13,7 @@ class Role(StrEnum):
     SERVER = "generation server"
     WORKER = "worker"
     MACHINE = "machine"
+    BYSTANDER = "bystander"
 
 
 # Of each child of the supervisor, the words that no other one has on its command line.
@@ -22,13 +23,13 @@ _MARKS = (
     ("dagster._daemon", Role.DAEMON),
     ("dagster api grpc", Role.CODE_SERVER),
 )
-# Python's own process that forgets shared memory; killing it kills nothing of ours.
-_BYSTANDER = "multiprocessing.resource_tracker"
+# Python's own process that forgets shared memory, and Dagster's that copy a run's output to a file.
+_BYSTANDERS = ("multiprocessing.resource_tracker", "tail -F", "watch_orphans")
 
 
-def role_of(command: Sequence[str]) -> Role | None:
-    """The part that a process is: one that is not known works on tasks. None: nobody's victim."""
+def role_of(command: Sequence[str]) -> Role:
+    """The part that a process is: one that is not known works on tasks."""
     line = " ".join(command)
-    if not line or _BYSTANDER in line:
-        return None
+    if not line or any(mark in line for mark in _BYSTANDERS):
+        return Role.BYSTANDER
     return next((role for mark, role in _MARKS if mark in line), Role.WORKER)

@@ -171,8 +171,9 @@ class _Killer:
                 wanted = [m for m in wanted if m[0].pid in busy]
             if wanted:
                 return [self.chance.choice(wanted)]
-            if time.monotonic() > deadline and members:
-                return members[:1]
+            anyone = [m for m in members if m[1] is not Role.BYSTANDER]
+            if time.monotonic() > deadline and anyone:
+                return anyone[:1]
             time.sleep(LOOK_EVERY_S)
 
     def _back_after(self, role: Role, old: set[int], at: float) -> float | None:

@@ -1,0 +1,172 @@
+"""How long the questions that mining asks all the time take over a store of a million tasks.
+
+Each is timed as the store runs it, with the making of its answer, within one transaction. "Own" is the time
+of this thread alone, which other work on the machine hardly changes. The last row is a whole call: it waits
+until the disk has it.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import ledger
+from orchestration.logs import quantile
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from trellis_assets.adapters.storage import judgements, polls, slots, tasks_table, totals
+from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
+from trellis_assets.domain.tasks import UNFINISHED_STATES, WORKABLE_STATES, TaskState
+from trellis_assets.domain.validators import Validator
+
+TASKS = 1_000_000
+TIMES = 2000
+SLOW_TIMES, DISK_TIMES = 50, 500
+VALIDATORS = 256
+UNFINISHED = 8
+UNJUDGED = 20
+# A prime: prompts are asked for in no order.
+_STEP = 7919
+Question = Callable[[Session, int], object]
+Row = dict[str, float | str]
+
+
+def fill(folder: Path, tasks: int) -> None:
+    """The store has so many tasks: the newest under way, some before them unjudged, the others ended."""
+    ledger.fill(folder, tasks)
+    store = open_store(f"sqlite:///{folder / 'trellis.db'}")
+    now = datetime.now(UTC)
+    store.save_validators((a_validator(uid) for uid in range(VALIDATORS)), now)
+    for uid in range(VALIDATORS):
+        store.begin_poll(ledger.MINER, f"5Validator{uid}", next_poll_at=now, now=now)
+    with store.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE tasks SET state = :state, finished_at = NULL WHERE key > :first"),
+            {"state": str(TaskState.PULLED), "first": tasks - UNFINISHED},
+        )
+        # Older ones than the miner would look for, so that no repetition meets them by chance.
+        connection.execute(
+            text(
+                "UPDATE tasks SET local_score = NULL, spz_path = 'models/' || key || '.spz', "
+                "generated_at = pulled_at WHERE key <= :last"
+            ),
+            {"last": UNJUDGED},
+        )
+    store.close()
+
+
+def a_validator(uid: int) -> Validator:
+    """A neuron that may be asked."""
+    return Validator(uid=uid, hotkey=f"5Validator{uid}", ip="127.0.0.1", port=9000, stake=1000.0 + uid)
+
+
+def questions(store: SqlTaskStore, tasks: int) -> dict[str, Question]:
+    """By name; each is asked with the number of its repetition."""
+    now = datetime.now(UTC)
+    soon, past = now + timedelta(seconds=30), now - timedelta(seconds=1)
+    oldest = store.task(1).pulled_at
+
+    def earlier(session: Session, number: int, validator: int) -> object:
+        return tasks_table.earlier_with_prompt(
+            session,
+            miner_hotkey=ledger.MINER,
+            validator_hotkey=f"5Validator{validator % 8}",
+            prompt_sha256=f"{number:064x}",
+            since=now - timedelta(days=1),
+            before_key=tasks + 1,
+        )
+
+    def claim(session: Session, number: int) -> object:
+        # The lease is over at once: the next repetition finds the task free again.
+        key = tasks - number % UNFINISHED
+        return tasks_table.claim(session, key, f"run {number}", now=now, until=past)
+
+    def in_states(states: frozenset[TaskState], limit: int | None) -> Question:
+        return lambda session, _: tasks_table.tasks_in(session, states, limit, newest_first=False)
+
+    return {
+        "duplicate lookup: new prompt": lambda session, n: earlier(session, n * _STEP % (tasks // 2), n),
+        "duplicate lookup: seen": lambda session, n: earlier(session, tasks - 9 - n, tasks - 9 - n),
+        "claim": claim,
+        "renew a claim": lambda session, n: tasks_table.extend_claim(session, tasks, f"run {n}", soon),
+        f"who is due, {VALIDATORS} validators": lambda session, _: polls.poll_times(session, ledger.MINER),
+        f"the list of {VALIDATORS} validators": lambda session, _: polls.listed_validators(session),
+        f"unfinished tasks, {UNFINISHED}": in_states(UNFINISHED_STATES, None),
+        "is anything mined": in_states(WORKABLE_STATES, 1),
+        "to be judged: nothing": lambda session, _: judgements.unjudged(session, now, soon),
+        f"to be judged: {UNJUDGED} tasks": lambda session, _: judgements.unjudged(
+            session, oldest, oldest + timedelta(hours=2)
+        ),
+        "hold an endpoint": lambda session, n: slots.acquire_slot(
+            session, ["http://one"], n, now=now, until=past
+        ),
+    }
+
+
+def measure(store: SqlTaskStore, name: str, question: Question, times: int) -> Row:
+    """The question asked so many times, the first not counted."""
+    took = []
+    with Session(store.engine) as session:
+        for number in range(times + 1):
+            session.expunge_all()
+            took.append(timed(lambda: question(session, number)))  # noqa: B023 - called at once
+        session.rollback()
+    return as_row(name, took[1:])
+
+
+def timed(call: Callable[[], object]) -> tuple[float, float]:
+    """Milliseconds that the call took, by the clock and of this thread's own time."""
+    began, began_own = time.perf_counter(), time.thread_time()
+    call()
+    own = time.thread_time() - began_own
+    return (time.perf_counter() - began) * 1000, own * 1000
+
+
+def as_row(name: str, took: list[tuple[float, float]]) -> Row:
+    """The median, and the times that one in a hundred is above."""
+    by_clock, own = [both[0] for both in took], [both[1] for both in took]
+    return {
+        "question": name,
+        "p50_ms": quantile(by_clock, 0.5),
+        "p99_ms": quantile(by_clock, 0.99),
+        "p99_own_ms": quantile(own, 0.99),
+        "times": str(len(took)),
+    }
+
+
+def whole_calls(store: SqlTaskStore) -> Row:
+    """An endpoint that is taken, each time synced to the disk before the call returns."""
+    now = datetime.now(UTC)
+    past = now - timedelta(seconds=1)
+    took = [
+        timed(lambda: store.acquire_slot(["http://one"], 1, now=now, until=past)) for _ in range(DISK_TIMES)
+    ]
+    return as_row("hold an endpoint, on disk", took)
+
+
+def main(tasks: int = TASKS) -> list[Row]:
+    """All questions, over one store."""
+    with tempfile.TemporaryDirectory() as folder:
+        fill(Path(folder), tasks)
+        store = open_store(f"sqlite:///{Path(folder) / 'trellis.db'}")
+        rows = [measure(store, name, ask, TIMES) for name, ask in questions(store, tasks).items()]
+        counts = measure(
+            store,
+            f"states of a session with {tasks:,} tasks",
+            lambda s, _: totals.count_by_state(s, 1),
+            SLOW_TIMES,
+        )
+        rows += [counts, whole_calls(store)]
+        store.close()
+    return rows
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tasks", type=int, default=TASKS)
+    sys.stdout.write("\n".join(json.dumps(row) for row in main(parser.parse_args().tasks)) + "\n")

@@ -1,0 +1,58 @@
+"""How long it takes until the command line, the definitions and their check are there."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+TIMES = 5
+VALIDATE = ["-m", "dagster", "definitions", "validate"]
+COMMANDS = {
+    "trellis-assets --help": ["-m", "trellis_assets.cli", "--help"],
+    "import trellis_assets.definitions": ["-c", "import trellis_assets.definitions"],
+    "dagster definitions validate": [*VALIDATE, "-m", "trellis_assets.definitions"],
+    # What of the others is not ours.
+    "python": ["-c", "pass"],
+    "import dagster": ["-c", "import dagster"],
+    "dagster definitions validate, of an empty file": [*VALIDATE, "-f", "empty.py"],
+}
+Row = dict[str, float | str]
+
+
+def run(arguments: list[str], folder: str) -> tuple[float, float]:
+    """Seconds by the clock and of CPU that the command took, everything it started included."""
+    environment = os.environ | {"TRELLIS_DATA_DIR": folder, "PYTHONPATH": str(ROOT)}
+    environment.pop("DAGSTER_HOME", None)
+    before, began = os.times(), time.perf_counter()
+    subprocess.run([sys.executable, *arguments], check=True, capture_output=True, env=environment, cwd=folder)
+    took, after = time.perf_counter() - began, os.times()
+    cpu_s = after.children_user + after.children_system - before.children_user - before.children_system
+    return took, cpu_s
+
+
+def main() -> list[Row]:
+    """Each command several times, the first not counted: it compiles what has changed."""
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "empty.py").write_text("import dagster as dg\n\ndefs = dg.Definitions()\n")
+        for name, arguments in COMMANDS.items():
+            run(arguments, folder)
+            took = [run(arguments, folder) for _ in range(TIMES)]
+            rows.append(
+                {
+                    "command": name,
+                    "best_s": min(both[0] for both in took),
+                    "median_s": statistics.median(both[0] for both in took),
+                    "median_cpu_s": statistics.median(both[1] for both in took),
+                }
+            )
+    return rows
+
+
+if __name__ == "__main__":
+    sys.stdout.write("\n".join(json.dumps(row) for row in main()) + "\n")

@@ -1,0 +1,33 @@
+"""Names of generation endpoints in the store, which several machines may share."""
+
+import socket
+from ipaddress import ip_address
+
+import httpx
+
+from trellis_assets.adapters.bounded_http import shown_url
+
+
+def endpoint_name(url: str) -> str:
+    """The URL without what is secret in it; one that means this machine only, behind its name.
+
+    Raises:
+        ValueError: not an http(s) URL with a host.
+    """
+    shown = shown_url(url)
+    return on_this_machine(shown) if _is_here(httpx.URL(url).host) else shown
+
+
+def on_this_machine(name: str) -> str:
+    """The name with the machine's before it: another machine has another endpoint of that name."""
+    return f"{socket.gethostname()}/{name}"
+
+
+def _is_here(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified

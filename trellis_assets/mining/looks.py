@@ -1,0 +1,148 @@
+"""Looks at this machine and the services that mining uses."""
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+import httpx
+from filelock import FileLock, Timeout
+
+from trellis_assets.adapters.bounded_http import BoundedClient, NoAnswerError, shown_url
+from trellis_assets.composition import Pipeline, secret
+from trellis_assets.domain.health import Health, Symptom, judge_generator
+from trellis_assets.domain.tasks import printable
+from trellis_assets.mining.dagster_home import dagster_home, name_secrets
+from trellis_assets.ports import StoredFileError, StoreError
+from trellis_assets.settings import (
+    GeneratorBackend,
+    ServerBackendName,
+    Settings,
+    SettingsError,
+    ValidatorBackend,
+)
+
+_ANSWER_S, _ANSWER_BYTES = 3.0, 10_000
+_GPU_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """What is looked at; `reads_key` where the process is one that may open the wallet."""
+
+    pipeline: Pipeline
+    reads_key: bool
+
+    @property
+    def settings(self) -> Settings:
+        """Of the miner."""
+        return self.pipeline.settings
+
+
+def look_at_store(patient: Patient) -> list[Symptom]:
+    """Whether the store opens and answers."""
+    try:
+        tasks = sum(patient.pipeline.store.count_by_state().values())
+    except StoreError as error:
+        advice = "see docs/operating.md, Backup, and docs/scaling.md, PostgreSQL"
+        return [Symptom("store", Health.FAILED, str(error), advice)]
+    return [Symptom("store", Health.OK, f"{tasks} tasks")]
+
+
+def look_at_files(patient: Patient) -> list[Symptom]:
+    """Whether model files can be written and read."""
+    where = patient.settings.files_url or str(patient.settings.folder)
+    try:
+        patient.pipeline.check_files()
+    except (StoreError, StoredFileError) as error:
+        return [Symptom("files", Health.FAILED, str(error), "see docs/scaling.md, Files")]
+    return [Symptom("files", Health.OK, f"{where} can be written and read")]
+
+
+def look_at_disk(patient: Patient) -> list[Symptom]:
+    """Whether there is room."""
+    return [patient.pipeline.disk()]
+
+
+def look_at_generator(patient: Patient) -> list[Symptom]:
+    """Whether somebody would make a model now; an endpoint that is not well has a line of its own."""
+    generator, clock = patient.pipeline.generator, patient.pipeline.clock
+    probes, now = generator.probe(), clock.now()
+    try:
+        endpoints = patient.pipeline.store.endpoints(generator.endpoints, now)
+    except StoreError:
+        endpoints = []  # that has a line of its own; the doors can be looked at without it
+    return judge_generator(generator.name, probes, endpoints, now)
+
+
+def look_at_validation(patient: Patient) -> list[Symptom]:
+    """Whether somebody would judge a model now."""
+    settings = patient.settings
+    if settings.validator is not ValidatorBackend.HTTP:
+        return [Symptom("validation", Health.OK, f"{settings.validator}, in the runs themselves")]
+    url = settings.validator_url.rstrip("/")
+    token = secret(settings.validator_token or settings.server_token)
+    later = "models are submitted unjudged meanwhile, and judged when idle"
+    try:
+        where = shown_url(url)
+        client = BoundedClient(timeout_s=_ANSWER_S, max_bytes=_ANSWER_BYTES, token=token)
+        answer = client.get(f"{url}/version/")
+    except NoAnswerError as error:
+        return [Symptom("validation", Health.WARNING, str(error), f"start it: {later}")]
+    except ValueError as error:
+        raise SettingsError(f"TRELLIS_VALIDATOR_URL: {error}") from None
+    if not httpx.codes.is_success(answer.status):
+        text = f"{where} answered {answer.status}: {answer.excerpt}"
+        return [Symptom("validation", Health.WARNING, text, f"look at its log and token: {later}")]
+    return [Symptom("validation", Health.OK, f"{where} answers")]
+
+
+def look_at_gpu(patient: Patient) -> list[Symptom]:
+    """What the driver says; nothing is wrong without one where no backend needs it."""
+    settings = patient.settings
+    serves = settings.start_server or settings.generator is GeneratorBackend.HTTP
+    wants = settings.validator is ValidatorBackend.NEURAL or (
+        serves and settings.server_backend is ServerBackendName.TRELLIS
+    )
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        health = Health.FAILED if wants else Health.OK
+        advice = "install NVIDIA's driver, or choose embedded backends" if wants else ""
+        text = "there is no NVIDIA driver" + ("" if wants else ": not needed")
+        return [Symptom("gpu", health, text, advice)]
+    query = [tool, "--query-gpu=name,memory.used,memory.total", "--format=csv,noheader"]
+    broken = Health.FAILED if wants else Health.WARNING
+    advice = "look at the driver: nvidia-smi"
+    try:
+        done = subprocess.run(query, capture_output=True, text=True, timeout=_GPU_S, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return [Symptom("gpu", broken, f"nvidia-smi does not answer: {type(error).__name__}", advice)]
+    said = printable("; ".join(done.stdout.strip().splitlines()), 300)
+    if done.returncode:
+        return [Symptom("gpu", broken, said, advice)]
+    return [Symptom("gpu", Health.OK, said)]
+
+
+def look_at_mining(patient: Patient) -> list[Symptom]:
+    """Whether a miner works on the data folder, and Dagster's daemons with it."""
+    from trellis_assets.defs.daemons import silent_daemons
+
+    settings = patient.settings
+    if not _is_mining(settings):
+        return [Symptom("mining", Health.WARNING, "no miner works on this folder", "trellis-assets mine")]
+    home = dagster_home(settings)
+    name_secrets(settings)
+    silent = silent_daemons(home) if (home / "dagster.yaml").exists() else ["all"]
+    if silent:
+        advice = f"look at {settings.folder / 'logs' / 'daemon.log'}"
+        text = printable(f"daemons are silent: {', '.join(silent)}", 500)
+        return [Symptom("mining", Health.FAILED, text, advice)]
+    return [Symptom("mining", Health.OK, "the miner and Dagster's daemons are at work")]
+
+
+def _is_mining(settings: Settings) -> bool:
+    lock = FileLock(settings.folder / "mine.lock", timeout=0)
+    try:
+        with lock:
+            return False
+    except Timeout:
+        return True

@@ -1,0 +1,89 @@
+"""Looks at the wallet, our place on the subnet, and its validators."""
+
+import socket
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from trellis_assets.adapters.network.keys import WalletError, find_wallet
+from trellis_assets.adapters.network.metagraph import read_metagraph
+from trellis_assets.domain.health import Health, Symptom
+from trellis_assets.domain.validators import PollPolicy, Validator, may_be_asked
+from trellis_assets.mining.looks import Patient
+from trellis_assets.ports import MetagraphError
+from trellis_assets.settings import Settings
+
+_REACH_S = 3.0
+# Enough to tell a broken network from a broken validator.
+_REACHED = 16
+
+
+def look_at_wallet(patient: Patient) -> list[Symptom]:
+    """Whether there is a key to sign with."""
+    settings = patient.settings
+    if not settings.harvest:
+        return [Symptom("wallet", Health.OK, "not needed: TRELLIS_HARVEST is off")]
+    try:
+        if not patient.reads_key:
+            return [Symptom("wallet", Health.OK, f"there is {find_wallet(settings)}")]
+        return [Symptom("wallet", Health.OK, f"hotkey {patient.pipeline.network.miner_hotkey}")]
+    except WalletError as error:
+        return [Symptom("wallet", Health.FAILED, str(error), "see docs/operating.md, Settings")]
+
+
+def look_at_subnet(patient: Patient) -> list[Symptom]:
+    """The list of neurons, our place in it, and whether validators can be reached."""
+    settings = patient.settings
+    if not settings.harvest:
+        return []
+    try:
+        neurons = read_metagraph(settings)
+    except MetagraphError as error:
+        advice = "start `trellis-assets mine` or `subnet`" if settings.is_local else "see TRELLIS_NETWORK"
+        return [Symptom("subnet", Health.FAILED, str(error), advice)]
+    mine = _own_hotkey(patient)
+    subnet = Symptom("subnet", Health.OK, f"{len(neurons)} neurons on {settings.network_shown}")
+    return [subnet, _registration(settings, neurons, mine), _validators(settings, neurons, mine)]
+
+
+def _own_hotkey(patient: Patient) -> str | None:
+    if patient.settings.miner_hotkey or not patient.reads_key:
+        return patient.settings.miner_hotkey
+    try:
+        return patient.pipeline.network.miner_hotkey
+    except WalletError:
+        return None
+
+
+def _registration(settings: Settings, neurons: Sequence[Validator], mine: str | None) -> Symptom:
+    if settings.metagraph_file is not None:
+        return Symptom("registration", Health.OK, "a metagraph file lists validators only")
+    if mine is None:
+        advice = "run `trellis-assets doctor` where the wallet is"
+        return Symptom("registration", Health.WARNING, "our hotkey is not known here", advice)
+    if any(neuron.hotkey == mine for neuron in neurons):
+        return Symptom("registration", Health.OK, "the hotkey is registered")
+    advice = f"btcli subnet register --netuid {settings.netuid}"
+    return Symptom("registration", Health.FAILED, f"{mine} is not registered", advice)
+
+
+def _validators(settings: Settings, neurons: Sequence[Validator], mine: str | None) -> Symptom:
+    policy = PollPolicy(settings.min_stake, settings.require_permit)
+    asked = [neuron for neuron in neurons if may_be_asked(neuron, policy, mine or "")]
+    if not asked:
+        advice = "lower TRELLIS_MIN_STAKE, or look at TRELLIS_REQUIRE_PERMIT"
+        return Symptom("validators", Health.FAILED, "none passes stake and permit", advice)
+    tried = asked[:_REACHED]
+    with ThreadPoolExecutor(_REACHED) as callers:
+        reached = sum(callers.map(_is_reachable, tried))
+    text = f"{len(asked)} may be asked, {reached} of {len(tried)} answer the door"
+    if reached == 0:
+        return Symptom("validators", Health.FAILED, text, "look at this machine's network and firewall")
+    return Symptom("validators", Health.OK, text)
+
+
+def _is_reachable(neuron: Validator) -> bool:
+    try:
+        with socket.create_connection((neuron.ip, neuron.port), timeout=_REACH_S):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,98 @@
+"""What is asked many times a minute finds its rows by an index, however many tasks there are."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine, event
+
+from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.domain.tasks import UNFINISHED_STATES, WORKABLE_STATES, TaskState
+from trellis_assets_tests.fakes import MINER, NOW, a_pulled_task, a_validator
+
+ONE = a_validator(1)
+SOON = NOW + timedelta(seconds=30)
+# By name: the question, and the indexes that may answer it, one per table that is looked into.
+QUESTIONS: dict[str, tuple[Callable[[SqlTaskStore], object], set[str]]] = {
+    "is the prompt a duplicate": (
+        lambda store: store.earlier_with_prompt(
+            miner_hotkey=MINER, validator_hotkey=ONE.hotkey, prompt_sha256="0" * 64, since=NOW, before_key=9
+        ),
+        {"INDEX ix_recent_prompts_lookup", "INTEGER PRIMARY KEY"},
+    ),
+    "is the task known": (
+        lambda store: store.record_arrival(
+            a_pulled_task("new"), validator=ONE, miner_hotkey=MINER, now=NOW, session_id=1
+        ),
+        {"INDEX sqlite_autoindex_tasks_1", "INDEX sqlite_autoindex_validator_polls_1"},
+    ),
+    "claim": (lambda store: store.claim(1, "run", now=NOW, until=SOON), {"INTEGER PRIMARY KEY"}),
+    "renew a claim": (lambda store: store.extend_claim(1, "run", SOON), {"INTEGER PRIMARY KEY"}),
+    "move": (
+        lambda store: store.move(1, TaskState.GENERATING, now=NOW),
+        {"INTEGER PRIMARY KEY"},
+    ),
+    "who is due": (
+        lambda store: store.poll_times(MINER),
+        {"INDEX sqlite_autoindex_validator_polls_1"},
+    ),
+    "begin a poll": (
+        lambda store: store.begin_poll(MINER, ONE.hotkey, next_poll_at=SOON, now=NOW),
+        {"INDEX sqlite_autoindex_validator_polls_1"},
+    ),
+    "what is unfinished": (
+        lambda store: store.tasks_in(UNFINISHED_STATES),
+        {"INDEX ix_tasks_finished_at"},
+    ),
+    "is anything mined": (
+        lambda store: store.tasks_in(WORKABLE_STATES, limit=1),
+        {"INDEX ix_tasks_finished_at"},
+    ),
+    "what is being submitted": (
+        lambda store: store.tasks_in({TaskState.SUBMITTING}),
+        {"INDEX ix_tasks_unfinished"},
+    ),
+    "what is to be judged": (
+        lambda store: store.unjudged(NOW, SOON),
+        {"INDEX ix_tasks_unjudged"},
+    ),
+    "hold an endpoint": (
+        lambda store: store.acquire_slot(["http://one"], 1, now=NOW, until=SOON),
+        {"INDEX sqlite_autoindex_generation_slots_1"},
+    ),
+    "how far is the session": (
+        lambda store: store.count_by_state(1),
+        {"COVERING INDEX ix_tasks_session_state"},
+    ),
+}
+
+
+def plans_of(engine: Engine, ask: Callable[[], object]) -> list[str]:
+    """How SQLite looks for the rows of each statement that is not a bare insert."""
+    statements: list[tuple[str, object]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        if not statement.startswith("INSERT"):
+            statements.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", note)
+    ask()
+    event.remove(engine, "before_cursor_execute", note)
+    with engine.connect() as connection:
+        return [
+            str(step.detail)
+            for statement, parameters in statements
+            for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)  # type: ignore[arg-type]
+            if not step.detail.startswith("USE TEMP B-TREE")
+        ]
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_every_frequent_question_is_answered_by_its_index(store: SqlTaskStore, question: str) -> None:
+    store.record_arrival(a_pulled_task("old"), validator=ONE, miner_hotkey=MINER, now=NOW, session_id=1)
+    ask, indexes = QUESTIONS[question]
+    plans = plans_of(store.engine, lambda: ask(store))
+    assert plans
+    assert all(plan.startswith("SEARCH ") for plan in plans), f"rows are found by scanning: {plans}"
+    used = {plan.partition(" USING ")[2].partition(" (")[0] for plan in plans}
+    assert used == indexes

@@ -1,0 +1,10 @@
+"""What a run shows of its task."""
+
+from trellis_assets.defs.ops import _metadata_of
+from trellis_assets_tests.fakes import a_generation, a_task
+
+
+def test_a_run_shows_which_endpoint_made_its_model() -> None:
+    made = a_task(generation=a_generation(endpoint="http://gpu.example:8096"))
+    assert _metadata_of(made, "http://gallery", None)["endpoint"].value == "http://gpu.example:8096"
+    assert "endpoint" not in _metadata_of(a_task(), "http://gallery", None)

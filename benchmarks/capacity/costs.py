@@ -110,7 +110,7 @@ def costs_of(
         endpoints=endpoints,
         round=stage("round"),
         asking=Demand(around["poll_cpu_s"]),
-        arrival=stage("ask") + stage("dispatch") + _dagster(database, dagster, "create"),
+        arrival=stage("ask") + stage("dispatch") + _dagster(dagster, "create"),
         claim=one("claim"),
         generate=stage("generate", OF_SLOTS | {"claim"}),
         validate=stage("validate"),
@@ -120,7 +120,7 @@ def costs_of(
         in_line=one("is_next_in_line"),
         acquire_slot=one("acquire_slot"),
         release_slot=one("release_slot"),
-        dagster=_dagster(database, dagster, "empty"),
+        dagster=_dagster(dagster, "empty"),
         broker_s=around.get("broker_s", 0.0) if database == POSTGRESQL else 0.0,
     )
 
@@ -137,9 +137,9 @@ def question_of(database: str, asked: Asked) -> Demand:
     return Demand(own_s=cpu_s, store_s=max(0.0, seconds - cpu_s))
 
 
-def _dagster(database: str, found: Mapping[str, float], what: str) -> Demand:
-    """`what` is the making of a run or the execution of its ops."""
-    storage_s, storage_cpu_s = found[f"{what}_storage_s"], found[f"{what}_storage_cpu_s"]
-    if database == SQLITE:
-        return Demand(own_s=max(0.0, found[f"{what}_cpu_s"] - storage_cpu_s), log_s=storage_s)
-    return Demand(own_s=found[f"{what}_cpu_s"], log_s=max(0.0, storage_s - storage_cpu_s))
+def _dagster(found: Mapping[str, float], what: str) -> Demand:
+    """`what` is the making of a run or the execution of its ops. Each run has a file of its own in SQLite, so
+    that only the waits for disk or server are shared.
+    """
+    waits_s = found[f"{what}_storage_s"] - found[f"{what}_storage_cpu_s"]
+    return Demand(own_s=found[f"{what}_cpu_s"], log_s=max(0.0, waits_s))

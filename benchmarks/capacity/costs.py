@@ -138,8 +138,9 @@ def question_of(database: str, asked: Asked) -> Demand:
 
 
 def _dagster(found: Mapping[str, float], what: str) -> Demand:
-    """`what` is the making of a run or the execution of its ops. Each run has a file of its own in SQLite, so
-    that only the waits for disk or server are shared.
+    """Of the making of a run, or the execution of its ops.
+
+    In SQLite each run has a file of its own: only the waits for the disk are shared, as those for a server.
     """
     waits_s = found[f"{what}_storage_s"] - found[f"{what}_storage_cpu_s"]
     return Demand(own_s=found[f"{what}_cpu_s"], log_s=max(0.0, waits_s))

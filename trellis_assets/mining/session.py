@@ -144,7 +144,7 @@ def _flags(settings: Settings) -> dict[str, object]:
 def _start(settings: Settings, stack: ExitStack, say: Callable[[str], None]) -> list[Child]:
     """Everything runs; leaving the stack ends it in the opposite order."""
     from trellis_assets.defs.dead_runs import close_dead_runs
-    from trellis_assets.defs.run_workers.launcher import pool_answers
+    from trellis_assets.defs.run_workers.launcher import is_pool_ready
 
     port = free_port()
     workspace = write_dagster_home(settings, port)
@@ -190,7 +190,7 @@ def _start(settings: Settings, stack: ExitStack, say: Callable[[str], None]) -> 
         workers = child(
             "run_workers",
             *("trellis_assets.defs.run_workers.pool", str(settings.max_concurrent_runs)),
-            is_ready=lambda: pool_answers(home),
+            is_ready=lambda: is_pool_ready(home),
         )
         children.append(workers)
     server_options = ("--host", "127.0.0.1", "--port", str(port), "--location-name", LOCATION)

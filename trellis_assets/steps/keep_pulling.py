@@ -30,6 +30,7 @@ class KeepPullingStep:
     report: PullReport = field(default_factory=PullReport)
     _asking: dict[str, tuple[asyncio.Task[None], float]] = field(default_factory=dict)
     _dispatched: tuple[float, int] = (0.0, 0)
+    _refreshing: asyncio.Task[None] | None = None
 
     async def round(self, *, may_ask: bool = True) -> None:
         """Who is due is being asked; return when an answer came, or after a rest.
@@ -44,11 +45,21 @@ class KeepPullingStep:
         """
         self._gather()
         if may_ask:
+            await self._refresh_validators()
             self._ask()
         else:
             self.report.next_due_in_s = IDLE_REST_S
         await self._rest()
         self._dispatch_when_needed()
+
+    async def _refresh_validators(self) -> None:
+        """A chain takes seconds to ask: it is asked beside the polls, but for the first time."""
+        listing = self.pull.listing
+        if self._refreshing is None and listing.is_old():
+            self._refreshing = asyncio.create_task(asyncio.to_thread(listing.refresh))
+        if self._refreshing is not None and (self._refreshing.done() or not listing.validators()):
+            done, self._refreshing = self._refreshing, None
+            await done
 
     def _ask(self) -> None:
         now = time.monotonic()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from trellis_assets.audit import audit
-from trellis_assets.domain.clocks import elapsed
+from trellis_assets.domain.dispatch import MAX_ATTEMPTS
 from trellis_assets.domain.pacing import Pace, TaskInHand, lead_s, tasks_wanted, waiting_tasks
 from trellis_assets.domain.submissions import SubmissionKind
 from trellis_assets.domain.tasks import REOPENABLE_STATES, Task, TaskState, is_final
@@ -27,15 +27,15 @@ from trellis_assets.ports import (
     Unreachable,
     ValidatorNetwork,
 )
+from trellis_assets.steps.listing import ValidatorListing
 
-# A validator that keeps serving a task we keep answering is handed it back empty from here on.
+# A validator that keeps serving a task we keep answering is handed it back empty after so many answers.
 MAX_REOPENINGS = 6
 # The store is looked at so often while tasks are in hand.
 LOOK_S = 0.05
 # Intervals are longer by up to this share, so that validators do not come due all at once.
 JITTER = 0.1
 _PULLS_REMEMBERED = 20
-_LIST_KEPT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +79,18 @@ class PullReport:
 
 @dataclass(slots=True)
 class PullStep:
-    """The step with what it works on. It remembers how long pulls took, and the list for seconds."""
+    """The step with what it works on. It remembers how long pulls took."""
 
     store: TaskStore
     network: ValidatorNetwork
     clock: Clock
     policy: PullPolicy
     _took_s: deque[float] = field(default_factory=lambda: deque(maxlen=_PULLS_REMEMBERED))
-    _listed: tuple[float, list[Validator]] | None = None
+    listing: ValidatorListing = field(init=False)
+
+    def __post_init__(self) -> None:
+        age = self.policy.metagraph_age
+        self.listing = ValidatorListing(self.store, self.network, self.clock, age)
 
     async def run(self) -> PullReport:
         """Validators were asked, as many at once as there is room for; each answer was stored as it came.
@@ -96,6 +100,8 @@ class PullStep:
             StoreError: an answer could not be stored; the validator serves its task again.
         """
         report = PullReport()
+        if self.listing.is_old():
+            self.listing.refresh()
         polls = [self.ask(validator, report) for validator in self.to_ask(report)]
         # Each poll is heard to its end, for it may bring a task: what one could not store is told after.
         for failure in await asyncio.gather(*polls, return_exceptions=True):
@@ -125,17 +131,6 @@ class PullStep:
         others = [v for v in due if v.hotkey not in owing]
         return [*(v for v in due if v.hotkey in owing), *others[:room]]
 
-    def _validators(self) -> list[Validator]:
-        if self._listed is not None and time.monotonic() - self._listed[0] < _LIST_KEPT_S:
-            return self._listed[1]
-        listed, saved_at = self.store.listed_validators()
-        now = self.clock.now()
-        if saved_at is None or elapsed(saved_at, now) >= self.policy.metagraph_age:
-            listed = list(self.network.metagraph())
-            self.store.save_validators(listed, now)
-        self._listed = (time.monotonic(), listed)
-        return listed
-
     def _due(self, in_hand: list[TaskInHand], asking: Collection[str], report: PullReport) -> list[Validator]:
         """Validators to ask: none that waits for a task we hold, for it would only repeat it."""
         me, now = self.network.miner_hotkey, self.clock.now()
@@ -143,7 +138,7 @@ class PullStep:
         holding = {
             t.validator_hotkey for t in in_hand if t.miner_hotkey == me and t.state is not TaskState.UNSETTLED
         }
-        idle = [v for v in self._validators() if v.hotkey not in holding and v.hotkey not in asking]
+        idle = [v for v in self.listing.validators() if v.hotkey not in holding and v.hotkey not in asking]
         longest = self.policy.polls.longest_rest
         known = [times[v.hotkey] for v in idle if v.hotkey in times]
         waits = [(t.due_at(now, longest) or now) - now for t in known]
@@ -252,7 +247,8 @@ class PullStep:
 
     async def _served_again(self, validator: Validator, task: Task) -> None:
         """The same task, not a duplicate: what we knew as settled is open again."""
-        if task.state in REOPENABLE_STATES and task.attempt < MAX_REOPENINGS:
+        answers = task.submission.attempt if task.submission else 0
+        if task.state in REOPENABLE_STATES and answers < MAX_REOPENINGS and task.attempt + 1 < MAX_ATTEMPTS:
             reopened = self.store.reopen(task.key, self.clock.now())
             audit("task served again", task=reopened, level=logging.WARNING, was=str(task.state))
         elif is_final(task.state):

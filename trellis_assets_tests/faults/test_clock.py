@@ -227,14 +227,14 @@ def test_a_failure_is_told_again_when_the_clock_is_set_back(clock: FakeClock) ->
     told: list[str] = []
 
     class Notifier:
-        def notify(self, text: str) -> bool:
+        def notify(self, text: str, link: str) -> bool:
             told.append(text)
             return True
 
     alert = AlertStep(Notifier(), clock)
-    alert.run("job", "down")
+    alert.run("job", "down", "http://here")
     clock.advance(-HOURS_S)
-    assert alert.run("job", "down")
+    assert alert.run("job", "down", "http://here")
 
 
 def test_a_stuck_task_is_seen_though_its_lease_lies_hours_ahead(store: SqlTaskStore) -> None:

@@ -176,7 +176,7 @@ def test_a_task_that_could_not_be_stored_is_served_again(bench: Bench, fault: An
     bench.network.during_pull = lambda: None
     assert bench.miner.tasks() == []
     bench.serves(LONG_PROMPT)
-    bench.clock.advance(46)
+    bench.clock.advance(50)
     bench.miner.pull()
     assert bench.miner.only_task().task_id == "task-1", "asked again after one interval, not after a rest"
     bench.heals()

@@ -25,11 +25,18 @@ from trellis_assets.ports import StoreError, TaskAssigned
 from trellis_assets.settings import Settings
 from trellis_assets.steps.preview import PreviewStep
 from trellis_assets_tests.defs.pipelines import Resource, ScriptedPipeline
-from trellis_assets_tests.fakes import FakeClock, ScriptedNetwork, a_pulled_task, a_validator, an_answer
+from trellis_assets_tests.fakes import (
+    MINER,
+    FakeClock,
+    ScriptedNetwork,
+    a_pulled_task,
+    a_validator,
+    an_answer,
+)
 from trellis_assets_tests.faults.miner import BallGenerator, Miner
 from trellis_assets_tests.models import a_ball
 
-ONE = a_validator(1)
+ONE, TWO = a_validator(1), a_validator(2)
 MODEL = encode_spz(a_ball())
 
 
@@ -202,7 +209,7 @@ def test_nothing_is_begun_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.Mon
     network.pulls[ONE.hotkey] = [TaskAssigned(a_pulled_task("task-1"))]
     parts = ScriptedPipeline(Settings.load(data_dir=tmp_path), network)
     parts.store.record_arrival(
-        a_pulled_task("waits"), validator=ONE, miner_hotkey="another", now=parts.clock.now(), session_id=None
+        a_pulled_task("waits"), validator=TWO, miner_hotkey=MINER, now=parts.clock.now(), session_id=None
     )
 
     def tick() -> dg.SensorResult | dg.SkipReason:
@@ -221,4 +228,4 @@ def test_nothing_is_begun_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.undo()
     begun = tick()
     assert isinstance(begun, dg.SensorResult)
-    assert len(begun.run_requests or []) == 2, "the one that waited, and the one that was pulled"
+    assert len(begun.run_requests or []) == 1, "the one that waited"

@@ -224,3 +224,21 @@ async def test_the_same_task_id_of_two_validators_is_two_tasks(store: SqlTaskSto
 async def test_our_own_hotkey_is_never_asked(store: SqlTaskStore, clock: FakeClock) -> None:
     pulls = Round(store, clock, a_validator(9, hotkey=MINER))
     assert (await pulls.run()).asked == 0
+
+
+async def test_a_task_whose_runs_died_often_is_still_worked_on_when_it_is_served_again(
+    store: SqlTaskStore, clock: FakeClock
+) -> None:
+    """Runs that died are no answers: the model that is there is sent, not an empty result."""
+    pulls = Round(store, clock, ONE)
+    served = TaskAssigned(a_pulled_task("t"))
+    pulls.says(ONE, served)
+    (key,) = (await pulls.run()).new_tasks
+    for attempt in range(1, 9):
+        store.mark_requested(key, attempt, clock.now())
+    store.move(key, TaskState.FAILED, now=clock.now(), reason="given up")
+    clock.advance(60)
+    pulls.says(ONE, served)
+    await pulls.run()
+    assert store.task(key).state is TaskState.PULLED
+    assert pulls.network.submitted == []

@@ -48,8 +48,16 @@ def read_metagraph(settings: Settings) -> Sequence[Validator]:
     """
     path = settings.metagraph_file
     if path is not None:
-        return read_metagraph_file(path)
-    return read_chain_metagraph(settings.network, settings.netuid, shown_as=settings.network_shown)
+        listed: Sequence[Validator] = read_metagraph_file(path)
+    else:
+        listed = read_chain_metagraph(settings.network, settings.netuid, shown_as=settings.network_shown)
+    if not listed:
+        # Believed, it would fail every task that is about to be submitted.
+        where = str(path or settings.network_shown)
+        raise MetagraphError(
+            f"the metagraph of {where} lists nobody; check TRELLIS_NETWORK and TRELLIS_NETUID"
+        )
+    return listed
 
 
 def read_metagraph_file(path: Path) -> list[Validator]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
-from sqlalchemy import case, delete, or_, select, update
+from sqlalchemy import ColumnElement, case, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage import judgements
@@ -32,7 +32,7 @@ from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.ports import Arrival, ClaimLostError
 
 # Enough to smooth, few enough to follow a generator that was replaced.
-_PACE_OVER = 11
+_PACE_OVER, _RECENT = 11, 300
 STARTED_COLUMN = {
     TaskState.GENERATING: "generation_started_at",
     TaskState.VALIDATING: "validation_started_at",
@@ -218,11 +218,16 @@ def unclaimed(session: Session, miner_hotkey: str, now: datetime) -> list[Task]:
     return [task_of(row) for row in session.scalars(query)]
 
 
+def _is_recent() -> ColumnElement[bool]:
+    """So few that looking through them costs nothing, also where none of them tells anything."""
+    return TaskRow.key > select(func.max(TaskRow.key) - _RECENT).scalar_subquery()
+
+
 def generation_pace(session: Session) -> float | None:
     """The median over the newest generations; results that were reused took none."""
     query = (
         select(TaskRow.generation_s)
-        .where(TaskRow.generation_s.is_not(None), TaskRow.reused_from.is_(None))
+        .where(_is_recent(), TaskRow.generation_s.is_not(None), TaskRow.reused_from.is_(None))
         .order_by(TaskRow.key.desc())
         .limit(_PACE_OVER)
     )
@@ -237,7 +242,7 @@ def start_pace(session: Session) -> float | None:
     """
     query = (
         select(TaskRow.pulled_at, TaskRow.ready_at)
-        .where(TaskRow.ready_at.is_not(None), TaskRow.attempt == 0)
+        .where(_is_recent(), TaskRow.ready_at.is_not(None), TaskRow.attempt == 0)
         .order_by(TaskRow.key.desc())
         .limit(_PACE_OVER)
     )

@@ -110,9 +110,9 @@ def _ask(home: Path, order: Mapping[str, str]) -> dict[str, bool]:
         return answer
 
 
-def pool_answers(home: Path) -> bool:
-    """Whether the pool of the home takes orders."""
+def is_pool_ready(home: Path) -> bool:
+    """Whether the pool of the home takes orders, and has a worker that would begin at once."""
     try:
-        return "dropped" in _ask(home, {"drop": ""})
+        return _ask(home, {"ask": "ready"}).get("ready", False)
     except (OSError, ValueError):
         return False

@@ -126,10 +126,12 @@ class Pool:
         if "launch" in order:
             self._queue.append(order["launch"])
             return {"taken": True}
-        dropped = order["drop"] in self._queue
-        if dropped:
-            self._queue.remove(order["drop"])
-        return {"dropped": dropped}
+        if "drop" in order:
+            dropped = order["drop"] in self._queue
+            if dropped:
+                self._queue.remove(order["drop"])
+            return {"dropped": dropped}
+        return {"ready": order["ask"] == "ready" and any(w.is_ready for w in self._workers.values())}
 
     def _assign(self) -> None:
         for worker in [w for w in self._workers.values() if w.is_free]:

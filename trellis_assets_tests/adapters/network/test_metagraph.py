@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trellis_assets.adapters.network.metagraph import parse_metagraph, read_metagraph_file
+from trellis_assets.adapters.network.metagraph import parse_metagraph, read_metagraph, read_metagraph_file
 from trellis_assets.ports import MetagraphError
+from trellis_assets.settings import Settings
 
 GOOD = {
     "uid": 7,
@@ -109,3 +110,11 @@ def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
         file.truncate(10**12)
     with pytest.raises(MetagraphError, match="more than"):
         read_metagraph_file(path)
+
+
+def test_a_metagraph_without_anybody_is_not_believed(tmp_path: Path) -> None:
+    """It would fail every task that is about to be submitted."""
+    path = tmp_path / "metagraph.json"
+    path.write_text("[]", encoding="utf-8")
+    with pytest.raises(MetagraphError, match="lists nobody"):
+        read_metagraph(Settings.load(network=f"file:{path}"))

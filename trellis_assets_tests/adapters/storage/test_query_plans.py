@@ -10,6 +10,8 @@ from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.domain.tasks import UNFINISHED_STATES, WORKABLE_STATES, TaskState
 from trellis_assets_tests.fakes import MINER, NOW, a_pulled_task, a_validator
 
+pytestmark = pytest.mark.sqlite_only
+
 ONE = a_validator(1)
 SOON = NOW + timedelta(seconds=30)
 # By name: the question, and the indexes that may answer it, one per table that is looked into.
@@ -37,7 +39,9 @@ QUESTIONS: dict[str, tuple[Callable[[SqlTaskStore], object], set[str]]] = {
         {"INDEX sqlite_autoindex_validator_polls_1"},
     ),
     "begin a poll": (
-        lambda store: store.begin_poll(MINER, ONE.hotkey, next_poll_at=SOON, now=NOW),
+        lambda store: store.begin_poll(
+            MINER, ONE.hotkey, next_poll_at=SOON, now=NOW, longest_rest=SOON - NOW
+        ),
         {"INDEX sqlite_autoindex_validator_polls_1"},
     ),
     "what is unfinished": (
@@ -59,6 +63,18 @@ QUESTIONS: dict[str, tuple[Callable[[SqlTaskStore], object], set[str]]] = {
     "hold an endpoint": (
         lambda store: store.acquire_slot(["http://one"], 1, now=NOW, until=SOON),
         {"INDEX sqlite_autoindex_generation_slots_1"},
+    ),
+    "what is in hand": (lambda store: store.in_hand(MINER), {"INDEX ix_tasks_finished_at"}),
+    "what has no run": (lambda store: store.unclaimed(MINER, NOW), {"INDEX ix_tasks_finished_at"}),
+    "who is next in line": (
+        lambda store: store.is_next_in_line(1, NOW),
+        # The last is the newest task, at the table's end.
+        {
+            "INDEX ix_tasks_unfinished",
+            "INDEX sqlite_autoindex_validator_polls_1",
+            "INTEGER PRIMARY KEY",
+            "",
+        },
     ),
     "how far is the session": (
         lambda store: store.count_by_state(1),
@@ -83,7 +99,7 @@ def plans_of(engine: Engine, ask: Callable[[], object]) -> list[str]:
             str(step.detail)
             for statement, parameters in statements
             for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)  # type: ignore[arg-type]
-            if not step.detail.startswith("USE TEMP B-TREE")
+            if not step.detail.startswith(("USE TEMP B-TREE", "SCALAR SUBQUERY"))
         ]
 
 

@@ -16,7 +16,7 @@ from dagster._core.code_pointer import ModuleCodePointer
 from dagster._core.launcher import WorkerStatus
 from dagster._core.origin import DEFAULT_DAGSTER_ENTRY_POINT, JobPythonOrigin, RepositoryPythonOrigin
 
-from trellis_assets.defs.run_workers.launcher import PoolAwayError, pool_answers
+from trellis_assets.defs.run_workers.launcher import PoolAwayError, is_pool_ready
 from trellis_assets.defs.run_workers.marks import marked, sweep_marks, worker_of
 from trellis_assets.defs.run_workers.socket_path import short_socket_path
 from trellis_assets.mining.dagster_home import dagster_home, write_dagster_home
@@ -52,7 +52,7 @@ class Miner:
             [sys.executable, "-m", "trellis_assets.defs.run_workers.pool", str(MOST)],
             env=os.environ | {"DAGSTER_HOME": str(self.home)},
         )
-        wait_until(lambda: pool_answers(self.home))
+        wait_until(lambda: is_pool_ready(self.home))
 
     def workers(self) -> list[psutil.Process]:
         return psutil.Process(self.pool.pid).children()

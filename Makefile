@@ -28,11 +28,11 @@ bench: setup ## measure, and write docs/figures.md
 bench-orchestration: setup ## an hour; ARGS=--quick for some minutes, written nowhere
 	$(BIN)/python benchmarks/figures.py orchestration $(ARGS)
 
+bench-capacity: setup ## a quarter of an hour; ARGS=--small for a quarter of the tasks; writes docs/capacity.md
+	$(BIN)/python benchmarks/figures.py capacity $(ARGS)
+
 soak: setup ## 5,000 tasks: does anything grow? ARGS="--soak-tasks 200 …" to look, written nowhere
 	$(BIN)/python benchmarks/figures.py soak $(ARGS)
-
-bench-capacity: setup ## half an hour; ARGS=--small for a quarter of the tasks; writes docs/capacity.md
-	$(BIN)/python benchmarks/figures.py capacity $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

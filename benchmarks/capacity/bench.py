@@ -3,6 +3,7 @@
 import argparse
 import logging
 import math
+import os
 import statistics
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -23,8 +24,13 @@ PLACES = 256
 # Without the subnet's bound only this many and more are of interest.
 UNBOUND_FROM = 100
 CORES_PER_ENDPOINT = 2
-OPERATIONS = ("claim", "move", "settle", "may_start", "acquire_slot", "in_hand", "record_arrival")
+OPERATIONS = (
+    *("claim", "move", "settle", "endpoints", "is_next_in_line", "acquire_slot", "release_slot", "in_hand"),
+    "record_arrival",
+)
 _FULL, _QUICK = {"lives": 40, "runs": 20}, {"lives": 10, "runs": 5}
+# Endpoints that are busy for this share have all they need.
+FED = 0.95
 WARM_UP_S, MEASURED_S = 330.0, 300.0
 Row = dict[str, float | str]
 Say = Callable[[str], None]
@@ -80,7 +86,8 @@ def note(given: argparse.Namespace) -> str:
     many = _QUICK if given.small else _FULL
     return (
         f"medians over {many['lives']} tasks in a store with {HISTORY:,} more, of models of {SPLATS:,} "
-        f"splats, and over {many['runs']} runs of Dagster; both databases on this machine, synced to its disk"
+        f"splats, and over {many['runs']} runs of Dagster; both databases synced to this machine's disk; "
+        f"its load before was {os.getloadavg()[0]:.1f}"
     )
 
 
@@ -182,9 +189,9 @@ def limit_rows(costs: Mapping[tuple[str, int], Costs]) -> list[Row]:
             "a_worker_core": 1 / cost.run.own_s,
             "broker": 1 / cost.broker_s if cost.broker_s else math.nan,
         }
-        shared = {name: limits[name] for name in ("store", "slot_rows", "event_log")}
+        first = min(("store", "slot_rows", "event_log"), key=limits.__getitem__)
         row: Row = {"database": database, "endpoints": endpoints} | limits
-        rows.append(row | {"first": min(shared, key=shared.__getitem__)})
+        rows.append(row | {"first": first.replace("_", " ")})
     return rows
 
 
@@ -221,23 +228,20 @@ def outcome(scenario: Scenario, costs: Costs, seconds: float = MEASURED_S) -> Ro
     """What came of a scenario, and which part was the busiest."""
     subnet = Subnet(scenario, costs)
     subnet.run(WARM_UP_S, seconds)
-    rate = subnet.done / seconds
+    rate, busy = subnet.done / seconds, subnet.endpoints.utilisation
     shares = {name: station.utilisation for name, station in subnet.stations.items()}
     shares["a poller"] = max(miner.poller.utilisation for miner in subnet.miners)
-    if scenario.cooldown_s:
-        shares["cooldown"] = rate * scenario.cooldown_s / (scenario.validators * scenario.miners)
-    busiest = max(shares, key=shares.__getitem__)
+    shares["validators"] = rate * scenario.cooldown_s / (scenario.validators * scenario.miners)
     row: Row = {
         "database": costs.database,
         "endpoints": scenario.endpoints,
         "generation_s": scenario.generation_s,
         "cooldown_s": scenario.cooldown_s,
         "miners": scenario.miners,
-        "hands": scenario.hands,
+        "runs_at_a_time": scenario.hands,
         "tasks_per_hour": rate * 3600,
-        "endpoints_busy": subnet.endpoints.utilisation,
+        "endpoints_busy": round(busy, 3),
         "wait_p50_s": statistics.median(subnet.waits_s) if subnet.waits_s else math.nan,
     }
-    row |= {name.replace(" ", "_"): share for name, share in shares.items() if name != "cooldown"}
-    row["cooldown"] = shares.get("cooldown", math.nan)
-    return row | {"busiest": busiest}
+    row |= {name.replace(" ", "_"): round(share, 3) for name, share in shares.items()}
+    return row | {"busiest": "endpoints" if busy >= FED else max(shares, key=shares.__getitem__)}

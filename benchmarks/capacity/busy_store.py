@@ -34,6 +34,11 @@ def fill(store: SqlTaskStore, endpoints: Sequence[str]) -> None:
             held = zip(busy, keys, strict=True)
             slots = [{"endpoint": endpoint, "task_key": key, "held_until": now} for endpoint, key in held]
             connection.execute(insert(SlotRow), slots)
+    if store.engine.dialect.name == "postgresql":
+        with (
+            store.engine.begin() as connection
+        ):  # as autovacuum does it in a store that has lived for a while
+            connection.exec_driver_sql("ANALYZE")
     store.save_validators([a_validator(uid) for uid in range(1, VALIDATORS + 1)], now)
 
 

@@ -8,7 +8,7 @@ from capacity.recorder import Asked
 
 SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
 # The simulation asks for endpoints by itself, as often as the code does.
-OF_SLOTS = frozenset({"may_start", "acquire_slot", "release_slot"})
+OF_SLOTS = frozenset({"endpoints", "is_next_in_line", "acquire_slot", "release_slot"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,8 @@ class Costs:
         arrival: a task that came, until its run is with the launcher.
         claim, generate, validate, submit: of its run; `generate` once the model is there.
         renewal: of its leases, every 8 s.
-        may_start, acquire_slot, release_slot: one look for an endpoint, its hold and its return.
+        look, in_line, acquire_slot, release_slot: one look for a free endpoint, whose turn it is, its hold
+            and its return.
         dagster: the run's own events.
         broker_s: of one run at the broker; 0 where there is none.
     """
@@ -57,7 +58,8 @@ class Costs:
     validate: Demand
     submit: Demand
     renewal: Demand
-    may_start: Demand
+    look: Demand
+    in_line: Demand
     acquire_slot: Demand
     release_slot: Demand
     dagster: Demand
@@ -67,7 +69,7 @@ class Costs:
     def run(self) -> Demand:
         """All that happens once per run, without what depends on how long it waits."""
         parts = (self.claim, self.generate, self.validate, self.submit, self.dagster)
-        return sum((*parts, self.may_start, self.acquire_slot, self.release_slot), Demand())
+        return sum((*parts, self.look, self.in_line, self.acquire_slot, self.release_slot), Demand())
 
 
 def costs_of(
@@ -108,16 +110,17 @@ def costs_of(
         endpoints=endpoints,
         round=stage("round"),
         asking=Demand(around["poll_cpu_s"]),
-        arrival=stage("ask") + stage("dispatch") + _dagster(database, dagster, "create"),
+        arrival=stage("ask") + stage("dispatch") + _dagster(dagster, "create"),
         claim=one("claim"),
         generate=stage("generate", OF_SLOTS | {"claim"}),
         validate=stage("validate"),
         submit=stage("submit"),
         renewal=stage("renewal"),
-        may_start=one("may_start"),
+        look=one("endpoints"),
+        in_line=one("is_next_in_line"),
         acquire_slot=one("acquire_slot"),
         release_slot=one("release_slot"),
-        dagster=_dagster(database, dagster, "empty"),
+        dagster=_dagster(dagster, "empty"),
         broker_s=around.get("broker_s", 0.0) if database == POSTGRESQL else 0.0,
     )
 
@@ -134,9 +137,10 @@ def question_of(database: str, asked: Asked) -> Demand:
     return Demand(own_s=cpu_s, store_s=max(0.0, seconds - cpu_s))
 
 
-def _dagster(database: str, found: Mapping[str, float], what: str) -> Demand:
-    """`what` is the making of a run or the execution of its ops."""
-    storage_s, storage_cpu_s = found[f"{what}_storage_s"], found[f"{what}_storage_cpu_s"]
-    if database == SQLITE:
-        return Demand(own_s=max(0.0, found[f"{what}_cpu_s"] - storage_cpu_s), log_s=storage_s)
-    return Demand(own_s=found[f"{what}_cpu_s"], log_s=max(0.0, storage_s - storage_cpu_s))
+def _dagster(found: Mapping[str, float], what: str) -> Demand:
+    """Of the making of a run, or the execution of its ops.
+
+    In SQLite each run has a file of its own: only the waits for the disk are shared, as those for a server.
+    """
+    waits_s = found[f"{what}_storage_s"] - found[f"{what}_storage_cpu_s"]
+    return Demand(own_s=found[f"{what}_cpu_s"], log_s=max(0.0, waits_s))

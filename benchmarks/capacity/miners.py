@@ -3,14 +3,16 @@
 import math
 import random
 from collections import deque
+from collections.abc import Generator
 from dataclasses import dataclass, field
 
 from capacity.costs import SQLITE, Costs, Demand
 from capacity.simulation import Process, Simulation, Station, served
+from trellis_assets.domain.pacing import START_S
 from trellis_assets.steps.claims import RENEW_EVERY_S
-from trellis_assets.steps.generate import LONGEST_SLOT_POLL_S, SLOT_POLL_S, SLOT_POLL_SHARE, YIELD_S
-from trellis_assets.steps.keep_pulling import BUSY_REST_S, IDLE_REST_S
-from trellis_assets.steps.pull import START_S
+from trellis_assets.steps.keep_pulling import IDLE_REST_S
+from trellis_assets.steps.pull import LOOK_S
+from trellis_assets.steps.try_endpoints import LONGEST_SLOT_POLL_S, SLOT_POLL_S, SLOT_POLL_SHARE, YIELD_S
 
 # Of the machine with PostgreSQL.
 DATABASE_CORES = 8
@@ -110,7 +112,7 @@ class Subnet:
                 self.simulation.start(self._poll(miner, number))
             miner.poller.release()
             until_due_s = min(miner.due_at) - now if room else 0.0
-            yield min(max(until_due_s, BUSY_REST_S), IDLE_REST_S)
+            yield min(max(until_due_s, LOOK_S), IDLE_REST_S)
 
     def _room(self, miner: Miner) -> int:
         """`tasks_wanted`: as many as endpoints that are free by the time a task could be here."""
@@ -119,7 +121,7 @@ class Subnet:
             ends.popleft()
         soon = 0
         for end in ends:
-            if end > now + START_S + self.scenario.pull_s:
+            if end > now + LOOK_S + START_S + self.scenario.pull_s:
                 break
             soon += 1
         wanted = self.endpoints.free + soon - miner.waiting
@@ -163,14 +165,14 @@ class Subnet:
         miner.due_at[number] = earliest if scenario.cooldown_s else now
 
     def _endpoint(self) -> Process:
-        """`GenerateStep._wait_for_slot`: who has waited longest looks, is first in line, and takes it."""
+        """`TryEndpointsStep`: who waits looks, asks whose turn it is, and takes the endpoint."""
         me, since, free_since = object(), self.simulation.now, math.inf
         self._line.append(me)
         while True:
-            yield from self._work(self.costs.may_start)
+            yield from self._work(self.costs.look)
             now = self.simulation.now
             free_since = min(free_since, now) if self.endpoints.free else math.inf
-            if self.endpoints.free and (self._line[0] is me or now - free_since >= YIELD_S):
+            if self.endpoints.free and (yield from self._is_my_turn(me, now - free_since)):
                 yield self.slot_rows
                 yield from self._work(self.costs.acquire_slot)
                 self.slot_rows.release()
@@ -180,6 +182,12 @@ class Subnet:
             yield min(max(waited_s * SLOT_POLL_SHARE, SLOT_POLL_S), LONGEST_SLOT_POLL_S)
         self._line.remove(me)
         yield self.endpoints  # free just now: got at once
+
+    def _is_my_turn(self, me: object, free_for_s: float) -> Generator[float | Station, None, bool]:
+        if free_for_s >= YIELD_S:
+            return True
+        yield from self._work(self.costs.in_line)
+        return self._line[0] is me
 
     def _renewing(self, seconds: float) -> Process:
         """So long, with the leases renewed meanwhile."""

@@ -41,5 +41,6 @@ def serve_pages(settings: Settings, host: str) -> None:
         SettingsError: see `pages_command`.
     """
     command = pages_command(settings, host)
-    os.environ |= settings.environment() | {"DAGSTER_HOME": str(dagster_home(settings))}
+    # Of secrets only the URLs that the Dagster home asks for.
+    os.environ |= settings.environment(frozenset()) | {"DAGSTER_HOME": str(dagster_home(settings))}
     os.execv(command[0], command)  # noqa: S606 - our own command, no shell

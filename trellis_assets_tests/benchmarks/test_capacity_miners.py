@@ -8,7 +8,7 @@ from capacity.costs import POSTGRESQL, SQLITE, Costs, Demand, costs_of
 from capacity.miners import Scenario, Subnet
 from capacity.recorder import Asked
 
-FREE = Costs(SQLITE, 1, *[Demand()] * 12, broker_s=0.0)
+FREE = Costs(SQLITE, 1, *[Demand()] * 13, broker_s=0.0)
 # Validators that always have a task; more hands and cores than are needed.
 PLENTY = Scenario(
     endpoints=4,
@@ -100,7 +100,8 @@ def costs(database: str) -> Costs:
         ("round", "in_hand"): asked(0.5, 0.2, calls=2, writes=0),
         ("submit", "move"): asked(3.0, 1.0, calls=4, writes=4),
         ("generate", "claim"): asked(1.0, 0.5, calls=2, writes=2),
-        ("generate", "may_start"): asked(1.0, 0.5, calls=2, writes=0),
+        ("generate", "endpoints"): asked(1.0, 0.5, calls=2, writes=0),
+        ("generate", "is_next_in_line"): asked(1.0, 0.5, calls=2, writes=0),
         ("generate", "acquire_slot"): asked(1.0, 0.5, calls=2, writes=2),
         ("generate", "release_slot"): asked(1.0, 0.5, calls=2, writes=2),
     }
@@ -121,7 +122,7 @@ def test_a_writer_of_sqlite_excludes_others_all_the_time_and_a_reader_nobody() -
     found = costs(SQLITE)
     assert found.submit == Demand(own_s=1.0, store_s=6.0), "two moves a task, and 2 of 6 CPU seconds beside"
     assert found.round == Demand(own_s=0.5)
-    assert found.dagster == Demand(own_s=0.75, log_s=1.0)
+    assert found.dagster == Demand(own_s=1.0, log_s=0.75)
     assert found.broker_s == 0.0
 
 

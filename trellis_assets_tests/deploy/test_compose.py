@@ -122,3 +122,9 @@ def test_the_image_is_built_from_files_that_are_there() -> None:
     assert set(included) <= set(kept), "the wheel cannot be built without"
     variables = re.findall(r"TRELLIS_\w+", (DEPLOY / "Dockerfile").read_text(encoding="utf-8"))
     assert unknown_settings(variables) == set()
+
+
+def test_the_page_describes_every_role(services: dict[str, dict[str, Any]]) -> None:
+    page = (DEPLOY.parent / "docs" / "deployment.md").read_text(encoding="utf-8")
+    assert [name for name in services if f"| `{name}` |" not in page] == []
+    assert "Not run where the tests run" in page

@@ -42,6 +42,8 @@ def test_the_pages_show_the_sensors_without_a_wallet(tmp_path: Path, postgres_se
         "TRELLIS_DATA_DIR": str(tmp_path),
         "TRELLIS_DATABASE_URL": postgres_server.migrated_database(),
         "TRELLIS_DAGSTER_DATABASE_URL": postgres_server.empty_database(),
+        "TRELLIS_RUN_LAUNCHER": "celery",
+        "TRELLIS_CELERY_BROKER": "redis://127.0.0.1:1/0",  # asked only when somebody starts a run
         "TRELLIS_NETWORK": "finney",
         "TRELLIS_WALLET_PATH": str(tmp_path / "there are none"),
     }

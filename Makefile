@@ -9,10 +9,10 @@ run: setup ## mine on the local subnet with the Dagster UI at http://127.0.0.1:3
 	$(BIN)/trellis-assets mine --ui
 
 test: setup lint types ## everything that must hold
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 3 --dist loadgroup
 
 test-postgres: setup ## every test, with the store and Dagster on a real PostgreSQL
-	$(BIN)/pytest -n 2 --dist loadgroup --database postgresql
+	$(BIN)/pytest -n 3 --dist loadgroup --database postgresql
 
 quick: setup ## unit tests only
 	$(BIN)/pytest -n 2 -m "not slow"

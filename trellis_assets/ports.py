@@ -317,6 +317,10 @@ class ClaimLostError(RuntimeError):
     """Another run has taken the task over: whatever this one does with it no longer counts."""
 
 
+class WrongHotkeyError(RuntimeError):
+    """A process was handed the task of another miner: it cannot sign for it."""
+
+
 class StoreError(RuntimeError):
     """The store cannot be used as it is (another version, unreachable); says what to do."""
 

@@ -16,7 +16,7 @@ from dagster._core.remote_origin import CodeLocationOrigin, RemoteJobOrigin, Rem
 from trellis_assets.audit import audit
 from trellis_assets.defs.run_workers.launcher import WarmRunLauncher
 from trellis_assets.domain.dispatch import RunStatus
-from trellis_assets.domain.tasks import Task
+from trellis_assets.domain.tasks import Task, printable
 
 DEFINITIONS_MODULE, DEFINITIONS = "trellis_assets.definitions", "defs"
 RUN_KEY_TAG, SENSOR_TAG, TASK_TAG = "dagster/run_key", "dagster/sensor_name", "trellis/task"
@@ -64,6 +64,7 @@ class RunStarter:
 
     Attributes:
         routing_tags: tell the launcher where a task's run goes.
+        problem: why the launcher takes no run now; None when it does.
     """
 
     instance: dg.DagsterInstance
@@ -72,6 +73,7 @@ class RunStarter:
     job_name: str
     sensor_name: str
     routing_tags: Callable[[Task], dict[str, str]] = lambda _task: {}
+    problem: Callable[[], str | None] = lambda: None
 
     def start(self, task: Task) -> None:
         """The task's run is with its launcher; at most one run ever starts under one key.
@@ -95,8 +97,9 @@ class RunStarter:
             self.instance.launch_run(run.run_id, None)  # type: ignore[arg-type]  # our launchers need none
         except DagsterRunAlreadyExists:
             return  # a tick and the poller have found the task at once
-        except dg.DagsterError as error:
-            audit("run not started", task=task, level=logging.ERROR, reason=str(error))
+        except Exception as error:  # noqa: BLE001 - launchers raise what their brokers raise
+            reason = printable(f"{type(error).__name__}: {error}", 300)
+            audit("run not started", task=task, level=logging.ERROR, reason=reason)
 
     def _close_earlier(self, task: Task) -> None:
         """The run of the attempt before is marked failed, if it is in progress and nobody executes it.

@@ -53,7 +53,7 @@ def task_sensor(
 def _tick_of_resident(context: dg.SensorEvaluationContext, parts: Pipeline) -> dg.SkipReason:
     starter = _starter(context, parts)
     if not parts.settings.harvest:
-        closed = closed_reason(parts)
+        closed = closed_reason(parts) or starter.problem()
         made = [] if closed else parts.prompt_step().run()
         _start_runs(parts, starter)
         return dg.SkipReason(closed or f"{len(made)} tasks made from prompts")
@@ -66,12 +66,13 @@ def _resident(parts: Pipeline, starter: RunStarter) -> ResidentPoller:
     """The poller of this process."""
     return ResidentPoller(
         step=lambda: KeepPullingStep(parts.pull_step(), lambda: _start_runs(parts, starter)),
-        closed=lambda: closed_reason(parts),
+        closed=lambda: closed_reason(parts) or starter.problem(),
     )
 
 
 def _start_runs(parts: Pipeline, starter: RunStarter) -> None:
-    if _may_not_begin(parts) is not None:
+    # A start that must fail would only use up one of the task's attempts.
+    if _may_not_begin(parts) is not None or starter.problem() is not None:
         return
     for task in parts.dispatch_step(lambda task: run_status(starter.instance, task.run_key)).run():
         starter.start(task)
@@ -87,21 +88,25 @@ def _starter(context: dg.SensorEvaluationContext, parts: Pipeline) -> RunStarter
     name = context.code_location_origin.location_name
     if name not in _starters:
         instance = dg.DagsterInstance.from_ref(context.instance.get_ref())
+        routing_tags, problem = _workers(instance, parts)
         _starters[name] = RunStarter(
             instance=instance,
             repository=context.repository_def,
             location=context.code_location_origin,
             job_name=mine_task_job.name,
             sensor_name="task_sensor",
-            routing_tags=_routing(instance, parts),
+            routing_tags=routing_tags,
+            problem=problem,
         )
     return _starters[name]
 
 
-def _routing(instance: dg.DagsterInstance, parts: Pipeline) -> Callable[[Task], dict[str, str]]:
-    """Where a task's run goes: there is a choice only among Celery's queues."""
+def _workers(
+    instance: dg.DagsterInstance, parts: Pipeline
+) -> tuple[Callable[[Task], dict[str, str]], Callable[[], str | None]]:
+    """Where a task's run goes, and why none can go anywhere now: questions that only Celery has."""
     if parts.settings.run_launcher is not RunLauncherName.CELERY:
-        return lambda _task: {}
+        return lambda _task: {}, lambda: None
     from trellis_assets.defs.celery_workers.launcher import WorkerQueuesLauncher
 
     launcher = instance.run_launcher
@@ -111,7 +116,7 @@ def _routing(instance: dg.DagsterInstance, parts: Pipeline) -> Callable[[Task], 
         largest = max((v.stake for v in parts.store.listed_validators()[0]), default=0.0)
         return launcher.routing_tags(task, parts.settings.celery_queues, largest)
 
-    return route
+    return route, launcher.problem
 
 
 def _may_not_begin(parts: Pipeline) -> str | None:

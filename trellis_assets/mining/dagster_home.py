@@ -16,17 +16,35 @@ DATABASE_VARIABLE, BROKER_VARIABLE = "DAGSTER_POSTGRES_URL", "DAGSTER_CELERY_BRO
 
 
 def dagster_home(settings: Settings) -> Path:
-    """The folder that `DAGSTER_HOME` names."""
+    """The folder that the miner's `DAGSTER_HOME` names."""
     return settings.folder / "dagster"
 
 
+def worker_home(settings: Settings) -> Path:
+    """A worker's, so that a worker and a miner may share a data folder."""
+    return settings.folder / "dagster-worker"
+
+
 def write_dagster_home(settings: Settings, code_server_port: int) -> Path:
-    """The home exists, with the project's `dagster.yaml` pointing into it.
+    """The miner's home exists, with the project's `dagster.yaml` pointing into it.
 
     Returns:
         The workspace file, which names the code server on `code_server_port`.
     """
     home = dagster_home(settings)
+    write_instance(settings, home)
+    server = {"host": "127.0.0.1", "port": code_server_port, "location_name": LOCATION}
+    workspace = home / "workspace.yaml"
+    workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}), encoding="utf-8")
+    return workspace
+
+
+def write_instance(settings: Settings, home: Path) -> None:
+    """The home has its `dagster.yaml`.
+
+    Raises:
+        SettingsError: what the settings ask for is not installed or not named.
+    """
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     instance = _read("dagster.yaml")
     if settings.dagster_database_url is None:
@@ -45,10 +63,6 @@ def write_dagster_home(settings: Settings, code_server_port: int) -> Path:
     instance["run_coordinator"]["config"]["max_concurrent_runs"] = 2 * settings.max_concurrent_runs
     instance["run_launcher"] = _run_launcher(settings, home)
     (home / "dagster.yaml").write_text(yaml.safe_dump(instance, sort_keys=False), encoding="utf-8")
-    server = {"host": "127.0.0.1", "port": code_server_port, "location_name": LOCATION}
-    workspace = home / "workspace.yaml"
-    workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}), encoding="utf-8")
-    return workspace
 
 
 def _sqlite(folder: Path) -> dict[str, Any]:

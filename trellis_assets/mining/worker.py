@@ -7,8 +7,7 @@ import sys
 import dagster as dg
 
 from trellis_assets.composition import Pipeline
-from trellis_assets.mining.dagster_home import dagster_home, write_dagster_home
-from trellis_assets.mining.processes import free_port
+from trellis_assets.mining.dagster_home import worker_home, write_instance
 from trellis_assets.settings import Settings, SettingsError
 
 
@@ -26,12 +25,12 @@ def serve_queues(settings: Settings, name: str | None) -> None:
     pipeline.store.count_by_state()
     if settings.harvest:
         pipeline.miner_hotkey  # noqa: B018 - reads the key, so that its lack is said now
-    write_dagster_home(settings, free_port())
+    home = worker_home(settings)
+    write_instance(settings, home)
     from dagster_celery.tasks import create_execute_job_task
 
     from trellis_assets.defs.celery_workers.launcher import celery_launcher
 
-    home = dagster_home(settings)
     # The runs' processes load the settings from the environment.
     os.environ |= settings.environment() | {"DAGSTER_HOME": str(home)}
     with dg.DagsterInstance.from_config(str(home)) as instance:

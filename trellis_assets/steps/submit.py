@@ -16,6 +16,7 @@ from trellis_assets.ports import (
     SubmissionAnswer,
     TaskStore,
     ValidatorNetwork,
+    WrongHotkeyError,
 )
 from trellis_assets.steps.claims import renewed
 from trellis_assets.steps.insisting import insist
@@ -89,6 +90,12 @@ class SubmitStep:
         )
 
     def _submit(self, task: Task, run_id: str, network: ValidatorNetwork) -> Task:
+        if network.miner_hotkey != task.miner_hotkey:
+            self.store.release_claim(task.key, run_id)
+            raise WrongHotkeyError(
+                f"task {task.key} was pulled by {task.miner_hotkey}, and this process signs for "
+                f"{network.miner_hotkey}: give each miner queues and a Dagster database of its own"
+            )
         waiting = task.state
         kind = SubmissionKind.HAND_BACK if waiting is TaskState.DECLINED else SubmissionKind.RESULT
         try:

@@ -226,7 +226,7 @@ def test_a_high_minimum_score_hands_everything_back(tmp_path: Path) -> None:
         (
             [],
             {"TRELLIS_GENERATOR": "http", "TRELLIS_GENERATOR_URLS": "http://127.0.0.1:9"},
-            "generation server",
+            "no generation endpoint is ready",
         ),
         (["--no-harvest"], {"TRELLIS_PROMPTS_FILE": "none.txt"}, "prompts file"),
     ],

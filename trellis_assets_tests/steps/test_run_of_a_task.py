@@ -20,6 +20,7 @@ from trellis_assets.ports import (
     LocalValidator,
     UnsupportedPromptError,
     ValidationUnavailableError,
+    WrongHotkeyError,
 )
 from trellis_assets.steps.generate import GenerateStep, GenerationPolicy
 from trellis_assets.steps.preview import PreviewStep
@@ -370,3 +371,19 @@ def test_a_generated_model_has_a_picture_that_is_drawn_once(bench: Bench) -> Non
 
 def test_a_task_without_a_model_has_no_picture(bench: Bench) -> None:
     assert PreviewStep(bench.files, webp_preview).run(bench.pull()) is None
+
+
+def test_another_miners_task_is_not_signed_for(bench: Bench) -> None:
+    """Validators would call it a wrong signature: 900 s of cooldown."""
+    task = bench.pull()
+    bench.generate(task.key)
+    bench.validate(task.key)
+    bench.network.miner_hotkey = "5Another"
+    with pytest.raises(WrongHotkeyError, match="5Another"):
+        bench.submit(task.key)
+    assert bench.network.submitted == []
+    bench.network.miner_hotkey = MINER
+    bench.network.answers = [an_answer(SubmissionOutcome.ACCEPTED)]
+    done = bench.submit(task.key, "run of the right miner")
+    assert done is not None
+    assert done.state is TaskState.ACCEPTED

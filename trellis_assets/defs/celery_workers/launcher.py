@@ -22,12 +22,14 @@ _log = logging.getLogger(__name__)
 # Workers join and leave while mining: who is there is asked this often, and waited for so long.
 _ASK_EVERY_S = 10.0
 _ANSWERS_WITHIN_S = 1.0
+_TRY_EVERY_S = 3.0
 
 
 class WorkerQueuesLauncher(CeleryRunLauncher):  # type: ignore[misc]  # no types of its own
     """`CeleryRunLauncher` that knows which queues have a worker."""
 
     _asked: tuple[float, tuple[str, ...]] = (-_ASK_EVERY_S, ())
+    _tried: tuple[float, str | None] = (-_TRY_EVERY_S, None)
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]) -> Self:
@@ -50,6 +52,21 @@ class WorkerQueuesLauncher(CeleryRunLauncher):  # type: ignore[misc]  # no types
         priority = run_priority(task.validator_stake or 0.0, largest_stake)
         return {DAGSTER_CELERY_QUEUE_TAG: queue, DAGSTER_CELERY_RUN_PRIORITY_TAG: str(priority)}
 
+    def problem(self) -> str | None:
+        """Why no run can be handed out now; None when one can. Asked for every few seconds."""
+        if time.monotonic() - self._tried[0] > _TRY_EVERY_S:
+            self._tried = (time.monotonic(), self._try_broker())
+        return self._tried[1]
+
+    def _try_broker(self) -> str | None:
+        with self.celery.connection_for_write() as connection:
+            try:
+                connection.ensure_connection(max_retries=1, timeout=_ANSWERS_WITHIN_S)
+            except (OSError, *connection.connection_errors) as error:
+                # Its text may hold the URL with its password: only its type is told.
+                return f"the broker of runs cannot be reached ({type(error).__name__}): TRELLIS_CELERY_BROKER"
+        return None
+
     def _served(self, queues: Sequence[str]) -> Sequence[str]:
         """Those of the queues that a worker serves; all of them where nobody knows."""
         if len(queues) > 1 and time.monotonic() - self._asked[0] > _ASK_EVERY_S:
@@ -62,7 +79,7 @@ def served_queues(launcher: CeleryRunLauncher) -> set[str]:
     try:
         answers = launcher.celery.control.inspect(timeout=_ANSWERS_WITHIN_S).active_queues()
     except (OSError, launcher.celery.connection_for_read().connection_errors) as error:
-        _log.warning("the broker does not answer: %s", error)
+        _log.warning("the broker does not answer: %s", type(error).__name__)
         return set()
     return {queue["name"] for listed in (answers or {}).values() for queue in listed}
 

@@ -23,11 +23,11 @@ from orchestration.subjects import SUBJECTS, project
 
 PROFILES_S = (0.0, 1.0, 10.0)
 RUNS = 3
-WARM_UP_TASKS = 5
+WARM_UP_TASKS = 10
 WARM_UP_TIMEOUT_S = 300.0
 # A slow subject is watched longer than the others, until so many results or so many windows.
 LEAST_TASKS = 5
-MOST_WINDOWS = 4
+MOST_WINDOWS = 3
 PROJECT = "this project"
 # What the page shows of a row.
 SHOWN = (

@@ -13,6 +13,7 @@ from dagster_celery.tags import (
     DAGSTER_CELERY_RUN_PRIORITY_TAG,
     DAGSTER_CELERY_TASK_ID_TAG,
 )
+from kombu.exceptions import OperationalError
 
 from trellis_assets.domain.queues import queue_for, run_priority
 from trellis_assets.domain.tasks import Task
@@ -62,7 +63,7 @@ class WorkerQueuesLauncher(CeleryRunLauncher):  # type: ignore[misc]  # no types
         with self.celery.connection_for_write() as connection:
             try:
                 connection.ensure_connection(max_retries=1, timeout=_ANSWERS_WITHIN_S)
-            except (OSError, *connection.connection_errors) as error:
+            except (OSError, OperationalError) as error:
                 # Its text may hold the URL with its password: only its type is told.
                 return f"the broker of runs cannot be reached ({type(error).__name__}): TRELLIS_CELERY_BROKER"
         return None
@@ -78,7 +79,7 @@ def served_queues(launcher: CeleryRunLauncher) -> set[str]:
     """Queues that live workers listen to; empty where the broker does not answer."""
     try:
         answers = launcher.celery.control.inspect(timeout=_ANSWERS_WITHIN_S).active_queues()
-    except (OSError, launcher.celery.connection_for_read().connection_errors) as error:
+    except (OSError, OperationalError) as error:
         _log.warning("the broker does not answer: %s", type(error).__name__)
         return set()
     return {queue["name"] for listed in (answers or {}).values() for queue in listed}

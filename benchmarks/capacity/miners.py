@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from capacity.costs import SQLITE, Costs, Demand
 from capacity.simulation import Process, Simulation, Station, served
 from trellis_assets.domain.pacing import START_S
+from trellis_assets.domain.waiting import LONGEST_SLOT_POLL_S, SLOT_POLL_S, SLOT_POLL_SHARE
 from trellis_assets.steps.claims import RENEW_EVERY_S
 from trellis_assets.steps.keep_pulling import IDLE_REST_S
 from trellis_assets.steps.pull import LOOK_S
-from trellis_assets.steps.try_endpoints import LONGEST_SLOT_POLL_S, SLOT_POLL_S, SLOT_POLL_SHARE, YIELD_S
+from trellis_assets.steps.try_endpoints import YIELD_S
 
 # Of the machine with PostgreSQL.
 DATABASE_CORES = 8

@@ -18,6 +18,7 @@ from trellis_assets.domain.endpoints import (
 )
 from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.tasks import LEASE, Task, TaskState
+from trellis_assets.domain.waiting import next_look_s
 from trellis_assets.ports import (
     Clock,
     GenerationError,
@@ -29,8 +30,6 @@ from trellis_assets.ports import (
 )
 from trellis_assets.steps.claims import renewed
 
-# A free endpoint is seen so soon; who has waited long looks less often: a twentieth of its wait.
-SLOT_POLL_S, LONGEST_SLOT_POLL_S, SLOT_POLL_SHARE = 0.02, 0.25, 0.05
 # A task that goes before others may be held up: the free endpoint is left to it so long, not longer.
 YIELD_S = 0.5
 FIRST_RETRY_S = 2.0
@@ -163,7 +162,7 @@ class TryEndpointsStep:
             elif (now - well_at).total_seconds() >= LONGEST_WAIT_S and not taking_work(pool, now):
                 raise GenerationError(_gave_up(pool, now), is_transient=False)
             waited_s = (now - since).total_seconds()
-            self.clock.sleep(min(max(waited_s * SLOT_POLL_SHARE, SLOT_POLL_S), LONGEST_SLOT_POLL_S))
+            self.clock.sleep(next_look_s(pool, now, waited_s))
 
 
 def _gave_up(pool: Sequence[Endpoint], now: datetime) -> str:

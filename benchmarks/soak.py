@@ -104,12 +104,17 @@ def disk_mb(folder: Path) -> dict[str, float]:
 
 
 def _bytes_of(path: Path) -> int:
-    total = 0
-    for file in (path,) if path.is_file() else path.rglob("*"):
-        # What is cleaned up meanwhile is gone.
-        with contextlib.suppress(FileNotFoundError):
-            total += os.lstat(file).st_blocks * 512
-    return total
+    if path.is_file():
+        return _blocks(path)
+    # `os.walk` passes over folders that are cleaned up meanwhile.
+    return sum(_blocks(Path(folder) / name) for folder, _, names in os.walk(path) for name in names)
+
+
+def _blocks(file: Path) -> int:
+    # A file that is cleaned up meanwhile is gone.
+    with contextlib.suppress(FileNotFoundError):
+        return os.lstat(file).st_blocks * 512
+    return 0
 
 
 def soak(around: Arena, tasks: int, say: Callable[[str], None]) -> tuple[list[Sample], Maintenance]:

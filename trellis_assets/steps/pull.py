@@ -135,9 +135,7 @@ class PullStep:
         """Validators to ask: none that waits for a task we hold, for it would only repeat it."""
         me, now = self.network.miner_hotkey, self.clock.now()
         times = self.store.poll_times(me)
-        holding = {
-            t.validator_hotkey for t in in_hand if t.miner_hotkey == me and t.state is not TaskState.UNSETTLED
-        }
+        holding = {t.validator_hotkey for t in in_hand if t.state is not TaskState.UNSETTLED}
         idle = [v for v in self.listing.validators() if v.hotkey not in holding and v.hotkey not in asking]
         longest = self.policy.polls.longest_rest
         known = [times[v.hotkey] for v in idle if v.hotkey in times]

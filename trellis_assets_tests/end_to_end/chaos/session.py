@@ -54,7 +54,7 @@ def run_chaos(chaos: Chaos, folder: Path, say: Callable[[str], None]) -> Evidenc
     hotkey = make_wallet(folder / "wallets")
     environment = clean_environment()
     with witnesses(
-        subnet, hotkey, environment, validators=chaos.validators, answer_delay_s=chaos.answer_delay_s
+        subnet, [hotkey], environment, validators=chaos.validators, answer_delay_s=chaos.answer_delay_s
     ) as metagraph:
         miner = Miner(home, _settings(folder, metagraph))
         miner.start()

@@ -1,4 +1,4 @@
-"""A real Redis server for tests, on a free port of 127.0.0.1."""
+"""A real Redis server for tests, on a free port of 127.0.0.1 or of another address."""
 
 import shutil
 import subprocess
@@ -16,14 +16,14 @@ PASSWORD = "a-password-of-tests"
 class RedisServer:
     """A server with a password, whose data goes with it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
         binary = shutil.which("redis-server")
         if binary is None:
             pytest.skip("there is no redis-server on this machine: apt-get install redis-server")
-        self.port = free_port()
+        self.host, self.port = host, free_port()
         options = {
             "port": str(self.port),
-            "bind": "127.0.0.1",
+            "bind": host,
             "requirepass": PASSWORD,
             "save": "",
             "dir": str(folder),
@@ -36,7 +36,7 @@ class RedisServer:
                 stderr=log,
                 preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl call
             )
-        client = redis.Redis(port=self.port, password=PASSWORD)
+        client = redis.Redis(host, self.port, password=PASSWORD)
         deadline = time.monotonic() + 20
         while True:
             try:
@@ -49,7 +49,7 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        return f"redis://:{PASSWORD}@127.0.0.1:{self.port}/0"
+        return f"redis://:{PASSWORD}@{self.host}:{self.port}/0"
 
     def close(self) -> None:
         self._process.terminate()

@@ -33,6 +33,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument(
         "--scaling-tasks", type=int, default=TASKS, help="measured for each number of workers"
     )
+    parser.add_argument("--scaling-service-s", type=float, default=Load().service_s, help="of an endpoint")
     parser.add_argument("--workers", type=int, action="append", default=[], help="so many worker hosts only")
     parser.add_argument("--keep-scaling", type=Path, help="folder that logs and stores are left in")
     return parser
@@ -97,7 +98,7 @@ def note(given: argparse.Namespace, isolation: str, load: Load) -> str:
 
 def main(given: argparse.Namespace, say: Callable[[str], None]) -> tuple[list[Row], str]:
     """A row for each number of worker hosts, and what they were measured under."""
-    load, rows, isolation = Load(), [], ""
+    load, rows, isolation = Load(service_s=given.scaling_service_s), [], ""
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.keep_scaling or Path(temporary)
         for workers in given.workers or WORKERS:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from trellis_assets.domain.endpoints import BreakerState, Endpoint, taking_work
 from trellis_assets.domain.tasks import TaskState
@@ -14,6 +14,8 @@ MOST_AHEAD_PER_ENDPOINT = 6
 SHORTEST_GENERATION_S = 0.05
 # How long a run takes to start: what is assumed before the first, and the most that is believed.
 START_S, LONGEST_START_S = 0.3, 10.0
+# A task that no run has taken up by then waits for a worker, and not for an endpoint.
+PROMPT_START = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from trellis_assets.adapters.storage.store import SqlTaskStore
-from trellis_assets.domain.pacing import Elsewhere
+from trellis_assets.domain.pacing import PROMPT_START, Elsewhere
 from trellis_assets.domain.tasks import LEASE, TaskState
 from trellis_assets.domain.validators import PollPolicy
 from trellis_assets.ports import CoolingDown, TaskAssigned
@@ -90,8 +90,22 @@ async def test_a_miner_that_went_away_with_its_tasks_holds_up_nobody(
 ) -> None:
     first, second = Miner(store, clock, MINER), Miner(store, clock, OTHER)
     await first.pull()
-    clock.advance(LEASE.total_seconds() + 1)
-    assert await second.pull() == 2
+    clock.advance(1)
+    for task in store.in_hand(MINER):
+        assert store.claim(task.key, f"run {task.key}", now=clock.now(), until=clock.now() + LEASE)
+    clock.advance(20)
+    assert await second.pull() == 0, "its runs wait for the endpoints"
+    clock.advance(20)
+    assert await second.pull() == 2, "their leases have ended"
+
+
+async def test_tasks_that_wait_for_a_worker_of_their_miner_hold_up_nobody(
+    store: SqlTaskStore, clock: FakeClock
+) -> None:
+    first, second = Miner(store, clock, MINER), Miner(store, clock, OTHER)
+    await first.pull()
+    clock.advance(PROMPT_START.total_seconds() + 1)
+    assert await second.pull() == 2, "the endpoints would be idle meanwhile"
 
 
 def test_what_is_waited_for_elsewhere_is_told_by_session(store: SqlTaskStore, clock: FakeClock) -> None:

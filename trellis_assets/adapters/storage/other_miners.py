@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from trellis_assets.adapters.storage.models import PollRow, SessionRow, TaskRow
 from trellis_assets.adapters.storage.moments import is_not_ahead
 from trellis_assets.domain.clocks import CLOCK_SLACK
-from trellis_assets.domain.pacing import Elsewhere
+from trellis_assets.domain.pacing import PROMPT_START, Elsewhere
 from trellis_assets.domain.tasks import LEASE, TaskState
 
 # Where a session wrote the names of its generator's endpoints.
@@ -20,7 +20,7 @@ ENDPOINTS_FLAG = "endpoints"
 def elsewhere(session: Session, miner_hotkey: str, now: datetime, asked_since: datetime) -> list[Elsewhere]:
     """By session: tasks that wait for an endpoint, and questions that may bring one. By index.
 
-    A task that nobody has taken up for a lease's time belongs to a miner that is gone: it holds up nobody.
+    A task that no run takes up waits for a worker, or its miner is gone: it holds up nobody.
     """
     waiting = (
         select(TaskRow.session_id, func.count())
@@ -28,7 +28,9 @@ def elsewhere(session: Session, miner_hotkey: str, now: datetime, asked_since: d
             TaskRow.finished_at.is_(None),
             TaskRow.state == str(TaskState.PULLED),
             TaskRow.miner_hotkey != miner_hotkey,
-            or_(not_(is_not_ahead(TaskRow.claimed_until, now, LEASE)), TaskRow.pulled_at > now - LEASE),
+            or_(
+                not_(is_not_ahead(TaskRow.claimed_until, now, LEASE)), TaskRow.pulled_at > now - PROMPT_START
+            ),
         )
         .group_by(TaskRow.session_id)
     )

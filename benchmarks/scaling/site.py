@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestration.arena import (
+    START_TIMEOUT_S,
     clean_environment,
     free_port,
     is_listening,
@@ -101,7 +102,8 @@ def site(folder: Path, load: Load, hosts: Hosts) -> Iterator[Site]:
             for name in MINERS
         }
         _start_workers(stack, folder, load, hosts, settings)
-        _wait_for_workers(broker.url, len(MINERS) * len(hosts.prefixes))
+        names = frozenset(f"{name}-{host}" for name in MINERS for host in range(len(hosts.prefixes)))
+        _wait_for_workers(broker.url, names)
         for name in MINERS:
             _serve(stack, [*TRELLIS, "mine", "--no-validate"], folder / f"{name}.log", settings[name])
         yield Site(folder, wallets)
@@ -138,12 +140,22 @@ def _start_workers(
             _serve(stack, hosts.command(host, *command), log, environment)
 
 
-def _wait_for_workers(broker_url: str, count: int) -> None:
-    """So many workers answer: what joins later would be measured as a smaller site."""
+def _wait_for_workers(broker_url: str, wanted: frozenset[str]) -> None:
+    """Workers of these names have answered: who joins later would be measured as a smaller site.
+
+    Raises:
+        TimeoutError: naming those that have not.
+    """
     from celery import Celery
 
+    there: set[str] = set()
+    deadline = time.monotonic() + START_TIMEOUT_S
     with Celery(broker=broker_url) as app:
-        wait_until(lambda: len(app.control.ping(timeout=1.0)) >= count, f"{count} workers")
+        while missing := wanted - there:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{', '.join(sorted(missing))}: no such worker; see its log")
+            for reply in app.control.ping(timeout=1.0):
+                there |= {name.partition("@")[0] for name in reply}
 
 
 def _serve(

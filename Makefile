@@ -41,6 +41,7 @@ lint: setup
 
 types: setup
 	$(BIN)/mypy
+	MYPYPATH=benchmarks $(BIN)/mypy --explicit-package-bases benchmarks
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -128,7 +128,7 @@ def measure(tasks: int) -> dict[str, float]:
     write_dagster_home(settings, 1)
     home = dagster_home(settings)
     with dg.DagsterInstance.from_config(str(home)) as instance:
-        instance._run_launcher = Nowhere()  # noqa: SLF001
+        instance._run_launcher = Nowhere()  # type: ignore[no-untyped-call]  # noqa: SLF001
         origin = GrpcServerCodeLocationOrigin(host="127.0.0.1", port=1, location_name=LOCATION)
         starter = RunStarter(instance, defs.get_repository_def(), origin, "mine_task_job", "task_sensor")
         bench = Bench(instance, Pipeline(settings), starter)

@@ -91,7 +91,8 @@ def one_run(
             begin = partial(project, settings=settings) if start is project else start
             seconds = given.seconds or window_s(service_s, quick=given.quick)
             place = folder / f"{service_s:.0f}s-{number}"
-            row = {"service_s": service_s, "subject": name} | measure(begin, conditions, place, seconds)
+            row: Row = {"service_s": service_s, "subject": name}
+            row |= measure(begin, conditions, place, seconds)
             say(json.dumps(row))
             rows.append(row)
     return rows

@@ -25,7 +25,7 @@ chaos: setup ## kill every part of the miner while it works, and audit what beca
 bench: setup ## measure, and write docs/figures.md
 	$(BIN)/python benchmarks/figures.py
 
-bench-orchestration: setup ## an hour; ARGS=--quick for some minutes, written nowhere
+bench-orchestration: setup ## forty minutes; ARGS=--quick for some minutes, written nowhere
 	$(BIN)/python benchmarks/figures.py orchestration $(ARGS)
 
 bench-capacity: setup ## a quarter of an hour; ARGS=--small for a quarter of the tasks; writes docs/capacity.md

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import ledger
 import queries
+import run_history
 import soak
 import splats
 import startup
@@ -147,6 +148,11 @@ def main() -> None:
         "splats": keep_splats,
         "queries": lambda: keep("queries", queries.main(), f"{queries.TASKS:,} tasks in SQLite, in memory"),
         "ledger": keep_ledger,
+        "run_history": lambda: keep(
+            "run_history",
+            run_history.main(),
+            f"medians of {run_history.TASKS} at each length, SQLite",
+        ),
         "polling": keep_polling,
         "orchestration": lambda: keep_orchestration(given),
         "soak": lambda: keep_soak(given),

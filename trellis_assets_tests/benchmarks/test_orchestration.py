@@ -106,3 +106,10 @@ def test_cpu_of_a_tree_counts_orphans_that_have_ended() -> None:
     assert len(members) == 2, "the keeper and the top process"
     assert 5 < memory < 500
     assert family(keeper.pid) == []
+
+
+def test_a_profile_that_was_measured_less_often_counts_only_the_runs_that_have_it() -> None:
+    rare = {"service_s": 10.0, "subject": "this project", "tasks_per_hour": 4.0}
+    often = {"service_s": 1.0, "subject": "this project"}
+    runs = [[rare, often | {"tasks_per_hour": 1.0}], [often | {"tasks_per_hour": 3.0}]]
+    assert [row["tasks_per_hour"] for row in medians(runs)] == [4.0, 2.0]  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
 """Measures the three miners one after another under the same conditions, several times over.
 
-`make bench-orchestration` takes an hour and writes the page; with `ARGS=--quick`, some minutes, and it only
+`make bench-orchestration` takes forty minutes and writes the page; with `ARGS=--quick`, some minutes, and it only
 prints what it found.
 """
 

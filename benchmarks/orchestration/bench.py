@@ -1,7 +1,7 @@
 """Measures the three miners one after another under the same conditions, several times over.
 
-`make bench-orchestration` takes forty minutes and writes the page; with `ARGS=--quick`, some minutes, and it only
-prints what it found.
+`make bench-orchestration` takes forty minutes and writes the page; with `ARGS=--quick`, some minutes, and it
+only prints what it found.
 """
 
 import argparse

@@ -44,7 +44,7 @@ def fill(folder: Path, tasks: int) -> None:
     store.save_validators((a_validator(uid) for uid in range(VALIDATORS)), now)
     for uid in range(VALIDATORS):
         store.begin_poll(
-            ledger.MINER, f"5Validator{uid}", next_poll_at=now, now=now, longest_rest=timedelta(0)
+            ledger.MINER, f"5Validator{uid}", next_poll_at=now, now=now, longest_rest=timedelta(minutes=5)
         )
     with store.engine.begin() as connection:
         connection.execute(
@@ -100,9 +100,9 @@ def questions(store: SqlTaskStore, tasks: int) -> dict[str, Question]:
         f"the list of {VALIDATORS} validators": lambda session, _: polls.listed_validators(session),
         f"unfinished tasks, {UNFINISHED}": in_states(UNFINISHED_STATES, None),
         "is anything mined": in_states(WORKABLE_STATES, 1),
-        "to be judged: nothing": lambda session, _: judgements.unjudged(session, now, soon),
+        "to be judged: nothing": lambda session, _: judgements.unjudged(session, ledger.MINER, now, soon),
         f"to be judged: {UNJUDGED} tasks": lambda session, _: judgements.unjudged(
-            session, oldest, oldest + timedelta(hours=2)
+            session, ledger.MINER, oldest, oldest + timedelta(hours=2)
         ),
         "hold an endpoint": lambda session, n: slots.acquire_slot(
             session, ["http://one"], n, now=now, until=past

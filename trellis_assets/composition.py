@@ -341,7 +341,10 @@ class Pipeline:
 
     def validate_idle_step(self) -> ValidateIdleStep:
         """Judges what was not judged."""
-        return ValidateIdleStep(self.store, self.files, self.validator)
+        is_server = self.settings.validator is ValidatorBackend.HTTP
+        return ValidateIdleStep(
+            self.store, self.files, self.validator, self.miner_hotkey, shares_validator=is_server
+        )
 
     def publish_report_step(self) -> PublishReportStep:
         """Writes reports."""

@@ -11,7 +11,7 @@ from trellis_assets.domain.gallery import ModelFilter
 from trellis_assets.domain.generations import Generation, StoredFile
 from trellis_assets.domain.integrity import Count
 from trellis_assets.domain.orders import BackendState, Order
-from trellis_assets.domain.pacing import TaskInHand
+from trellis_assets.domain.pacing import Elsewhere, TaskInHand
 from trellis_assets.domain.retention import StoredModel, Surplus
 from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.statistics import StatisticsSnapshot, ValidatorCounters
@@ -355,6 +355,7 @@ class TaskStore(Protocol):
         next_poll_at: datetime,
         now: datetime,
         longest_rest: timedelta,
+        session_id: int | None = None,
     ) -> bool:
         """Claim the next pull from a validator; False if another process was first."""
         ...
@@ -369,7 +370,10 @@ class TaskStore(Protocol):
         next_poll_at: datetime | None = None,
         cooldown_until: datetime | None = None,
         violations: int | None = None,
-    ) -> None: ...
+        brings_task: bool = False,
+    ) -> None:
+        """The answer is stored; where it brings a task, that counts as asked for until it has arrived."""
+        ...
 
     # tasks
     def record_arrival(
@@ -395,8 +399,12 @@ class TaskStore(Protocol):
         """Tasks in these states, in the order they came."""
         ...
 
-    def in_hand(self, miner_hotkey: str) -> list[TaskInHand]:
-        """The miner's unfinished tasks, without what makes them large, in the order they came."""
+    def in_hand(self, miner_hotkey: str | None) -> list[TaskInHand]:
+        """The miner's unfinished tasks (None: every miner's), without what makes them large, oldest first."""
+        ...
+
+    def elsewhere(self, miner_hotkey: str, now: datetime, asked_since: datetime) -> list[Elsewhere]:
+        """What other miners have coming: waiting tasks, and questions that were asked since then."""
         ...
 
     def unclaimed(self, miner_hotkey: str, now: datetime) -> list[Task]:
@@ -466,8 +474,8 @@ class TaskStore(Protocol):
         ...
 
     # idle validation
-    def unjudged(self, start: datetime, end: datetime) -> list[Task]:
-        """Finished tasks generated in start..end (excluded) whose file has no local score."""
+    def unjudged(self, miner_hotkey: str, start: datetime, end: datetime) -> list[Task]:
+        """The miner's finished tasks generated in start..end (excluded) whose file has no local score."""
         ...
 
     def record_idle_verdict(self, key: int, verdict: Verdict) -> bool:

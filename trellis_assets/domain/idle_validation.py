@@ -1,6 +1,35 @@
-"""What an idle validation did, file by file."""
+"""What holds back idle validation, and what it did, file by file."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+from trellis_assets.domain.pacing import TaskInHand
+from trellis_assets.domain.tasks import WORKABLE_STATES, TaskState
+
+# Who is about to ask the validator, or asks it.
+_JUDGED_NEXT = frozenset({TaskState.GENERATED, TaskState.VALIDATING})
+
+
+def held_back_by(
+    tasks: Sequence[TaskInHand], miner_hotkey: str, *, shares_validator: bool
+) -> TaskInHand | None:
+    """The task that idle validation has to give way to, None when there is none.
+
+    Any of the miner's own that is worked on. Of other miners of the store, whose machines are theirs, only
+    one whose turn at the same validator it would delay.
+
+    Args:
+        tasks: unfinished ones of every miner.
+        miner_hotkey: whose idle validation it is.
+        shares_validator: a server judges, which other miners may ask too.
+    """
+    for task in tasks:
+        if task.miner_hotkey == miner_hotkey:
+            if task.state in WORKABLE_STATES:
+                return task
+        elif shares_validator and task.state in _JUDGED_NEXT:
+            return task
+    return None
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """How far pulls run ahead of the generator: a free endpoint never waits, and no task grows stale."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,6 +26,19 @@ class TaskInHand:
     miner_hotkey: str
     validator_hotkey: str | None
     state: TaskState
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What other miners of the store have coming, of one of their sessions.
+
+    Attributes:
+        tasks: that wait for a generation, and those that a validator is being asked for.
+        endpoints: of that miner's generator; None: nobody knows.
+    """
+
+    tasks: int
+    endpoints: frozenset[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +89,23 @@ def tasks_wanted(
     held = {e.held_by for e in endpoints}
     retrying = sum(t.state is TaskState.GENERATING and t.key not in held for t in tasks)
     return max(0, starts + max(0, trials - retrying) - waiting_tasks(tasks))
+
+
+def rivals(elsewhere: Sequence[Elsewhere], endpoints: Collection[str]) -> int:
+    """How many tasks of other miners will begin at one of our endpoints before a task that is pulled now.
+
+    A miner that has other endpoints too sends there its share of them; one of whom nothing is known
+    is taken for one that has ours.
+    """
+    ours = frozenset(endpoints)
+    return sum(math.ceil(e.tasks * _shared(e.endpoints, ours)) for e in elsewhere)
+
+
+def _shared(theirs: frozenset[str] | None, ours: frozenset[str]) -> float:
+    """The share of their endpoints that are ours too, 0..1."""
+    if not theirs:
+        return 1.0
+    return len(theirs & ours) / len(theirs)
 
 
 def waiting_tasks(tasks: Sequence[TaskInHand]) -> int:

@@ -1,7 +1,7 @@
 """Counts and averages over tasks, in the shape that the seed's JSON export has."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +31,12 @@ class Totals:
     total_fidelity: float = 0.0
     total_rewards: float = 0.0
     idle_validations: int = 0
+
+
+def sum_of(totals: Iterable[Totals]) -> Totals:
+    """All of them together."""
+    listed = list(totals)
+    return Totals(**{part.name: sum(getattr(each, part.name) for each in listed) for part in fields(Totals)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,30 @@ class ValidatorCounters:
         return self.total_successful_submissions / max(1, self.total_tasks_submitted)
 
 
+_COUNTS = (
+    *("total_pulls", "total_tasks_received", "total_tasks_submitted", "total_successful_submissions"),
+    *("total_handed_back", "cooldown_violations"),
+)
+
+
+def together(counters: Sequence[ValidatorCounters]) -> ValidatorCounters:
+    """Of one validator, what several miners have seen of it: counts are sums, the mean score is over all of
+    them, and what was last is of the miner that had the last task. The cooldown is the longest.
+    """  # noqa: D205
+    last = max(counters, key=lambda c: c.last_task_received.timestamp() if c.last_task_received else 0.0)
+    scored = [c for c in counters if c.average_score is not None]
+    weights = [max(1, c.total_successful_submissions) for c in scored]
+    weighed = sum((c.average_score or 0.0) * weight for c, weight in zip(scored, weights, strict=True))
+    sums = {name: sum(getattr(c, name) for c in counters) for name in _COUNTS}
+    cooldowns = [c.cooldown_until for c in counters if c.cooldown_until is not None]
+    return replace(
+        last,
+        **sums,
+        average_score=weighed / sum(weights) if scored else None,
+        cooldown_until=max(cooldowns, default=None),
+    )
+
+
 # From pull to generation, generation itself, the local verdict, from sending to the answer.
 STAGES = ("queue", "generation", "validation", "submission")
 
@@ -79,7 +109,11 @@ class StageTimes:
 
 @dataclass(frozen=True, slots=True)
 class StatisticsSnapshot:
-    """Totals of a session (or of everything) at a moment, with the counters of validators and endpoints."""
+    """Totals of a session (or of everything) at a moment, with the counters of validators and endpoints.
+
+    Attributes:
+        miners: totals of each miner of the store since the beginning, by hotkey, whatever the session.
+    """
 
     taken_at: datetime
     session_id: int | None
@@ -88,6 +122,7 @@ class StatisticsSnapshot:
     validators: tuple[ValidatorCounters, ...]
     stages: Mapping[str, StageTimes] = field(default_factory=dict)
     endpoints: tuple[Endpoint, ...] = ()
+    miners: Mapping[str, Totals] = field(default_factory=dict)
 
     @property
     def uptime_hours(self) -> float:
@@ -126,8 +161,12 @@ def performance(snapshot: StatisticsSnapshot) -> dict[str, float]:
 def to_json(snapshot: StatisticsSnapshot) -> dict[str, Any]:
     """The snapshot as the seed's JSON export: timestamp, uptime, session, validators, performance.
 
-    The seed knew no endpoints: they have a block of their own, counted since their first use.
+    The seed knew no endpoints, and one miner: these have blocks of their own, counted since the beginning.
+    Where several miners share the store, `validator_stats` are over all of them.
     """
+    by_validator: dict[str, list[ValidatorCounters]] = {}
+    for counters in snapshot.validators:
+        by_validator.setdefault(counters.hotkey, []).append(counters)
     totals = snapshot.totals
     session: dict[str, Any] = {"session_start": snapshot.started_at.timestamp()}
     session |= {name: getattr(totals, name) for name in Totals.__dataclass_fields__}
@@ -135,10 +174,17 @@ def to_json(snapshot: StatisticsSnapshot) -> dict[str, Any]:
         "timestamp": snapshot.taken_at.isoformat(),
         "uptime_hours": round(snapshot.uptime_hours, 4),
         "session_stats": session,
-        "validator_stats": {v.hotkey: _validator_json(v) for v in snapshot.validators},
+        "validator_stats": {hotkey: _validator_json(together(of)) for hotkey, of in by_validator.items()},
+        "miner_stats": {hotkey: _miner_json(snapshot, hotkey) for hotkey in snapshot.miners},
         "endpoint_stats": {e.name: _endpoint_json(e, snapshot.taken_at) for e in snapshot.endpoints},
         "performance": performance(snapshot),
     }
+
+
+def _miner_json(snapshot: StatisticsSnapshot, hotkey: str) -> dict[str, Any]:
+    """One miner's share of it."""
+    mine = [v for v in snapshot.validators if v.miner_hotkey == hotkey]
+    return asdict(snapshot.miners[hotkey]) | {"validator_stats": {v.hotkey: _validator_json(v) for v in mine}}
 
 
 def _validator_json(validator: ValidatorCounters) -> dict[str, Any]:

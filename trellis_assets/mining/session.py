@@ -84,7 +84,8 @@ def mine(settings: Settings, say: Callable[[str], None]) -> StatisticsSnapshot:
         first.check()
         _check_ports(settings)
         store = first.store
-        session_id = store.start_session(first.clock.now(), _flags(settings))
+        flags = _flags(settings) | {"endpoints": list(first.generator.endpoints)}
+        session_id = store.start_session(first.clock.now(), flags)
         first_day = (store.beginning() or first.clock.now()).date()
         hotkey = first.network.miner_hotkey if settings.harvest else None
         known = {"session_id": session_id, "first_day": first_day, "miner_hotkey": hotkey}

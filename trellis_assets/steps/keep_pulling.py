@@ -5,14 +5,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from trellis_assets.steps.pull import LOOK_S, PullReport, PullStep
+from trellis_assets.steps.pull import LOOK_S, PROMPT_ANSWER, PullReport, PullStep
 
 # The store is looked at again after so long at the most, while there is nothing to expect.
 IDLE_REST_S = 0.5
 # Tasks whose run died wait for a lease of half a minute anyway.
 DISPATCH_EVERY_S = 1.0
-# A validator that has not answered by then holds back nobody's task any more.
-PROMPT_ANSWER_S = 1.0
+PROMPT_ANSWER_S = PROMPT_ANSWER.total_seconds()
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from trellis_assets.audit import audit
 from trellis_assets.domain.dispatch import MAX_ATTEMPTS
-from trellis_assets.domain.pacing import Pace, TaskInHand, lead_s, tasks_wanted, waiting_tasks
+from trellis_assets.domain.pacing import Pace, TaskInHand, lead_s, rivals, tasks_wanted, waiting_tasks
 from trellis_assets.domain.submissions import SubmissionKind
 from trellis_assets.domain.tasks import REOPENABLE_STATES, Task, TaskState, is_final
 from trellis_assets.domain.validators import PollPolicy, Validator, due_validators
@@ -35,6 +35,8 @@ MAX_REOPENINGS = 6
 LOOK_S = 0.05
 # Intervals are longer by up to this share, so that validators do not come due all at once.
 JITTER = 0.1
+# A validator that has not answered by then holds back nobody's task any more.
+PROMPT_ANSWER = timedelta(seconds=1)
 _PULLS_REMEMBERED = 20
 
 
@@ -149,6 +151,10 @@ class PullStep:
         lead = lead_s(self.store.start_pace(), self._took_s, self.policy.cadence.total_seconds() + LOOK_S)
         pace = Pace(self.store.generation_pace(), lead)
         wanted = tasks_wanted(in_hand, endpoints, pace=pace, now=now)
+        if wanted:
+            # Other miners of the store may have a task for each of these endpoints already.
+            others = self.store.elsewhere(self.network.miner_hotkey, now, now - PROMPT_ANSWER)
+            wanted -= rivals(others, self.policy.endpoints)
         room = min(wanted, self.policy.max_waiting - waiting_tasks(in_hand)) - owed
         if self.policy.task_limit is not None:
             pulled = sum(self.store.count_by_state(self.policy.session_id).values())
@@ -159,7 +165,14 @@ class PullStep:
         """The validator was asked, and its answer acted on; nothing if another process asks it."""
         me, now = self.network.miner_hotkey, self.clock.now()
         soon, longest = now + self._interval(), self.policy.polls.longest_rest
-        if not self.store.begin_poll(me, validator.hotkey, next_poll_at=soon, now=now, longest_rest=longest):
+        if not self.store.begin_poll(
+            me,
+            validator.hotkey,
+            next_poll_at=soon,
+            now=now,
+            longest_rest=longest,
+            session_id=self.policy.session_id,
+        ):
             return
         report.asked += 1
         started = time.monotonic()
@@ -224,6 +237,7 @@ class PullStep:
             validator.hotkey,
             outcome=type(answer).__name__,
             now=now,
+            brings_task=isinstance(answer, TaskAssigned),
             **fields,  # type: ignore[arg-type]
         )
 

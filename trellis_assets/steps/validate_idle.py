@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from trellis_assets.audit import audit
-from trellis_assets.domain.idle_validation import IdleReport
-from trellis_assets.domain.tasks import WORKABLE_STATES, Task
+from trellis_assets.domain.idle_validation import IdleReport, held_back_by
+from trellis_assets.domain.tasks import Task
 from trellis_assets.ports import (
     FileStore,
     LocalValidator,
@@ -19,20 +19,28 @@ from trellis_assets.ports import (
 
 @dataclass(frozen=True, slots=True)
 class ValidateIdleStep:
-    """The step with what it works on."""
+    """The step with what it works on.
+
+    Attributes:
+        miner_hotkey: whose models; other miners of the same store judge theirs.
+        shares_validator: a server judges, which other miners may ask too.
+    """
 
     store: TaskStore
     files: FileStore
     validator: LocalValidator
+    miner_hotkey: str
+    shares_validator: bool = False
 
     def busy_with(self) -> str | None:
-        """What is being mined; None when the machine is idle."""
-        waiting = self.store.tasks_in(WORKABLE_STATES, limit=1)
-        return f"task {waiting[0].key} is {waiting[0].state}" if waiting else None
+        """What is being mined that this would delay; None when there is nothing."""
+        tasks = self.store.in_hand(None if self.shares_validator else self.miner_hotkey)
+        task = held_back_by(tasks, self.miner_hotkey, shares_validator=self.shares_validator)
+        return f"task {task.key} is {task.state}" if task else None
 
     def candidates(self, start: datetime, end: datetime) -> list[Task]:
-        """Tasks generated in start..end (excluded) whose file has no score."""
-        return self.store.unjudged(start, end)
+        """The miner's tasks generated in start..end (excluded) whose file has no score."""
+        return self.store.unjudged(self.miner_hotkey, start, end)
 
     def run(self, start: datetime, end: datetime) -> IdleReport:
         """Files of these hours have a score; it stops at once where new work came in.

@@ -14,6 +14,7 @@ from trellis_assets.domain.statistics import (
     Totals,
     ValidatorCounters,
     performance,
+    sum_of,
     to_json,
 )
 from trellis_assets_tests.fakes import NOW, a_feedback
@@ -72,9 +73,42 @@ def test_nothing_done_yet_divides_by_nothing() -> None:
 def test_the_export_has_the_seeds_blocks() -> None:
     exported = to_json(_snapshot(Totals(tasks_pulled=2), hours=1))
     seeds = {"timestamp", "uptime_hours", "session_stats", "validator_stats", "performance"}
-    assert set(exported) == seeds | {"endpoint_stats"}
+    assert set(exported) == seeds | {"endpoint_stats", "miner_stats"}
     assert exported["session_stats"]["tasks_pulled"] == 2
     assert exported["validator_stats"]["v"]["success_rate"] == 0.75
+
+
+def test_miners_that_meet_the_same_validator_are_told_apart_and_summed_up() -> None:
+    snapshot = _snapshot(Totals(), hours=1)
+    (first,) = snapshot.validators
+    first = replace(first, average_score=0.6, last_reward=1.0, last_task_received=NOW, cooldown_until=NOW)
+    later = NOW + timedelta(minutes=1)
+    second = replace(
+        first,
+        miner_hotkey="n",
+        total_tasks_submitted=1,
+        total_successful_submissions=1,
+        average_score=1.0,
+        last_reward=2.0,
+        last_task_received=later,
+    )
+    both = {"m": Totals(tasks_pulled=5), "n": Totals(tasks_pulled=2)}
+    exported = to_json(replace(snapshot, validators=(first, second), miners=both))
+    apart = exported["miner_stats"]
+    assert {name: apart[name]["tasks_pulled"] for name in apart} == {"m": 5, "n": 2}
+    assert apart["m"]["validator_stats"]["v"]["total_tasks_submitted"] == 4
+    assert apart["n"]["validator_stats"]["v"]["total_tasks_submitted"] == 1
+    of_both = exported["validator_stats"]["v"]
+    assert (of_both["total_tasks_submitted"], of_both["success_rate"]) == (5, 0.8)
+    assert of_both["average_score"] == pytest.approx(0.7), "three of 0.6 and one of 1.0"
+    assert (of_both["last_reward"], of_both["last_task_received"]) == (2.0, later.isoformat())
+
+
+def test_sums_are_over_every_part() -> None:
+    assert sum_of([Totals(tasks_pulled=1, total_rewards=0.5), Totals(tasks_pulled=2)]) == Totals(
+        tasks_pulled=3, total_rewards=0.5
+    )
+    assert sum_of([]) == Totals()
 
 
 def test_the_export_tells_how_each_endpoint_does() -> None:

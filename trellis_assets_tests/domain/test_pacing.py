@@ -11,9 +11,11 @@ from trellis_assets.domain.pacing import (
     MOST_AHEAD_PER_ENDPOINT,
     SPARE_S,
     START_S,
+    Elsewhere,
     Pace,
     TaskInHand,
     lead_s,
+    rivals,
     tasks_wanted,
 )
 from trellis_assets.domain.tasks import TaskState
@@ -99,6 +101,28 @@ def test_a_task_that_failed_elsewhere_tries_an_endpoint_before_a_new_one_is_pull
     assert tasks_wanted([failed], [ON_TRIAL], pace=PACE, now=NOW) == 0
     at_work = Endpoint("well", held_by=1, began_at=NOW)
     assert tasks_wanted([failed], [ON_TRIAL, at_work], pace=PACE, now=NOW) == 1, "it is not waiting"
+
+
+OURS = ("a", "b")
+
+
+def test_tasks_of_miners_with_the_same_endpoints_come_before_ours() -> None:
+    same = Elsewhere(3, frozenset(OURS))
+    assert rivals([same, Elsewhere(1, frozenset({"a"}))], OURS) == 4
+
+
+def test_miners_with_other_endpoints_do_not_count() -> None:
+    assert rivals([Elsewhere(3, frozenset({"c"}))], OURS) == 0
+    assert rivals([], OURS) == 0
+
+
+def test_a_miner_with_more_endpoints_sends_ours_their_share_of_its_tasks() -> None:
+    assert rivals([Elsewhere(4, frozenset("abcd"))], OURS) == 2
+    assert rivals([Elsewhere(1, frozenset("abcd"))], OURS) == 1, "the one it has may come to ours"
+
+
+def test_a_miner_of_whom_nothing_is_known_may_have_ours() -> None:
+    assert rivals([Elsewhere(2, None)], OURS) == 2
 
 
 def test_the_lead_is_what_most_pulls_and_starts_take() -> None:

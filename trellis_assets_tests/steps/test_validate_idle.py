@@ -1,6 +1,7 @@
 """Idle validation over a real store and real files: who gets a score, who does not, and why."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from trellis_assets_tests.fakes import MINER, NOW, a_pulled_task, a_validator, a
 
 HOUR = timedelta(hours=1)
 END = NOW + HOUR
+OTHER = "5OtherMinerOtherMinerOtherMinerOtherMinerOther"
 
 
 class CountingValidator:
@@ -50,7 +52,7 @@ def validator() -> CountingValidator:
 
 @pytest.fixture
 def step(store: SqlTaskStore, files: LocalFileStore, validator: CountingValidator) -> ValidateIdleStep:
-    return ValidateIdleStep(store, files, validator)
+    return ValidateIdleStep(store, files, validator, MINER)
 
 
 def kept_verdicts(store: SqlTaskStore) -> list[ValidationRow]:
@@ -128,6 +130,25 @@ def test_new_work_stops_it_at_once_and_it_says_what_is_left(
     assert list(report.scored) == [first.key]
     assert report.left == [task.key for task in others]
     assert report.interrupted_by == "task 5 is pulled"
+
+
+def test_each_miner_of_a_store_judges_its_own_models(
+    step: ValidateIdleStep, history: History, validator: CountingValidator
+) -> None:
+    ours = history.answered(score=None)
+    theirs = replace(step, miner_hotkey=OTHER)
+    assert theirs.candidates(NOW, END) == [], "two that judge the same would do the work twice"
+    assert [task.key for task in step.candidates(NOW, END)] == [ours.key]
+
+
+def test_what_another_miner_does_on_its_machines_holds_back_nobody(
+    step: ValidateIdleStep, history: History
+) -> None:
+    history.generated()
+    others = replace(step, miner_hotkey=OTHER)
+    assert others.busy_with() is None
+    asks_the_same_server = replace(others, shares_validator=True)
+    assert asks_the_same_server.busy_with() == "task 1 is generated"
 
 
 def test_a_task_on_its_way_is_left_to_its_own_run(step: ValidateIdleStep, history: History) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage.models import TaskRow, ValidationRow
@@ -11,11 +11,13 @@ from trellis_assets.domain.tasks import Task
 from trellis_assets.domain.verdicts import Verdict
 
 
-def unjudged(session: Session, start: datetime, end: datetime) -> list[Task]:
-    """Finished tasks of these hours whose file has no score; a partial index finds them."""
+def unjudged(session: Session, miner_hotkey: str, start: datetime, end: datetime) -> list[Task]:
+    """The miner's finished tasks of these hours whose file has no score; a partial index finds them."""
     query = (
         select(TaskRow)
         .where(
+            # Not by the index that begins with the miner: it would look through all that the miner ever did.
+            func.coalesce(TaskRow.miner_hotkey, "") == miner_hotkey,
             TaskRow.local_score.is_(None),
             TaskRow.spz_path.is_not(None),
             TaskRow.model_deleted_at.is_(None),

@@ -52,6 +52,10 @@ TASK_COLUMNS: tuple[InstrumentedAttribute[Any], ...] = (
 TIMES = ("pulled_at", "generation_started_at", "generated_at", "submitted_at", "finished_at")
 
 
+# For the poller alone.
+_POLLING = {"next_poll_at", "asked_at", "asked_in"}
+
+
 class SqlLedger:
     """`Ledger` over SQLAlchemy."""
 
@@ -96,7 +100,7 @@ class SqlLedger:
 
     def validators(self) -> "pd.DataFrame":
         """Per miner and validator: what is known, asked, submitted and earned so far."""
-        polls = [column for column in PollRow.__table__.columns if column.key != "next_poll_at"]
+        polls = [column for column in PollRow.__table__.columns if column.key not in _POLLING]
         known = (ValidatorRow.uid, ValidatorRow.stake, ValidatorRow.is_listed)
         query = (
             select(*polls, *known)

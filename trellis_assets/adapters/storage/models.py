@@ -156,6 +156,10 @@ class PollRow(Base):
     miner_hotkey: Mapped[Hotkey] = mapped_column(primary_key=True)
     hotkey: Mapped[Hotkey] = mapped_column(primary_key=True)
     next_poll_at: Mapped[datetime | None]
+    asked_at: Mapped[datetime | None] = mapped_column(
+        index=True, comment="a question is under way since then"
+    )
+    asked_in: Mapped[int | None] = mapped_column(comment="session that asks")
     cooldown_until: Mapped[datetime | None]
     cooldown_violations: Mapped[int] = mapped_column(default=0)
     last_outcome: Mapped[ShortText | None]

@@ -89,6 +89,7 @@ def begin_poll(
     next_poll_at: datetime,
     now: datetime,
     longest_rest: timedelta,
+    session_id: int | None,
 ) -> bool:
     """Whether this call took the right to ask the validator now."""
     insert_ignoring_conflict(session, PollRow, _new_poll(miner_hotkey, hotkey))
@@ -99,7 +100,12 @@ def begin_poll(
             PollRow.hotkey == hotkey,
             is_not_ahead(PollRow.next_poll_at, now, longest_rest),
         )
-        .values(next_poll_at=next_poll_at, total_pulls=PollRow.total_pulls + 1)
+        .values(
+            next_poll_at=next_poll_at,
+            asked_at=now,
+            asked_in=session_id,
+            total_pulls=PollRow.total_pulls + 1,
+        )
     )
     return bool(taken.rowcount)  # type: ignore[attr-defined]
 
@@ -119,9 +125,12 @@ def record_poll(
     next_poll_at: datetime | None,
     cooldown_until: datetime | None,
     violations: int | None,
+    brings_task: bool,
 ) -> None:
     """What is given is stored; None leaves a column as it is."""
     values: dict[str, Any] = {"last_outcome": outcome}
+    if not brings_task:
+        values["asked_at"] = None
     if next_poll_at is not None:
         values["next_poll_at"] = next_poll_at
     if cooldown_until is not None:
@@ -134,12 +143,12 @@ def record_poll(
 
 
 def count_arrival(session: Session, miner_hotkey: str, hotkey: str, now: datetime) -> None:
-    """One more task received."""
+    """One more task received: it is counted from now on where the question for it was."""
     insert_ignoring_conflict(session, PollRow, _new_poll(miner_hotkey, hotkey))
     session.execute(
         update(PollRow)
         .where(PollRow.miner_hotkey == miner_hotkey, PollRow.hotkey == hotkey)
-        .values(total_tasks_received=PollRow.total_tasks_received + 1, last_task_received=now)
+        .values(total_tasks_received=PollRow.total_tasks_received + 1, last_task_received=now, asked_at=None)
     )
 
 

@@ -5,7 +5,15 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import update
 
-from trellis_assets.adapters.storage import endpoints_table, judgements, polls, slots, tasks_table, totals
+from trellis_assets.adapters.storage import (
+    endpoints_table,
+    judgements,
+    other_miners,
+    polls,
+    slots,
+    tasks_table,
+    totals,
+)
 from trellis_assets.adapters.storage.engine import BUSY_TIMEOUT_S, open_engine
 from trellis_assets.adapters.storage.models import SessionRow, SnapshotRow, TaskRow
 from trellis_assets.adapters.storage.rows import task_of
@@ -13,7 +21,7 @@ from trellis_assets.adapters.storage.transactions import Transactions
 from trellis_assets.domain.endpoints import Endpoint, Outcome, Probe
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation
-from trellis_assets.domain.pacing import TaskInHand
+from trellis_assets.domain.pacing import Elsewhere, TaskInHand
 from trellis_assets.domain.priority import first_in_line
 from trellis_assets.domain.statistics import StatisticsSnapshot, ValidatorCounters, to_json
 from trellis_assets.domain.submissions import Submission
@@ -58,6 +66,7 @@ class SqlTaskStore(Transactions):
         next_poll_at: datetime,
         now: datetime,
         longest_rest: timedelta,
+        session_id: int | None = None,
     ) -> bool:
         """Whether the right to ask now was taken."""
         with self.writing() as session:
@@ -68,6 +77,7 @@ class SqlTaskStore(Transactions):
                 next_poll_at=next_poll_at,
                 now=now,
                 longest_rest=longest_rest,
+                session_id=session_id,
             )
 
     def record_poll(
@@ -80,6 +90,7 @@ class SqlTaskStore(Transactions):
         next_poll_at: datetime | None = None,
         cooldown_until: datetime | None = None,
         violations: int | None = None,
+        brings_task: bool = False,
     ) -> None:
         """The poll's outcome is stored."""
         with self.writing() as session:
@@ -91,6 +102,7 @@ class SqlTaskStore(Transactions):
                 next_poll_at=next_poll_at,
                 cooldown_until=cooldown_until,
                 violations=violations,
+                brings_task=brings_task,
             )
 
     def record_arrival(
@@ -137,10 +149,15 @@ class SqlTaskStore(Transactions):
         with self.reading() as session:
             return tasks_table.tasks_in(session, states, limit, newest_first=newest_first)
 
-    def in_hand(self, miner_hotkey: str) -> list[TaskInHand]:
-        """The miner's unfinished tasks, in the order they came."""
+    def in_hand(self, miner_hotkey: str | None) -> list[TaskInHand]:
+        """The miner's unfinished tasks, or every miner's, in the order they came."""
         with self.reading() as session:
             return tasks_table.in_hand(session, miner_hotkey)
+
+    def elsewhere(self, miner_hotkey: str, now: datetime, asked_since: datetime) -> list[Elsewhere]:
+        """What other miners have coming, by their sessions."""
+        with self.reading() as session:
+            return other_miners.elsewhere(session, miner_hotkey, now, asked_since)
 
     def unclaimed(self, miner_hotkey: str, now: datetime) -> list[Task]:
         """The miner's unfinished tasks that no live run works on, in the order they came."""
@@ -248,10 +265,10 @@ class SqlTaskStore(Transactions):
                 before_key=before_key,
             )
 
-    def unjudged(self, start: datetime, end: datetime) -> list[Task]:
-        """Finished tasks generated in start..end whose file has no local score, in the order they came."""
+    def unjudged(self, miner_hotkey: str, start: datetime, end: datetime) -> list[Task]:
+        """The miner's finished tasks generated in start..end whose file has no local score, oldest first."""
         with self.reading() as session:
-            return judgements.unjudged(session, start, end)
+            return judgements.unjudged(session, miner_hotkey, start, end)
 
     def record_idle_verdict(self, key: int, verdict: Verdict) -> bool:
         """Whether the verdict is new; it is the task's score where there was none."""

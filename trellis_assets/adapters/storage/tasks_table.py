@@ -192,11 +192,12 @@ def tasks_in(
     return [task_of(row) for row in session.scalars(query.limit(limit))]
 
 
-def in_hand(session: Session, miner_hotkey: str) -> list[TaskInHand]:
-    """Few columns of the miner's unfinished tasks, through the partial index."""
-    query = select(TaskRow.key, TaskRow.miner_hotkey, TaskRow.validator_hotkey, TaskRow.state).where(
-        TaskRow.finished_at.is_(None), TaskRow.miner_hotkey == miner_hotkey
-    )
+def in_hand(session: Session, miner_hotkey: str | None) -> list[TaskInHand]:
+    """Few columns of the miner's unfinished tasks, or of every miner's, through the partial index."""
+    columns = (TaskRow.key, TaskRow.miner_hotkey, TaskRow.validator_hotkey, TaskRow.state)
+    query = select(*columns).where(TaskRow.finished_at.is_(None))
+    if miner_hotkey is not None:
+        query = query.where(TaskRow.miner_hotkey == miner_hotkey)
     return [
         TaskInHand(key, miner, validator, TaskState(state))
         for key, miner, validator, state in session.execute(query.order_by(TaskRow.key))

@@ -1,5 +1,6 @@
 """Statistics by SQL: nothing but sums leaves the database."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -18,7 +19,7 @@ from trellis_assets.adapters.storage.models import (
 )
 from trellis_assets.adapters.storage.rows import counters_of
 from trellis_assets.adapters.storage.stage_times import stage_times
-from trellis_assets.domain.statistics import StatisticsSnapshot, Totals, ValidatorCounters
+from trellis_assets.domain.statistics import StatisticsSnapshot, Totals, ValidatorCounters, sum_of
 from trellis_assets.domain.tasks import FINAL_STATES, TaskState
 
 
@@ -62,6 +63,9 @@ def sums() -> dict[str, ColumnElement[Any]]:
     }
 
 
+_NAMES = (*sums(), "idle_validations")
+
+
 def idle_validations() -> Select[int]:
     """How many verdicts on tasks' files were given while idle."""
     return (
@@ -72,20 +76,49 @@ def idle_validations() -> Select[int]:
     )
 
 
-def totals(session: Session, session_id: int | None) -> Totals:
-    """Sums over the session's tasks, or over all; those whose rows are gone included."""
-    columns = sums()
-    query = select(*columns.values()).select_from(TaskRow)
-    idle = idle_validations()
-    names = [*columns, "idle_validations"]
-    archived = select(*(func.coalesce(func.sum(getattr(ArchivedTasksRow, name)), 0) for name in names))
-    if session_id is not None:
-        query = query.where(TaskRow.session_id == session_id)
-        idle = idle.where(TaskRow.session_id == session_id)
-        archived = archived.where(ArchivedTasksRow.session_id == session_id)
-    live = [*session.execute(query).one(), session.scalar(idle) or 0]
-    gone = session.execute(archived).one()
-    return Totals(**{name: now + before for name, now, before in zip(names, live, gone, strict=True)})
+def totals(session: Session, session_id: int) -> Totals:
+    """Sums over the session's tasks; those whose rows are gone included."""
+    query = select(*sums().values()).where(TaskRow.session_id == session_id)
+    idle = idle_validations().where(TaskRow.session_id == session_id)
+    archived = _archived().where(ArchivedTasksRow.session_id == session_id)
+    return _totals_of(
+        [*session.execute(query).one(), session.scalar(idle) or 0], session.execute(archived).one()
+    )
+
+
+def totals_by_miner(session: Session) -> dict[str, Totals]:
+    """The same sums over everything, by the miner's hotkey."""
+    live = select(func.max(TaskRow.miner_hotkey), *sums().values())
+    if len(_miners(session)) > 1:
+        # SQLite reads the rows in the order of the group's index then, which takes three times as long.
+        live = live.group_by(TaskRow.miner_hotkey)
+    idle = idle_validations().add_columns(TaskRow.miner_hotkey).group_by(TaskRow.miner_hotkey)
+    archived = _archived().add_columns(ArchivedTasksRow.miner_hotkey).group_by(ArchivedTasksRow.miner_hotkey)
+    judged = {miner: count for count, miner in session.execute(idle)}
+    now = {miner: [*values, judged.get(miner, 0)] for miner, *values in session.execute(live) if miner}
+    before = {miner: values for *values, miner in session.execute(archived)}
+    nothing = [0] * len(_NAMES)
+    return {
+        miner: _totals_of(now.get(miner, nothing), before.get(miner, nothing))
+        for miner in sorted(now.keys() | before.keys())
+    }
+
+
+def _miners(session: Session) -> list[str]:
+    """Every miner with a task, each found by one step in the index of tasks."""
+    found: list[str] = []
+    following = select(func.min(TaskRow.miner_hotkey))
+    while (miner := session.scalar(following.where(TaskRow.miner_hotkey > (found or [""])[-1]))) is not None:
+        found.append(miner)
+    return found
+
+
+def _archived() -> Select[Any]:
+    return select(*(func.coalesce(func.sum(getattr(ArchivedTasksRow, name)), 0) for name in _NAMES))
+
+
+def _totals_of(now: Sequence[Any], before: Sequence[Any]) -> Totals:
+    return Totals(**{name: new + old for name, new, old in zip(_NAMES, now, before, strict=True)})
 
 
 def validator_counters(session: Session) -> list[ValidatorCounters]:
@@ -115,15 +148,17 @@ def snapshot(session: Session, session_id: int | None, now: datetime) -> Statist
     """Everything at this moment; without a session it starts with the first one."""
     started_at = beginning(session, session_id) or now
     shares = endpoints_table.busy_shares(session, started_at, now)
+    miners = totals_by_miner(session)
     return StatisticsSnapshot(
         taken_at=now,
         session_id=session_id,
         started_at=started_at,
-        totals=totals(session, session_id),
+        totals=sum_of(miners.values()) if session_id is None else totals(session, session_id),
         validators=tuple(validator_counters(session)),
         stages=stage_times(session, session_id),
         endpoints=tuple(
             replace(endpoint, busy_share=shares.get(endpoint.name, 0.0))
             for endpoint in endpoints_table.all_endpoints(session, now)
         ),
+        miners=miners,
     )

@@ -8,13 +8,21 @@ import dagster as dg
 from trellis_assets.defs.assets.tasks import submissions, task_table
 from trellis_assets.defs.metadata import OWNERS, Materialized, column_schema, records_table, small_table
 from trellis_assets.defs.resources import PipelineResource
-from trellis_assets.domain.statistics import StatisticsSnapshot, performance, to_json
+from trellis_assets.domain.statistics import StatisticsSnapshot, performance, sum_of, to_json
 from trellis_assets.reports.columns import VALIDATOR_COLUMNS
 
 # The schedule runs every ten minutes: one that was missed warns, two fail.
 _FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(minutes=35), warn_window=timedelta(minutes=25))
 _ENDPOINT = ("state", "generations", "failures", "recent_generation_time", "busy_share", "last_error")
-_SHOWN = ("uid", "stake", "total_tasks_received", "total_successful_submissions", "average_score")
+_MINER = ("tasks_pulled", "tasks_processed", "successful_submissions", "in_flight", "total_rewards")
+_SHOWN = (
+    "miner_hotkey",
+    "uid",
+    "stake",
+    "total_tasks_received",
+    "total_successful_submissions",
+    "average_score",
+)
 
 
 @dg.asset(
@@ -37,6 +45,7 @@ def mining_statistics(pipeline: PipelineResource) -> Materialized:
             "in_flight": totals.in_flight,
             "idle_validations": totals.idle_validations,
             "endpoints": _endpoint_table(snapshot),
+            "miners": _miner_table(snapshot),
             **{name: round(value, 4) for name, value in performance(snapshot).items()},
         }
     )
@@ -47,6 +56,14 @@ def _endpoint_table(snapshot: StatisticsSnapshot) -> dg.MetadataValue[Any]:
     stats = to_json(snapshot)["endpoint_stats"]
     return records_table(
         {"endpoint": name} | {key: of[key] for key in _ENDPOINT} for name, of in stats.items()
+    )
+
+
+def _miner_table(snapshot: StatisticsSnapshot) -> dg.MetadataValue[Any]:
+    """A row for each miner of the store since the beginning, and one for all of them together."""
+    rows = [*snapshot.miners.items(), ("all", sum_of(snapshot.miners.values()))]
+    return records_table(
+        {"miner_hotkey": name} | {key: getattr(of, key) for key in _MINER} for name, of in rows
     )
 
 

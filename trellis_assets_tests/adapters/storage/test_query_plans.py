@@ -57,7 +57,7 @@ QUESTIONS: dict[str, tuple[Callable[[SqlTaskStore], object], set[str]]] = {
         {"INDEX ix_tasks_unfinished"},
     ),
     "what is to be judged": (
-        lambda store: store.unjudged(NOW, SOON),
+        lambda store: store.unjudged(MINER, NOW, SOON),
         {"INDEX ix_tasks_unjudged"},
     ),
     "hold an endpoint": (
@@ -65,6 +65,14 @@ QUESTIONS: dict[str, tuple[Callable[[SqlTaskStore], object], set[str]]] = {
         {"INDEX sqlite_autoindex_generation_slots_1"},
     ),
     "what is in hand": (lambda store: store.in_hand(MINER), {"INDEX ix_tasks_finished_at"}),
+    "what do other miners have coming": (
+        lambda store: store.elsewhere("5Other", NOW, NOW - timedelta(seconds=1)),
+        {
+            "INDEX ix_tasks_unfinished",
+            "INDEX ix_validator_polls_asked_at",
+            "INTEGER PRIMARY KEY",
+        },
+    ),
     "what has no run": (lambda store: store.unclaimed(MINER, NOW), {"INDEX ix_tasks_finished_at"}),
     "who is next in line": (
         lambda store: store.is_next_in_line(1, NOW),

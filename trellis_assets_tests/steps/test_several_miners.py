@@ -1,0 +1,121 @@
+"""Several miners on one store: each asks and counts for itself; together they pull what there is room for."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.domain.pacing import Elsewhere
+from trellis_assets.domain.tasks import LEASE, TaskState
+from trellis_assets.domain.validators import PollPolicy
+from trellis_assets.ports import CoolingDown, TaskAssigned
+from trellis_assets.steps.pull import PROMPT_ANSWER, PullPolicy, PullReport, PullStep
+from trellis_assets_tests.fakes import MINER, NOW, FakeClock, ScriptedNetwork, a_pulled_task, a_validator
+
+OTHER = "5OtherMinerOtherMinerOtherMinerOtherMinerOther"
+ONE, TWO = a_validator(1), a_validator(2)
+SHARED = ("gpu-1", "gpu-2")
+POLICY = PullPolicy(
+    polls=PollPolicy(),
+    interval=timedelta(seconds=45),
+    error_backoff=timedelta(seconds=300),
+    metagraph_age=timedelta(hours=1),
+    max_waiting=8,
+    endpoints=SHARED,
+)
+
+
+class Miner:
+    """A miner on the store, to whom every validator has a task to give."""
+
+    def __init__(
+        self, store: SqlTaskStore, clock: FakeClock, hotkey: str, endpoints: tuple[str, ...] = SHARED
+    ) -> None:
+        self.network = ScriptedNetwork([ONE, TWO])
+        self.network.miner_hotkey = hotkey
+        for validator in (ONE, TWO):
+            pulled = a_pulled_task(f"{hotkey} {validator.uid}")
+            self.network.pulls[validator.hotkey] = [TaskAssigned(pulled)]
+        session = store.start_session(clock.now(), {"endpoints": list(endpoints)})
+        policy = replace(POLICY, endpoints=endpoints, session_id=session)
+        self.step = PullStep(store, self.network, clock, policy)
+
+    async def pull(self) -> int:
+        report: PullReport = await self.step.run()
+        return len(report.new_tasks)
+
+
+async def test_miners_that_share_endpoints_pull_for_each_of_them_once(
+    store: SqlTaskStore, clock: FakeClock
+) -> None:
+    first, second = Miner(store, clock, MINER), Miner(store, clock, OTHER)
+    assert await first.pull() == 2
+    assert await second.pull() == 0, "a task waits for each endpoint already"
+    assert second.network.pulled == []
+
+
+async def test_miners_with_endpoints_of_their_own_pull_beside_each_other(
+    store: SqlTaskStore, clock: FakeClock
+) -> None:
+    first, second = Miner(store, clock, MINER), Miner(store, clock, OTHER, ("gpu-3", "gpu-4"))
+    assert await first.pull() == 2
+    assert await second.pull() == 2
+
+
+async def test_a_question_that_is_under_way_counts_before_its_task_is_there(
+    store: SqlTaskStore, clock: FakeClock
+) -> None:
+    first, second = Miner(store, clock, MINER), Miner(store, clock, OTHER)
+    session = first.step.policy.session_id
+    for validator in (ONE, TWO):
+        soon, rest = NOW + timedelta(seconds=45), timedelta(seconds=45)
+        assert store.begin_poll(
+            MINER, validator.hotkey, next_poll_at=soon, now=NOW, longest_rest=rest, session_id=session
+        )
+    assert await second.pull() == 0
+    clock.advance(2 * PROMPT_ANSWER.total_seconds())
+    assert await second.pull() == 2, "who has not answered by then holds up nobody"
+
+
+async def test_a_question_that_brought_no_task_counts_no_more(store: SqlTaskStore, clock: FakeClock) -> None:
+    first, second = Miner(store, clock, MINER), Miner(store, clock, OTHER)
+    for validator in (ONE, TWO):
+        first.network.pulls[validator.hotkey] = [CoolingDown(NOW + timedelta(minutes=5), violations=0)]
+    assert await first.pull() == 0
+    assert await second.pull() == 2
+    assert store.poll_times(OTHER)[ONE.hotkey].cooldown_until is None, "the cooldown is the first one's"
+
+
+async def test_a_miner_that_went_away_with_its_tasks_holds_up_nobody(
+    store: SqlTaskStore, clock: FakeClock
+) -> None:
+    first, second = Miner(store, clock, MINER), Miner(store, clock, OTHER)
+    await first.pull()
+    clock.advance(LEASE.total_seconds() + 1)
+    assert await second.pull() == 2
+
+
+def test_what_is_waited_for_elsewhere_is_told_by_session(store: SqlTaskStore, clock: FakeClock) -> None:
+    session = store.start_session(NOW, {"endpoints": ["gpu-1"]})
+    keys = [
+        store.record_arrival(
+            a_pulled_task(task_id), validator=ONE, miner_hotkey=OTHER, now=NOW, session_id=session
+        ).task.key
+        for task_id in ("a", "b", "c")
+    ]
+    store.move(keys[0], TaskState.GENERATING, now=NOW)
+    store.record_arrival(a_pulled_task("d"), validator=ONE, miner_hotkey=OTHER, now=NOW, session_id=None)
+    found = store.elsewhere(MINER, NOW, NOW)
+    assert sorted(found, key=lambda e: e.tasks) == [Elsewhere(1, None), Elsewhere(2, frozenset({"gpu-1"}))]
+    assert store.elsewhere(OTHER, NOW, NOW) == []
+
+
+def test_statistics_tell_miners_apart_and_together(store: SqlTaskStore) -> None:
+    for miner, task_ids in ((MINER, ("a", "b")), (OTHER, ("a",))):
+        for task_id in task_ids:
+            store.record_arrival(
+                a_pulled_task(task_id), validator=ONE, miner_hotkey=miner, now=NOW, session_id=1
+            )
+    whole, of_session = store.statistics(None, NOW), store.statistics(1, NOW)
+    assert {miner: totals.tasks_pulled for miner, totals in whole.miners.items()} == {MINER: 2, OTHER: 1}
+    assert whole.totals.tasks_pulled == of_session.totals.tasks_pulled == 3
+    assert {(v.miner_hotkey, v.total_tasks_received) for v in whole.validators} == {(MINER, 2), (OTHER, 1)}

@@ -91,6 +91,26 @@ def tasks_wanted(
     return max(0, starts + max(0, trials - retrying) - waiting_tasks(tasks))
 
 
+def task_share(answers: Sequence[bool]) -> float:
+    """Which share of pulls is expected to bring a task, above 0 and up to 1.
+
+    Args:
+        answers: of the last pulls, whether each brought one. None yet: every pull will.
+    """
+    return (sum(answers) + 1) / (len(answers) + 1)
+
+
+def polls_wanted(tasks: int, share: float, most: int) -> int:
+    """How many validators to have asked at a time, so that about so many tasks come.
+
+    Args:
+        tasks: that are wanted.
+        share: of pulls that brings a task.
+        most: tasks that there is room for, should every validator have one after all.
+    """
+    return max(0, min(int(tasks / share), most))
+
+
 def rivals(elsewhere: Sequence[Elsewhere], endpoints: Collection[str]) -> int:
     """How many tasks of other miners will begin at one of our endpoints before a task that is pulled now.
 

@@ -15,7 +15,9 @@ from trellis_assets.domain.pacing import (
     Pace,
     TaskInHand,
     lead_s,
+    polls_wanted,
     rivals,
+    task_share,
     tasks_wanted,
 )
 from trellis_assets.domain.tasks import TaskState
@@ -136,3 +138,16 @@ def test_without_experience_the_lead_is_a_guess() -> None:
 
 def test_runs_that_hang_do_not_make_pulls_run_far_ahead() -> None:
     assert lead_s(3600.0, [], 0.0) == LONGEST_START_S
+
+
+def test_without_experience_every_pull_is_expected_to_bring_a_task() -> None:
+    assert task_share([]) == 1
+    assert polls_wanted(2, task_share([]), most=8) == 2
+
+
+def test_the_fewer_pulls_bring_a_task_the_more_are_made_at_a_time() -> None:
+    assert task_share([True, True, True]) == 1
+    assert polls_wanted(1, task_share([False]), most=8) == 2
+    assert polls_wanted(1, task_share([False] * 19), most=8) == 8, "no more than all may bring"
+    assert polls_wanted(0, task_share([False] * 19), most=8) == 0
+    assert polls_wanted(1, 1.0, most=-2) == 0

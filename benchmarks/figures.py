@@ -113,7 +113,11 @@ def keep_orchestration(given: argparse.Namespace) -> None:
 
 def keep_polling() -> None:
     """A subnet of full size."""
-    keep("polling", polling.main(), f"validators that answer a pull after {polling.ANSWER_S:g} s")
+    keep(
+        "polling",
+        polling.main(),
+        f"a pull is answered after {polling.ANSWER_S:g} s, with no task; one endpoint, usual settings",
+    )
 
 
 def keep_soak(given: argparse.Namespace) -> None:

@@ -59,7 +59,7 @@ def parts(tmp_path: Path, validator: CountingValidator) -> Iterator[Pipeline]:
     pipeline.__dict__["clock"] = FakeClock(NOW + timedelta(minutes=30))
     pipeline.__dict__["validator"] = validator
     yield pipeline
-    pipeline._database.close()
+    pipeline.close()
 
 
 @pytest.fixture

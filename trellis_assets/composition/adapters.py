@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from trellis_assets.audit import write_audit_to
 from trellis_assets.clock import SystemClock
+from trellis_assets.composition.backends import local_judge, secret
 from trellis_assets.domain.health import Symptom, judge_disk
 from trellis_assets.modes import make_private
 from trellis_assets.ports import (
@@ -28,7 +29,6 @@ from trellis_assets.settings import (
 
 if TYPE_CHECKING:
     from trellis_assets.adapters.storage.store import SqlTaskStore
-from trellis_assets.composition.backends import local_judge, secret
 
 # Tasks of `--no-harvest` belong to nobody's hotkey.
 NO_HOTKEY = "none"

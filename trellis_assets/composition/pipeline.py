@@ -5,6 +5,8 @@ from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
+from trellis_assets.composition.adapters import Adapters
+from trellis_assets.composition.backends import secret
 from trellis_assets.domain.dispatch import RunStatus
 from trellis_assets.domain.endpoints import why_none_is_ready
 from trellis_assets.domain.health import Symptom
@@ -35,8 +37,6 @@ from trellis_assets.steps.validate_idle import ValidateIdleStep
 
 if TYPE_CHECKING:
     from trellis_assets.servers.gallery.app import GalleryParts
-from trellis_assets.composition.adapters import Adapters
-from trellis_assets.composition.backends import secret
 
 # "Validator refresh: every hour" on a chain; a file is cheap to read again.
 CHAIN_METAGRAPH_AGE = timedelta(hours=1)

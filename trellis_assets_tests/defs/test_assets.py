@@ -67,7 +67,7 @@ def history(parts: Pipeline) -> History:
     from trellis_assets.adapters.storage.files import LocalFileStore
 
     assert isinstance(parts.files, LocalFileStore)
-    return History(parts._database, parts.files)
+    return History(parts.database, parts.files)
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ def summarise(chaos: Chaos, evidence: Evidence, seconds: float) -> dict[str, Any
             "most": round(times[-1], 1) if times else None,
         },
         "seconds": round(seconds),
-        "ended_by_themselves": list(evidence.ended),
+        "ended_by_themselves": [f"{ended.service} with {ended.code}" for ended in evidence.ended],
         "findings": findings,
     }
 

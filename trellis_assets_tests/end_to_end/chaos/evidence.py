@@ -15,6 +15,7 @@ from trellis_assets.adapters.local_subnet.state import read_decisions
 from trellis_assets.adapters.storage.store import open_store
 from trellis_assets.domain.tasks import Task, TaskState
 from trellis_assets_tests.end_to_end.chaos.roles import Role
+from trellis_assets_tests.end_to_end.chaos.service import Ended
 from trellis_assets_tests.end_to_end.chaos.site import Site
 
 Line = dict[str, Any]
@@ -40,7 +41,7 @@ class Evidence:
     """Of one run: validators' log, store, audit trail, kills, runs that Dagster calls in progress.
 
     Attributes:
-        ended: services that ended by themselves and were started again: none of them a fault by itself.
+        ended: services that did so by themselves, while they were to serve.
     """
 
     decisions: Sequence[Line]
@@ -50,7 +51,7 @@ class Evidence:
     open_runs: Sequence[str] = ()
     left_processes: Sequence[str] = ()
     server_log: Sequence[str] = ()
-    ended: Sequence[str] = ()
+    ended: Sequence[Ended] = ()
 
 
 def read_trail(folders: Iterable[Path]) -> list[Line]:
@@ -95,7 +96,7 @@ def collect(
         subnet: the validators' data folder.
         kills: as carried out.
         ghosts: runs that stood in progress while the miner was at work.
-        left: processes that outlived the miner's own end, and those that ended too early or badly.
+        left: processes that outlived the miner's own end, and services that ended badly.
     """
     server_log = site.miner.folder / "logs" / "server.log"
     return Evidence(

@@ -52,7 +52,7 @@ def audit_run(evidence: Evidence) -> list[str]:
         *abandoned_tasks(evidence.kills, evidence.trail),
         *(f"Dagster shows a run in progress that nobody works on: {run}" for run in evidence.open_runs),
         *(f"a process is left: {process}" for process in evidence.left_processes),
-        *(f"a service ended by itself: {words}" for words in evidence.ended if words.startswith("well")),
+        *(f"the {e.service} ended by itself with {e.code}" for e in evidence.ended if e.is_fault),
     ]
 
 

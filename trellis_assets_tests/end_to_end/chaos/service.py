@@ -9,13 +9,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-# Who lived so long was well: if it ends, that is its own fault.
-HEALTHY_S = 60.0
-
 
 def clean_environment() -> dict[str, str]:
     """This process's environment without the settings of the pipeline and of Dagster."""
     return {k: v for k, v in os.environ.items() if not k.startswith(("TRELLIS_", "DAGSTER_"))}
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A service that ended by itself, and was started again.
+
+    Attributes:
+        is_fault: it had no reason to; one that starts while its database is away has.
+    """
+
+    service: str
+    code: int | None
+    is_fault: bool
 
 
 @dataclass

@@ -67,14 +67,10 @@ def run_chaos(chaos: Chaos, folder: Path, say: Callable[[str], None]) -> Evidenc
 def _stop(site: Site) -> list[str]:
     """Everything has ended as an operator ends it; in words, what did not."""
     bad = site.miner.stop(signal.SIGINT, STOP_TIMEOUT_S)
-    hands = {service.process.pid for service in site.workers if service.process is not None}
-    bad += [f"{role} {p.pid}" for p, role in site.members() if not hands & {p.pid, p.ppid()}]
     # What they have in hand, such as a picture for the run's page, comes to its end.
     for worker in site.workers:
         bad += worker.stop(signal.SIGTERM, STOP_TIMEOUT_S)
-    if site.workers:
-        bad += [f"{role} {process.pid}" for process, role in site.members()]
-    return bad
+    return bad + [f"{role} {process.pid}" for process, role in site.members()]
 
 
 def _settings(folder: Path, metagraph: Path) -> dict[str, str]:

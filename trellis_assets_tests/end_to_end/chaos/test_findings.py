@@ -10,6 +10,7 @@ from trellis_assets.domain.tasks import Task, TaskState
 from trellis_assets_tests.end_to_end.chaos.evidence import Evidence, Kill
 from trellis_assets_tests.end_to_end.chaos.findings import audit_run, busy_processes, recoveries
 from trellis_assets_tests.end_to_end.chaos.roles import Role
+from trellis_assets_tests.end_to_end.chaos.service import Ended
 from trellis_assets_tests.fakes import a_task
 
 
@@ -108,10 +109,10 @@ def test_a_task_whose_answer_was_lost_may_be_pulled_again() -> None:
     assert audit_run(replace(FAULTLESS, decisions=again, trail=trail)) == []
 
 
-def test_a_service_that_was_well_does_not_end_by_itself() -> None:
-    assert audit_run(replace(FAULTLESS, ended=["worker-1 ended with 2"])) == []
-    found = audit_run(replace(FAULTLESS, ended=["well, worker-1 ended with 2"]))
-    assert found == ["a service ended by itself: well, worker-1 ended with 2"]
+def test_a_service_ends_by_itself_only_for_a_reason() -> None:
+    assert audit_run(replace(FAULTLESS, ended=[Ended("worker-1", 2, is_fault=False)])) == []
+    found = audit_run(replace(FAULTLESS, ended=[Ended("worker-1", 2, is_fault=True)]))
+    assert found == ["the worker-1 ended by itself with 2"]
 
 
 def test_what_a_server_was_not_needed_for_does_not_show_that_it_is_back() -> None:

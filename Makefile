@@ -12,7 +12,7 @@ test: setup lint types ## everything that must hold
 	$(BIN)/pytest -n 3 --dist loadgroup
 
 test-postgres: setup ## every test, with the store and Dagster on a real PostgreSQL
-	$(BIN)/pytest -n 3 --dist loadgroup --database postgresql
+	$(BIN)/pytest -n 3 --dist loadgroup --database=postgresql
 
 quick: setup ## unit tests only
 	$(BIN)/pytest -n 2 -m "not slow"

@@ -88,7 +88,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 @pytest.fixture
 def open_site(tmp_path: Path) -> Iterator[Callable[[], Site]]:
-    postgres, broker = PostgresServer(), RedisServer(tmp_path)
+    postgres, broker = PostgresServer(), RedisServer(tmp_path / "broker")
     opened: list[Site] = []
 
     def open_one() -> Site:

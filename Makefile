@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export TRELLIS_SAMPLES
 
-.PHONY: run test test-postgres quick chaos chaos-workers bench bench-orchestration bench-capacity soak lint types format audit vendor clean setup
+.PHONY: run test test-postgres quick chaos chaos-workers bench bench-orchestration bench-capacity bench-scaling soak lint types format audit vendor clean setup
 
 run: setup ## mine on the local subnet with the Dagster UI at http://127.0.0.1:3000
 	$(BIN)/trellis-assets mine --ui
@@ -33,6 +33,9 @@ bench-orchestration: setup ## forty minutes; ARGS=--quick for some minutes, writ
 
 bench-capacity: setup ## a quarter of an hour; ARGS=--small for a quarter of the tasks; writes docs/capacity.md
 	$(BIN)/python benchmarks/figures.py capacity $(ARGS)
+
+bench-scaling: setup ## ten minutes, on a quiet machine; ARGS="--scaling-tasks 40" to look, written nowhere
+	$(BIN)/python benchmarks/figures.py scaling $(ARGS)
 
 soak: setup ## 5,000 tasks: does anything grow? ARGS="--soak-tasks 200 …" to look, written nowhere
 	$(BIN)/python benchmarks/figures.py soak $(ARGS)

@@ -18,6 +18,7 @@ import splats
 import startup
 from capacity import bench as capacity
 from orchestration import bench, polling
+from scaling import bench as scaling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +30,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "figures.md"
 CAPACITY_PAGE = ROOT / "docs" / "capacity.md"
 _LARGE = 10_000
-TAKES_LONG = ("orchestration", "soak", "capacity")
+TAKES_LONG = ("orchestration", "soak", "capacity", "scaling")
 
 
 def machine() -> str:
@@ -139,9 +140,18 @@ def keep_capacity(given: argparse.Namespace) -> None:
         keep(name, rows, "computed" if name == "capacity_bound" else note, CAPACITY_PAGE)
 
 
+def keep_scaling(given: argparse.Namespace) -> None:
+    """Two miners and more and more workers; fewer tasks than usual are for looking, and nothing is kept."""
+    rows, note = scaling.main(given, lambda line: print(line, file=sys.stderr, flush=True))
+    if scaling.is_whole(given):
+        keep("scaling", rows, note)
+    else:
+        print(table({"machine": machine(), "date": "today", "note": note, "rows": rows}))
+
+
 def main() -> None:
     """Benchmarks by name; without, all that take minutes."""
-    options = [bench.options(), soak.options(), capacity.options()]
+    options = [bench.options(), soak.options(), capacity.options(), scaling.options()]
     parser = argparse.ArgumentParser(description=__doc__, parents=options)
     parser.add_argument("names", nargs="*", default=[])
     given = parser.parse_args()
@@ -161,6 +171,7 @@ def main() -> None:
         "orchestration": lambda: keep_orchestration(given),
         "soak": lambda: keep_soak(given),
         "capacity": lambda: keep_capacity(given),
+        "scaling": lambda: keep_scaling(given),
     }
     for name in given.names or [name for name in work if name not in TAKES_LONG]:
         work[name]()

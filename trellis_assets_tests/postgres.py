@@ -1,4 +1,4 @@
-"""A real PostgreSQL server for tests, from pip, on a free port of 127.0.0.1."""
+"""A real PostgreSQL server for tests, from pip, on a free port of 127.0.0.1 or of another address."""
 
 import ctypes
 import os
@@ -37,9 +37,11 @@ class PostgresServer:
 
     Args:
         is_durable: what is committed is on the disk, as an operator's server has it: for benchmarks.
+        host: the address it listens on; from others than 127.0.0.1, its network may connect.
     """
 
-    def __init__(self, *, is_durable: bool = False) -> None:
+    def __init__(self, *, is_durable: bool = False, host: str = "127.0.0.1") -> None:
+        self.host = host
         self._options = _OPTIONS if is_durable else _OPTIONS + _UNSAFE
         # The server refuses to run as root.
         self._user = "nobody" if os.geteuid() == 0 else None
@@ -49,8 +51,10 @@ class PostgresServer:
             os.chown(self._folder, account.pw_uid, account.pw_gid)
             ensure_prefix_permissions(BINARIES)
         self._run("initdb", "--no-sync", "--auth=trust", "--encoding=utf8", "--locale=C", "-U", "miner")
+        with (self._data / "pg_hba.conf").open("a", encoding="utf-8") as rules:
+            rules.write("host all all samenet trust\n")
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
+            probe.bind((host, 0))
             self.port = probe.getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None
         self._made = 0
@@ -59,7 +63,7 @@ class PostgresServer:
     def start(self) -> None:
         """It answers, until the calling thread ends."""
         options = [part for option in self._options for part in ("-c", option)]
-        options += ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]
+        options += ["-c", f"listen_addresses={self.host}", "-c", "unix_socket_directories="]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [BINARIES / "postgres", "-D", self._data, "-p", str(self.port), *options],
@@ -112,7 +116,7 @@ class PostgresServer:
 
     def url(self, database: str) -> str:
         """Where the database is; any password will do."""
-        return f"postgresql://miner:secret@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://miner:secret@{self.host}:{self.port}/{database}"
 
     def empty_database(self) -> str:
         """URL of a new database without any table."""

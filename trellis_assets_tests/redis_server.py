@@ -1,4 +1,4 @@
-"""A real Redis server for tests, on a free port of 127.0.0.1."""
+"""A real Redis server for tests, on a free port of 127.0.0.1 or of another address."""
 
 import shutil
 import subprocess
@@ -19,17 +19,18 @@ class RedisServer:
 
     Args:
         folder: its own, for its data and its log.
+        host: that it listens on.
         is_durable: what it has answered to is on the disk; else the last second or two may be lost.
     """
 
-    def __init__(self, folder: Path, *, is_durable: bool = False) -> None:
+    def __init__(self, folder: Path, *, host: str = "127.0.0.1", is_durable: bool = False) -> None:
         binary = shutil.which("redis-server")
         if binary is None:
             pytest.skip("there is no redis-server on this machine: apt-get install redis-server")
-        self.port = free_port()
+        self.host, self.port = host, free_port()
         options = {
             "port": str(self.port),
-            "bind": "127.0.0.1",
+            "bind": host,
             "requirepass": PASSWORD,
             "save": "",
             "appendonly": "yes",
@@ -50,7 +51,7 @@ class RedisServer:
                 stderr=log,
                 preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl call
             )
-        client = redis.Redis(port=self.port, password=PASSWORD)
+        client = redis.Redis(self.host, self.port, password=PASSWORD)
         deadline = time.monotonic() + _START_TIMEOUT_S
         while True:
             try:
@@ -64,7 +65,7 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        return f"redis://:{PASSWORD}@127.0.0.1:{self.port}/0"
+        return f"redis://:{PASSWORD}@{self.host}:{self.port}/0"
 
     @property
     def pid(self) -> int:

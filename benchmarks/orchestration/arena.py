@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,18 +64,7 @@ def arena(folder: Path, conditions: Conditions) -> Iterator[Arena]:
     folder.mkdir(parents=True)
     port, hotkey = free_port(), make_wallet(folder / "wallets")
     metagraph = folder / "subnet" / "metagraph.json"
-    environment = clean_environment() | {
-        "TRELLIS_DATA_DIR": str(folder / "data"),
-        "TRELLIS_NETWORK": f"file:{metagraph}",
-        "TRELLIS_WALLET_PATH": str(folder / "wallets"),
-        "TRELLIS_WALLET_NAME": "miner",
-        "TRELLIS_GENERATOR": "http",
-        "TRELLIS_GENERATOR_URLS": f"http://127.0.0.1:{port}",
-        "TRELLIS_VALIDATE_MODELS": "false",
-        # The validators have a task again at once, so that it pays to ask them often.
-        "TRELLIS_PULL_INTERVAL_S": "0.5",
-        "TRELLIS_ERROR_BACKOFF_S": "5",
-    }
+    environment = clean_environment() | miner_settings(folder, metagraph, [f"http://127.0.0.1:{port}"])
     with ExitStack() as stack:
         subnet = [sys.executable, "-m", "orchestration.subnet", "--folder", str(folder / "subnet")]
         known = hotkey if conditions.knows_miner else "nobody"
@@ -91,6 +80,22 @@ def arena(folder: Path, conditions: Conditions) -> Iterator[Arena]:
         yield Arena(folder, f"http://127.0.0.1:{port}", environment)
 
 
+def miner_settings(folder: Path, metagraph: Path, generator_urls: Sequence[str]) -> dict[str, str]:
+    """Of a miner in the folder, which has its wallet, before validators that always have a task."""
+    return {
+        "TRELLIS_DATA_DIR": str(folder / "data"),
+        "TRELLIS_NETWORK": f"file:{metagraph}",
+        "TRELLIS_WALLET_PATH": str(folder / "wallets"),
+        "TRELLIS_WALLET_NAME": "miner",
+        "TRELLIS_GENERATOR": "http",
+        "TRELLIS_GENERATOR_URLS": ",".join(generator_urls),
+        "TRELLIS_VALIDATE_MODELS": "false",
+        # The validators have a task again at once, so that it pays to ask them often.
+        "TRELLIS_PULL_INTERVAL_S": "0.5",
+        "TRELLIS_ERROR_BACKOFF_S": "5",
+    }
+
+
 def clean_environment() -> dict[str, str]:
     """This process's, without anybody's settings; our own modules can be imported."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("TRELLIS_", "DAGSTER_"))}
@@ -98,12 +103,12 @@ def clean_environment() -> dict[str, str]:
     return kept | {"PYTHONPATH": paths, "BT_NO_PARSE_CLI_ARGS": "1"}
 
 
-def make_wallet(folder: Path) -> str:
+def make_wallet(folder: Path, uri: str = "//TrellisAssetsBenchmark") -> str:
     """A wallet that is in the folder from now on; its hotkey's address."""
     os.environ.setdefault("BT_NO_PARSE_CLI_ARGS", "1")
     import bittensor as bt
 
-    keypair = bt.Keypair.create_from_uri("//TrellisAssetsBenchmark")
+    keypair = bt.Keypair.create_from_uri(uri)
     wallet = bt.Wallet(name="miner", hotkey="default", path=str(folder))
     wallet.set_hotkey(keypair, encrypt=False, overwrite=True)
     return str(keypair.ss58_address)
@@ -158,14 +163,14 @@ def wait_until(is_so: Callable[[], bool], what: str, timeout_s: float = START_TI
         time.sleep(0.1)
 
 
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that was free a moment ago."""
+def free_port(address: str = "127.0.0.1") -> int:
+    """A TCP port of the address that was free a moment ago."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((address, 0))
         return int(probe.getsockname()[1])
 
 
-def is_listening(port: int) -> bool:
+def is_listening(port: int, address: str = "127.0.0.1") -> bool:
     """Whether something accepts connections there."""
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex((address, port)) == 0

@@ -65,9 +65,10 @@ def application(service_s: float, log: Path) -> FastAPI:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--service-s", type=float, required=True)
     parser.add_argument("--log", type=Path, required=True)
     arguments = parser.parse_args()
     served = application(arguments.service_s, arguments.log)
-    uvicorn.run(served, host="127.0.0.1", port=arguments.port, log_level="warning", access_log=False)
+    uvicorn.run(served, host=arguments.host, port=arguments.port, log_level="warning", access_log=False)

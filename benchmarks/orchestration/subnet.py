@@ -52,7 +52,8 @@ def main() -> None:
     """Serve until SIGTERM."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--registered", required=True)
+    parser.add_argument("--registered", required=True, action="append", help="a miner's hotkey")
+    parser.add_argument("--address", default="127.0.0.1", help="that the validators serve on")
     parser.add_argument("--validators", type=int, default=8)
     parser.add_argument("--pull-delay-s", type=float, default=0.0)
     parser.add_argument("--submit-delay-s", type=float, default=0.0)
@@ -63,7 +64,8 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     config = SubnetConfig(
         folder=given.folder,
-        registered=frozenset({given.registered}),
+        registered=frozenset(given.registered),
+        address=given.address,
         validators=given.validators,
         rules=NO_WAITS,
         faults=Faults(pull_delay_s=given.pull_delay_s, submit_delay_s=given.submit_delay_s),

@@ -37,6 +37,7 @@ from trellis_assets.ports import (
     ValidatorNetwork,
 )
 from trellis_assets.steps.listing import ValidatorListing
+from trellis_assets.steps.sparing_look import SparingLook
 
 # A validator that keeps serving a task we keep answering is handed it back empty after so many answers.
 MAX_REOPENINGS = 6
@@ -101,10 +102,12 @@ class PullStep:
     _took_s: deque[float] = field(default_factory=lambda: deque(maxlen=_PULLS_REMEMBERED))
     _brought_task: deque[bool] = field(default_factory=lambda: deque(maxlen=_PULLS_REMEMBERED))
     listing: ValidatorListing = field(init=False)
+    _look: SparingLook = field(init=False)
 
     def __post_init__(self) -> None:
         age = self.policy.metagraph_age
         self.listing = ValidatorListing(self.store, self.network, self.clock, age)
+        self._look = SparingLook(self.store, self.policy.endpoints)
 
     async def run(self) -> PullReport:
         """Validators were asked, as many at once as there is room for; each answer was stored as it came.
@@ -165,11 +168,11 @@ class PullStep:
     def _room(self, in_hand: list[TaskInHand], asking: Collection[str], owed: int) -> int:
         """How many validators to ask now."""
         now = self.clock.now()
-        endpoints = self.store.endpoints(self.policy.endpoints, now)
+        endpoints = self._look.endpoints(now)
         lead = lead_s(self.store.start_pace(), self._took_s, self.policy.cadence.total_seconds() + LOOK_S)
         pace = Pace(self.store.generation_pace(), lead)
-        wanted = tasks_wanted(in_hand, endpoints, pace=pace, now=now)
-        if wanted:
+        wanted = tasks_wanted(in_hand, endpoints, pace=pace, now=now) - self._look.begun_since(in_hand)
+        if wanted > 0:
             # Other miners of the store may have a task for each of these endpoints already.
             others = self.store.elsewhere(self.network.miner_hotkey, now, now - PROMPT_ANSWER)
             wanted -= rivals(others, self.policy.endpoints)

@@ -29,6 +29,7 @@ class SubnetConfig:
 
     Attributes:
         rules: None: development rules with varied thresholds.
+        address: that the validators serve on.
         tasks: what the validator with this uid asks for; None: `prompts` and `pictures`, with repetitions.
     """
 
@@ -40,6 +41,7 @@ class SubnetConfig:
     rules: Rules | None = None
     faults: Faults | None = None
     seed: int = 17
+    address: str = "127.0.0.1"
     tasks: Callable[[int], TaskSource] | None = None
 
     def task_source(self, uid: int) -> TaskSource:
@@ -61,7 +63,8 @@ def run_subnet(config: SubnetConfig, scorer: Callable[[], LocalValidator], stop:
             validator = LocalSubnetValidator(
                 uid=uid,
                 stake=STAKES[index % len(STAKES)] + index,
-                port=_free_port(known_ports.get(uid)),
+                address=config.address,
+                port=_free_port(config.address, known_ports.get(uid)),
                 folder=config.folder,
                 rules=config.rules or Rules.development(THRESHOLDS[index % len(THRESHOLDS)]),
                 prompts=config.task_source(uid),
@@ -72,7 +75,7 @@ def run_subnet(config: SubnetConfig, scorer: Callable[[], LocalValidator], stop:
             validator.start()
             validators.append(validator)
         for validator in validators:
-            _wait_until_serving(validator.port)
+            _wait_until_serving(validator.address, validator.port)
         _write_metagraph(metagraph, validators)
         _log.info("%d validators serve; metagraph: %s", len(validators), metagraph)
         stop.wait()
@@ -89,26 +92,26 @@ def _ports_of(metagraph: Path) -> dict[int, int]:
         return {}
 
 
-def _free_port(wanted: int | None) -> int:
+def _free_port(address: str, wanted: int | None) -> int:
     for port in (wanted, 0):
         if port is None:
             continue
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind(("127.0.0.1", port))
+                probe.bind((address, port))
             except OSError:
                 continue
             return int(probe.getsockname()[1])
-    raise OSError("no free port on 127.0.0.1")
+    raise OSError(f"no free port on {address}")
 
 
-def _wait_until_serving(port: int) -> None:
+def _wait_until_serving(address: str, port: int) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         with socket.socket() as probe:
             probe.settimeout(0.5)
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+            if probe.connect_ex((address, port)) == 0:
                 return
         time.sleep(0.05)
     raise TimeoutError(f"the validator on port {port} does not serve after {START_TIMEOUT_S:.0f} s")
@@ -119,7 +122,7 @@ def _write_metagraph(path: Path, validators: Sequence[LocalSubnetValidator]) -> 
         {
             "uid": validator.uid,
             "hotkey": validator.hotkey,
-            "ip": "127.0.0.1",
+            "ip": validator.address,
             "port": validator.port,
             "stake": validator.stake,
             "trust": 1.0,

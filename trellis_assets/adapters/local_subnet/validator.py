@@ -67,8 +67,9 @@ class LocalSubnetValidator:
         scorer: LocalValidator,
         registered: frozenset[str],
         faults: Faults | None = None,
+        address: str = "127.0.0.1",
     ) -> None:
-        self.uid, self.stake, self.port = uid, stake, port
+        self.uid, self.stake, self.address, self.port = uid, stake, address, port
         self._rules, self._prompts, self._scorer = rules, prompts, scorer
         self._registered, self._faults = registered, faults or Faults()
         self._wallet = DevelopmentWallet.from_uri(f"//TrellisAssetsValidator{uid}")
@@ -76,10 +77,10 @@ class LocalSubnetValidator:
         self._state = ValidatorState(folder / f"validator_{uid}.json")
         self._log = DecisionLog(folder / "validators.jsonl")
         self._axon = bt.Axon(
-            wallet=self._wallet, ip="127.0.0.1", port=port, external_ip="127.0.0.1", external_port=port
+            wallet=self._wallet, ip=address, port=port, external_ip=address, external_port=port
         )
         # bittensor binds every address whatever `ip` says; a development tool stays at home.
-        self._axon.fast_config.host = "127.0.0.1"
+        self._axon.fast_config.host = address
         # Its thread would look a thousand times a second whether to stop, beside the server that looks
         # ten times: a subnet of 64 would take half a core for nothing.
         server = self._axon.fast_server
@@ -101,7 +102,7 @@ class LocalSubnetValidator:
         deadline = time.monotonic() + STOP_TIMEOUT_S
         while self._axon.fast_server.started and time.monotonic() < deadline:
             with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) != 0:
+                if probe.connect_ex((self.address, self.port)) != 0:
                     return
             time.sleep(0.02)
 

@@ -46,7 +46,7 @@ def run_chaos(chaos: Chaos, folder: Path, say: Callable[[str], None]) -> Evidenc
     plan = plan_kills(chaos.seed, chaos.kills, chaos.tasks, weights)
     with ExitStack() as stack:
         validators = witnesses(
-            *(subnet, hotkey, clean_environment()),
+            *(subnet, [hotkey], clean_environment()),
             validators=chaos.validators,
             answer_delay_s=chaos.answer_delay_s,
         )

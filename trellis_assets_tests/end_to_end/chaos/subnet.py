@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,12 +21,18 @@ def make_wallet(folder: Path) -> str:
 
 @contextmanager
 def witnesses(
-    folder: Path, hotkey: str, environment: Mapping[str, str], *, validators: int, answer_delay_s: float
+    folder: Path,
+    hotkeys: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    validators: int,
+    answer_delay_s: float,
 ) -> Iterator[Path]:
-    """The subnet serves until the block ends; gives the metagraph file."""
+    """The subnet serves these miners until the block ends; gives the metagraph file."""
     command = [
         *(sys.executable, "-m", "trellis_assets.cli", "subnet", "--data-dir", str(folder)),
-        *("--miner-hotkey", hotkey, "--validators", str(validators)),
+        *(part for hotkey in hotkeys for part in ("--miner-hotkey", hotkey)),
+        *("--validators", str(validators)),
         *("--answer-delay", str(answer_delay_s)),
     ]
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,113 @@
+"""Measures two miners with one, two and three worker hosts, each time from the start, in one go."""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import psutil
+from orchestration.logs import figures
+from orchestration.metering import cpu_seconds
+
+from scaling.hosts import Hosts, hosts
+from scaling.site import Load, Site, site, wait_accepted
+
+WORKERS = (1, 2, 3)
+TASKS = 200
+# Results of each miner before the measuring begins.
+WARM_UP_EACH = 5
+WARM_UP_TIMEOUT_S = 180.0
+# A task that takes longer than this on average is not measured but given up.
+SLOWEST_TASK_S = 6.0
+Row = dict[str, float | str]
+
+
+def options() -> argparse.ArgumentParser:
+    """What can be asked for."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument(
+        "--scaling-tasks", type=int, default=TASKS, help="measured for each number of workers"
+    )
+    parser.add_argument("--workers", type=int, action="append", default=[], help="so many worker hosts only")
+    parser.add_argument("--keep-scaling", type=Path, help="folder that logs and stores are left in")
+    return parser
+
+
+def measure(around: Site, load: Load, tasks: int) -> Row:
+    """So many results after the warm-up: how fast they came, and what the endpoints did meanwhile."""
+    wait_accepted(around, 0, WARM_UP_TIMEOUT_S, each=WARM_UP_EACH)
+    psutil.cpu_percent()
+    cpu_before, before = cpu_seconds(os.getpid()), around.accepted().total()
+    wait_accepted(around, before + tasks, tasks * SLOWEST_TASK_S)
+    cpu_s, cpu_share = cpu_seconds(os.getpid()) - cpu_before, psutil.cpu_percent() / 100
+    # Generations that were under way at the end have their line by then.
+    time.sleep(load.service_s + 0.5)
+    row = found(around, load, skipped=before, tasks=tasks)
+    return row | {"cpu_s_per_task": cpu_s / tasks, "machine_cpu": cpu_share}
+
+
+def found(around: Site, load: Load, *, skipped: int, tasks: int) -> Row:
+    """What the logs say of so many results after those that are skipped."""
+    accepted = [d for d in around.decisions() if d["event"] == "accepted"][skipped - 1 : skipped + tasks]
+    since, until = (datetime.fromisoformat(d["time"]).timestamp() for d in (accepted[0], accepted[-1]))
+    stretch = figures(around.tasks(), since, until)
+    row: Row = {"tasks_per_hour": stretch.tasks_per_hour}
+    row["endpoints_busy"] = stretch.busy_share / load.endpoints
+    of = Counter(d["miner_hotkey"] for d in accepted[1:])
+    row |= {f"of_{name}": of[hotkey] / tasks for name, hotkey in around.hotkeys.items()}
+    return row | {
+        "pull_to_start_p50": stretch.pull_to_start_p50,
+        "pull_to_start_p95": stretch.pull_to_start_p95,
+        "answered_twice": str(around.answered_twice()),
+    }
+
+
+def against_first(rows: Sequence[Row]) -> list[Row]:
+    """Each row with how many times the throughput of the first one it has."""
+    first = float(rows[0]["tasks_per_hour"])
+    shown: list[Row] = []
+    for row in rows:
+        rate = float(row["tasks_per_hour"])
+        shown.append(
+            {"workers": row["workers"], "tasks_per_hour": rate, "times_the_first": rate / first} | row
+        )
+    return shown
+
+
+def one(folder: Path, workers: int, load: Load, tasks: int) -> tuple[Row, Hosts]:
+    """The figures with so many worker hosts."""
+    with hosts(workers) as apart, site(folder / f"{workers}-workers", load, apart) as around:
+        return {"workers": str(workers)} | measure(around, load, tasks), apart
+
+
+def note(given: argparse.Namespace, isolation: str, load: Load) -> str:
+    """What the figures were measured under."""
+    return (
+        f"{given.scaling_tasks} tasks each, {load.endpoints} endpoints of {load.service_s:g} s, "
+        f"{load.validators} validators that always have a task and answer a submission after "
+        f"{load.submit_delay_s:g} s; two miners, each with {load.hands} run at a time on each worker host; "
+        f"{isolation}; one PostgreSQL, which syncs, and one Redis; local validation off"
+    )
+
+
+def main(given: argparse.Namespace, say: Callable[[str], None]) -> tuple[list[Row], str]:
+    """A row for each number of worker hosts, and what they were measured under."""
+    load, rows, isolation = Load(), [], ""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = given.keep_scaling or Path(temporary)
+        for workers in given.workers or WORKERS:
+            row, apart = one(folder, workers, load, given.scaling_tasks)
+            say(json.dumps(row))
+            rows.append(row)
+            isolation = apart.isolation
+    return against_first(rows), note(given, isolation, load)
+
+
+def is_whole(given: argparse.Namespace) -> bool:
+    """Whether it was asked for as the page shows it."""
+    return given.scaling_tasks >= TASKS and not given.workers

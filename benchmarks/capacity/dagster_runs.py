@@ -11,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import wraps
 from pathlib import Path
@@ -121,25 +122,31 @@ class Bench:
             self.found.setdefault(f"{name}_{unit}", []).append(value)
 
 
-def measure(tasks: int) -> dict[str, float]:
-    """Medians, of the data folder and databases that the environment's settings name."""
-    logging.disable(logging.CRITICAL)
-    settings = Settings.load()
+@contextmanager
+def opened(settings: Settings) -> Iterator[Bench]:
+    """The data folder's instance, with what starts and executes a task's run."""
     write_dagster_home(settings, 1)
-    home = dagster_home(settings)
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        instance._run_launcher = Nowhere()  # noqa: SLF001
+    with dg.DagsterInstance.from_config(str(dagster_home(settings))) as instance:
+        instance._run_launcher = Nowhere()  # type: ignore[no-untyped-call]  # noqa: SLF001
         origin = GrpcServerCodeLocationOrigin(host="127.0.0.1", port=1, location_name=LOCATION)
         starter = RunStarter(instance, defs.get_repository_def(), origin, "mine_task_job", "task_sensor")
         bench = Bench(instance, Pipeline(settings), starter)
         bench.storage.watch(instance.run_storage)
         bench.storage.watch(instance.event_log_storage)
+        yield bench
+
+
+def measure(tasks: int) -> dict[str, float]:
+    """Medians, of the data folder and databases that the environment's settings name."""
+    logging.disable(logging.CRITICAL)
+    settings = Settings.load()
+    with opened(settings) as bench:
         for number in range(-WARM_UP, tasks):
             if number == 0:
                 bench.found.clear()
             run_id = bench.one_task()
         found = {name: statistics.median(values) for name, values in bench.found.items()}
-        return found | {"event_bytes": _event_bytes(instance, home, run_id)}
+        return found | {"event_bytes": _event_bytes(bench.instance, dagster_home(settings), run_id)}
 
 
 def _event_bytes(instance: dg.DagsterInstance, home: Path, run_id: str) -> float:

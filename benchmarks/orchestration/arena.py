@@ -30,6 +30,8 @@ class Conditions:
     validators: int = 8
     pull_delay_s: float = 0.0
     submit_delay_s: float = 3.0
+    # Validators that do not know the miner have no task for it.
+    knows_miner: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ def arena(folder: Path, conditions: Conditions) -> Iterator[Arena]:
     environment = clean_environment() | miner_settings(folder, metagraph, [f"http://127.0.0.1:{port}"])
     with ExitStack() as stack:
         subnet = [sys.executable, "-m", "orchestration.subnet", "--folder", str(folder / "subnet")]
-        subnet += ["--registered", hotkey, "--validators", str(conditions.validators)]
+        known = hotkey if conditions.knows_miner else "nobody"
+        subnet += ["--registered", known, "--validators", str(conditions.validators)]
         subnet += ["--pull-delay-s", str(conditions.pull_delay_s)]
         subnet += ["--submit-delay-s", str(conditions.submit_delay_s)]
         stack.enter_context(running(subnet, environment, folder / "subnet.log"))

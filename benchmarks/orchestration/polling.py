@@ -1,34 +1,46 @@
-"""A subnet of full size, every validator with a task: how long until the miner has asked them all."""
+"""A subnet of full size where nobody has a task: how long until the miner has asked every validator."""
 
 import tempfile
 import time
+from datetime import datetime
 from pathlib import Path
 
-from orchestration.arena import Conditions, arena, wait_until
+from orchestration.arena import Arena, Conditions, arena, wait_until
+from orchestration.logs import read_lines
 from orchestration.subjects import project
 
 VALIDATORS = 256
-ANSWER_S = 1.0
+ANSWER_S = 0.5
 TIMEOUT_S = 300.0
-# Room for a task of each, so that nothing but the asking takes time.
-SETTINGS = {"TRELLIS_MAX_WAITING_TASKS": str(VALIDATORS)}
 
 
 def main(folder: Path | None = None, validators: int = VALIDATORS) -> list[dict[str, float | str]]:
-    """Seconds from the first answer to the last one of the first round, by the validators' log."""
+    """Seconds from the first question to the last one of the first round, by the validators' log."""
     with tempfile.TemporaryDirectory() as temporary:
         place = (folder or Path(temporary)) / "polling"
-        conditions = Conditions(service_s=1.0, validators=validators, pull_delay_s=ANSWER_S)
+        conditions = Conditions(
+            service_s=1.0, validators=validators, pull_delay_s=ANSWER_S, knows_miner=False
+        )
         with arena(place, conditions) as around:
             began = time.time()
-            with project(around, SETTINGS):
-                wait_until(lambda: len(around.tasks()) >= validators, "a task of each", TIMEOUT_S)
-            asked = sorted(task.assigned for task in around.tasks())[:validators]
+            with project(around):
+                wait_until(lambda: len(_asked(around)) >= validators, "a word with each", TIMEOUT_S)
+            asked = sorted(_asked(around).values())[:validators]
+    first = asked[0] - ANSWER_S
     return [
         {
             "validators": str(validators),
-            "first_asked_s": asked[0] - ANSWER_S - began,
-            "half_asked_s": asked[validators // 2] - asked[0] + ANSWER_S,
-            "all_asked_s": asked[-1] - asked[0] + ANSWER_S,
+            "first_asked_s": first - began,
+            "half_asked_s": asked[validators // 2] - first,
+            "all_asked_s": asked[-1] - first,
+            "one_after_another_s": validators * ANSWER_S,
         }
     ]
+
+
+def _asked(around: Arena) -> dict[int, float]:
+    """By validator, when it first answered; unix seconds."""
+    found: dict[int, float] = {}
+    for line in read_lines(around.decisions):
+        found.setdefault(line["validator_uid"], datetime.fromisoformat(line["time"]).timestamp())
+    return found

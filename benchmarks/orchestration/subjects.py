@@ -19,7 +19,7 @@ def project(
 ) -> AbstractContextManager["Popen[bytes]"]:
     """This project, as its operator starts it."""
     command = [sys.executable, "-m", "trellis_assets.cli", "mine", "--no-validate"]
-    environment = arena.environment | dict(settings or {})
+    environment = {**arena.environment, **(settings or {})}
     return running(command, environment, arena.folder / "subject.log")
 
 
@@ -29,7 +29,7 @@ def dagster_defaults(arena: Arena) -> AbstractContextManager["Popen[bytes]"]:
     home.mkdir()
     (home / "dagster.yaml").write_text(DAGSTER_YAML, encoding="utf-8")
     command = [sys.executable, "-m", "dagster._daemon", "run", "-m", "orchestration.dagster_defaults"]
-    environment = arena.environment | {"DAGSTER_HOME": str(home)}
+    environment = {**arena.environment, "DAGSTER_HOME": str(home)}
     return running(command, environment, arena.folder / "subject.log")
 
 

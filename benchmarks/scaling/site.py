@@ -83,7 +83,7 @@ def site(folder: Path, load: Load, hosts: Hosts) -> Iterator[Site]:
     }
     with ExitStack() as stack:
         postgres = stack.enter_context(closing(PostgresServer(is_durable=True, host=hosts.address)))
-        broker = stack.enter_context(closing(RedisServer(folder, hosts.address)))
+        broker = stack.enter_context(closing(RedisServer(folder, host=hosts.address)))
         metagraph = folder / "subnet" / "metagraph.json"
         _serve(stack, _subnet(folder, load, hosts.address, tuple(wallets.values())), folder / "subnet.log")
         urls = [_endpoint(stack, folder, load, hosts.address, number) for number in range(load.endpoints)]

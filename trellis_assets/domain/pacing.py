@@ -16,6 +16,8 @@ SHORTEST_GENERATION_S = 0.05
 START_S, LONGEST_START_S = 0.3, 10.0
 # A task that no run has taken up by then waits for a worker, and not for an endpoint.
 PROMPT_START = timedelta(seconds=2)
+# A task that comes too late is an idle endpoint; one that comes too early waits so much longer.
+SPARE_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,13 @@ def lead_s(start_s: float | None, pulls_s: Sequence[float], cadence_s: float) ->
     """From now to the generation of a task that is asked for now, seconds.
 
     Args:
-        start_s: in which three of four tasks had a run ready to generate; None: not known.
+        start_s: in which nine of ten tasks had a run ready to generate; None: not known.
         pulls_s: how long the last pulls took that gave a task; three of four are counted for.
         cadence_s: how long it takes until somebody looks again.
     """
     pull_s = sorted(pulls_s)[len(pulls_s) * 3 // 4] if pulls_s else 0.0
-    return cadence_s + pull_s + (START_S if start_s is None else min(start_s, LONGEST_START_S))
+    start_s = START_S if start_s is None else min(start_s + SPARE_S, LONGEST_START_S)
+    return cadence_s + pull_s + start_s
 
 
 def tasks_wanted(
@@ -88,6 +91,26 @@ def tasks_wanted(
     held = {e.held_by for e in endpoints}
     retrying = sum(t.state is TaskState.GENERATING and t.key not in held for t in tasks)
     return max(0, starts + max(0, trials - retrying) - waiting_tasks(tasks))
+
+
+def task_share(answers: Sequence[bool]) -> float:
+    """Which share of pulls is expected to bring a task, above 0 and up to 1.
+
+    Args:
+        answers: of the last pulls, whether each brought one. None yet: every pull will.
+    """
+    return (sum(answers) + 1) / (len(answers) + 1)
+
+
+def polls_wanted(tasks: int, share: float, most: int) -> int:
+    """How many validators to have asked at a time, so that about so many tasks come.
+
+    Args:
+        tasks: that are wanted.
+        share: of pulls that brings a task.
+        most: tasks that there is room for, should every validator have one after all.
+    """
+    return max(0, min(int(tasks / share), most))
 
 
 def rivals(elsewhere: Sequence[Elsewhere], endpoints: Collection[str]) -> int:

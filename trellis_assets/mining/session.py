@@ -1,21 +1,17 @@
 """A mining session: the processes that mine, watched until the work is done or a stop is asked."""
 
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
 from trellis_assets.composition import Pipeline
 from trellis_assets.domain.statistics import StatisticsSnapshot
-from trellis_assets.domain.tasks import TaskState
 from trellis_assets.mining.dagster_home import LOCATION, dagster_home, write_dagster_home
 from trellis_assets.mining.processes import (
     Child,
@@ -24,12 +20,12 @@ from trellis_assets.mining.processes import (
     free_port,
     is_listening,
 )
+from trellis_assets.mining.watch import StopSignal, Watch
 from trellis_assets.modes import make_private
 from trellis_assets.ports import TaskStore
 from trellis_assets.settings import SECRETS, RunLauncherName, Settings
 
 START_TIMEOUT_S = 60.0
-LOOK_EVERY_S = 0.5
 # `doctor` holds the lock for a moment when it looks whether somebody mines.
 LOCK_PATIENCE_S = 2.0
 CHILD_GRACE_S = 10.0
@@ -45,27 +41,6 @@ _WALLET_PASSWORDS = "BT_PW_"
 
 class MiningError(RuntimeError):
     """Mining cannot start; the text says what to do."""
-
-
-@dataclass
-class StopSignal:
-    """Set by SIGINT and SIGTERM: once to finish the work in hand, twice to leave at once."""
-
-    count: int = 0
-    previous: dict[int, object] = field(default_factory=dict)
-
-    def _handle(self, _number: int, _frame: FrameType | None) -> None:
-        self.count += 1
-
-    @contextmanager
-    def listening(self) -> Iterator["StopSignal"]:
-        """Signals count until the block ends."""
-        before = {n: signal.signal(n, self._handle) for n in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield self
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def mine(settings: Settings, say: Callable[[str], None]) -> StatisticsSnapshot:
@@ -94,7 +69,7 @@ def mine(settings: Settings, say: Callable[[str], None]) -> StatisticsSnapshot:
         try:
             with ExitStack() as stack:
                 children = _start(settings, store, stack, say)
-                _watch(settings, store, children, stop=stop, say=say, pipeline=pipeline)
+                Watch(settings, store, pipeline.miner_hotkey, say).until_done(children, stop)
         finally:
             store.end_session(session_id, pipeline.clock.now())
             snapshot, path = pipeline.export_step().run()
@@ -247,67 +222,3 @@ def _start_pages(
 def _is_newer(path: Path | None, started: float) -> bool:
     # File systems may round times down: a second of slack.
     return path is not None and path.exists() and path.stat().st_mtime >= started - 1
-
-
-def _watch(
-    settings: Settings,
-    store: TaskStore,
-    children: list[Child],
-    *,
-    stop: StopSignal,
-    say: Callable[[str], None],
-    pipeline: Pipeline,
-) -> None:
-    """Return when the session's tasks are all final, or a stop was asked and the work is done."""
-    assert settings.session_id is not None
-    last, draining_since = "", None
-    tally = Tally(store, settings.session_id)
-    while True:
-        for child in children:
-            if child.keep_alive():
-                say(f"{child.name} had died and was started again: see {child.log}")
-        counts = tally.counts()
-        line = _progress(counts, settings.task_limit)
-        if line != last:
-            say(line)
-            last = line
-        unfinished = store.in_hand(pipeline.miner_hotkey)
-        if settings.task_limit is not None and not unfinished and sum(counts.values()) >= settings.task_limit:
-            return
-        if stop.count and draining_since is None:
-            store.drain_session(settings.session_id, pipeline.clock.now())
-            draining_since = time.monotonic()
-            say(f"stopping: {len(unfinished)} tasks in hand are finished first (again to leave at once)")
-        if draining_since is not None:
-            waited = time.monotonic() - draining_since
-            left = [t for t in unfinished if t.state is not TaskState.UNSETTLED]
-            if stop.count > 1 or not left or waited > settings.stop_timeout_s:
-                say(f"stopped; {len(left)} unfinished tasks are carried on at the next start")
-                return
-        time.sleep(LOOK_EVERY_S)
-
-
-@dataclass(slots=True)
-class Tally:
-    """A session's tasks by state; counting them takes longer the more there are, and is done as rarely."""
-
-    store: TaskStore
-    session_id: int
-    _counts: dict[TaskState, int] = field(default_factory=dict)
-    _next: float = 0.0
-
-    def counts(self) -> dict[TaskState, int]:
-        """The counts, fresh where that costs less than a fiftieth of the time."""
-        began = time.monotonic()
-        if began >= self._next:
-            self._counts = self.store.count_by_state(self.session_id)
-            took = time.monotonic() - began
-            self._next = began + 50 * took
-        return self._counts
-
-
-def _progress(counts: dict[TaskState, int], limit: int | None) -> str:
-    pulled = sum(counts.values())
-    of = f"/{limit}" if limit is not None else ""
-    states = ", ".join(f"{counts[s]} {s}" for s in TaskState if counts.get(s))
-    return f"tasks {pulled}{of}: {states or 'none yet'}"

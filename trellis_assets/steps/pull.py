@@ -11,7 +11,16 @@ from datetime import timedelta
 
 from trellis_assets.audit import audit
 from trellis_assets.domain.dispatch import MAX_ATTEMPTS
-from trellis_assets.domain.pacing import Pace, TaskInHand, lead_s, rivals, tasks_wanted, waiting_tasks
+from trellis_assets.domain.pacing import (
+    Pace,
+    TaskInHand,
+    lead_s,
+    polls_wanted,
+    rivals,
+    task_share,
+    tasks_wanted,
+    waiting_tasks,
+)
 from trellis_assets.domain.submissions import SubmissionKind
 from trellis_assets.domain.tasks import REOPENABLE_STATES, Task, TaskState, is_final
 from trellis_assets.domain.validators import PollPolicy, Validator, due_validators
@@ -39,6 +48,8 @@ JITTER = 0.1
 # A validator that has not answered by then holds back nobody's task any more.
 PROMPT_ANSWER = timedelta(seconds=1)
 _PULLS_REMEMBERED = 20
+# Validators are asked in turn for so long, while none has a task.
+ROUND_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +93,14 @@ class PullReport:
 
 @dataclass(slots=True)
 class PullStep:
-    """The step with what it works on. It remembers how long pulls took."""
+    """The step with what it works on. It remembers how long pulls took, and whether they brought a task."""
 
     store: TaskStore
     network: ValidatorNetwork
     clock: Clock
     policy: PullPolicy
     _took_s: deque[float] = field(default_factory=lambda: deque(maxlen=_PULLS_REMEMBERED))
+    _brought_task: deque[bool] = field(default_factory=lambda: deque(maxlen=_PULLS_REMEMBERED))
     listing: ValidatorListing = field(init=False)
     _look: SparingLook = field(init=False)
 
@@ -100,6 +112,8 @@ class PullStep:
     async def run(self) -> PullReport:
         """Validators were asked, as many at once as there is room for; each answer was stored as it came.
 
+        While none has a task, the next ones are asked, for `ROUND_S` and as long as the last of them takes.
+
         Raises:
             MetagraphError: no list of validators can be had, with what to do.
             StoreError: an answer could not be stored; the validator serves its task again.
@@ -107,11 +121,14 @@ class PullStep:
         report = PullReport()
         if self.listing.is_old():
             self.listing.refresh()
-        polls = [self.ask(validator, report) for validator in self.to_ask(report)]
-        # Each poll is heard to its end, for it may bring a task: what one could not store is told after.
-        for failure in await asyncio.gather(*polls, return_exceptions=True):
-            if isinstance(failure, BaseException):
-                raise failure
+        ends_at = time.monotonic() + ROUND_S
+        while polls := [self.ask(validator, report) for validator in self.to_ask(report)]:
+            # Each poll is heard to its end, for it may bring a task: what one could not store is told after.
+            for failure in await asyncio.gather(*polls, return_exceptions=True):
+                if isinstance(failure, BaseException):
+                    raise failure
+            if report.new_tasks or time.monotonic() >= ends_at:
+                break
         return report
 
     def to_ask(self, report: PullReport, asking: Collection[str] = (), *, owed: int = 0) -> list[Validator]:
@@ -120,7 +137,7 @@ class PullStep:
         Args:
             report: gets when the next one is due.
             asking: hotkeys that are being asked.
-            owed: tasks that may come from them any moment.
+            owed: how many of them may answer any moment.
 
         Raises:
             MetagraphError: no list of validators can be had, with what to do.
@@ -149,6 +166,7 @@ class PullStep:
         return due_validators(idle, times, self.policy.polls, me, now)
 
     def _room(self, in_hand: list[TaskInHand], asking: Collection[str], owed: int) -> int:
+        """How many validators to ask now."""
         now = self.clock.now()
         endpoints = self._look.endpoints(now)
         lead = lead_s(self.store.start_pace(), self._took_s, self.policy.cadence.total_seconds() + LOOK_S)
@@ -158,7 +176,8 @@ class PullStep:
             # Other miners of the store may have a task for each of these endpoints already.
             others = self.store.elsewhere(self.network.miner_hotkey, now, now - PROMPT_ANSWER)
             wanted -= rivals(others, self.policy.endpoints)
-        room = min(wanted, self.policy.max_waiting - waiting_tasks(in_hand)) - owed
+        share = task_share(self._brought_task)
+        room = polls_wanted(wanted, share, self.policy.max_waiting - waiting_tasks(in_hand)) - owed
         if self.policy.task_limit is not None:
             pulled = sum(self.store.count_by_state(self.policy.session_id).values())
             room = min(room, self.policy.task_limit - pulled - len(asking))
@@ -181,6 +200,7 @@ class PullStep:
         started = time.monotonic()
         answer = await self.network.pull(validator)
         report.count(type(answer).__name__)
+        self._brought_task.append(isinstance(answer, TaskAssigned))
         if isinstance(answer, TaskAssigned):
             self._took_s.append(time.monotonic() - started)
         self._record_poll(validator, answer)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from orchestration.arena import wait_until
 from orchestration.bench import medians, ratios
 from orchestration.logs import figures, lives, quantile, read_lines, stretches
 from orchestration.metering import cpu_seconds, family, memory_mb
@@ -88,11 +89,13 @@ def test_ratios_are_taken_within_each_run() -> None:
 def test_cpu_of_a_tree_counts_orphans_that_have_ended() -> None:
     burn = "import time; end = time.process_time() + 0.3\nwhile time.process_time() < end: pass"
     # The middle process leaves its child behind, which burns, and ends at once.
-    middle = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {burn!r}])"
+    middle = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {burn!r}], close_fds=False)"
+    # The pipe's other end is closed once the last process that has it is gone.
     top = (
-        "import subprocess, sys, time\n"
-        f"subprocess.run([sys.executable, '-c', {middle!r}])\n"
-        "time.sleep(1.5); print('ready', flush=True); sys.stdin.read()"
+        "import os, subprocess, sys\n"
+        "read, write = os.pipe()\n"
+        f"subprocess.run([sys.executable, '-c', {middle!r}], pass_fds=[write])\n"
+        "os.close(write); os.read(read, 1); print('ready', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
         [sys.executable, "-S", "-E", str(KEEPER), sys.executable, "-c", top],
@@ -101,8 +104,16 @@ def test_cpu_of_a_tree_counts_orphans_that_have_ended() -> None:
     ) as keeper:
         assert keeper.stdout is not None
         keeper.stdout.readline()
+        wait_until(lambda: len(family(keeper.pid)) == 2, "the orphan's end")
         used, members, memory = cpu_seconds(keeper.pid), family(keeper.pid), memory_mb(keeper.pid)
     assert used >= 0.3
     assert len(members) == 2, "the keeper and the top process"
     assert 5 < memory < 500
     assert family(keeper.pid) == []
+
+
+def test_a_profile_that_was_measured_less_often_counts_only_the_runs_that_have_it() -> None:
+    rare = {"service_s": 10.0, "subject": "this project", "tasks_per_hour": 4.0}
+    often = {"service_s": 1.0, "subject": "this project"}
+    runs = [[rare, often | {"tasks_per_hour": 1.0}], [often | {"tasks_per_hour": 3.0}]]
+    assert [row["tasks_per_hour"] for row in medians(runs)] == [4.0, 2.0]  # type: ignore[arg-type]

@@ -59,7 +59,7 @@ def parts(tmp_path: Path, validator: CountingValidator) -> Iterator[Pipeline]:
     pipeline.__dict__["clock"] = FakeClock(NOW + timedelta(minutes=30))
     pipeline.__dict__["validator"] = validator
     yield pipeline
-    pipeline._database.close()
+    pipeline.close()
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def history(parts: Pipeline) -> History:
     from trellis_assets.adapters.storage.files import LocalFileStore
 
     assert isinstance(parts.files, LocalFileStore)
-    return History(parts._database, parts.files)
+    return History(parts.database, parts.files)
 
 
 @pytest.fixture

@@ -9,12 +9,15 @@ from trellis_assets.domain.endpoints import Breaker, Endpoint
 from trellis_assets.domain.pacing import (
     LONGEST_START_S,
     MOST_AHEAD_PER_ENDPOINT,
+    SPARE_S,
     START_S,
     Elsewhere,
     Pace,
     TaskInHand,
     lead_s,
+    polls_wanted,
     rivals,
+    task_share,
     tasks_wanted,
 )
 from trellis_assets.domain.tasks import TaskState
@@ -125,8 +128,8 @@ def test_a_miner_of_whom_nothing_is_known_may_have_ours() -> None:
 
 
 def test_the_lead_is_what_most_pulls_and_starts_take() -> None:
-    assert lead_s(0.2, [0.1, 0.1, 0.2], 0.0) == pytest.approx(0.4)
-    assert lead_s(0.2, [0.1, 0.1, 0.2, 5.0], 5.0) == pytest.approx(10.2)
+    assert lead_s(0.2, [0.1, 0.1, 0.2], 0.0) == pytest.approx(0.4 + SPARE_S)
+    assert lead_s(0.2, [0.1, 0.1, 0.2, 5.0], 5.0) == pytest.approx(10.2 + SPARE_S)
 
 
 def test_without_experience_the_lead_is_a_guess() -> None:
@@ -135,3 +138,16 @@ def test_without_experience_the_lead_is_a_guess() -> None:
 
 def test_runs_that_hang_do_not_make_pulls_run_far_ahead() -> None:
     assert lead_s(3600.0, [], 0.0) == LONGEST_START_S
+
+
+def test_without_experience_every_pull_is_expected_to_bring_a_task() -> None:
+    assert task_share([]) == 1
+    assert polls_wanted(2, task_share([]), most=8) == 2
+
+
+def test_the_fewer_pulls_bring_a_task_the_more_are_made_at_a_time() -> None:
+    assert task_share([True, True, True]) == 1
+    assert polls_wanted(1, task_share([False]), most=8) == 2
+    assert polls_wanted(1, task_share([False] * 19), most=8) == 8, "no more than all may bring"
+    assert polls_wanted(0, task_share([False] * 19), most=8) == 0
+    assert polls_wanted(1, 1.0, most=-2) == 0

@@ -20,7 +20,7 @@ ANSWERS = {"accepted", "rejected", "handed_back", "bad_signature", "scoring_fail
 
 @pytest.fixture
 def open_site(tmp_path: Path) -> Iterator[Callable[[], Site]]:
-    postgres, broker = PostgresServer(), RedisServer(tmp_path)
+    postgres, broker = PostgresServer(), RedisServer(tmp_path / "broker")
     opened: list[Site] = []
 
     def open_one() -> Site:

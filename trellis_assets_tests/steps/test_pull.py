@@ -11,6 +11,7 @@ from trellis_assets.domain.tasks import TaskState
 from trellis_assets.domain.validators import PollPolicy, Validator
 from trellis_assets.ports import (
     CoolingDown,
+    NoTask,
     NotRegistered,
     PollAnswer,
     Rubbish,
@@ -242,3 +243,36 @@ async def test_a_task_whose_runs_died_often_is_still_worked_on_when_it_is_served
     await pulls.run()
     assert store.task(key).state is TaskState.PULLED
     assert pulls.network.submitted == []
+
+
+def _one_endpoint(max_waiting: int = 8) -> PullPolicy:
+    return replace(POLICY, endpoints=("a",), max_waiting=max_waiting)
+
+
+async def test_a_validator_without_a_task_is_not_what_the_generator_waits_for(
+    store: SqlTaskStore, clock: FakeClock
+) -> None:
+    validators = [a_validator(uid) for uid in range(1, 41)]
+    pulls = Round(store, clock, *validators)
+    for validator in validators:
+        pulls.says(validator, NoTask())
+    last = validators[0]
+    pulls.says(last, TaskAssigned(a_pulled_task("the only one")))
+    report = await pulls.run(_one_endpoint())
+    assert len(report.new_tasks) == 1, "the one with a task was found in the same round"
+
+
+async def test_more_validators_are_asked_at_a_time_when_few_have_a_task(
+    store: SqlTaskStore, clock: FakeClock
+) -> None:
+    validators = [a_validator(uid) for uid in range(1, 41)]
+    pulls = Round(store, clock, *validators)
+    for validator in validators:
+        pulls.says(validator, NoTask())
+    step = PullStep(store, pulls.network, clock, _one_endpoint())
+    step.listing.refresh()
+    assert len(step.to_ask(PullReport())) == 1
+    await step.run()
+    clock.advance(POLICY.error_backoff.total_seconds() * 2)
+    assert len(step.to_ask(PullReport())) == 8, "and never more than there is room for"
+    assert len(step.to_ask(PullReport(), owed=3)) == 5, "those that may answer any moment are counted"

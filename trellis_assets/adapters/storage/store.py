@@ -305,7 +305,7 @@ class SqlTaskStore(Transactions):
             return tasks_table.generation_pace(session)
 
     def start_pace(self) -> float | None:
-        """The third quartile over the newest tasks, seconds from pull to a run that is ready."""
+        """In which nine of ten of the newest tasks had a run that was ready, seconds from their pull."""
         with self.reading() as session:
             return tasks_table.start_pace(session)
 

@@ -237,7 +237,7 @@ def generation_pace(session: Session) -> float | None:
 
 
 def start_pace(session: Session) -> float | None:
-    """The third quartile over the newest tasks, of the time from their pull to a run that was ready.
+    """In which nine of ten of the newest tasks had a run that was ready, from their pull.
 
     Further attempts are left out: they say when a run died, not how fast runs start.
     """
@@ -249,7 +249,7 @@ def start_pace(session: Session) -> float | None:
     )
     rows = session.execute(query).all()
     took = sorted((ready - pulled).total_seconds() for pulled, ready in rows if ready is not None)
-    return took[len(took) * 3 // 4] if took else None
+    return took[len(took) * 9 // 10] if took else None
 
 
 def earlier_with_prompt(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import dagster as dg
+from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
 from dagster._serdes import ConfigurableClassData
 from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import (
@@ -14,6 +15,7 @@ from dagster_celery.tags import (
     DAGSTER_CELERY_TASK_ID_TAG,
 )
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from trellis_assets.domain.queues import queue_for, run_priority
 from trellis_assets.domain.tasks import Task
@@ -24,6 +26,11 @@ _log = logging.getLogger(__name__)
 _ASK_EVERY_S = 10.0
 _ANSWERS_WITHIN_S = 1.0
 _TRY_EVERY_S = 3.0
+# A run that no worker has had in hand for so long is nobody's. A worker without time to answer is given it,
+# and one that a broker has just come back to.
+_LOST_AFTER_S = 45.0
+_FORGET_S = 600.0
+_AWAY = (OSError, OperationalError, RedisError)
 
 
 class WorkerQueuesLauncher(CeleryRunLauncher):  # type: ignore[misc]  # no types of its own
@@ -31,6 +38,11 @@ class WorkerQueuesLauncher(CeleryRunLauncher):  # type: ignore[misc]  # no types
 
     _asked: tuple[float, tuple[str, ...]] = (-_ASK_EVERY_S, ())
     _tried: tuple[float, str | None] = (-_TRY_EVERY_S, None)
+    _seen: tuple[float, frozenset[str]] = (-_ASK_EVERY_S, frozenset())
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._in_hand_at: dict[str, float] = {}
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]) -> Self:
@@ -46,6 +58,31 @@ class WorkerQueuesLauncher(CeleryRunLauncher):  # type: ignore[misc]  # no types
         # Not SIGTERM, which would end the worker's process and leave the run without its last events.
         self.celery.AsyncResult(task_id).revoke(terminate=True, signal="SIGINT")
         return True
+
+    def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
+        """Whether a worker has the run in hand, by what the workers say.
+
+        What Celery has stored of it would stay at "started" for ever when the worker died with its machine.
+        """
+        now = time.monotonic()
+        self._in_hand_at = {run_id: at for run_id, at in self._in_hand_at.items() if now - at < _FORGET_S}
+        in_hand = self._in_hand()
+        if in_hand is None or run.tags.get(DAGSTER_CELERY_TASK_ID_TAG) in in_hand:
+            self._in_hand_at[run.run_id] = now
+        if now - self._in_hand_at.setdefault(run.run_id, now) < _LOST_AFTER_S:
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "no worker executes the run")
+
+    def _in_hand(self) -> frozenset[str] | None:
+        """Celery's ids of what the workers execute now; None: the broker does not answer."""
+        if time.monotonic() - self._seen[0] > _ANSWERS_WITHIN_S:
+            try:
+                answers = self.celery.control.inspect(timeout=_ANSWERS_WITHIN_S).active()
+            except _AWAY:
+                return None
+            ids = (task["id"] for tasks in (answers or {}).values() for task in tasks)
+            self._seen = (time.monotonic(), frozenset(ids))
+        return self._seen[1]
 
     def routing_tags(self, task: Task, queues: Sequence[str], largest_stake: float) -> dict[str, str]:
         """Tags that send the task's run to a queue with a worker, before runs worth less."""
@@ -63,7 +100,7 @@ class WorkerQueuesLauncher(CeleryRunLauncher):  # type: ignore[misc]  # no types
         with self.celery.connection_for_write() as connection:
             try:
                 connection.ensure_connection(max_retries=1, timeout=_ANSWERS_WITHIN_S)
-            except (OSError, OperationalError) as error:
+            except _AWAY as error:
                 # Its text may hold the URL with its password: only its type is told.
                 return f"the broker of runs cannot be reached ({type(error).__name__}): TRELLIS_CELERY_BROKER"
         return None
@@ -79,7 +116,7 @@ def served_queues(launcher: CeleryRunLauncher) -> set[str]:
     """Queues that live workers listen to; empty where the broker does not answer."""
     try:
         answers = launcher.celery.control.inspect(timeout=_ANSWERS_WITHIN_S).active_queues()
-    except (OSError, OperationalError) as error:
+    except _AWAY as error:
         _log.warning("the broker does not answer: %s", type(error).__name__)
         return set()
     return {queue["name"] for listed in (answers or {}).values() for queue in listed}

@@ -98,6 +98,27 @@ def test_a_transaction_that_the_restart_cut_off_is_named_and_left_nothing(own_se
     store.close()
 
 
+def test_a_server_that_is_killed_keeps_what_was_committed_and_nothing_else() -> None:
+    server = PostgresServer(is_durable=True)
+    store = open_store(server.migrated_database())
+    key = arrive(store, "a").key
+
+    def cut_off() -> None:
+        with store.writing() as session:
+            session.execute(text("UPDATE tasks SET state = 'failed'"))
+            server.kill()
+            server.start()
+
+    try:
+        with pytest.raises(StoreError):
+            cut_off()
+        assert store.task(key).state is TaskState.PULLED
+        assert store.claim(key, "run", now=NOW, until=UNTIL) is not None
+    finally:
+        store.close()
+        server.close()
+
+
 @pytest.mark.parametrize("what", ["open", "doctor"])
 def test_a_server_that_is_down_is_named_without_its_password(
     what: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -20,12 +20,13 @@ def main() -> int:
     parser.add_argument("--tasks", type=int, default=200)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=17)
+    parser.add_argument("--workers", type=int, default=0, help="Celery workers, over PostgreSQL and Redis")
     parser.add_argument("--out", type=Path, help="JSON result")
     parser.add_argument("--keep", type=Path, help="folder of the run, kept for a look")
     given = parser.parse_args()
     folder = given.keep or Path(tempfile.mkdtemp(prefix="trellis-chaos-"))
     started = time.monotonic()
-    chaos = Chaos(tasks=given.tasks, kills=given.kills, seed=given.seed)
+    chaos = Chaos(tasks=given.tasks, kills=given.kills, seed=given.seed, workers=given.workers)
     evidence = run_chaos(chaos, folder, lambda line: print(f"{time.strftime('%T')} {line}", flush=True))
     summary = summarise(chaos, evidence, time.monotonic() - started)
     print(json.dumps(summary, indent=2))
@@ -47,6 +48,7 @@ def summarise(chaos: Chaos, evidence: Evidence, seconds: float) -> dict[str, Any
     times = sorted(after for _, after in recoveries(evidence.kills, evidence.trail) if after is not None)
     return {
         "seed": chaos.seed,
+        "celery_workers": chaos.workers,
         "tasks": len(evidence.tasks),
         "states": dict(Counter(str(task.state) for task in evidence.tasks)),
         "taken_up_again": sum(task.attempt > 0 for task in evidence.tasks),
@@ -56,6 +58,7 @@ def summarise(chaos: Chaos, evidence: Evidence, seconds: float) -> dict[str, Any
             "most": round(times[-1], 1) if times else None,
         },
         "seconds": round(seconds),
+        "ended_by_themselves": [f"{ended.service} with {ended.code}" for ended in evidence.ended],
         "findings": findings,
     }
 

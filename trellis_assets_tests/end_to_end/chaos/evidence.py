@@ -1,11 +1,13 @@
 """What a chaos run leaves behind, as plain values for the audit."""
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import dagster as dg
 
@@ -13,6 +15,8 @@ from trellis_assets.adapters.local_subnet.state import read_decisions
 from trellis_assets.adapters.storage.store import open_store
 from trellis_assets.domain.tasks import Task, TaskState
 from trellis_assets_tests.end_to_end.chaos.roles import Role
+from trellis_assets_tests.end_to_end.chaos.service import Ended
+from trellis_assets_tests.end_to_end.chaos.site import Site
 
 Line = dict[str, Any]
 
@@ -34,7 +38,11 @@ class Kill:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Of one run: validators' log, store, audit trail, kills, runs that Dagster calls in progress."""
+    """Of one run: validators' log, store, audit trail, kills, runs that Dagster calls in progress.
+
+    Attributes:
+        ended: services that did so by themselves, while they were to serve.
+    """
 
     decisions: Sequence[Line]
     tasks: Sequence[Task]
@@ -43,12 +51,13 @@ class Evidence:
     open_runs: Sequence[str] = ()
     left_processes: Sequence[str] = ()
     server_log: Sequence[str] = ()
+    ended: Sequence[Ended] = ()
 
 
-def read_trail(logs: Path) -> list[Line]:
-    """The audit trail in order of time, with `at` in unix seconds; half lines are left out."""
+def read_trail(folders: Iterable[Path]) -> list[Line]:
+    """The audit trails of all in order of time, with `at` in unix seconds; half lines are left out."""
     lines = []
-    for path in logs.glob("trellis.jsonl*"):
+    for path in (path for folder in folders for path in folder.glob("trellis.jsonl*")):
         for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 line = json.loads(text)
@@ -59,41 +68,44 @@ def read_trail(logs: Path) -> list[Line]:
     return sorted(lines, key=lambda line: float(line["at"]))
 
 
-def read_tasks(folder: Path) -> list[Task]:
+def read_tasks(store_url: str) -> list[Task]:
     """Every row of the store."""
-    store = open_store(f"sqlite:///{folder / 'trellis.db'}")
+    store = open_store(store_url)
     try:
         return store.tasks_in(set(TaskState))
     finally:
         store.close()
 
 
-def runs_in_progress(folder: Path) -> list[str]:
+def runs_in_progress(site: Site) -> list[str]:
     """Runs that the Dagster UI would show as running or starting, with their job."""
     statuses = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-    with dg.DagsterInstance.from_config(str(folder / "dagster")) as instance:
-        return [f"{run.job_name} {run.run_id}" for run in instance.get_runs(dg.RunsFilter(statuses=statuses))]
+    home = site.miner.folder / "dagster"
+    with patch.dict(os.environ, site.secrets), dg.DagsterInstance.from_config(str(home)) as instance:
+        found = instance.get_runs(dg.RunsFilter(statuses=statuses))
+    return [f"{run.job_name} {run.run_id}" for run in found]
 
 
 def collect(
-    miner: Path, subnet: Path, kills: Sequence[Kill], *, ghosts: Sequence[str], left: Sequence[str]
+    site: Site, subnet: Path, kills: Sequence[Kill], *, ghosts: Sequence[str], left: Sequence[str]
 ) -> Evidence:
-    """All of it, once nothing runs any more.
+    """All of it, once nothing runs any more but broker and database.
 
     Args:
-        miner: its data folder.
+        site: with everything that it has written.
         subnet: the validators' data folder.
         kills: as carried out.
         ghosts: runs that stood in progress while the miner was at work.
-        left: processes that outlived the miner's own end.
+        left: processes that outlived the miner's own end, and services that ended badly.
     """
-    server_log = miner / "logs" / "server.log"
+    server_log = site.miner.folder / "logs" / "server.log"
     return Evidence(
         decisions=read_decisions(subnet / "subnet" / "validators.jsonl"),
-        tasks=read_tasks(miner),
-        trail=read_trail(miner / "logs"),
+        tasks=read_tasks(site.store_url),
+        trail=read_trail(site.logs),
         kills=kills,
-        open_runs=[*ghosts, *runs_in_progress(miner)],
+        open_runs=[*ghosts, *runs_in_progress(site)],
         left_processes=left,
         server_log=server_log.read_text(encoding="utf-8").splitlines() if server_log.exists() else (),
+        ended=site.ended,
     )

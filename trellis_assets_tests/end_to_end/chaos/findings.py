@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from trellis_assets.domain.submissions import HandBackReason
@@ -43,6 +44,7 @@ def audit_run(evidence: Evidence) -> list[str]:
         *doubled_rows(evidence.tasks),
         *tasks_given_up(evidence.tasks),
         *answered_twice(evidence.decisions),
+        *pulled_again(evidence.decisions, evidence.trail),
         *states_that_differ(evidence.decisions, evidence.tasks),
         *wasted_generations(evidence.trail),
         *models_made_twice(evidence.server_log),
@@ -50,6 +52,7 @@ def audit_run(evidence: Evidence) -> list[str]:
         *abandoned_tasks(evidence.kills, evidence.trail),
         *(f"Dagster shows a run in progress that nobody works on: {run}" for run in evidence.open_runs),
         *(f"a process is left: {process}" for process in evidence.left_processes),
+        *(f"the {e.service} ended by itself with {e.code}" for e in evidence.ended if e.is_fault),
     ]
 
 
@@ -106,6 +109,20 @@ def answered_twice(decisions: Iterable[Line]) -> Iterator[str]:
             yield f"validator {uid} was sent what it did not wait for: {decision['event']} ({reason})"
 
 
+def pulled_again(decisions: Iterable[Line], trail: Iterable[Line]) -> Iterator[str]:
+    """Asked for once more while the miner had the task in hand, by its own trail."""
+    lines: dict[Any, list[Line]] = defaultdict(list)
+    for line in trail:
+        lines[line.get("task_id")].append(line)
+    for decision in decisions:
+        if decision["event"] != "same_task_again":
+            continue
+        at = datetime.fromisoformat(decision["time"]).timestamp()
+        before = [line["event"] for line in lines[decision["task_id"]] if line["at"] < at]
+        if "task pulled" in before and not ENDINGS & set(before):
+            yield f"task {decision['task_id']} was pulled again while the miner had it in hand"
+
+
 def states_that_differ(decisions: Iterable[Line], tasks: Iterable[Task]) -> Iterator[str]:
     """The store says another thing than the validator, or calls unknown what never arrived."""
     answers = _answers(decisions)
@@ -154,10 +171,13 @@ def recoveries(kills: Sequence[Kill], trail: Sequence[Line]) -> list[tuple[Kill,
     for kill in kills:
         older = {line["process"] for line in trail if line["at"] <= kill.at}
         needs_new = kill.role in {Role.MACHINE, Role.CODE_SERVER, Role.SUPERVISOR}
+        # What moved without a server moved because it did not need it yet.
+        is_server = kill.role in {Role.BROKER, Role.DATABASE}
+        since = kill.at + (kill.back_after_s or 0.0 if is_server else 0.0)
         moved = (
             line["at"] - kill.at
             for line in trail
-            if line["at"] > kill.at
+            if line["at"] > since
             and line["event"] in PROGRESS
             and not (needs_new and line["process"] in older)
         )
@@ -183,7 +203,7 @@ def abandoned_tasks(kills: Sequence[Kill], trail: Sequence[Line]) -> Iterator[st
         if line.get("task_key") is not None:
             history[line["task_key"]].append(line)
     for kill in kills:
-        if kill.role not in {Role.WORKER, Role.MACHINE}:
+        if kill.role not in {Role.WORKER, Role.CELERY_WORKER, Role.MACHINE}:
             continue
         for key, lines in history.items():
             before = [line for line in lines if line["at"] <= kill.at]

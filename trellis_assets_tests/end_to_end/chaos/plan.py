@@ -1,6 +1,7 @@
 """When who is killed: drawn from a seed before anything runs."""
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from trellis_assets_tests.end_to_end.chaos.roles import Role
@@ -14,6 +15,8 @@ WEIGHTS = {
     Role.SUPERVISOR: 1,
     Role.MACHINE: 2,
 }
+# Where Celery workers execute the runs.
+WEIGHTS_WITH_WORKERS = WEIGHTS | {Role.CELERY_WORKER: 4, Role.BROKER: 3, Role.DATABASE: 3}
 # A kill waits this long at most after its point in the session, so that it lands anywhere in a task.
 MAX_REST_S = 4.0
 
@@ -27,11 +30,11 @@ class Planned:
     rest_s: float
 
 
-def plan_kills(seed: int, kills: int, tasks: int) -> list[Planned]:
+def plan_kills(seed: int, kills: int, tasks: int, weights: Mapping[Role, int] = WEIGHTS) -> list[Planned]:
     """`kills` of them in order, over the first nine tenths of the tasks; every role, if there is room."""
     chance = random.Random(seed)
-    roles = [Role.WORKER, Role.SERVER, Role.CODE_SERVER, Role.DAEMON, Role.MACHINE, Role.SUPERVISOR][:kills]
-    roles += chance.choices(list(WEIGHTS), weights=list(WEIGHTS.values()), k=kills - len(roles))
+    roles = list(weights)[:kills]
+    roles += chance.choices(list(weights), weights=list(weights.values()), k=kills - len(roles))
     chance.shuffle(roles)
     points = sorted(chance.randint(1, max(1, tasks * 9 // 10)) for _ in roles)
     return [

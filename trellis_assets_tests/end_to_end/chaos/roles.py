@@ -5,13 +5,21 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """A victim. The machine is every process of the miner at once; a bystander falls with it only."""
+    """A victim.
+
+    The machine is every process of the miner and of its Celery workers at once; a bystander falls with
+    it only. With Celery, a worker is a process that executes runs, and the Celery worker the one that
+    started it and that it does not outlive.
+    """
 
     SUPERVISOR = "supervisor"
     CODE_SERVER = "code server"
     DAEMON = "daemon"
     SERVER = "generation server"
     WORKER = "worker"
+    CELERY_WORKER = "Celery worker"
+    BROKER = "broker"
+    DATABASE = "database"
     MACHINE = "machine"
     BYSTANDER = "bystander"
 
@@ -20,6 +28,7 @@ class Role(StrEnum):
 _MARKS = (
     ("trellis_assets.cli mine", Role.SUPERVISOR),
     ("trellis_assets.cli server", Role.SERVER),
+    ("trellis_assets.cli worker", Role.CELERY_WORKER),
     ("dagster._daemon", Role.DAEMON),
     ("dagster api grpc", Role.CODE_SERVER),
 )

@@ -1,6 +1,7 @@
 """The audit of a chaos run finds each thing that must not be, and nothing in a run without fault."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,15 +10,17 @@ from trellis_assets.domain.tasks import Task, TaskState
 from trellis_assets_tests.end_to_end.chaos.evidence import Evidence, Kill
 from trellis_assets_tests.end_to_end.chaos.findings import audit_run, busy_processes, recoveries
 from trellis_assets_tests.end_to_end.chaos.roles import Role
+from trellis_assets_tests.end_to_end.chaos.service import Ended
 from trellis_assets_tests.fakes import a_task
 
 
-def decided(event: str, task_id: str = "a", uid: int = 10, **more: Any) -> dict[str, Any]:
-    return {"event": event, "task_id": task_id, "validator_uid": uid} | more
+def decided(event: str, task_id: str = "a", uid: int = 10, at: float = 0.0, **more: Any) -> dict[str, Any]:
+    time = datetime.fromtimestamp(at, UTC).isoformat()
+    return {"event": event, "task_id": task_id, "validator_uid": uid, "time": time} | more
 
 
 def line(at: float, event: str, key: int | None = 1, process: int = 100) -> dict[str, Any]:
-    return {"at": at, "event": event, "task_key": key, "process": process}
+    return {"at": at, "event": event, "task_key": key, "task_id": "a", "process": process}
 
 
 def ended(key: int = 1, task_id: str = "a", state: TaskState = TaskState.ACCEPTED, **more: Any) -> Task:
@@ -91,6 +94,31 @@ def test_a_lost_answer_may_be_unknown_where_the_submission_arrived() -> None:
 def test_each_fault_is_found(change: dict[str, Any], words: str) -> None:
     found = audit_run(replace(FAULTLESS, **change))
     assert any(words in finding for finding in found), found
+
+
+def test_a_task_that_the_miner_has_in_hand_is_not_pulled_again() -> None:
+    again = [*FAULTLESS.decisions, decided("same_task_again", at=20)]
+    trail = [line(0.5, "task pulled"), *FAULTLESS.trail]
+    found = audit_run(replace(FAULTLESS, decisions=again, trail=trail))
+    assert found == ["task a was pulled again while the miner had it in hand"]
+
+
+def test_a_task_whose_answer_was_lost_may_be_pulled_again() -> None:
+    again = [*FAULTLESS.decisions, decided("same_task_again", at=20)]
+    trail = [line(0.5, "task pulled"), line(0.8, "submission's answer is lost"), *FAULTLESS.trail]
+    assert audit_run(replace(FAULTLESS, decisions=again, trail=trail)) == []
+
+
+def test_a_service_ends_by_itself_only_for_a_reason() -> None:
+    assert audit_run(replace(FAULTLESS, ended=[Ended("worker-1", 2, is_fault=False)])) == []
+    found = audit_run(replace(FAULTLESS, ended=[Ended("worker-1", 2, is_fault=True)]))
+    assert found == ["the worker-1 ended by itself with 2"]
+
+
+def test_what_a_server_was_not_needed_for_does_not_show_that_it_is_back() -> None:
+    kill = Kill(10.0, Role.DATABASE, (7,), 5.0)
+    trail = [line(11, "generation finished"), line(25, "submission answered")]
+    assert recoveries([kill], trail) == [(kill, 15.0)]
 
 
 def test_a_model_whose_file_was_lost_may_be_made_again() -> None:

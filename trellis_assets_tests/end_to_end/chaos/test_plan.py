@@ -1,8 +1,10 @@
 """Who is killed when: from a seed, and each part by its command line."""
 
+import itertools
+
 import pytest
 
-from trellis_assets_tests.end_to_end.chaos.plan import WEIGHTS, plan_kills
+from trellis_assets_tests.end_to_end.chaos.plan import WEIGHTS, WEIGHTS_WITH_WORKERS, plan_kills
 from trellis_assets_tests.end_to_end.chaos.roles import Role, role_of
 
 
@@ -12,9 +14,9 @@ def test_the_same_seed_kills_the_same_parts_at_the_same_points() -> None:
 
 
 def test_every_part_has_its_turn_and_the_last_tasks_are_left_to_show_recovery() -> None:
-    for seed in range(20):
-        plan = plan_kills(seed, 6, 16)
-        assert {kill.role for kill in plan} == set(WEIGHTS)
+    for seed, weights in itertools.product(range(20), (WEIGHTS, WEIGHTS_WITH_WORKERS)):
+        plan = plan_kills(seed, len(weights), 16, weights)
+        assert {kill.role for kill in plan} == set(weights)
         points = [kill.after_finished for kill in plan]
         assert points == sorted(points)
         assert points[-1] <= 14
@@ -25,6 +27,7 @@ def test_every_part_has_its_turn_and_the_last_tasks_are_left_to_show_recovery() 
     [
         ("python -m trellis_assets.cli mine --data-dir x", Role.SUPERVISOR),
         ("python -m trellis_assets.cli server --port 80", Role.SERVER),
+        ("python -m trellis_assets.cli worker --queues left", Role.CELERY_WORKER),
         ("python -m dagster api grpc -m trellis_assets.definitions", Role.CODE_SERVER),
         ("python -m dagster._daemon run -w w.yaml", Role.DAEMON),
         ("python -c from multiprocessing.spawn import spawn_main", Role.WORKER),

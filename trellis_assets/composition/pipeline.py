@@ -1,40 +1,21 @@
-"""Settings in, the adapters and steps they ask for out. Nothing is opened before it is used."""
+"""Steps with their policies, over the adapters that the settings ask for."""
 
-import shutil
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from pydantic import SecretStr
-
-from trellis_assets.audit import write_audit_to
-from trellis_assets.clock import SystemClock
+from trellis_assets.composition.adapters import Adapters
+from trellis_assets.composition.backends import secret
 from trellis_assets.domain.dispatch import RunStatus
 from trellis_assets.domain.endpoints import why_none_is_ready
-from trellis_assets.domain.health import Symptom, judge_disk
+from trellis_assets.domain.health import Symptom
 from trellis_assets.domain.retention import RetentionPolicy
-from trellis_assets.domain.tasks import Task, TaskKind
+from trellis_assets.domain.tasks import Task
 from trellis_assets.domain.validators import PollPolicy
-from trellis_assets.modes import make_private
-from trellis_assets.ports import (
-    Clock,
-    FileStore,
-    Generator,
-    Ledger,
-    LocalValidator,
-    ModelCatalogue,
-    ServerBackend,
-    SplatCodec,
-    TaskStore,
-    ValidatorNetwork,
-)
 from trellis_assets.prompts import read_prompts
 from trellis_assets.settings import (
     DuplicatePolicy,
-    GeneratorBackend,
-    ServerBackendName,
-    Settings,
     SettingsError,
     ValidatorBackend,
 )
@@ -55,67 +36,15 @@ from trellis_assets.steps.validate import ValidateStep, ValidationPolicy
 from trellis_assets.steps.validate_idle import ValidateIdleStep
 
 if TYPE_CHECKING:
-    from trellis_assets.adapters.storage.store import SqlTaskStore
-    from trellis_assets.adapters.validation.judge import SplatJudge
     from trellis_assets.servers.gallery.app import GalleryParts
 
 # "Validator refresh: every hour" on a chain; a file is cheap to read again.
 CHAIN_METAGRAPH_AGE = timedelta(hours=1)
 FILE_METAGRAPH_AGE = timedelta(seconds=5)
-# Tasks of `--no-harvest` belong to nobody's hotkey.
-NO_HOTKEY = "none"
 
 
-def secret(value: SecretStr | None) -> str | None:
-    """What is in it."""
-    return value.get_secret_value() if value is not None else None
-
-
-def server_backend(settings: Settings) -> ServerBackend:
-    """What our own generation server makes models with.
-
-    Raises:
-        SettingsError: TRELLIS without any weights.
-    """
-    if settings.server_backend is ServerBackendName.EMBEDDED:
-        from trellis_assets.adapters.generation.embedded_backend import EmbeddedBackend
-
-        return EmbeddedBackend()
-    from trellis_assets.adapters.generation.trellis.backend import TrellisBackend
-
-    named = {TaskKind.TEXT: settings.text_model, TaskKind.IMAGE: settings.image_model}
-    models = {kind: model for kind, model in named.items() if model not in {"", "-"}}
-    if not models:
-        raise SettingsError("TRELLIS_TEXT_MODEL and TRELLIS_IMAGE_MODEL: name one at least")
-    return TrellisBackend(models=models, device=settings.server_device)
-
-
-def local_judge(settings: Settings, clock: Clock) -> "SplatJudge":
-    """Who judges models in this process.
-
-    Raises:
-        SettingsError: the neural validator lacks packages or weights, or the setting names a server.
-        CalibrationError: the calibration file cannot be used.
-    """
-    if settings.validator is ValidatorBackend.NEURAL:
-        from trellis_assets.adapters.validation.neural.validator import NeuralValidator
-
-        return NeuralValidator(clock, weights_dir=settings.weights_dir)
-    if settings.validator is ValidatorBackend.HTTP:
-        raise SettingsError("TRELLIS_VALIDATOR: a validation server judges by itself: embedded or neural")
-    from trellis_assets.adapters.validation import calibration
-    from trellis_assets.adapters.validation.embedded import EmbeddedValidator
-
-    return EmbeddedValidator(clock, calibration.load(settings.calibration_file))
-
-
-class Pipeline:
-    """The pipeline of one process. Each part is built at its first use."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        make_private(settings.folder)
-        write_audit_to(settings.folder / "logs", settings.log_level)
+class Pipeline(Adapters):
+    """The pipeline of one process."""
 
     def check(self) -> None:
         """What mining needs is there: store, files, hotkey, prompts, metagraph.
@@ -137,126 +66,6 @@ class Pipeline:
             raise SettingsError(
                 f"{problem}: start one, mine with --start-server, or set TRELLIS_GENERATOR=embedded"
             )
-
-    @cached_property
-    def clock(self) -> Clock:
-        """Real time."""
-        return SystemClock()
-
-    @cached_property
-    def _database(self) -> "SqlTaskStore":
-        from trellis_assets.adapters.storage.store import open_store
-
-        return open_store(self.settings.store_url)
-
-    def close(self) -> None:
-        """The store's connections are closed."""
-        if "_database" in self.__dict__:
-            self._database.close()
-
-    @property
-    def store(self) -> TaskStore:
-        """The open store, migrated to this version."""
-        return self._database
-
-    @cached_property
-    def ledger(self) -> Ledger:
-        """The store as tables, for reports."""
-        from trellis_assets.adapters.storage.ledger import SqlLedger
-
-        return SqlLedger(self._database.engine)
-
-    @cached_property
-    def catalogue(self) -> ModelCatalogue:
-        """The store's models, for people to look at."""
-        from trellis_assets.adapters.storage.gallery import SqlGallery
-
-        return SqlGallery(self._database.engine)
-
-    @cached_property
-    def files(self) -> FileStore:
-        """Model files, under the data folder or where the settings say."""
-        from trellis_assets.adapters.storage.open_files import open_files
-
-        settings = self.settings
-        return open_files(settings.files_url, settings.storage_options, settings.folder)
-
-    def check_files(self) -> None:
-        """Model files can be written, read and deleted.
-
-        Raises:
-            StoreError, StoredFileError: they cannot; says what to do.
-        """
-        from trellis_assets.adapters.storage.open_files import prove_files
-
-        prove_files(self.files)
-
-    def disk(self) -> Symptom:
-        """How much room there is for models, the store and logs."""
-        folder = self.settings.folder
-        return judge_disk(shutil.disk_usage(folder).free, str(folder))
-
-    @cached_property
-    def codec(self) -> SplatCodec:
-        """Splats as PLY and SPZ bytes."""
-        from trellis_assets.adapters.splat_io.codec import BytesCodec
-
-        return BytesCodec()
-
-    @cached_property
-    def network(self) -> ValidatorNetwork:
-        """The subnet; loads the hotkey."""
-        from trellis_assets.adapters.network.client import BittensorNetwork
-
-        return BittensorNetwork(self.settings, self.clock)
-
-    @property
-    def miner_hotkey(self) -> str:
-        """Whose tasks this process works on."""
-        if not self.settings.harvest:
-            return NO_HOTKEY
-        return self.settings.miner_hotkey or self.network.miner_hotkey
-
-    @cached_property
-    def generator(self) -> Generator:
-        """The generation backend of the settings.
-
-        Raises:
-            SettingsError: a URL is none.
-        """
-        settings = self.settings
-        if settings.generator is GeneratorBackend.HTTP:
-            from trellis_assets.adapters.generation.http import HttpGenerator
-
-            try:
-                return HttpGenerator(
-                    settings.generator_urls,
-                    timeout_s=settings.generation_timeout_s,
-                    token=secret(settings.generator_token or settings.server_token),
-                )
-            except ValueError as error:
-                raise SettingsError(f"TRELLIS_GENERATOR_URLS: {error}") from None
-        from trellis_assets.adapters.generation.embedded import EmbeddedGenerator
-
-        return EmbeddedGenerator()
-
-    @cached_property
-    def validator(self) -> LocalValidator:
-        """The local validation backend of the settings."""
-        settings = self.settings
-        if settings.validator is ValidatorBackend.HTTP:
-            from trellis_assets.adapters.validation.http import HttpValidator
-
-            try:
-                return HttpValidator(
-                    settings.validator_url,
-                    timeout_s=settings.validation_timeout_s,
-                    clock=self.clock,
-                    token=secret(settings.validator_token or settings.server_token),
-                )
-            except ValueError as error:
-                raise SettingsError(f"TRELLIS_VALIDATOR_URL: {error}") from None
-        return local_judge(settings, self.clock)
 
     def pull_step(self, cadence: timedelta = timedelta(0)) -> PullStep:
         """Polls validators; rounds come at the cadence."""
@@ -337,7 +146,7 @@ class Pipeline:
         from trellis_assets.adapters.storage.integrity_store import SqlIntegrityStore
 
         window = timedelta(hours=self.settings.duplicate_window_h)
-        return CheckIntegrityStep(SqlIntegrityStore(self._database.engine), self.files, self.clock, window)
+        return CheckIntegrityStep(SqlIntegrityStore(self.database.engine), self.files, self.clock, window)
 
     def validate_idle_step(self) -> ValidateIdleStep:
         """Judges what was not judged."""
@@ -401,7 +210,7 @@ class Pipeline:
             tasks_for=timedelta(days=settings.keep_tasks_days),
             statistics_for=timedelta(days=settings.keep_statistics_days),
         )
-        return MaintainStep(SqlRetentionStore(self._database.engine), self.files, self.clock, policy)
+        return MaintainStep(SqlRetentionStore(self.database.engine), self.files, self.clock, policy)
 
     def export_step(self) -> ExportStatisticsStep:
         """Takes and writes statistics."""

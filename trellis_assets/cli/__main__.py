@@ -1,0 +1,5 @@
+"""`python -m trellis_assets.cli`."""
+
+from trellis_assets.cli import app
+
+app()

@@ -1,0 +1,98 @@
+"""Commands that serve: models, verdicts, and pages for people."""
+
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+from trellis_assets.cli.app import DataDir, app, clear_errors
+
+
+@app.command()
+def server(
+    host: Annotated[str, typer.Option(help="Address to bind to.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8096,
+    backend: Annotated[str | None, typer.Option(help="embedded or trellis.")] = None,
+    device: Annotated[str | None, typer.Option(help="GPU, for example cuda:1.")] = None,
+) -> None:
+    """Run a generation server with the routes of a TRELLIS server, over TRELLIS or the embedded generator."""
+    with clear_errors():
+        from trellis_assets.adapters.splat_io.codec import BytesCodec
+        from trellis_assets.composition import secret, server_backend
+        from trellis_assets.servers.generation.app import ServerLimits
+        from trellis_assets.servers.generation.run import run_generation_server
+        from trellis_assets.settings import Settings
+
+        settings = Settings.load(server_backend=backend, server_device=device)
+        logging.basicConfig(level=settings.log_level, stream=sys.stderr)
+        limits = ServerLimits(
+            queue=settings.server_queue,
+            deadline_s=settings.server_deadline_s,
+            idle_unload_s=settings.server_idle_unload_s,
+        )
+        run_generation_server(
+            server_backend(settings),
+            BytesCodec(),
+            limits,
+            host=host,
+            port=port,
+            token=secret(settings.server_token),
+        )
+
+
+@app.command()
+def validator_server(
+    host: Annotated[str, typer.Option(help="Address to bind to.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8094,
+    backend: Annotated[str | None, typer.Option(help="embedded or neural.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Run a 404 validation server over the embedded or the neural validator."""
+    with clear_errors():
+        from trellis_assets.clock import SystemClock
+        from trellis_assets.composition import local_judge, secret
+        from trellis_assets.servers.validation.run import run_validation_server
+        from trellis_assets.settings import Settings
+
+        settings = Settings.load(validator=backend, data_dir=data_dir)
+        judge = local_judge(settings, SystemClock())
+        run_validation_server(judge, host=host, port=port, token=secret(settings.server_token))
+
+
+@app.command()
+def gallery(
+    host: Annotated[str, typer.Option(help="Address to bind to.")] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Show the generated models in a browser: pictures, 3D views, downloads, reports."""
+    with clear_errors():
+        from trellis_assets.composition import Pipeline, secret
+        from trellis_assets.mining.doctor import Practice, examine
+        from trellis_assets.servers.gallery.run import run_gallery
+        from trellis_assets.settings import Settings
+
+        settings = Settings.load(gallery_port=port, data_dir=data_dir)
+        # The gallery signs nothing: it opens no wallet.
+        doctor = Practice(lambda: examine(settings, reads_key=False))
+        parts = Pipeline(settings).gallery_parts(doctor)
+        token = secret(settings.server_token)
+        typer.echo(f"gallery: http://{host}:{settings.gallery_port}", err=True)
+        run_gallery(parts, host=host, port=settings.gallery_port, token=token)
+
+
+@app.command()
+def webserver(
+    host: Annotated[
+        str, typer.Option(help="Address to bind to; the pages ask nobody for a password.")
+    ] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Serve Dagster's pages for a miner whose history is in PostgreSQL, without its key."""
+    with clear_errors():
+        from trellis_assets.mining.pages import serve_pages
+        from trellis_assets.settings import Settings
+
+        serve_pages(Settings.load(webserver_port=port, data_dir=data_dir), host)

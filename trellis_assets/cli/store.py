@@ -1,0 +1,64 @@
+"""Commands that work on what the miner has stored."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trellis_assets.cli.app import DataDir, Json, app, clear_errors
+
+
+@app.command()
+def backup(
+    out: Annotated[Path | None, typer.Option(help="File to write; default: in backups/.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Copy the store into one file, also while mining."""
+    with clear_errors():
+        from trellis_assets.adapters.storage.backup import backup as copy_store
+        from trellis_assets.clock import SystemClock
+        from trellis_assets.settings import Settings
+
+        settings = Settings.load(data_dir=data_dir)
+        target = out or settings.folder / "backups" / f"trellis-{SystemClock().now():%Y%m%dT%H%M%S}.db"
+        tasks = copy_store(settings.store_url, target)
+        typer.echo(f"{target}: {tasks} tasks")
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(help="A file that `backup` wrote.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Put a backup in the place of the store; what was there is kept beside it. Stop mining before."""
+    with clear_errors():
+        from trellis_assets.adapters.storage.backup import restore as put_back
+        from trellis_assets.clock import SystemClock
+        from trellis_assets.mining.session import only_miner
+        from trellis_assets.settings import Settings
+
+        settings = Settings.load(data_dir=data_dir)
+        with only_miner(settings.folder):
+            aside = put_back(settings.store_url, source, SystemClock().now())
+        typer.echo(f"restored from {source}" + (f"; what was there: {aside}" if aside else ""))
+
+
+@app.command()
+def calibrate(as_json: Json = False, data_dir: DataDir = None) -> None:
+    """Fit the embedded validator's score to what validators answered; it is used from then on."""
+    with clear_errors():
+        from trellis_assets.adapters.validation import calibration
+        from trellis_assets.composition import Pipeline
+        from trellis_assets.settings import Settings
+
+        pipeline = Pipeline(Settings.load(data_dir=data_dir))
+        answers = calibration.answers_in(pipeline.store)
+        fitted = calibration.fit(answers)
+        calibration.save(fitted, pipeline.settings.calibration_file)
+        before = calibration.mean_squared_error(calibration.UNCALIBRATED, answers) ** 0.5
+        after = calibration.mean_squared_error(fitted, answers) ** 0.5
+        if as_json:
+            typer.echo(json.dumps({"answers": len(answers), "error_before": before, "error_after": after}))
+        else:
+            typer.echo(f"fitted to {len(answers)} answers: error {before:.3f} before, {after:.3f} after")

@@ -1,0 +1,94 @@
+"""What the steps need from the outside world, as Protocols. Adapters implement them."""
+
+from trellis_assets.ports.clock import (
+    Clock,
+)
+from trellis_assets.ports.files import (
+    FileStore,
+    MissingFileError,
+    SplatCodec,
+    StoredFileError,
+)
+from trellis_assets.ports.generation import (
+    GenerationError,
+    Generator,
+    PromptRefusedError,
+    ServerBackend,
+    UnsupportedPromptError,
+    Watch,
+)
+from trellis_assets.ports.network import (
+    CoolingDown,
+    MetagraphError,
+    NoTask,
+    NotRegistered,
+    PollAnswer,
+    Rubbish,
+    SubmissionAnswer,
+    TaskAssigned,
+    Unreachable,
+    ValidatorNetwork,
+)
+from trellis_assets.ports.reading import (
+    Ledger,
+    ModelCatalogue,
+)
+from trellis_assets.ports.store import (
+    ClaimLostError,
+    EndpointStore,
+    PollStore,
+    SessionStore,
+    StoreError,
+    TaskStore,
+    WrongHotkeyError,
+)
+from trellis_assets.ports.tasks import Arrival, TaskTable
+from trellis_assets.ports.upkeep import (
+    IntegrityStore,
+    Notifier,
+    RetentionStore,
+)
+from trellis_assets.ports.validation import (
+    LocalValidator,
+    ValidationUnavailableError,
+)
+
+__all__ = [
+    "Arrival",
+    "ClaimLostError",
+    "Clock",
+    "CoolingDown",
+    "EndpointStore",
+    "FileStore",
+    "GenerationError",
+    "Generator",
+    "IntegrityStore",
+    "Ledger",
+    "LocalValidator",
+    "MetagraphError",
+    "MissingFileError",
+    "ModelCatalogue",
+    "NoTask",
+    "NotRegistered",
+    "Notifier",
+    "PollAnswer",
+    "PollStore",
+    "PromptRefusedError",
+    "RetentionStore",
+    "Rubbish",
+    "ServerBackend",
+    "SessionStore",
+    "SplatCodec",
+    "StoreError",
+    "StoredFileError",
+    "SubmissionAnswer",
+    "TaskAssigned",
+    "TaskStore",
+    "TaskTable",
+    "Unreachable",
+    "UnsupportedPromptError",
+    "ValidationUnavailableError",
+    "ValidatorNetwork",
+    "Watch",
+    "WrongHotkeyError",
+]

@@ -1,0 +1,102 @@
+"""What makes models: a generator with its endpoints, and what a generation server works with."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from trellis_assets.domain.endpoints import Probe
+from trellis_assets.domain.orders import BackendState, Order
+from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.tasks import TaskKind
+
+
+class GenerationError(RuntimeError):
+    """A model could not be generated.
+
+    Attributes:
+        is_transient: asking the same endpoint again may help.
+        is_away: nobody was there to ask.
+    """
+
+    def __init__(self, message: str, *, is_transient: bool, is_away: bool = False) -> None:
+        super().__init__(message)
+        self.is_transient = is_transient
+        self.is_away = is_away
+
+
+class PromptRefusedError(GenerationError):
+    """The prompt is at fault, whoever is asked: that speaks against no endpoint."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, is_transient=False)
+
+
+class UnsupportedPromptError(GenerationError):
+    """The endpoint takes no prompts of this kind. Where none does, the task is handed back as unsupported."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, is_transient=False)
+
+
+class Generator(Protocol):
+    """Prompt in, splats out. One call at a time per endpoint."""
+
+    @property
+    def name(self) -> str:
+        """Backend and version, stored with each generation."""
+        ...
+
+    @property
+    def endpoints(self) -> Sequence[str]:
+        """Names of the slots: each runs one generation at a time."""
+        ...
+
+    def probe(self) -> Sequence[Probe]:
+        """What a look at each endpoint finds, within a few seconds."""
+        ...
+
+    def supports(self, kind: TaskKind) -> bool:
+        """Whether this backend takes such prompts."""
+        ...
+
+    def generate(self, prompt: str, *, kind: TaskKind, seed: int, endpoint: str) -> GaussianSplats:
+        """The model for a prompt; the same for the same prompt and seed where the backend can.
+
+        Raises:
+            GenerationError: with whether it is worth retrying.
+        """
+        ...
+
+
+# Told what is under way and what share of it is done; raises GenerationStoppedError to call it off.
+Watch = Callable[[str, float], None]
+
+
+class ServerBackend(Protocol):
+    """What a generation server makes models with. One call at a time."""
+
+    @property
+    def name(self) -> str:
+        """Backend and version."""
+        ...
+
+    @property
+    def kinds(self) -> frozenset[TaskKind]:
+        """The prompts it takes."""
+        ...
+
+    def generate(self, order: Order, watch: Watch) -> GaussianSplats:
+        """The model, +Y up.
+
+        Raises:
+            GenerationError: with whether it is worth retrying.
+            GenerationStoppedError: `watch` called it off.
+        """
+        ...
+
+    def state(self) -> BackendState:
+        """What is loaded; cheap, and safe while a model is made."""
+        ...
+
+    def unload(self) -> None:
+        """Models and their GPU memory are given back; the next order loads them again."""
+        ...

@@ -1,0 +1,108 @@
+"""The subnet as a miner sees it, and what validators answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from trellis_assets.domain.feedback import Feedback
+from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
+from trellis_assets.domain.tasks import PulledTask, Task
+from trellis_assets.domain.validators import Validator
+
+
+@dataclass(frozen=True, slots=True)
+class TaskAssigned:
+    """The validator handed out a task (new, or the one it had handed out before)."""
+
+    task: PulledTask
+
+
+@dataclass(frozen=True, slots=True)
+class CoolingDown:
+    """The validator refuses until `until`; `violations` counts pulls it thinks came too early."""
+
+    until: datetime
+    violations: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoTask:
+    """The validator answered well-formed, with neither a task nor a cooldown."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotRegistered:
+    """The validator does not know our hotkey; it says when to ask again."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """No answer: refused connection, time-out, server error.
+
+    `may_have_assigned`: the request may have arrived, so that a task may wait for us there.
+    """
+
+    reason: str
+    may_have_assigned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rubbish:
+    """An answer that is not the protocol."""
+
+    reason: str
+
+
+PollAnswer = TaskAssigned | CoolingDown | NoTask | NotRegistered | Unreachable | Rubbish
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionAnswer:
+    """What came back from a submission.
+
+    Attributes:
+        feedback: checked and bounded, None when none came.
+        cooldown_until: where it lies ahead, else None.
+    """
+
+    outcome: SubmissionOutcome
+    feedback: Feedback | None
+    cooldown_until: datetime | None
+    message: str
+
+
+class ValidatorNetwork(Protocol):
+    """The subnet as a miner sees it."""
+
+    @property
+    def miner_hotkey(self) -> str:
+        """Our ss58 address."""
+        ...
+
+    def metagraph(self) -> Sequence[Validator]:
+        """All neurons listed now.
+
+        Raises:
+            MetagraphError: with what to do about it.
+        """
+        ...
+
+    async def pull(self, validator: Validator) -> PollAnswer:
+        """One PullTask call. Never raises for what the validator does."""
+        ...
+
+    async def submit(
+        self, validator: Validator, *, task: Task, kind: SubmissionKind, spz: bytes
+    ) -> SubmissionAnswer:
+        """One signed SubmitResults call; `spz` is ignored for a hand-back.
+
+        Never raises for what the validator does.
+        """
+        ...
+
+
+class MetagraphError(RuntimeError):
+    """The list of validators cannot be had; the text says what to do."""

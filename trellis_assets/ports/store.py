@@ -1,0 +1,120 @@
+"""Everything that the miner must not forget."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from trellis_assets.domain.endpoints import Endpoint, Outcome, Probe
+from trellis_assets.domain.statistics import StatisticsSnapshot, ValidatorCounters
+from trellis_assets.domain.tasks import TaskState
+from trellis_assets.domain.validators import PollTimes, Validator
+from trellis_assets.ports.tasks import TaskTable
+
+
+class ClaimLostError(RuntimeError):
+    """Another run has taken the task over: whatever this one does with it no longer counts."""
+
+
+class WrongHotkeyError(RuntimeError):
+    """A process was handed the task of another miner: it cannot sign for it."""
+
+
+class StoreError(RuntimeError):
+    """The store cannot be used as it is (another version, unreachable); says what to do."""
+
+
+class PollStore(Protocol):
+    """Validators, and when each may be asked."""
+
+    def save_validators(self, validators: Iterable[Validator], now: datetime) -> None: ...
+    def listed_validators(self) -> tuple[list[Validator], datetime | None]:
+        """The neurons of the last saved metagraph, and when it was saved (None: never)."""
+        ...
+
+    def poll_times(self, miner_hotkey: str) -> dict[str, PollTimes]: ...
+    def begin_poll(
+        self,
+        miner_hotkey: str,
+        hotkey: str,
+        *,
+        next_poll_at: datetime,
+        now: datetime,
+        longest_rest: timedelta,
+        session_id: int | None = None,
+    ) -> bool:
+        """Claim the next pull from a validator; False if another process was first."""
+        ...
+
+    def record_poll(
+        self,
+        miner_hotkey: str,
+        hotkey: str,
+        *,
+        outcome: str,
+        now: datetime,
+        next_poll_at: datetime | None = None,
+        cooldown_until: datetime | None = None,
+        violations: int | None = None,
+        brings_task: bool = False,
+    ) -> None:
+        """The answer is stored; where it brings a task, that counts as asked for until it has arrived."""
+        ...
+
+
+class EndpointStore(Protocol):
+    """Generation endpoints: each works on one task at a time, across all processes."""
+
+    def acquire_slot(
+        self, endpoints: Sequence[str], task_key: int, *, now: datetime, until: datetime
+    ) -> str | None:
+        """The first endpoint that takes work and is free, now held for the task; None if none is."""
+        ...
+
+    def is_next_in_line(self, task_key: int, now: datetime) -> bool:
+        """Whether no other waiting task goes before this one."""
+        ...
+
+    def endpoints(self, names: Sequence[str], now: datetime) -> list[Endpoint]:
+        """The named endpoints in their order; one that was never used is as new."""
+        ...
+
+    def record_probes(self, probes: Sequence[Probe], now: datetime) -> None:
+        """Breakers know what was found at the doors."""
+        ...
+
+    def generation_pace(self) -> float | None:
+        """How long one of the last generations took, seconds: their median. None before the first."""
+        ...
+
+    def start_pace(self) -> float | None:
+        """Seconds in which nine of ten of the last tasks had a run ready to generate; None: not known."""
+        ...
+
+    def extend_slot(self, endpoint: str, task_key: int, until: datetime) -> bool: ...
+    def release_slot(self, endpoint: str, task_key: int, *, now: datetime, outcome: Outcome | None) -> None:
+        """The endpoint is free, and knows how the generation ended; None where that says nothing of it."""
+        ...
+
+
+class SessionStore(Protocol):
+    """Sessions of mining, and their statistics."""
+
+    def validator_counters(self) -> list[ValidatorCounters]: ...
+    def count_by_state(self, session_id: int | None = None) -> dict[TaskState, int]: ...
+    def start_session(self, now: datetime, flags: Mapping[str, object]) -> int: ...
+    def beginning(self) -> datetime | None:
+        """When the first session started; None before it."""
+        ...
+
+    def drain_session(self, session_id: int, now: datetime) -> None:
+        """From now on the session takes no new task."""
+        ...
+
+    def is_draining(self, session_id: int) -> bool: ...
+    def end_session(self, session_id: int, now: datetime) -> None: ...
+    def statistics(self, session_id: int | None, now: datetime) -> StatisticsSnapshot: ...
+    def save_snapshot(self, snapshot: StatisticsSnapshot) -> None: ...
+
+
+class TaskStore(PollStore, TaskTable, EndpointStore, SessionStore, Protocol):
+    """All of them. Each method is one transaction."""

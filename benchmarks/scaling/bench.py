@@ -15,7 +15,8 @@ from orchestration.logs import figures
 from orchestration.metering import cpu_seconds
 
 from scaling.hosts import Hosts, hosts
-from scaling.site import Load, Site, site, wait_accepted
+from scaling.results import Site, wait_accepted
+from scaling.site import Load, site
 
 WORKERS = (1, 2, 3)
 TASKS = 200

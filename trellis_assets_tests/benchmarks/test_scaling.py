@@ -9,7 +9,8 @@ import pytest
 from scaling import hosts as worker_hosts
 from scaling.bench import against_first, found
 from scaling.hosts import hosts, why_no_namespaces
-from scaling.site import Load, Site
+from scaling.results import Site
+from scaling.site import Load
 
 HOTKEYS = {"amber": "5Amber", "birch": "5Birch"}
 

@@ -24,7 +24,7 @@ from trellis_assets.mining.dagster_home import name_secrets
 from trellis_assets.mining.processes import free_port
 from trellis_assets.settings import Settings
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(280), pytest.mark.xdist_group("end_to_end")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("end_to_end")]
 
 # What a validator finishes a task with: exactly one of these per task.
 ANSWERS = {"accepted", "rejected", "handed_back", "bad_signature", "scoring_failed"}
@@ -108,7 +108,7 @@ def has_begun(folder: Path) -> bool:
     return (folder / "mine.lock").exists() and (folder / "dagster" / "dagster.yaml").exists()
 
 
-def wait_for(folder: Path, finals: int, timeout_s: float = 90) -> None:
+def wait_for(folder: Path, finals: int, timeout_s: float = 200) -> None:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if has_begun(folder):

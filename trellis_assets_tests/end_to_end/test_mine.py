@@ -24,7 +24,7 @@ from trellis_assets.mining.dagster_home import name_secrets
 from trellis_assets.mining.processes import free_port
 from trellis_assets.settings import Settings
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(280), pytest.mark.xdist_group("end_to_end")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("end_to_end")]
 
 # What a validator finishes a task with: exactly one of these per task.
 ANSWERS = {"accepted", "rejected", "handed_back", "bad_signature", "scoring_failed"}
@@ -45,6 +45,20 @@ def databases(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> 
         server.drop(url)
 
 
+_started: list[subprocess.Popen[str]] = []
+
+
+@pytest.fixture(autouse=True)
+def miners(databases: None) -> Iterator[None]:
+    """Miners of a test that failed end with it, before their databases are gone."""
+    yield
+    for miner in _started:
+        if miner.poll() is None:
+            miner.kill()
+            miner.communicate()
+    _started.clear()
+
+
 def settings_of(folder: Path) -> Settings:
     return Settings(_env_file=folder / ".env", data_dir=folder)  # type: ignore[call-arg]
 
@@ -55,7 +69,7 @@ def store_of(folder: Path) -> SqlTaskStore:
 
 def start(folder: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("TRELLIS_", "DAGSTER_"))}
-    return subprocess.Popen(
+    miner = subprocess.Popen(
         [sys.executable, "-m", "trellis_assets.cli", "mine", "--data-dir", str(folder), "--json", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -63,6 +77,8 @@ def start(folder: Path, *options: str, **environment: str) -> subprocess.Popen[s
         cwd=folder,
         env=clean | environment,
     )
+    _started.append(miner)
+    return miner
 
 
 def finish(miner: subprocess.Popen[str], timeout: float = 200) -> dict[str, Any]:
@@ -92,7 +108,7 @@ def has_begun(folder: Path) -> bool:
     return (folder / "mine.lock").exists() and (folder / "dagster" / "dagster.yaml").exists()
 
 
-def wait_for(folder: Path, finals: int, timeout_s: float = 90) -> None:
+def wait_for(folder: Path, finals: int, timeout_s: float = 200) -> None:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if has_begun(folder):

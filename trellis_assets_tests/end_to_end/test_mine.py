@@ -31,12 +31,16 @@ ANSWERS = {"accepted", "rejected", "handed_back", "bad_signature", "scoring_fail
 
 
 @pytest.fixture(autouse=True)
-def databases(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> Iterator[None]:
+def databases(
+    request: pytest.FixtureRequest, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
     """The store and Dagster's history are where the test runs: on PostgreSQL, `.env` names both."""
     if database == "sqlite":
         yield
         return
     server = request.getfixturevalue("postgres_server")
+    # A variable would win over the file, here and not in the miner, which gets none of ours.
+    monkeypatch.delenv("TRELLIS_DATABASE_URL", raising=False)
     urls = {"TRELLIS_DATABASE_URL": server.empty_database()}
     urls["TRELLIS_DAGSTER_DATABASE_URL"] = server.empty_database()
     (tmp_path / ".env").write_text("".join(f"{name}={url}\n" for name, url in urls.items()))
@@ -108,7 +112,7 @@ def has_begun(folder: Path) -> bool:
     return (folder / "mine.lock").exists() and (folder / "dagster" / "dagster.yaml").exists()
 
 
-def wait_for(folder: Path, finals: int, timeout_s: float = 200) -> None:
+def wait_for(folder: Path, finals: int, timeout_s: float = 90) -> None:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if has_begun(folder):

@@ -28,7 +28,7 @@ chaos-workers: setup ## the same with three Celery workers, over PostgreSQL and 
 bench: setup ## measure, and write docs/figures.md
 	$(BIN)/python benchmarks/figures.py
 
-bench-orchestration: setup ## forty minutes; ARGS=--quick for some minutes, written nowhere
+bench-orchestration: setup ## half an hour; ARGS=--quick for some minutes, written nowhere
 	$(BIN)/python benchmarks/figures.py orchestration $(ARGS)
 
 bench-capacity: setup ## a quarter of an hour; ARGS=--small for a quarter of the tasks; writes docs/capacity.md

@@ -1,6 +1,6 @@
 """Measures the three miners one after another under the same conditions, several times over.
 
-`make bench-orchestration` takes forty minutes and writes the page; with `ARGS=--quick`, some minutes, and it
+`make bench-orchestration` takes half an hour and writes the page; with `ARGS=--quick`, some minutes, and it
 only prints what it found.
 """
 
@@ -23,7 +23,7 @@ from orchestration.subjects import SUBJECTS, project
 
 # Service times, seconds, and how often each is measured: the middle one is what targets are set for.
 PROFILES_S = {0.0: 1, 1.0: 3, 10.0: 1}
-WARM_UP_TASKS = 10
+WARM_UP_TASKS, SLOW_WARM_UP_TASKS = 10, 4
 WARM_UP_TIMEOUT_S = 300.0
 # A slow subject is watched longer than the others, until so many results or so many windows.
 LEAST_TASKS = 5
@@ -38,20 +38,21 @@ Row = dict[str, float | str]
 
 
 def window_s(service_s: float, *, quick: bool) -> float:
-    """How long is measured: a multiple of the default sensor's 30 s, and a dozen long services."""
+    """How long is measured: a multiple of the default sensor's 30 s, and several long services."""
     if quick:
         return 30.0 if service_s <= 1 else 60.0
-    return 60.0 if service_s <= 1 else 120.0
+    return 60.0 if service_s <= 1 else 90.0
 
 
 def measure(start: Callable[[Arena], Any], conditions: Conditions, folder: Path, seconds: float) -> Row:
     """One subject from its start to the end of its window."""
+    warm_up = WARM_UP_TASKS if conditions.service_s <= 1 else SLOW_WARM_UP_TASKS
     with arena(folder, conditions) as around:
         began = time.time()
         with start(around) as subject:
             wait_until(lambda: around.accepted() > 0, "the first result", WARM_UP_TIMEOUT_S)
             first_result_s = time.time() - began
-            wait_until(lambda: around.accepted() >= WARM_UP_TASKS, "the warm-up", WARM_UP_TIMEOUT_S)
+            wait_until(lambda: around.accepted() >= warm_up, "the warm-up", WARM_UP_TIMEOUT_S)
             with MemorySampler(subject.pid) as memory:
                 since, cpu_before = time.time(), cpu_seconds(subject.pid)
                 _watch(around, seconds)

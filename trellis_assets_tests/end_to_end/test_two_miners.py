@@ -21,7 +21,7 @@ from trellis_assets_tests.end_to_end.site import Site
 from trellis_assets_tests.postgres import PostgresServer
 from trellis_assets_tests.redis_server import RedisServer
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(280), pytest.mark.xdist_group("end_to_end_with_workers")]
+pytestmark = [pytest.mark.sites, pytest.mark.slow, pytest.mark.timeout(280)]
 
 EACH = 5
 MINERS = ("amber", "birch")

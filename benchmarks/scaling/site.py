@@ -37,7 +37,7 @@ class Load:
 
     service_s: float = 1.5
     submit_delay_s: float = 0.2
-    endpoints: int = 3
+    endpoints: int = 2
     validators: int = 8
     hands: int = 1
 

@@ -1,5 +1,6 @@
 """Where a subject is measured: validators, a generation server and a wallet of its own, all on loopback."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -10,8 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import psutil
 
 from orchestration.logs import Life, lives, read_lines
 from orchestration.metering import family
@@ -142,12 +141,14 @@ def end(process: subprocess.Popen[bytes]) -> None:
         # The miner leaves at once when it is told twice.
         process.send_signal(signal.SIGTERM)
         time.sleep(1.0)
-    members = [psutil.Process(pid) for pid in family(process.pid) if psutil.pid_exists(pid)]
-    for member in members:
-        if member.is_running():
-            member.kill()
+    # The keeper last: while it lives, whoever is started meanwhile is of its family too.
+    while members := [pid for pid in family(process.pid) if pid != process.pid]:
+        for pid in members:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.05)
+    process.kill()
     process.wait()
-    psutil.wait_procs(members, timeout=5)
 
 
 def wait_until(is_so: Callable[[], bool], what: str, timeout_s: float = START_TIMEOUT_S) -> None:

@@ -71,10 +71,9 @@ def validate_idle_job_five_minutely_schedule(
     if (work := step.busy_with()) is not None:
         return dg.SkipReason(f"not idle: {work}")
     now = context.scheduled_execution_time.astimezone(UTC)
-    tasks = step.candidates(now - timedelta(hours=IDLE_HOURS), now)
-    if not tasks:
+    made = step.candidates(now - timedelta(hours=IDLE_HOURS), now).values()
+    if not made:
         return dg.SkipReason(f"every model of the last {IDLE_HOURS} hours has a score")
-    made = [task.generation.finished_at for task in tasks if task.generation]
     return dg.RunRequest(tags={_RANGE_START: _hour_of(min(made)), _RANGE_END: _hour_of(max(made))})
 
 

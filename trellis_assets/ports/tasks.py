@@ -127,8 +127,11 @@ class TaskTable(Protocol):
         ...
 
     # idle validation
-    def unjudged(self, miner_hotkey: str, start: datetime, end: datetime) -> list[Task]:
-        """The miner's finished tasks generated in start..end (excluded) whose file has no local score."""
+    def unjudged(self, miner_hotkey: str, start: datetime, end: datetime) -> dict[int, datetime]:
+        """The miner's finished tasks generated in start..end (excluded) whose file has no local score.
+
+        By key, when each was generated; in the order they came.
+        """
         ...
 
     def record_idle_verdict(self, key: int, verdict: Verdict) -> bool:

@@ -38,8 +38,8 @@ class ValidateIdleStep:
         task = held_back_by(tasks, self.miner_hotkey, shares_validator=self.shares_validator)
         return f"task {task.key} is {task.state}" if task else None
 
-    def candidates(self, start: datetime, end: datetime) -> list[Task]:
-        """The miner's tasks generated in start..end (excluded) whose file has no score."""
+    def candidates(self, start: datetime, end: datetime) -> dict[int, datetime]:
+        """The miner's tasks generated in start..end (excluded) whose file has no score, and when each was."""
         return self.store.unjudged(self.miner_hotkey, start, end)
 
     def run(self, start: datetime, end: datetime) -> IdleReport:
@@ -48,13 +48,13 @@ class ValidateIdleStep:
         Running it again scores only what is still without: nothing is scored twice.
         """
         report = IdleReport()
-        tasks = self.candidates(start, end)
-        for position, task in enumerate(tasks):
+        keys = list(self.candidates(start, end))
+        for position, key in enumerate(keys):
             if (work := self.busy_with()) is not None:
                 report.interrupted_by = work
-                report.left = [left.key for left in tasks[position:]]
+                report.left = keys[position:]
                 break
-            self._judge(task, report)
+            self._judge(self.store.task(key), report)
         audit(
             "idle validation",
             level=logging.INFO if not report.left_out else logging.WARNING,

@@ -79,7 +79,7 @@ def test_a_deleted_model_is_no_fault_and_nobody_looks_for_it(
     maintain()
     check = CheckIntegrityStep(SqlIntegrityStore(store.engine), files, clock, DAY)
     assert check.files_match().passed
-    assert store.unjudged(MINER, NOW, clock.now()) == []
+    assert store.unjudged(MINER, NOW, clock.now()) == {}
     gallery = SqlGallery(store.engine)
     assert gallery.models(ModelFilter(), 10) == []
     assert gallery.model(1) is None

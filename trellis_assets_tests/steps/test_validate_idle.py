@@ -137,8 +137,8 @@ def test_each_miner_of_a_store_judges_its_own_models(
 ) -> None:
     ours = history.answered(score=None)
     theirs = replace(step, miner_hotkey=OTHER)
-    assert theirs.candidates(NOW, END) == [], "two that judge the same would do the work twice"
-    assert [task.key for task in step.candidates(NOW, END)] == [ours.key]
+    assert theirs.candidates(NOW, END) == {}, "two that judge the same would do the work twice"
+    assert list(step.candidates(NOW, END)) == [ours.key]
 
 
 def test_what_another_miner_does_on_its_machines_holds_back_nobody(
@@ -153,7 +153,7 @@ def test_what_another_miner_does_on_its_machines_holds_back_nobody(
 
 def test_a_task_on_its_way_is_left_to_its_own_run(step: ValidateIdleStep, history: History) -> None:
     history.generated()
-    assert step.candidates(NOW, END) == []
+    assert step.candidates(NOW, END) == {}
     assert step.busy_with() == "task 1 is generated"
 
 

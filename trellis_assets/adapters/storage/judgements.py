@@ -6,15 +6,17 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage.models import TaskRow, ValidationRow
-from trellis_assets.adapters.storage.rows import columns_of, task_of
-from trellis_assets.domain.tasks import Task
+from trellis_assets.adapters.storage.rows import columns_of
 from trellis_assets.domain.verdicts import Verdict
 
 
-def unjudged(session: Session, miner_hotkey: str, start: datetime, end: datetime) -> list[Task]:
-    """The miner's finished tasks of these hours whose file has no score; a partial index finds them."""
+def unjudged(session: Session, miner_hotkey: str, start: datetime, end: datetime) -> dict[int, datetime]:
+    """The miner's finished tasks of these hours whose file has no score; a partial index finds them.
+
+    With the time of their models and no more: prompts of many tasks may be as many pictures.
+    """
     query = (
-        select(TaskRow)
+        select(TaskRow.key, TaskRow.generated_at)
         .where(
             # Not by the index that begins with the miner: it would look through all that the miner ever did.
             func.coalesce(TaskRow.miner_hotkey, "") == miner_hotkey,
@@ -28,7 +30,7 @@ def unjudged(session: Session, miner_hotkey: str, start: datetime, end: datetime
         )
         .order_by(TaskRow.key)
     )
-    return [task_of(row) for row in session.scalars(query)]
+    return {key: generated_at for key, generated_at in session.execute(query) if generated_at is not None}
 
 
 def record(session: Session, row: TaskRow, verdict: Verdict, *, is_idle: bool) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, text, update
+from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -74,10 +74,16 @@ def listed_validators(session: Session) -> tuple[list[Validator], datetime | Non
     return [validator_of(row) for row in rows], max((row.saved_at for row in rows), default=None)
 
 
+# Made once, and of columns instead of entities: it is asked for many times a second.
+_POLLS = PollRow.__table__.columns
+_TIMES = select(_POLLS.hotkey, _POLLS.next_poll_at, _POLLS.cooldown_until).where(
+    _POLLS.miner_hotkey == bindparam("miner")
+)
+
+
 def poll_times(session: Session, miner_hotkey: str) -> dict[str, PollTimes]:
     """By validator's hotkey."""
-    columns = (PollRow.hotkey, PollRow.next_poll_at, PollRow.cooldown_until)
-    rows = session.execute(select(*columns).where(PollRow.miner_hotkey == miner_hotkey))
+    rows = session.execute(_TIMES, {"miner": miner_hotkey})
     return {hotkey: PollTimes(next_poll_at, until) for hotkey, next_poll_at, until in rows}
 
 

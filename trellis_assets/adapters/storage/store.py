@@ -265,7 +265,7 @@ class SqlTaskStore(Transactions):
                 before_key=before_key,
             )
 
-    def unjudged(self, miner_hotkey: str, start: datetime, end: datetime) -> list[Task]:
+    def unjudged(self, miner_hotkey: str, start: datetime, end: datetime) -> dict[int, datetime]:
         """The miner's finished tasks generated in start..end whose file has no local score, oldest first."""
         with self.reading() as session:
             return judgements.unjudged(session, miner_hotkey, start, end)

@@ -3,14 +3,15 @@
 from collections.abc import Iterable
 from datetime import datetime
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, case, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, case, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage import judgements
+from trellis_assets.adapters.storage.column_types import UtcDateTime
 from trellis_assets.adapters.storage.models import RecentPromptRow, TaskRow
-from trellis_assets.adapters.storage.moments import is_not_ahead
+from trellis_assets.adapters.storage.moments import furthest, is_not_ahead, is_outside
 from trellis_assets.adapters.storage.polls import count_arrival, insert_ignoring_conflict
 from trellis_assets.adapters.storage.rows import columns_of, task_of
 from trellis_assets.domain.feedback import Feedback
@@ -33,11 +34,35 @@ from trellis_assets.ports import Arrival, ClaimLostError
 
 # Enough to smooth, few enough to follow a generator that was replaced.
 _PACE_OVER, _RECENT = 11, 300
+_TASKS = cast("Table", TaskRow.__table__)
+_NOW = bindparam("now", type_=UtcDateTime())
 STARTED_COLUMN = {
     TaskState.GENERATING: "generation_started_at",
     TaskState.VALIDATING: "validation_started_at",
     TaskState.VALIDATED: "validated_at",
 }
+
+
+# Made once: putting a statement together takes longer than SQLite takes to carry it out.
+_CLAIM = (
+    update(_TASKS)
+    .where(
+        _TASKS.c.key == bindparam("task"),
+        _TASKS.c.state.not_in(
+            [str(state) for state in FINAL_STATES | {TaskState.SUBMITTING, TaskState.UNSETTLED}]
+        ),
+        or_(
+            _TASKS.c.run_id.is_(None),
+            _TASKS.c.run_id == bindparam("run"),
+            is_outside(_TASKS.c.claimed_until, _NOW, bindparam("last")),
+        ),
+    )
+    .values(
+        run_id=bindparam("run"),
+        claimed_until=bindparam("until"),
+        ready_at=case((_TASKS.c.state == str(TaskState.PULLED), _NOW), else_=_TASKS.c.ready_at),
+    )
+)
 
 
 def record_arrival(
@@ -96,26 +121,8 @@ def record_arrival(
 
 def claim(session: Session, key: int, run_id: str, *, now: datetime, until: datetime) -> Task | None:
     """The task, held by the run; None if it is final or another's lease is alive."""
-    finals = [str(state) for state in FINAL_STATES | {TaskState.SUBMITTING, TaskState.UNSETTLED}]
-    taken = session.execute(
-        update(TaskRow)
-        .where(
-            TaskRow.key == key,
-            TaskRow.state.not_in(finals),
-            or_(
-                TaskRow.run_id.is_(None),
-                TaskRow.run_id == run_id,
-                is_not_ahead(TaskRow.claimed_until, now, LEASE),
-            ),
-        )
-        .values(
-            run_id=run_id,
-            claimed_until=until,
-            ready_at=case((TaskRow.state == str(TaskState.PULLED), now), else_=TaskRow.ready_at),
-        )
-        .execution_options(synchronize_session=False)
-    )
-    if not taken.rowcount:  # type: ignore[attr-defined]
+    given = {"task": key, "run": run_id, "now": now, "until": until, "last": furthest(now, LEASE)}
+    if not session.execute(_CLAIM, given).rowcount:  # type: ignore[attr-defined]
         return None
     return task_of(session.get_one(TaskRow, key, populate_existing=True))
 

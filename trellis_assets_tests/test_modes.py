@@ -50,6 +50,7 @@ def test_a_folder_that_others_need_is_left_as_it_is(
     assert mode(folder) == before
 
 
+@pytest.mark.sqlite_only
 def test_every_command_writes_for_its_owner_alone(tmp_path: Path, open_umask: None) -> None:
     data = tmp_path / "data"
     for command in (["stats"], ["doctor"], ["backup"], ["report", "--out", str(data / "r.csv")]):
@@ -69,6 +70,7 @@ def test_a_model_that_is_being_written_is_no_one_elses_either(tmp_path: Path, op
     assert {mode(folder) for folder in folders} == {0o700}
 
 
+@pytest.mark.sqlite_only
 def test_under_dagster_s_own_commands_too(tmp_path: Path) -> None:
     """`dagster dev` starts processes that never pass our command line."""
     code = (

@@ -43,6 +43,10 @@ def filter_from(values: Mapping[str, str]) -> ModelFilter:
         FilterError: a value that cannot be meant.
     """
     given = {name: value.strip() for name, value in values.items() if value.strip()}
+    for name in ("text", "validator"):
+        # No task has such text, and PostgreSQL refuses to look for it.
+        if "\0" in given.get(name, ""):
+            raise FilterError(f"{name}: no text has a NUL character")
     text = given.get("text")
     if text is not None and len(text) > MAX_TEXT:
         raise FilterError(f"text: at most {MAX_TEXT} characters")

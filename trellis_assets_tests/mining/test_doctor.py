@@ -146,6 +146,7 @@ def test_without_harvesting_no_wallet_and_no_validator_is_wanted(tmp_path: Path)
     assert not {"subnet", "registration", "validators"} & set(symptoms)
 
 
+@pytest.mark.sqlite_only
 def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     settings = Settings.load(data_dir=tmp_path)
     Pipeline(settings).store.count_by_state()
@@ -157,6 +158,7 @@ def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     assert "newer version" in symptom.text
 
 
+@pytest.mark.sqlite_only
 def test_a_store_that_is_no_database_is_told(tmp_path: Path) -> None:
     (tmp_path / "trellis.db").write_bytes(b"nonsense" * 1000)
     assert found(Settings.load(data_dir=tmp_path))["store"].health is Health.FAILED

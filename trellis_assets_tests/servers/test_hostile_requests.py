@@ -144,6 +144,7 @@ def test_any_body_to_the_validation_server(servers: dict[str, httpx.Client], rou
 @example({"score": "nan"})
 @example({"text": "%' OR 1=1; --"})
 @example({"text": "\0"})
+@example({"validator": "\0"})
 def test_any_filter_of_the_gallery(servers: dict[str, httpx.Client], query: dict[str, str]) -> None:
     answer = servers["gallery"].get("/", params=query)
     assert answer.status_code in {200, 400}, answer.text

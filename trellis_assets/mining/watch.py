@@ -12,10 +12,13 @@ from trellis_assets.domain.tasks import TaskState, printable
 from trellis_assets.mining.processes import Child
 from trellis_assets.ports import StoreError, TaskStore
 from trellis_assets.settings import Settings
+from trellis_assets.sparing import Sparing
 
 LOOK_EVERY_S = 0.5
 # Polls that were under way when a stop was asked may still bring a task.
 LAST_POLLS_S = 3.0
+# Counting takes longer the more tasks there are, and is done as rarely: a fiftieth of the time.
+SPARED = 50
 
 
 @dataclass
@@ -23,7 +26,6 @@ class StopSignal:
     """Set by SIGINT and SIGTERM: once to finish the work in hand, twice to leave at once."""
 
     count: int = 0
-    previous: dict[int, object] = field(default_factory=dict)
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
         self.count += 1
@@ -54,8 +56,7 @@ class Watch:
     say: Callable[[str], None]
     _last: str = ""
     _draining_since: float | None = None
-    _counts: dict[TaskState, int] = field(default_factory=dict)
-    _count_at: float = 0.0
+    _counts: Sparing[dict[TaskState, int]] = field(default_factory=lambda: Sparing({}, SPARED))
 
     def until_done(self, children: Sequence[Child], stop: StopSignal) -> None:
         """Return when the session's tasks are all final, or a stop was asked and the work is done.
@@ -79,10 +80,10 @@ class Watch:
     def _is_done(self, stops: int) -> bool:
         assert self.settings.session_id is not None
         limit = self.settings.task_limit
-        self._count()
+        counts = self._counts.look(lambda: self.store.count_by_state(self.settings.session_id))
         unfinished = self.store.in_hand(self.hotkey)
-        self._tell(progress(self._counts, limit))
-        if limit is not None and not unfinished and sum(self._counts.values()) >= limit:
+        self._tell(progress(counts, limit))
+        if limit is not None and not unfinished and sum(counts.values()) >= limit:
             return True
         if stops and self._draining_since is None:
             self.store.drain_session(self.settings.session_id, datetime.now(UTC))
@@ -102,14 +103,6 @@ class Watch:
         if line != self._last:
             self.say(line)
             self._last = line
-
-    def _count(self) -> None:
-        """Counting takes longer the more tasks there are, and is done as rarely: a fiftieth of the time."""
-        began = time.monotonic()
-        if began >= self._count_at:
-            self._counts = self.store.count_by_state(self.settings.session_id)
-            took = time.monotonic() - began
-            self._count_at = began + 50 * took
 
 
 def progress(counts: dict[TaskState, int], limit: int | None) -> str:

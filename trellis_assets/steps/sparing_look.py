@@ -9,6 +9,7 @@ from trellis_assets.domain.endpoints import Endpoint
 from trellis_assets.domain.pacing import TaskInHand
 from trellis_assets.domain.tasks import TaskState
 from trellis_assets.ports import TaskStore
+from trellis_assets.sparing import Sparing
 
 # Reading takes no more than a tenth of the time.
 SPARED = 10
@@ -27,23 +28,18 @@ class SparingLook:
     store: TaskStore
     names: Sequence[str]
     timer: Callable[[], float] = time.monotonic
-    _pool: list[Endpoint] = field(default_factory=list)
-    _again_at: float = 0.0
-    _is_fresh: bool = True
+    _pool: Sparing[list[Endpoint]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._pool = Sparing([], SPARED, CHEAP_S, self.timer)
 
     def endpoints(self, now: datetime) -> list[Endpoint]:
         """As they are, or were a moment ago."""
-        began = self.timer()
-        self._is_fresh = began >= self._again_at
-        if self._is_fresh:
-            self._pool = self.store.endpoints(self.names, now)
-            took = self.timer() - began
-            self._again_at = began + (SPARED * took if took > CHEAP_S else 0.0)
-        return self._pool
+        return self._pool.look(lambda: self.store.endpoints(self.names, now))
 
     def begun_since(self, tasks: Sequence[TaskInHand]) -> int:
         """How many of the tasks are being generated at endpoints that the last look called free."""
-        if self._is_fresh:
+        if self._pool.is_fresh:
             return 0
-        held = {endpoint.held_by for endpoint in self._pool}
+        held = {endpoint.held_by for endpoint in self._pool.value}
         return sum(task.state is TaskState.GENERATING and task.key not in held for task in tasks)

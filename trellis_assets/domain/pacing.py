@@ -30,6 +30,10 @@ class TaskInHand:
     state: TaskState
 
 
+# Under it a session notes the names of its generator's endpoints, for the other miners of its store.
+ENDPOINTS_FLAG = "endpoints"
+
+
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
     """What other miners of the store have coming, of one of their sessions.

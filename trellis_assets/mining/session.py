@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from filelock import FileLock, Timeout
 
 from trellis_assets.composition import Pipeline
+from trellis_assets.domain.pacing import ENDPOINTS_FLAG
 from trellis_assets.domain.statistics import StatisticsSnapshot
 from trellis_assets.mining.dagster_home import LOCATION, dagster_home, write_dagster_home
 from trellis_assets.mining.processes import (
@@ -59,7 +60,7 @@ def mine(settings: Settings, say: Callable[[str], None]) -> StatisticsSnapshot:
         first.check()
         _check_ports(settings)
         store = first.store
-        flags = _flags(settings) | {"endpoints": list(first.generator.endpoints)}
+        flags = _flags(settings) | {ENDPOINTS_FLAG: list(first.generator.endpoints)}
         session_id = store.start_session(first.clock.now(), flags)
         first_day = (store.beginning() or first.clock.now()).date()
         hotkey = first.network.miner_hotkey if settings.harvest else None

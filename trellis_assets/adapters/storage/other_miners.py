@@ -10,11 +10,8 @@ from sqlalchemy.orm import Session
 from trellis_assets.adapters.storage.models import PollRow, SessionRow, TaskRow
 from trellis_assets.adapters.storage.moments import is_not_ahead
 from trellis_assets.domain.clocks import CLOCK_SLACK
-from trellis_assets.domain.pacing import PROMPT_START, Elsewhere
+from trellis_assets.domain.pacing import ENDPOINTS_FLAG, PROMPT_START, Elsewhere
 from trellis_assets.domain.tasks import LEASE, TaskState
-
-# Where a session wrote the names of its generator's endpoints.
-ENDPOINTS_FLAG = "endpoints"
 
 
 def elsewhere(session: Session, miner_hotkey: str, now: datetime, asked_since: datetime) -> list[Elsewhere]:

@@ -9,15 +9,12 @@ import logging
 import os
 import sqlite3
 import statistics
-import subprocess
 import sys
-import tempfile
 import uuid
 from pathlib import Path
 
 import dagster as dg
-from capacity.dagster_runs import Bench, opened
-from orchestration.arena import clean_environment
+from capacity.dagster_runs import Bench, apart, opened
 
 from trellis_assets.mining.dagster_home import dagster_home
 from trellis_assets.settings import Settings
@@ -109,21 +106,7 @@ def _medians(bench: Bench, tasks: int) -> dict[str, float]:
 
 def main(few: int = FEW, many: int = MANY, tasks: int = TASKS) -> list[Row]:
     """Measured in a process of its own, on SQLite."""
-    with tempfile.TemporaryDirectory() as folder:
-        environment = clean_environment() | {
-            "TRELLIS_DATA_DIR": folder,
-            "TRELLIS_HARVEST": "false",
-            "TRELLIS_SUBMIT": "false",
-            "TRELLIS_MAX_WAITING_TASKS": "1",
-            "DAGSTER_HOME": f"{folder}/dagster",
-        }
-        command = [sys.executable, __file__, str(few), str(many), str(tasks)]
-        done = subprocess.run(
-            command, env=environment, cwd=folder, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise RuntimeError(done.stderr[-3000:])
-        rows: list[Row] = json.loads(done.stdout.splitlines()[-1])
+    rows: list[Row] = apart(__file__, few, many, tasks)
     return rows
 
 

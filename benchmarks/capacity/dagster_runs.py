@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import wraps
@@ -23,7 +23,7 @@ from dagster._cli.api import _execute_run_command_body
 from dagster._core.launcher.base import RunLauncher
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
 from dagster._core.storage.event_log import SqlEventLogStorage
-from orchestration.arena import clean_environment
+from orchestration.arena import our_environment
 from sqlalchemy import text
 
 from trellis_assets.composition import Pipeline
@@ -163,23 +163,35 @@ def _event_bytes(instance: dg.DagsterInstance, home: Path, run_id: str) -> float
 
 def main(tasks: int, database_url: str | None = None, dagster_url: str | None = None) -> dict[str, float]:
     """Measured in a process of its own; without URLs, on SQLite."""
+    urls = {"TRELLIS_DATABASE_URL": database_url, "TRELLIS_DAGSTER_DATABASE_URL": dagster_url}
+    return dict(apart(__file__, tasks, settings={name: url for name, url in urls.items() if url}))
+
+
+def apart(script: str, *arguments: int, settings: Mapping[str, str] | None = None) -> Any:
+    """What the script prints as its last line, run over a data folder that goes with it.
+
+    Raises:
+        RuntimeError: it failed; with the end of what it said.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        urls = {"TRELLIS_DATABASE_URL": database_url, "TRELLIS_DAGSTER_DATABASE_URL": dagster_url}
-        environment = clean_environment() | {
+        environment = our_environment() | {
             "TRELLIS_DATA_DIR": folder,
             "TRELLIS_HARVEST": "false",
             "TRELLIS_SUBMIT": "false",
             "TRELLIS_MAX_WAITING_TASKS": "1",
             "DAGSTER_HOME": f"{folder}/dagster",
         }
-        environment |= {name: url for name, url in urls.items() if url}
-        command = [sys.executable, __file__, str(tasks)]
         done = subprocess.run(
-            command, env=environment, cwd=folder, capture_output=True, text=True, check=False
+            [sys.executable, script, *map(str, arguments)],
+            env={**environment, **(settings or {})},
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode:
             raise RuntimeError(done.stderr[-3000:])
-        return dict(json.loads(done.stdout.splitlines()[-1]))
+        return json.loads(done.stdout.splitlines()[-1])
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from orchestration.arena import clean_environment, free_port, is_listening, make_wallet, running, wait_until
+from orchestration.arena import make_wallet, our_environment, running, wait_until
 
 from trellis_assets.clock import SystemClock
+from trellis_assets.mining.processes import free_port, is_listening
 from trellis_assets.settings import Settings
 
 POLLS = 60
@@ -27,7 +28,7 @@ def poll_cost() -> dict[str, float]:
         hotkey, metagraph = make_wallet(folder / "wallets"), folder / "subnet" / "metagraph.json"
         command = [sys.executable, "-m", "orchestration.subnet", "--folder", str(folder / "subnet")]
         command += ["--registered", hotkey, "--validators", "4"]
-        with running(command, clean_environment(), folder / "subnet.log"):
+        with running(command, our_environment(), folder / "subnet.log"):
             wait_until(metagraph.exists, "the validators")
             settings = Settings.load(
                 network=f"file:{metagraph}",

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from pathlib import Path
 
 from orchestration.logs import Life, lives, read_lines
 from orchestration.metering import family
+from trellis_assets.mining.processes import free_port, is_listening
+from trellis_assets_tests.clean_environment import clean_environment
 
 ROOT = Path(__file__).parents[2]
 KEEPER = Path(__file__).with_name("keeper.py")
@@ -63,7 +64,7 @@ def arena(folder: Path, conditions: Conditions) -> Iterator[Arena]:
     folder.mkdir(parents=True)
     port, hotkey = free_port(), make_wallet(folder / "wallets")
     metagraph = folder / "subnet" / "metagraph.json"
-    environment = clean_environment() | miner_settings(folder, metagraph, [f"http://127.0.0.1:{port}"])
+    environment = our_environment() | miner_settings(folder, metagraph, [f"http://127.0.0.1:{port}"])
     with ExitStack() as stack:
         subnet = [sys.executable, "-m", "orchestration.subnet", "--folder", str(folder / "subnet")]
         known = hotkey if conditions.knows_miner else "nobody"
@@ -95,11 +96,10 @@ def miner_settings(folder: Path, metagraph: Path, generator_urls: Sequence[str])
     }
 
 
-def clean_environment() -> dict[str, str]:
+def our_environment() -> dict[str, str]:
     """This process's, without anybody's settings; our own modules can be imported."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("TRELLIS_", "DAGSTER_"))}
     paths = os.pathsep.join([str(ROOT), str(ROOT / "benchmarks")])
-    return kept | {"PYTHONPATH": paths, "BT_NO_PARSE_CLI_ARGS": "1"}
+    return clean_environment() | {"PYTHONPATH": paths, "BT_NO_PARSE_CLI_ARGS": "1"}
 
 
 def make_wallet(folder: Path, uri: str = "//TrellisAssetsBenchmark") -> str:
@@ -162,16 +162,3 @@ def wait_until(is_so: Callable[[], bool], what: str, timeout_s: float = START_TI
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what}: nothing after {timeout_s:.0f} s")
         time.sleep(0.1)
-
-
-def free_port(address: str = "127.0.0.1") -> int:
-    """A TCP port of the address that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
-
-
-def is_listening(port: int, address: str = "127.0.0.1") -> bool:
-    """Whether something accepts connections there."""
-    with socket.socket() as probe:
-        return probe.connect_ex((address, port)) == 0

@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING
 
 from orchestration.arena import (
     START_TIMEOUT_S,
-    clean_environment,
-    free_port,
-    is_listening,
     make_wallet,
     miner_settings,
+    our_environment,
     running,
     wait_until,
 )
 
 from scaling.hosts import Hosts
 from scaling.results import Site
+from trellis_assets.mining.processes import free_port, is_listening
 from trellis_assets_tests.postgres import PostgresServer
 from trellis_assets_tests.redis_server import RedisServer
 
@@ -63,7 +62,7 @@ def site(folder: Path, load: Load, hosts: Hosts) -> Iterator[Site]:
             "TRELLIS_CELERY_BROKER": broker.url,
         }
         settings = {
-            name: clean_environment()
+            name: our_environment()
             | miner_settings(folder / name, metagraph, urls)
             | shared
             | {"TRELLIS_DAGSTER_DATABASE_URL": postgres.empty_database(), "TRELLIS_CELERY_QUEUES": name}
@@ -86,7 +85,7 @@ def _subnet(folder: Path, load: Load, address: str, hotkeys: Sequence[str]) -> l
 
 def _endpoint(stack: ExitStack, folder: Path, load: Load, address: str, number: int) -> str:
     """A generation server is at the URL."""
-    port = free_port(address)
+    port = free_port()
     command = [sys.executable, "-m", "orchestration.generation_server", "--host", address]
     command += ["--port", str(port), "--service-s", str(load.service_s)]
     command += ["--log", str(folder / f"endpoint-{number}.jsonl")]
@@ -129,4 +128,4 @@ def _wait_for_workers(broker_url: str, wanted: frozenset[str]) -> None:
 def _serve(
     stack: ExitStack, command: list[str], log: Path, environment: Mapping[str, str] | None = None
 ) -> "Popen[bytes]":
-    return stack.enter_context(running(command, environment or clean_environment(), log))
+    return stack.enter_context(running(command, environment or our_environment(), log))

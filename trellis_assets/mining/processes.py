@@ -72,11 +72,11 @@ def free_port() -> int:
     raise OSError(f"no free port on 127.0.0.1 from {_PORTS.start} to {_PORTS.stop}")
 
 
-def is_listening(port: int) -> bool:
-    """Whether something accepts connections on the loopback port."""
+def is_listening(port: int, address: str = "127.0.0.1") -> bool:
+    """Whether something accepts connections there."""
     with socket.socket() as probe:
         probe.settimeout(0.5)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex((address, port)) == 0
 
 
 @dataclass

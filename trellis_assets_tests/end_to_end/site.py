@@ -1,6 +1,5 @@
 """A miner and its Celery workers, each with a folder of its own, as on machines of their own."""
 
-import os
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ import psutil
 
 from trellis_assets.adapters.storage.store import open_store
 from trellis_assets.domain.tasks import UNFINISHED_STATES
+from trellis_assets_tests.clean_environment import clean_environment
 
 
 class Site:
@@ -25,7 +25,7 @@ class Site:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.store_url = settings["TRELLIS_DATABASE_URL"]
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("TRELLIS_", "DAGSTER_"))}
+        clean = clean_environment()
         self.environment = clean | dict(settings)
         self.processes: list[subprocess.Popen[bytes]] = []
 

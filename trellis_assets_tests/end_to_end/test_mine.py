@@ -1,7 +1,6 @@
 """The whole product as its user starts it: processes, Dagster, real Axons on loopback."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -23,6 +22,7 @@ from trellis_assets.domain.tasks import UNFINISHED_STATES, TaskState
 from trellis_assets.mining.dagster_home import name_secrets
 from trellis_assets.mining.processes import free_port
 from trellis_assets.settings import Settings
+from trellis_assets_tests.clean_environment import clean_environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("end_to_end")]
 
@@ -72,7 +72,7 @@ def store_of(folder: Path) -> SqlTaskStore:
 
 
 def start(folder: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("TRELLIS_", "DAGSTER_"))}
+    clean = clean_environment()
     miner = subprocess.Popen(
         [sys.executable, "-m", "trellis_assets.cli", "mine", "--data-dir", str(folder), "--json", *options],
         stdout=subprocess.PIPE,
@@ -197,7 +197,7 @@ def test_a_generation_server_is_started_and_used(tmp_path: Path) -> None:
 def test_every_asset_materialises_after_mining(tmp_path: Path) -> None:
     """Through Dagster's own command, in processes of their own, into the home of the data folder."""
     finish(start(tmp_path, "--no-validate", "--tasks", "2"))
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("TRELLIS_", "DAGSTER_"))}
+    clean = clean_environment()
     command = [sys.executable, "-m", "trellis_assets.cli", "materialize", "--data-dir", str(tmp_path)]
     done = subprocess.run(
         command, env=clean, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False

@@ -1,7 +1,6 @@
 """A whole run with marked secrets: none is in any file, page, message or command line."""
 
 import json
-import os
 import secrets
 import signal
 import subprocess
@@ -24,6 +23,7 @@ from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.mining.processes import free_port
 from trellis_assets.servers.generation.app import generation_app
 from trellis_assets.servers.guards import guarded
+from trellis_assets_tests.clean_environment import clean_environment
 from trellis_assets_tests.rude_server import Request, serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(280), pytest.mark.xdist_group("end_to_end")]
@@ -117,7 +117,7 @@ def test_no_secret_is_anywhere_after_a_full_run(tmp_path: Path, serve: Callable[
         messages.append((request.path, request.body))
         request.answer(b"ok")
 
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("TRELLIS_", "DAGSTER_"))}
+    clean = clean_environment()
     ports = {"TRELLIS_WEBSERVER_PORT": str(free_port()), "TRELLIS_GALLERY_PORT": str(free_port())}
     ui, gallery = (f"http://127.0.0.1:{port}" for port in ports.values())
     with ExitStack() as stack:
@@ -212,7 +212,7 @@ def check_processes(members: list[psutil.Process], marks: Marks) -> None:
 )
 def test_an_error_names_the_setting_and_not_the_secret(tmp_path: Path, name: str, value: str) -> None:
     mark = f"marked{secrets.token_hex(8)}"
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("TRELLIS_", "DAGSTER_"))}
+    clean = clean_environment()
     wallet = {"TRELLIS_WALLET_PATH": "none"} if name == "TRELLIS_NETWORK" else {}
     environment = clean | wallet | {"TRELLIS_GENERATOR": "http", name: value.format(mark=mark)}
     done = subprocess.run(

@@ -15,7 +15,7 @@ from trellis_assets.adapters.storage.ledger import SqlLedger
 from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
 from trellis_assets.domain.statistics import to_json
 from trellis_assets.domain.tasks import TaskState
-from trellis_assets_tests.end_to_end.chaos.service import clean_environment
+from trellis_assets_tests.clean_environment import clean_environment
 from trellis_assets_tests.end_to_end.chaos.subnet import make_wallet, witnesses
 from trellis_assets_tests.end_to_end.site import Site
 from trellis_assets_tests.postgres import PostgresServer

@@ -245,31 +245,31 @@ async def test_a_task_whose_runs_died_often_is_still_worked_on_when_it_is_served
     assert pulls.network.submitted == []
 
 
-def _one_endpoint(max_waiting: int = 8) -> PullPolicy:
-    return replace(POLICY, endpoints=("a",), max_waiting=max_waiting)
+ONE_ENDPOINT = replace(POLICY, endpoints=("a",))
+
+
+def _nobody_has_a_task(store: SqlTaskStore, clock: FakeClock) -> Round:
+    validators = [a_validator(uid) for uid in range(1, 41)]
+    pulls = Round(store, clock, *validators)
+    for validator in validators:
+        pulls.says(validator, NoTask())
+    return pulls
 
 
 async def test_a_validator_without_a_task_is_not_what_the_generator_waits_for(
     store: SqlTaskStore, clock: FakeClock
 ) -> None:
-    validators = [a_validator(uid) for uid in range(1, 41)]
-    pulls = Round(store, clock, *validators)
-    for validator in validators:
-        pulls.says(validator, NoTask())
-    last = validators[0]
-    pulls.says(last, TaskAssigned(a_pulled_task("the only one")))
-    report = await pulls.run(_one_endpoint())
+    pulls = _nobody_has_a_task(store, clock)
+    pulls.says(ONE, TaskAssigned(a_pulled_task("the only one")))
+    report = await pulls.run(ONE_ENDPOINT)
     assert len(report.new_tasks) == 1, "the one with a task was found in the same round"
 
 
 async def test_more_validators_are_asked_at_a_time_when_few_have_a_task(
     store: SqlTaskStore, clock: FakeClock
 ) -> None:
-    validators = [a_validator(uid) for uid in range(1, 41)]
-    pulls = Round(store, clock, *validators)
-    for validator in validators:
-        pulls.says(validator, NoTask())
-    step = PullStep(store, pulls.network, clock, _one_endpoint())
+    pulls = _nobody_has_a_task(store, clock)
+    step = PullStep(store, pulls.network, clock, ONE_ENDPOINT)
     step.listing.refresh()
     assert len(step.to_ask(PullReport())) == 1
     await step.run()

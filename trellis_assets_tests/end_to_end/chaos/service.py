@@ -1,6 +1,5 @@
 """A command of ours that an operator has started: killed as only the kernel can, started again."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -8,11 +7,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-
-def clean_environment() -> dict[str, str]:
-    """This process's environment without the settings of the pipeline and of Dagster."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(("TRELLIS_", "DAGSTER_"))}
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ def _workers(
 
     def route(task: Task) -> dict[str, str]:
         largest = max((v.stake for v in parts.store.listed_validators()[0]), default=0.0)
-        return launcher.routing_tags(task, parts.settings.celery_queues, largest)
+        return launcher.routing_tags(task, parts.settings.celery_queues, largest, parts.clock.now())
 
     return route, launcher.problem
 

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Self
 
 import dagster as dg
@@ -84,10 +85,12 @@ class WorkerQueuesLauncher(CeleryRunLauncher):  # type: ignore[misc]  # no types
             self._seen = (time.monotonic(), frozenset(ids))
         return self._seen[1]
 
-    def routing_tags(self, task: Task, queues: Sequence[str], largest_stake: float) -> dict[str, str]:
+    def routing_tags(
+        self, task: Task, queues: Sequence[str], largest_stake: float, now: datetime
+    ) -> dict[str, str]:
         """Tags that send the task's run to a queue with a worker, before runs worth less."""
         queue = queue_for(task.key, task.attempt, self._served(queues))
-        priority = run_priority(task.validator_stake or 0.0, largest_stake)
+        priority = run_priority(task.validator_stake or 0.0, largest_stake, now - task.pulled_at)
         return {DAGSTER_CELERY_QUEUE_TAG: queue, DAGSTER_CELERY_RUN_PRIORITY_TAG: str(priority)}
 
     def problem(self) -> str | None:

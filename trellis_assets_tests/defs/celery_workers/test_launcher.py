@@ -11,7 +11,7 @@ from redis.exceptions import ConnectionError as NoRedisError
 
 from trellis_assets.defs.celery_workers import launcher as module
 from trellis_assets.defs.celery_workers.launcher import WorkerQueuesLauncher
-from trellis_assets_tests.fakes import a_task
+from trellis_assets_tests.fakes import NOW, a_task
 
 AWAY = "redis://:SECRETKEY@127.0.0.1:9/0"
 
@@ -30,14 +30,16 @@ def test_a_broker_that_is_away_is_told_without_its_password(launcher: WorkerQueu
 
 def test_without_an_answer_all_queues_are_tried_in_turn(launcher: WorkerQueuesLauncher) -> None:
     queues = [
-        launcher.routing_tags(a_task(1, attempt=attempt), ["left", "right"], 5000.0)["dagster-celery/queue"]
+        launcher.routing_tags(a_task(1, attempt=attempt), ["left", "right"], 5000.0, NOW)[
+            "dagster-celery/queue"
+        ]
         for attempt in (0, 1)
     ]
     assert sorted(queues) == ["left", "right"]
 
 
 def test_the_validator_with_the_largest_stake_comes_first(launcher: WorkerQueuesLauncher) -> None:
-    tags = launcher.routing_tags(a_task(1, validator_stake=5000.0), ["mining"], 5000.0)
+    tags = launcher.routing_tags(a_task(1, validator_stake=5000.0), ["mining"], 5000.0, NOW)
     assert tags == {"dagster-celery/queue": "mining", "dagster-celery/run_priority": "0"}
 
 
@@ -110,4 +112,4 @@ def test_a_broker_that_goes_away_while_the_workers_are_asked_leaves_all_queues(
             raise NoRedisError("Connection closed by server.")
 
     launcher.celery = Leaving()
-    assert launcher.routing_tags(a_task(1), ["left", "right"], 0.0)["dagster-celery/queue"] == "right"
+    assert launcher.routing_tags(a_task(1), ["left", "right"], 0.0, NOW)["dagster-celery/queue"] == "right"

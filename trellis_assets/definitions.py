@@ -8,6 +8,7 @@ from trellis_assets.defs.assets.reports import reward_report, task_report
 from trellis_assets.defs.assets.statistics import mining_statistics, validator_stats
 from trellis_assets.defs.assets.subnet import validators
 from trellis_assets.defs.assets.tasks import submissions, task_table
+from trellis_assets.defs.failure_sensor import failure_sensor
 from trellis_assets.defs.jobs import (
     export_statistics_job,
     maintain_store_job,
@@ -24,7 +25,7 @@ from trellis_assets.defs.schedules import (
     refresh_validators_job_hourly_schedule,
     validate_idle_job_five_minutely_schedule,
 )
-from trellis_assets.defs.sensors import failure_sensor, task_sensor
+from trellis_assets.defs.sensors import task_sensor
 
 defs = dg.Definitions(
     assets=[

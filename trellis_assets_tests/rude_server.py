@@ -1,9 +1,14 @@
 """A real HTTP server on a free port whose every byte the test decides."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+# How long a client waits in tests where some answers are never to come; what comes is there in time on a busy
+# machine too.
+PATIENCE_S = 3.0
 
 
 class Request(BaseHTTPRequestHandler):
@@ -34,6 +39,11 @@ class Request(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the parent's name
         """Nothing is logged."""
+
+
+def too_slow(request: Request) -> None:
+    """Nothing, until the client has lost its patience."""
+    time.sleep(PATIENCE_S + 0.5)
 
 
 @contextmanager

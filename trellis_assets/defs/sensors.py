@@ -1,4 +1,4 @@
-"""The sensors: one asks the validators and starts a run per task, one tells a person of failed runs."""
+"""The sensor that asks the validators and starts a run per task."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from trellis_assets.defs.resident_poller import ResidentPoller
 from trellis_assets.defs.resources import PipelineResource
 from trellis_assets.defs.runs import RunStarter, launches_at_once, run_request, run_status
 from trellis_assets.domain.health import Health
-from trellis_assets.domain.tasks import Task, printable
+from trellis_assets.domain.tasks import Task
 from trellis_assets.ports import MetagraphError
 from trellis_assets.settings import RunLauncherName
 from trellis_assets.steps.keep_pulling import KeepPullingStep
@@ -158,34 +158,3 @@ def _describe(report: PullReport) -> str:
     if report.next_due_in_s is None:
         return "nobody is asked: the generator has enough to do, or no validator passes stake and permit"
     return f"no validator is due; the next one in {max(0.0, report.next_due_in_s):.0f} s"
-
-
-@dg.run_failure_sensor(
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    minimum_interval_seconds=30,
-    description="Tells failed runs to TRELLIS_WEBHOOK_URL, one message per job in ten minutes.",
-)
-def failure_sensor(context: dg.RunFailureSensorContext, pipeline: PipelineResource) -> dg.SkipReason | None:
-    """What a person must see reaches them."""
-    parts = pipeline.get()
-    alert = parts.alert_step
-    if alert is None:
-        return dg.SkipReason("TRELLIS_WEBHOOK_URL is not set: nobody is told")
-    run = context.dagster_run
-    link = f"http://127.0.0.1:{parts.settings.webserver_port}/runs/{run.run_id}"
-    alert.run(f"{run.job_name} failed", printable(_cause(context), 500), link)
-    return None
-
-
-def _cause(context: dg.RunFailureSensorContext) -> str:
-    """The innermost words: Dagster's own around them say only that a step failed."""
-    for event in context.get_step_failure_events():
-        error = event.step_failure_data.error
-        while error is not None and error.cause is not None:
-            error = error.cause
-        user = event.step_failure_data.user_failure_data
-        if user is not None and user.description:
-            return user.description
-        if error is not None:
-            return error.message.strip()
-    return context.failure_event.message or "no reason given"

@@ -6,7 +6,9 @@ import dagster as dg
 import pytest
 
 from trellis_assets.composition import Pipeline
-from trellis_assets.defs.sensors import failure_sensor
+from trellis_assets.definitions import defs
+from trellis_assets.defs.failure_sensor import failure_sensor
+from trellis_assets.domain.tasks import printable
 from trellis_assets.settings import Settings
 from trellis_assets.steps.alert import AlertStep
 from trellis_assets_tests.defs.pipelines import Resource
@@ -83,3 +85,20 @@ def test_without_a_webhook_the_sensor_says_so(tmp_path: Path) -> None:
 def test_a_webhook_that_is_away_does_not_fail_the_sensor(parts: Pipeline, chat: Chat) -> None:
     chat.is_away = True
     assert failed(job_that_raises(ValueError("x")), parts) is None
+
+
+def test_what_failed_before_the_first_tick_is_told_once(parts: Pipeline, chat: Chat) -> None:
+    """The poller starts the first runs before the daemon has looked at this sensor."""
+    job = job_that_raises(ValueError("x"))
+    sensor = defs.get_sensor_def("failure_sensor")
+    with dg.DagsterInstance.local_temp() as instance:
+        assert not job.execute_in_process(instance=instance, raise_on_error=False).success
+        cursor = None
+        for _ in range(2):
+            context = dg.build_sensor_context(
+                instance=instance, cursor=cursor, resources={"pipeline": Resource(parts)}
+            )
+            cursor = sensor.evaluate_tick(context).cursor
+    assert [text for text, _ in chat.messages] == [
+        f"some_job failed: RuntimeError: {printable(HOSTILE, 500)}"
+    ]

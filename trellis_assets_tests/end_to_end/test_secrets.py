@@ -26,7 +26,7 @@ from trellis_assets.servers.guards import guarded
 from trellis_assets_tests.clean_environment import clean_environment
 from trellis_assets_tests.rude_server import Request, serving
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(280), pytest.mark.xdist_group("end_to_end")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(500), pytest.mark.xdist_group("end_to_end")]
 
 # Everything that the Dagster UI can tell of runs, the instance and the code location.
 PAGES = (
@@ -81,7 +81,7 @@ def all_files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
 
 
-def wait_until(is_so: Any, what: str, timeout_s: float = 120) -> None:
+def wait_until(is_so: Any, what: str, timeout_s: float = 180) -> None:
     deadline = time.monotonic() + timeout_s
     while not is_so():
         assert time.monotonic() < deadline, f"{what} within {timeout_s} s"

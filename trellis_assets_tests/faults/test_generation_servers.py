@@ -1,7 +1,6 @@
 """Generation servers that misbehave: real HTTP against the real steps, and what becomes of the task."""
 
 import re
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,7 +22,7 @@ from trellis_assets.steps.generate import GenerationPolicy
 from trellis_assets_tests.fakes import FakeClock, ScriptedNetwork, a_pulled_task, a_validator, an_answer
 from trellis_assets_tests.faults.miner import Miner
 from trellis_assets_tests.models import a_ball, with_first
-from trellis_assets_tests.rude_server import Request, serving
+from trellis_assets_tests.rude_server import PATIENCE_S, Request, serving, too_slow
 
 ONE = a_validator(1)
 SPZ = encode_spz(a_ball())
@@ -97,7 +96,7 @@ def shop(store: SqlTaskStore, files: LocalFileStore, clock: FakeClock) -> Shop:
 
 
 @contextmanager
-def generating(shop: Shop, server: Server, *, timeout_s: float = 0.4) -> Iterator[None]:
+def generating(shop: Shop, server: Server, *, timeout_s: float = PATIENCE_S) -> Iterator[None]:
     with serving(server) as url:
         shop.miner.generator = HttpGenerator([url], timeout_s=timeout_s, max_answer_bytes=LIMIT)
         yield
@@ -175,7 +174,7 @@ PASSING: dict[str, Callable[[Request], None]] = {
     "answers 500": answers(b"out of memory", status=500),
     "answers 503": answers(b"busy", status=503, retry_after="1"),
     "hangs up": lambda _: None,
-    "is slow": lambda _: threading.Event().wait(0.8) and None,
+    "is slow": too_slow,
     "breaks off": answers(SPZ, content_length=str(len(SPZ) + 5)),
 }
 
@@ -202,7 +201,7 @@ def test_what_does_not_pass_is_handed_back_and_the_next_task_is_served(shop: Sho
 def test_a_server_that_is_down_hands_back_what_is_in_hand_and_says_why(shop: Shop) -> None:
     with serving(answers(SPZ)) as url:
         pass
-    shop.miner.generator = HttpGenerator([url], timeout_s=0.4)
+    shop.miner.generator = HttpGenerator([url], timeout_s=PATIENCE_S)
     assert shop.runs("task", SubmissionOutcome.HANDED_BACK) is TaskState.HANDED_BACK
     assert "cannot be reached" in (shop.miner.only_task().reason or "")
     assert "cannot be reached" in (shop.miner.closed() or ""), "nothing is pulled meanwhile"
@@ -214,6 +213,6 @@ def test_one_server_of_two_that_is_down_costs_no_task(shop: Shop) -> None:
     with serving(answers(SPZ)) as dead:
         pass
     with serving(answers(SPZ)) as alive:
-        shop.miner.generator = HttpGenerator([dead, alive], timeout_s=0.4)
+        shop.miner.generator = HttpGenerator([dead, alive], timeout_s=PATIENCE_S)
         assert shop.runs("task", SubmissionOutcome.ACCEPTED) is TaskState.ACCEPTED
     assert [kind for _, kind, _ in shop.network.submitted] == [SubmissionKind.RESULT]

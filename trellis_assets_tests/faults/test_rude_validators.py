@@ -21,6 +21,7 @@ from trellis_assets_tests.fakes import NOW, FakeClock
 from trellis_assets_tests.faults import rude_axon as rude
 from trellis_assets_tests.faults.miner import BallGenerator, Miner
 from trellis_assets_tests.faults.rude_axon import RudeAxon, axon_at
+from trellis_assets_tests.rude_server import PATIENCE_S
 
 HUGE = 10**400
 NOW_S = int(NOW.timestamp())
@@ -52,7 +53,7 @@ def street(
     store: SqlTaskStore, files: LocalFileStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Street]:
     monkeypatch.setattr(dendrite, "MAX_ANSWER_BYTES", 1 << 20)
-    settings = Settings.load(pull_timeout_s=0.6, submit_timeout_s=0.6)
+    settings = Settings.load(pull_timeout_s=PATIENCE_S, submit_timeout_s=PATIENCE_S)
     bad, good = RudeAxon(), RudeAxon()
     with ExitStack() as stack:
         listed = [stack.enter_context(axon_at(axon, uid)) for uid, axon in enumerate([bad, good], 1)]

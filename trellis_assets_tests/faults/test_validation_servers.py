@@ -1,7 +1,6 @@
 """Validation servers that misbehave never cost a task: the model goes on without a verdict."""
 
 import json
-import threading
 from collections.abc import Callable
 
 import pytest
@@ -14,7 +13,7 @@ from trellis_assets.domain.tasks import Task, TaskState
 from trellis_assets.ports import TaskAssigned
 from trellis_assets_tests.fakes import FakeClock, ScriptedNetwork, a_pulled_task, a_validator, an_answer
 from trellis_assets_tests.faults.miner import BallGenerator, Miner
-from trellis_assets_tests.rude_server import Request, serving
+from trellis_assets_tests.rude_server import PATIENCE_S, Request, serving, too_slow
 
 ONE = a_validator(1)
 GOOD = {"score": 0.81, "iqa": 0.9, "alignment_score": 0.7, "ssim": 0.95, "lpips": 0.8}
@@ -45,7 +44,7 @@ def breaks_off(request: Request) -> None:
 
 
 NONSENSE: dict[str, Callable[[Request], None]] = {
-    "hangs": lambda _: threading.Event().wait(0.8) and None,
+    "hangs": too_slow,
     "hangs up": lambda _: None,
     "breaks off": breaks_off,
     "answers 500": scores(b"boom", status=500),
@@ -67,7 +66,7 @@ def mine(store: SqlTaskStore, files: LocalFileStore, clock: FakeClock, url: str)
     network.pulls[ONE.hotkey] = [TaskAssigned(a_pulled_task("a"))]
     network.answers = [an_answer(SubmissionOutcome.ACCEPTED)]
     miner = Miner(store, files, clock, network)
-    miner.validator = HttpValidator(url, timeout_s=0.4, clock=clock)
+    miner.validator = HttpValidator(url, timeout_s=PATIENCE_S, clock=clock)
     miner.round()
     assert [kind for _, kind, _ in network.submitted] == [SubmissionKind.RESULT]
     assert isinstance(miner.generator, BallGenerator)
@@ -116,7 +115,7 @@ def test_a_model_submitted_unseen_says_why_while_it_waits(
     network.pulls[ONE.hotkey] = [TaskAssigned(a_pulled_task("a"))]
     miner = Miner(store, files, clock, network)
     with serving(scores(b"boom", status=500)) as url:
-        miner.validator = HttpValidator(url, timeout_s=0.4, clock=clock)
+        miner.validator = HttpValidator(url, timeout_s=PATIENCE_S, clock=clock)
         miner.pull()
         (task,) = miner.requested()
         miner.generate(task.key, "run")

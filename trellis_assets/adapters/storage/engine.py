@@ -1,6 +1,8 @@
 """Opening a database: engine, pragmas, and the schema at this version."""
 
 import contextlib
+import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 HEAD = "0007"
 # How long a writer waits for another one.
 BUSY_TIMEOUT_S = 30.0
+SWITCH_RETRY_S = 0.01
 ADVISORY_LOCK = 17_404
 
 
@@ -86,7 +89,7 @@ def _tune_sqlite(engine: Engine, busy_timeout_s: float) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={round(busy_timeout_s * 1000)}")
-        cursor.execute("PRAGMA journal_mode=WAL")
+        _use_wal(cursor, busy_timeout_s)
         # With WAL a power cut may lose the last transactions unless each is synced: a lost
         # "submitting" would let a result be submitted twice.
         cursor.execute("PRAGMA synchronous=FULL")
@@ -98,6 +101,24 @@ def _tune_sqlite(engine: Engine, busy_timeout_s: float) -> None:
         # A transaction that reads first and writes later would fail when another wrote between.
         reads_only = connection.get_execution_options().get("reads_only", False)
         connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+
+def _use_wal(cursor: Any, busy_timeout_s: float) -> None:
+    """Switches the file to WAL, which lasts.
+
+    SQLite's own wait does not cover the switch (it reads first, and a reader that wants to write is refused
+    at once), so several processes that open a new file together would fail without ours.
+    """
+    give_up_at = time.monotonic() + busy_timeout_s
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
+                raise
+            time.sleep(SWITCH_RETRY_S)
+        else:
+            return
 
 
 def _migrate(engine: Engine, url: URL) -> None:

@@ -109,14 +109,14 @@ def _workers(
         return lambda _task: {}, lambda: None
     from trellis_assets.defs.celery_workers.launcher import WorkerQueuesLauncher
 
-    launcher = instance.run_launcher
+    launcher, queues = instance.run_launcher, parts.settings.celery_queues
     assert isinstance(launcher, WorkerQueuesLauncher)
 
     def route(task: Task) -> dict[str, str]:
         largest = max((v.stake for v in parts.store.listed_validators()[0]), default=0.0)
-        return launcher.routing_tags(task, parts.settings.celery_queues, largest, parts.clock.now())
+        return launcher.routing_tags(task, queues, largest, parts.clock.now())
 
-    return route, launcher.problem
+    return route, lambda: launcher.problem(queues)
 
 
 def _may_not_begin(parts: Pipeline) -> str | None:

@@ -1,6 +1,6 @@
 """What a look at the whole miner finds."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -91,3 +91,30 @@ def judge_generator(
         ]
     text = f"{name} takes work at {len(probes) - len(unwell)} of {len(probes)} endpoints without trouble"
     return [Symptom("generator", Health.OK, text if len(probes) > 1 else f"{name} takes work"), *unwell]
+
+
+def judge_workers(
+    queues: Mapping[str, Collection[str]], hands: Mapping[str, int], wanted: Sequence[str], endpoints: int
+) -> Symptom:
+    """Whether live workers execute the runs of all queues, and as many as there are endpoints.
+
+    Args:
+        queues: of each live worker, by its name.
+        hands: how many runs each executes at a time, by its name.
+        wanted: queues that runs go to.
+        endpoints: of the generator.
+    """
+    ours = [worker for worker, served in queues.items() if not set(wanted).isdisjoint(served)]
+    if not ours:
+        text = f"no worker executes runs of {', '.join(wanted)}"
+        return Symptom("workers", Health.FAILED, text, "start one: trellis-assets worker")
+    most = sum(hands.get(worker, 0) for worker in ours)
+    text = f"{most} runs at a time in {len(ours)} worker{'s' * (len(ours) != 1)}"
+    alone = [queue for queue in wanted if not any(queue in queues[worker] for worker in ours)]
+    if alone:
+        advice = "start one: trellis-assets worker --queues; the other queues have its tasks meanwhile"
+        return Symptom("workers", Health.WARNING, f"{text}, and none serves {', '.join(alone)}", advice)
+    if most < endpoints:
+        advice = "an endpoint waits: start more workers, or with a higher --concurrency (docs/scaling.md)"
+        return Symptom("workers", Health.WARNING, f"{text} for {endpoints} endpoints", advice)
+    return Symptom("workers", Health.OK, text)

@@ -89,10 +89,7 @@ def _sqlite(folder: Path) -> dict[str, Any]:
 def _run_launcher(settings: Settings, home: Path) -> dict[str, Any]:
     """Who executes runs: this machine's warm workers, or Celery's."""
     if settings.run_launcher is RunLauncherName.CELERY:
-        if settings.celery_broker is None:
-            raise SettingsError("TRELLIS_RUN_LAUNCHER=celery wants TRELLIS_CELERY_BROKER, the URL of a Redis")
-        if find_spec("dagster_celery") is None or find_spec("redis") is None:
-            raise SettingsError("TRELLIS_RUN_LAUNCHER=celery wants pip install 'trellis-assets[celery]'")
+        celery_broker(settings)
         launcher: dict[str, Any] = _read("dagster.celery.yaml")["run_launcher"]
         launcher["config"]["default_queue"] = settings.celery_queues[0]
         return launcher
@@ -101,6 +98,19 @@ def _run_launcher(settings: Settings, home: Path) -> dict[str, Any]:
         "class": "WarmRunLauncher",
         "config": {"home": str(home)},
     }
+
+
+def celery_broker(settings: Settings) -> str:
+    """The URL of the Redis that hands runs to workers.
+
+    Raises:
+        SettingsError: none is set, or what speaks to it is not installed.
+    """
+    if settings.celery_broker is None:
+        raise SettingsError("TRELLIS_RUN_LAUNCHER=celery wants TRELLIS_CELERY_BROKER, the URL of a Redis")
+    if find_spec("dagster_celery") is None or find_spec("redis") is None:
+        raise SettingsError("TRELLIS_RUN_LAUNCHER=celery wants pip install 'trellis-assets[celery]'")
+    return settings.celery_broker.get_secret_value()
 
 
 def name_secrets(settings: Settings) -> None:

@@ -19,6 +19,7 @@ from trellis_assets.mining.looks import (
     look_at_validation,
 )
 from trellis_assets.mining.subnet_looks import look_at_subnet, look_at_wallet
+from trellis_assets.mining.worker_looks import look_at_workers
 from trellis_assets.settings import Settings, SettingsError
 
 # Longer than any look takes that will end at all, but for a chain that is slow.
@@ -33,6 +34,7 @@ _LOOKS: dict[str, Callable[[Patient], list[Symptom]]] = {
     "validation": look_at_validation,
     "gpu": look_at_gpu,
     "mining": look_at_mining,
+    "workers": look_at_workers,
 }
 
 

@@ -58,6 +58,12 @@ class Site:
             assert time.monotonic() < deadline, self.said()
             time.sleep(0.5)
 
+    def wait_for_line(self, log: Path, text: str, timeout_s: float = 120) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not log.exists() or text not in log.read_text():
+            assert time.monotonic() < deadline, self.said()
+            time.sleep(0.5)
+
     def said(self) -> str:
         return "\n".join(f"{path.name}: {path.read_text()[-1500:]}" for path in self.folder.glob("*.log"))
 

@@ -15,8 +15,9 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+import starlette.requests
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from trellis_assets.adapters.generation.embedded_backend import EmbeddedBackend
 from trellis_assets.adapters.splat_io.codec import BytesCodec
@@ -62,19 +63,30 @@ class Marks:
 
 
 class RefusesFirst:
-    """A generation server that cannot make its first model, so that a run fails."""
+    """A generation server that cannot make its first model of a text, so that a run fails.
+
+    To one of a picture it would have said that it takes none, which is no failure.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
-        self.app, self.generations = app, 0
+        self.app, self.generations, self.has_refused = app, 0, False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         app = self.app
         if scope["type"] == "http" and scope["path"] == "/generate/":
             self.generations += 1
-            if self.generations == 1:
-                app = JSONResponse({"detail": "not this one"}, 422)
-        await app(scope, receive, send)
+            asked = await starlette.requests.Request(scope, receive).body()
+            if not self.has_refused and b"prompt_image" not in asked:
+                self.has_refused, app = True, JSONResponse({"detail": "not this one"}, 422)
+            unread: list[Message] = [{"type": "http.request", "body": asked}]
+
+            async def again() -> Message:
+                return unread.pop() if unread else await receive()
+
+            await app(scope, again, send)
+        else:
+            await app(scope, receive, send)
 
 
 def all_files(folder: Path) -> list[Path]:

@@ -42,10 +42,20 @@ def open_site(tmp_path: Path) -> Iterator[Callable[[], Site]]:
     postgres.close()
 
 
+def events(site: Site) -> set[str]:
+    """Of the validators' log."""
+    log = site.folder / "miner" / "subnet" / "validators.jsonl"
+    return {str(decision["event"]) for decision in read_decisions(log)} if log.exists() else set()
+
+
 def test_workers_come_and_die_and_every_task_is_answered_once(open_site: Callable[[], Site]) -> None:
     site = open_site()
-    doomed = site.worker("doomed", "left")
     miner = site.start("miner", "mine", "--no-validate", "--json", "--tasks", str(TASKS))
+    site.wait_for_line(
+        site.folder / "miner" / "logs" / "daemon.log", "no worker executes runs of left, right"
+    )
+    assert events(site) == set(), "no task is taken that nobody would generate"
+    doomed = site.worker("doomed", "left")
     site.wait_finished(2)
     site.worker("newcomer", "left,right")
     kill(doomed)
@@ -54,6 +64,7 @@ def test_workers_come_and_die_and_every_task_is_answered_once(open_site: Callabl
     session = statistics["session_stats"]
     assert session["tasks_pulled"] == session["tasks_processed"] == TASKS
     decisions = read_decisions(site.folder / "miner" / "subnet" / "validators.jsonl")
+    assert "assigned" in events(site)
     answered = Counter(d["task_id"] for d in decisions if d["event"] in ANSWERS)
     assert max(answered.values()) == 1, "no task was answered twice"
     assert len(answered) + session["unknown_submissions"] >= TASKS

@@ -1,6 +1,5 @@
 """The run launcher that hands runs to Celery workers: dagster-celery's, which knows our queues."""
 
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -15,35 +14,29 @@ from dagster_celery.tags import (
     DAGSTER_CELERY_RUN_PRIORITY_TAG,
     DAGSTER_CELERY_TASK_ID_TAG,
 )
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
 
+from trellis_assets.defs.celery_workers.workforce import AWAY, Workforce
 from trellis_assets.domain.queues import queue_for, run_priority
 from trellis_assets.domain.tasks import Task
 
-_log = logging.getLogger(__name__)
-
-# Workers join and leave while mining: who is there is asked this often, and waited for so long.
-_ASK_EVERY_S = 10.0
 _ANSWERS_WITHIN_S = 1.0
 _TRY_EVERY_S = 3.0
 # A run that no worker has had in hand for so long is nobody's. A worker without time to answer is given it,
 # and one that a broker has just come back to.
 _LOST_AFTER_S = 45.0
 _FORGET_S = 600.0
-_AWAY = (OSError, OperationalError, RedisError)
 
 
 class WorkerQueuesLauncher(CeleryRunLauncher):  # type: ignore[misc]  # no types of its own
     """`CeleryRunLauncher` that knows which queues have a worker."""
 
-    _asked: tuple[float, tuple[str, ...]] = (-_ASK_EVERY_S, ())
     _tried: tuple[float, str | None] = (-_TRY_EVERY_S, None)
-    _seen: tuple[float, frozenset[str]] = (-_ASK_EVERY_S, frozenset())
+    _seen: tuple[float, frozenset[str]] = (-_TRY_EVERY_S, frozenset())
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._in_hand_at: dict[str, float] = {}
+        self._workforce = Workforce(self.celery)
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]) -> Self:
@@ -79,7 +72,7 @@ class WorkerQueuesLauncher(CeleryRunLauncher):  # type: ignore[misc]  # no types
         if time.monotonic() - self._seen[0] > _ANSWERS_WITHIN_S:
             try:
                 answers = self.celery.control.inspect(timeout=_ANSWERS_WITHIN_S).active()
-            except _AWAY:
+            except AWAY:
                 return None
             ids = (task["id"] for tasks in (answers or {}).values() for task in tasks)
             self._seen = (time.monotonic(), frozenset(ids))
@@ -89,40 +82,26 @@ class WorkerQueuesLauncher(CeleryRunLauncher):  # type: ignore[misc]  # no types
         self, task: Task, queues: Sequence[str], largest_stake: float, now: datetime
     ) -> dict[str, str]:
         """Tags that send the task's run to a queue with a worker, before runs worth less."""
-        queue = queue_for(task.key, task.attempt, self._served(queues))
+        queue = queue_for(task.key, task.attempt, self._workforce.serves(queues) or queues)
         priority = run_priority(task.validator_stake or 0.0, largest_stake, now - task.pulled_at)
         return {DAGSTER_CELERY_QUEUE_TAG: queue, DAGSTER_CELERY_RUN_PRIORITY_TAG: str(priority)}
 
-    def problem(self) -> str | None:
-        """Why no run can be handed out now; None when one can. Asked for every few seconds."""
+    def problem(self, queues: Sequence[str]) -> str | None:
+        """Why no run of these queues can be executed now; None when one can. Asked for every few seconds."""
         if time.monotonic() - self._tried[0] > _TRY_EVERY_S:
             self._tried = (time.monotonic(), self._try_broker())
-        return self._tried[1]
+        if self._tried[1] is not None or self._workforce.serves(queues):
+            return self._tried[1]
+        return f"no worker executes runs of {', '.join(queues)}: start one with `trellis-assets worker`"
 
     def _try_broker(self) -> str | None:
         with self.celery.connection_for_write() as connection:
             try:
                 connection.ensure_connection(max_retries=1, timeout=_ANSWERS_WITHIN_S)
-            except _AWAY as error:
+            except AWAY as error:
                 # Its text may hold the URL with its password: only its type is told.
                 return f"the broker of runs cannot be reached ({type(error).__name__}): TRELLIS_CELERY_BROKER"
         return None
-
-    def _served(self, queues: Sequence[str]) -> Sequence[str]:
-        """Those of the queues that a worker serves; all of them where nobody knows."""
-        if len(queues) > 1 and time.monotonic() - self._asked[0] > _ASK_EVERY_S:
-            self._asked = (time.monotonic(), tuple(sorted(served_queues(self))))
-        return [queue for queue in queues if queue in self._asked[1]] or queues
-
-
-def served_queues(launcher: CeleryRunLauncher) -> set[str]:
-    """Queues that live workers listen to; empty where the broker does not answer."""
-    try:
-        answers = launcher.celery.control.inspect(timeout=_ANSWERS_WITHIN_S).active_queues()
-    except _AWAY as error:
-        _log.warning("the broker does not answer: %s", type(error).__name__)
-        return set()
-    return {queue["name"] for listed in (answers or {}).values() for queue in listed}
 
 
 def celery_launcher(instance: dg.DagsterInstance) -> CeleryRunLauncher | None:

@@ -1,14 +1,16 @@
-"""Definitions whose runs take as long as they are told, and say who executed them."""
+"""Runs that take as long as they are told, or until a file is there, and say who executed them."""
 
 import os
 import sys
 import time
+from pathlib import Path
 
 import dagster as dg
 
 
 class Nap(dg.Config):
     seconds: float = 0.0
+    until: str = ""
     fails: bool = False
 
 
@@ -16,7 +18,9 @@ class Nap(dg.Config):
 def nap(context: dg.OpExecutionContext, config: Nap) -> None:
     sys.stdout.write(f"printed by {os.getpid()}\n")
     context.log.info("worker %d", os.getpid())
-    time.sleep(config.seconds)
+    ends_at = time.monotonic() + config.seconds
+    while time.monotonic() < ends_at and not (config.until and Path(config.until).exists()):
+        time.sleep(min(0.05, config.seconds))
     if config.fails:
         raise dg.Failure("as it was told to")
 

@@ -30,7 +30,7 @@ DEEP = "a folder that lies deeper than the path of a Unix socket may be long" * 
 MOST = 3
 
 
-def wait_until(holds: Callable[[], bool], timeout_s: float = 30) -> None:
+def wait_until(holds: Callable[[], bool], timeout_s: float = 60) -> None:
     deadline = time.monotonic() + timeout_s
     while not holds():
         assert time.monotonic() < deadline, "it did not come to pass"
@@ -57,12 +57,12 @@ class Miner:
     def workers(self) -> list[psutil.Process]:
         return psutil.Process(self.pool.pid).children()
 
-    def launch(self, seconds: float = 0.0, *, fails: bool = False) -> str:
+    def launch(self, seconds: float = 0.0, *, until: str = "", fails: bool = False) -> str:
         pointer = ModuleCodePointer("trellis_assets_tests.defs.run_workers.sleepy", "defs", None)
         repository = RepositoryPythonOrigin(sys.executable, pointer, entry_point=DEFAULT_DAGSTER_ENTRY_POINT)
         run = self.instance.create_run_for_job(
             defs.get_repository_def().get_job("nap_job"),
-            run_config={"ops": {"nap": {"config": {"seconds": seconds, "fails": fails}}}},
+            run_config={"ops": {"nap": {"config": {"seconds": seconds, "until": until, "fails": fails}}}},
             job_code_origin=JobPythonOrigin("nap_job", repository),
         )
         self.instance.launch_run(run.run_id, None)  # type: ignore[arg-type]
@@ -93,8 +93,8 @@ class Miner:
     def close(self) -> None:
         family = [*self.workers(), psutil.Process(self.pool.pid)] if self.pool.poll() is None else []
         self.pool.terminate()
-        self.pool.wait(15)
-        gone, alive = psutil.wait_procs(family, timeout=5)
+        self.pool.wait(60)
+        gone, alive = psutil.wait_procs(family, timeout=30)
         self.instance.dispose()
         assert not alive, gone
 
@@ -169,16 +169,18 @@ def test_a_killed_worker_is_replaced_and_its_run_is_known_to_be_dead(miner: Mine
     miner.wait(again, SUCCESS)
 
 
-def test_a_killed_pool_leaves_the_run_in_hand_to_its_end(miner: Miner) -> None:
-    run_id = miner.launch(10)
+def test_a_killed_pool_leaves_the_run_in_hand_to_its_end(miner: Miner, tmp_path: Path) -> None:
+    released = tmp_path / "released"
+    run_id = miner.launch(60, until=str(released))
     pid = miner.wait_started(run_id)
     idle = [w for w in miner.workers() if w.pid != pid]
     miner.pool.kill()
     miner.pool.wait()
-    psutil.wait_procs(idle, timeout=10)
+    psutil.wait_procs(idle, timeout=30)
     assert not any(w.is_running() for w in idle)
     miner.start_pool()
     assert worker_of(miner.home, run_id) == pid
+    released.touch()
     miner.wait(run_id, SUCCESS)
     wait_until(lambda: not psutil.pid_exists(pid))
 
@@ -197,7 +199,7 @@ def test_a_launch_without_a_pool_fails_the_run_and_says_what_is_missing(
 ) -> None:
     monkeypatch.setattr("trellis_assets.defs.run_workers.launcher._PATIENCE_S", 0.2)
     miner.pool.terminate()
-    miner.pool.wait(15)
+    miner.pool.wait(60)
     with pytest.raises(PoolAwayError, match="is `mine` at work"):
         miner.launch()
     assert [run.status for run in miner.instance.get_runs(limit=1)] == [FAILURE]

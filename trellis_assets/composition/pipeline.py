@@ -29,7 +29,8 @@ from trellis_assets.steps.preview import PreviewStep
 from trellis_assets.steps.probe_endpoints import ProbeEndpointsStep
 from trellis_assets.steps.prompts import PromptStep
 from trellis_assets.steps.publish_report import PublishReportStep
-from trellis_assets.steps.pull import JITTER, PullPolicy, PullStep
+from trellis_assets.steps.pull import PullPolicy, PullStep
+from trellis_assets.steps.pull_answer import JITTER
 from trellis_assets.steps.refresh_validators import RefreshValidatorsStep
 from trellis_assets.steps.submit import SubmissionPolicy, SubmitStep
 from trellis_assets.steps.validate import ValidateStep, ValidationPolicy

@@ -1,16 +1,12 @@
 """Pull: every validator that is due has been asked, and what it gave is in the store."""
 
 import asyncio
-import logging
-import random
 import time
 from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from trellis_assets.audit import audit
-from trellis_assets.domain.dispatch import MAX_ATTEMPTS
 from trellis_assets.domain.pacing import (
     Pace,
     TaskInHand,
@@ -21,30 +17,20 @@ from trellis_assets.domain.pacing import (
     tasks_wanted,
     waiting_tasks,
 )
-from trellis_assets.domain.submissions import SubmissionKind
-from trellis_assets.domain.tasks import REOPENABLE_STATES, Task, TaskState, is_final
+from trellis_assets.domain.tasks import TaskState
 from trellis_assets.domain.validators import PollPolicy, Validator, due_validators
 from trellis_assets.ports import (
     Clock,
-    CoolingDown,
-    NoTask,
-    NotRegistered,
-    PollAnswer,
-    Rubbish,
     TaskAssigned,
     TaskStore,
-    Unreachable,
     ValidatorNetwork,
 )
 from trellis_assets.steps.listing import ValidatorListing
+from trellis_assets.steps.pull_answer import PullAnswerStep
 from trellis_assets.steps.sparing_look import SparingLook
 
-# A validator that keeps serving a task we keep answering is handed it back empty after so many answers.
-MAX_REOPENINGS = 6
 # The store is looked at so often while tasks are in hand.
 LOOK_S = 0.05
-# Intervals are longer by up to this share, so that validators do not come due all at once.
-JITTER = 0.1
 # A validator that has not answered by then holds back nobody's task any more.
 PROMPT_ANSWER = timedelta(seconds=1)
 _PULLS_REMEMBERED = 20
@@ -103,11 +89,20 @@ class PullStep:
     _brought_task: deque[bool] = field(default_factory=lambda: deque(maxlen=_PULLS_REMEMBERED))
     listing: ValidatorListing = field(init=False)
     _look: SparingLook = field(init=False)
+    _answer: PullAnswerStep = field(init=False)
 
     def __post_init__(self) -> None:
         age = self.policy.metagraph_age
         self.listing = ValidatorListing(self.store, self.network, self.clock, age)
         self._look = SparingLook(self.store, self.policy.endpoints)
+        self._answer = PullAnswerStep(
+            self.store,
+            self.network,
+            self.clock,
+            pause=self.policy.interval,
+            error_backoff=self.policy.error_backoff,
+            session_id=self.policy.session_id,
+        )
 
     async def run(self) -> PullReport:
         """Validators were asked, as many at once as there is room for; each answer was stored as it came.
@@ -186,7 +181,7 @@ class PullStep:
     async def ask(self, validator: Validator, report: PullReport) -> None:
         """The validator was asked, and its answer acted on; nothing if another process asks it."""
         me, now = self.network.miner_hotkey, self.clock.now()
-        soon, longest = now + self._interval(), self.policy.polls.longest_rest
+        soon, longest = now + self._answer.interval(), self.policy.polls.longest_rest
         if not self.store.begin_poll(
             me,
             validator.hotkey,
@@ -203,98 +198,6 @@ class PullStep:
         self._brought_task.append(isinstance(answer, TaskAssigned))
         if isinstance(answer, TaskAssigned):
             self._took_s.append(time.monotonic() - started)
-        self._record_poll(validator, answer)
-        await self._act_on(validator, answer, report)
-
-    def _interval(self) -> timedelta:
-        return self.policy.interval * random.uniform(1.0, 1.0 + JITTER)
-
-    async def _act_on(self, validator: Validator, answer: PollAnswer, report: PullReport) -> None:
-        match answer:
-            case TaskAssigned(task=pulled):
-                arrival = self.store.record_arrival(
-                    pulled,
-                    validator=validator,
-                    miner_hotkey=self.network.miner_hotkey,
-                    now=self.clock.now(),
-                    session_id=self.policy.session_id,
-                )
-                self._settle(validator, served=arrival.task.key)
-                if arrival.is_new:
-                    audit("task pulled", task=arrival.task, threshold=pulled.validation_threshold)
-                    report.new_tasks.append(arrival.task.key)
-                else:
-                    await self._served_again(validator, arrival.task)
-            case CoolingDown():
-                self._settle(validator, served=None)
-            case NotRegistered():
-                audit(
-                    "hotkey is not registered with the validator: register it on the subnet",
-                    level=logging.ERROR,
-                    validator_uid=validator.uid,
-                    hotkey=self.network.miner_hotkey,
-                )
-            case Rubbish(reason=reason) | Unreachable(reason=reason):
-                audit("pull failed", level=logging.WARNING, validator_uid=validator.uid, reason=reason)
-            case NoTask():
-                pass
-
-    def _record_poll(self, validator: Validator, answer: PollAnswer) -> None:
-        """When the validator may be asked next is in the store."""
-        now = self.clock.now()
-        soon, later = now + self._interval(), now + self.policy.error_backoff
-        fields: dict[str, object]
-        match answer:
-            case TaskAssigned():
-                fields = {"next_poll_at": soon}
-            case CoolingDown(until=until, violations=violations):
-                fields = {"next_poll_at": soon, "cooldown_until": until, "violations": violations}
-            case NotRegistered(until=until):
-                fields = {"next_poll_at": soon, "cooldown_until": until}
-            case Unreachable(may_have_assigned=True):
-                fields = {"next_poll_at": soon}  # a task may wait for us there
-            case NoTask() | Unreachable() | Rubbish():
-                fields = {"next_poll_at": later}
-        self.store.record_poll(
-            self.network.miner_hotkey,
-            validator.hotkey,
-            outcome=type(answer).__name__,
-            now=now,
-            brings_task=isinstance(answer, TaskAssigned),
-            **fields,  # type: ignore[arg-type]
-        )
-
-    def _settle(self, validator: Validator, served: int | None) -> None:
-        """Tasks whose zero-score answer left open whether they count: the validator moved on."""
-        for task in self.store.in_hand(self.network.miner_hotkey):
-            if (
-                task.state is TaskState.UNSETTLED
-                and task.validator_hotkey == validator.hotkey
-                and task.key != served
-            ):
-                moved = self.store.move(
-                    task.key,
-                    TaskState.REJECTED,
-                    now=self.clock.now(),
-                    reason="zero score; the validator moved on",
-                )
-                audit("task settled", task=moved)
-
-    async def _served_again(self, validator: Validator, task: Task) -> None:
-        """The same task, not a duplicate: what we knew as settled is open again."""
-        answers = task.submission.attempt if task.submission else 0
-        if task.state in REOPENABLE_STATES and answers < MAX_REOPENINGS and task.attempt + 1 < MAX_ATTEMPTS:
-            reopened = self.store.reopen(task.key, self.clock.now())
-            audit("task served again", task=reopened, level=logging.WARNING, was=str(task.state))
-        elif is_final(task.state):
-            # Accepted before the validator lost its state, or answered too often: an empty answer
-            # frees the validator for new work, and submits no result twice.
-            answer = await self.network.submit(validator, task=task, kind=SubmissionKind.HAND_BACK, spz=b"")
-            self.store.record_poll(
-                self.network.miner_hotkey,
-                validator.hotkey,
-                outcome="ServedSettledTask",
-                now=self.clock.now(),
-                cooldown_until=answer.cooldown_until,
-            )
-            audit("settled task handed back", task=task, level=logging.WARNING, outcome=str(answer.outcome))
+        new_task = await self._answer.run(validator, answer)
+        if new_task is not None:
+            report.new_tasks.append(new_task)

@@ -1,0 +1,42 @@
+"""What a setting can be one of."""
+
+from enum import StrEnum
+
+LOCAL_NETWORK = "local"
+FILE_NETWORK_PREFIX = "file:"
+
+
+class DuplicatePolicy(StrEnum):
+    """What happens to a prompt that the same validator asked for within the window."""
+
+    SKIP = "skip"
+    REUSE = "reuse"
+
+
+class GeneratorBackend(StrEnum):
+    """Where models come from."""
+
+    EMBEDDED = "embedded"
+    HTTP = "http"
+
+
+class ServerBackendName(StrEnum):
+    """What our own generation server makes models with."""
+
+    EMBEDDED = "embedded"
+    TRELLIS = "trellis"
+
+
+class ValidatorBackend(StrEnum):
+    """Who judges models locally."""
+
+    EMBEDDED = "embedded"
+    HTTP = "http"
+    NEURAL = "neural"
+
+
+class RunLauncherName(StrEnum):
+    """Where Dagster's runs execute."""
+
+    WARM = "warm"
+    CELERY = "celery"

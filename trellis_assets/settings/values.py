@@ -1,0 +1,115 @@
+"""What a setting's value must be: types that check, and say what they want."""
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
+from pydantic_settings import NoDecode
+
+from trellis_assets.settings.choices import FILE_NETWORK_PREFIX
+
+DAGSTER_DRIVER = "postgresql+psycopg2"
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+    return value
+
+
+def _check_queues(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value or any(not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name) for name in value):
+        raise ValueError("wants names of letters, digits, _ . and -, comma separated")
+    return value
+
+
+def _check_urls(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value or any(not url.startswith(("http://", "https://")) for url in value):
+        raise ValueError("wants http(s)://host:port, comma separated")
+    return value
+
+
+def _check_url(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("wants http(s)://host:port")
+    return value
+
+
+def _empty_is_none(value: object) -> object:
+    return None if value == "" else value
+
+
+def _check_broker(value: SecretStr | None) -> SecretStr | None:
+    if value is not None and not value.get_secret_value().startswith(("redis://", "rediss://")):
+        raise ValueError("wants redis://:password@host:port/0")
+    return value
+
+
+def _check_dagster_database(value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+    if value is None:
+        return None
+    scheme, _, rest = value.get_secret_value().partition("://")
+    if not rest or scheme not in {"postgres", "postgresql", DAGSTER_DRIVER}:
+        raise ValueError("wants postgresql://user:password@host/database")
+    store = info.data.get("database_url")
+    if store is not None and store.get_secret_value().partition("://")[2] == rest:
+        raise ValueError("wants another database than the one TRELLIS_DATABASE_URL names")
+    # Dagster's storage works with psycopg 2 alone, which the bare name no longer stands for.
+    return SecretStr(f"{DAGSTER_DRIVER}://{rest}")
+
+
+def _check_options(value: SecretStr | None) -> SecretStr | None:
+    if value is not None and not isinstance(as_json(value.get_secret_value()), dict):
+        raise ValueError('wants a JSON object, such as {"key": "…", "secret": "…"}')
+    return value
+
+
+def as_json(text: str) -> Any:
+    """What the text holds; None where it is no JSON."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _check_path(value: Path) -> Path:
+    try:
+        value.expanduser()
+    except RuntimeError:
+        raise ValueError("begins with the home of a user who is not known here") from None
+    return value
+
+
+def _check_network(value: str) -> str:
+    value = value.strip()
+    if not value or value == FILE_NETWORK_PREFIX:
+        raise ValueError("wants local, file:PATH, finney, test or ws://…")
+    return value
+
+
+def _check_log_level(value: str) -> str:
+    if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+        raise ValueError("wants DEBUG, INFO, WARNING or ERROR")
+    return value.upper()
+
+
+# Longer times and larger counts are meant by nobody, and would overflow somewhere.
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Hours = Annotated[float, Field(gt=0, le=24 * 36_500)]
+Days = Annotated[float, Field(gt=0, le=36_500)]
+Count = Annotated[int, Field(le=10**9)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+UserPath = Annotated[Path, AfterValidator(_check_path)]
+Url = Annotated[str, AfterValidator(_check_url)]
+Urls = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_urls)]
+Queues = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_queues)]
+Network = Annotated[str, AfterValidator(_check_network)]
+LogLevel = Annotated[str, AfterValidator(_check_log_level)]
+
+OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_empty_is_none)]
+Broker = Annotated[OptionalSecret, AfterValidator(_check_broker)]
+DagsterDatabase = Annotated[OptionalSecret, AfterValidator(_check_dagster_database)]
+StorageOptions = Annotated[OptionalSecret, AfterValidator(_check_options)]

@@ -36,9 +36,9 @@ def open_engine(database_url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) ->
     url = parse_url(database_url)
     is_file = url.get_backend_name() == "sqlite" and url.database not in {None, "", ":memory:"}
     try:
+        engine = _engine(url, busy_timeout_s)  # refuses a URL that is none, before a folder is made for it
         if is_file:
             Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        engine = _engine(url, busy_timeout_s)
         _migrate(engine, url)
     except (SQLAlchemyError, OSError) as error:
         cause = str(getattr(error, "orig", None) or error).strip()

@@ -59,10 +59,12 @@ def test_a_url_that_is_none_is_refused_with_examples(url: str) -> None:
         open_store(url)
 
 
-def test_a_password_does_not_show_in_the_error() -> None:
+def test_a_password_does_not_show_in_the_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(StoreError) as caught:
         open_store("sqlite://user:hunter2@host/nowhere/db")
     assert "hunter2" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == [], "no folder is made for a URL that is none"
 
 
 def test_a_task_comes_back_as_it_was_stored(store: SqlTaskStore) -> None:

@@ -1,5 +1,6 @@
 """The audit: what a run left behind in, everything that must not be out. Pure."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -49,7 +50,7 @@ def audit_run(evidence: Evidence) -> list[str]:
         *wasted_generations(evidence.trail),
         *models_made_twice(evidence.server_log),
         *slow_recoveries(evidence.kills, evidence.trail),
-        *abandoned_tasks(evidence.kills, evidence.trail),
+        *abandoned_tasks(evidence.kills, evidence.trail, evidence.tasks),
         *(f"Dagster shows a run in progress that nobody works on: {run}" for run in evidence.open_runs),
         *(f"a process is left: {process}" for process in evidence.left_processes),
         *(f"the {e.service} ended by itself with {e.code}" for e in evidence.ended if e.is_fault),
@@ -196,8 +197,12 @@ def slow_recoveries(kills: Sequence[Kill], trail: Sequence[Line]) -> Iterator[st
             yield f"nothing moved within {RECOVERY_S:.0f} s of {where}: {after_s}"
 
 
-def abandoned_tasks(kills: Sequence[Kill], trail: Sequence[Line]) -> Iterator[str]:
-    """Tasks whose worker was killed, and that nobody took up in time."""
+def abandoned_tasks(kills: Sequence[Kill], trail: Sequence[Line], tasks: Iterable[Task]) -> Iterator[str]:
+    """Tasks whose worker was killed, and that nobody took up in time.
+
+    One that had ended in the store was not abandoned: its worker only did not live to write its last line.
+    """
+    ended_at = {task.key: task.finished_at.timestamp() for task in tasks if task.finished_at is not None}
     history: dict[int, list[Line]] = defaultdict(list)
     for line in trail:
         if line.get("task_key") is not None:
@@ -210,6 +215,8 @@ def abandoned_tasks(kills: Sequence[Kill], trail: Sequence[Line]) -> Iterator[st
             if not before or before[-1]["process"] not in kill.pids or before[-1]["event"] in ENDINGS:
                 continue
             after_s = next((line["at"] - kill.at for line in lines if line["at"] > kill.at), None)
+            if ended_at.get(key, math.inf) <= kill.at:
+                continue
             disturbed = any(kill.at < other.at <= kill.at + RECOVERY_S for other in kills)
             if after_s is None or (after_s > RECOVERY_S and not disturbed):
                 yield f"task {key}, whose worker was killed at {kill.at:.0f}, was taken up after {after_s}"

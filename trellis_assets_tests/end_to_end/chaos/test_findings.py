@@ -96,6 +96,13 @@ def test_each_fault_is_found(change: dict[str, Any], words: str) -> None:
     assert any(words in finding for finding in found), found
 
 
+def test_a_worker_that_dies_before_it_writes_of_a_tasks_end_leaves_no_task_behind() -> None:
+    trail = [line(1, "submission sent"), line(20, "task pulled", 2, 101)]
+    before, after = (datetime.fromtimestamp(at, UTC) for at in (9.9, 30.0))
+    assert audit_run(replace(FAULTLESS, trail=trail, tasks=[ended(finished_at=before)])) == []
+    assert audit_run(replace(FAULTLESS, trail=trail, tasks=[ended(finished_at=after)])) != []
+
+
 def test_a_task_that_the_miner_has_in_hand_is_not_pulled_again() -> None:
     again = [*FAULTLESS.decisions, decided("same_task_again", at=20)]
     trail = [line(0.5, "task pulled"), *FAULTLESS.trail]

@@ -204,7 +204,7 @@ def options() -> argparse.ArgumentParser:
 
 def main(given: argparse.Namespace, say: Callable[[str], None]) -> tuple[list[Row], list[Row]]:
     """Rows per stretch, and what they say."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         place = Path(given.keep or folder) / "soak"
         with arena(place, Conditions(service_s=0.0, submit_delay_s=0.0)) as around:
             samples, maintenance = soak(around, given.soak_tasks, say)

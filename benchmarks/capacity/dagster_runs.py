@@ -173,7 +173,7 @@ def apart(script: str, *arguments: int, settings: Mapping[str, str] | None = Non
     Raises:
         RuntimeError: it failed; with the end of what it said.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         environment = our_environment() | {
             "TRELLIS_DATA_DIR": folder,
             "TRELLIS_HARVEST": "false",

@@ -16,7 +16,7 @@ TIMEOUT_S = 300.0
 
 def main(folder: Path | None = None, validators: int = VALIDATORS) -> list[dict[str, float | str]]:
     """Seconds from the first question to the last one of the first round, by the validators' log."""
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         place = (folder or Path(temporary)) / "polling"
         conditions = Conditions(
             service_s=1.0, validators=validators, pull_delay_s=ANSWER_S, knows_miner=False

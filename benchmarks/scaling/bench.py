@@ -100,7 +100,7 @@ def note(given: argparse.Namespace, isolation: str, load: Load) -> str:
 def main(given: argparse.Namespace, say: Callable[[str], None]) -> tuple[list[Row], str]:
     """A row for each number of worker hosts, and what they were measured under."""
     load, rows, isolation = Load(service_s=given.scaling_service_s), [], ""
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         folder = given.keep_scaling or Path(temporary)
         for workers in given.workers or WORKERS:
             row, apart = one(folder, workers, load, given.scaling_tasks)

@@ -183,7 +183,7 @@ def main(given: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any
         if given.keep:
             runs.append(one_run(given.keep / f"run-{number}", profiles, given, say))
             continue
-        # A subject's last run may still write its end: what it leaves behind is no reason to lose the figures.
+        # A subject's last run may still write its end: what it leaves behind costs no figures.
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             runs.append(one_run(Path(folder) / "run", profiles, given, say))
     return {"runs": runs, "medians": medians(runs), "ratios": ratios(runs)}

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from trellis_assets.domain.endpoints import Endpoint, Probe, after_probe, told, why_none_takes_work
+from trellis_assets.domain.queues import told_unserved
 
 
 class Health(StrEnum):
@@ -106,8 +107,7 @@ def judge_workers(
     """
     ours = [worker for worker, served in queues.items() if not set(wanted).isdisjoint(served)]
     if not ours:
-        text = f"no worker executes runs of {', '.join(wanted)}"
-        return Symptom("workers", Health.FAILED, text, "start one: trellis-assets worker")
+        return Symptom("workers", Health.FAILED, told_unserved(wanted), "start one: trellis-assets worker")
     most = sum(hands.get(worker, 0) for worker in ours)
     text = f"{most} runs at a time in {len(ours)} worker{'s' * (len(ours) != 1)}"
     alone = [queue for queue in wanted if not any(queue in queues[worker] for worker in ours)]

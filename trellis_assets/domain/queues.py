@@ -38,3 +38,8 @@ def run_priority(stake: float, largest_stake: float, age: timedelta = timedelta(
     by_stake = LAST_PRIORITY - round(LAST_PRIORITY * min(1.0, stake / largest_stake))
     gone = age / ORGANIC_LIFE
     return round(by_stake * (1 - gone)) if 0 < gone < 1 else by_stake
+
+
+def told_unserved(queues: Sequence[str]) -> str:
+    """That none of these queues has a worker."""
+    return f"no worker executes runs of {', '.join(queues)}"

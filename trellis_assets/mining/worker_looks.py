@@ -18,16 +18,21 @@ def look_at_workers(patient: Patient) -> list[Symptom]:
     broker = celery_broker(settings)
     from celery import Celery
 
-    from trellis_assets.defs.celery_workers.workforce import ANSWERS_WITHIN_S, AWAY, hands, served_queues
+    from trellis_assets.defs.celery_workers.workforce import (
+        ANSWERS_WITHIN_S,
+        AWAY,
+        hands,
+        reach_broker,
+        served_queues,
+        told_away,
+    )
 
     with Celery(broker=broker) as app:
         try:
-            with app.connection_for_write() as connection:
-                connection.ensure_connection(max_retries=1, timeout=ANSWERS_WITHIN_S)
+            reach_broker(app, ANSWERS_WITHIN_S)
             queues = served_queues(app)
             most = hands(app) if queues else {}
         except AWAY as error:
-            # Its text may hold the URL with its password: only its type is told.
-            text = f"the broker of runs cannot be reached ({type(error).__name__})"
-            return [Symptom("workers", Health.FAILED, text, "start the Redis of TRELLIS_CELERY_BROKER")]
+            advice = "start the Redis of TRELLIS_CELERY_BROKER"
+            return [Symptom("workers", Health.FAILED, told_away(error), advice)]
     return [judge_workers(queues, most, settings.celery_queues, len(patient.pipeline.generator.endpoints))]

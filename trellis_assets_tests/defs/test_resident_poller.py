@@ -10,6 +10,7 @@ from trellis_assets.defs import resident_poller
 from trellis_assets.defs.resident_poller import ResidentPoller
 from trellis_assets.ports import MetagraphError
 from trellis_assets.steps.pull import PullReport
+from trellis_assets_tests.waiting import wait_until
 
 
 class Rounds:
@@ -42,13 +43,6 @@ def rounds(monkeypatch: pytest.MonkeyPatch) -> Iterator[Rounds]:
     monkeypatch.setattr(resident_poller, "LOOK_EVERY_S", 0.01)
     yield Rounds()
     wait_until(lambda: not any(t.name == "poller" for t in threading.enumerate()))
-
-
-def wait_until(holds: Callable[[], bool], timeout_s: float = 10) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.01)
 
 
 def poller(rounds: Rounds, closed: Callable[[], str | None] = lambda: None) -> ResidentPoller:

@@ -11,6 +11,7 @@ import psutil
 from trellis_assets.adapters.storage.store import open_store
 from trellis_assets.domain.tasks import UNFINISHED_STATES
 from trellis_assets_tests.clean_environment import clean_environment
+from trellis_assets_tests.waiting import wait_until
 
 
 class Site:
@@ -58,11 +59,8 @@ class Site:
             assert time.monotonic() < deadline, self.said()
             time.sleep(0.5)
 
-    def wait_for_line(self, log: Path, text: str, timeout_s: float = 120) -> None:
-        deadline = time.monotonic() + timeout_s
-        while not log.exists() or text not in log.read_text():
-            assert time.monotonic() < deadline, self.said()
-            time.sleep(0.5)
+    def wait_for_line(self, log: Path, text: str) -> None:
+        wait_until(lambda: log.exists() and text in log.read_text(), f"{log} says {text!r}")
 
     def said(self) -> str:
         return "\n".join(f"{path.name}: {path.read_text()[-1500:]}" for path in self.folder.glob("*.log"))

@@ -5,7 +5,6 @@ import secrets
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from trellis_assets.servers.generation.app import generation_app
 from trellis_assets.servers.guards import guarded
 from trellis_assets_tests.clean_environment import clean_environment
 from trellis_assets_tests.rude_server import Request, serving
+from trellis_assets_tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(500), pytest.mark.xdist_group("end_to_end")]
 
@@ -93,13 +93,6 @@ def all_files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
 
 
-def wait_until(is_so: Any, what: str, timeout_s: float = 180) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not is_so():
-        assert time.monotonic() < deadline, f"{what} within {timeout_s} s"
-        time.sleep(0.5)
-
-
 def pages(ui: str, gallery: str, token: str) -> Iterator[bytes]:
     for query in PAGES:
         answer = httpx.post(f"{ui}/graphql", json={"query": query}, timeout=60)
@@ -162,7 +155,11 @@ def test_no_secret_is_anywhere_after_a_full_run(tmp_path: Path, serve: Callable[
         )
         stack.callback(miner.kill)
         wait_until(lambda: messages or miner.poll() is not None, "a failed run is told")
-        wait_until(lambda: generator.generations >= 3 or miner.poll() is not None, "models are generated")
+        wait_until(
+            lambda: generator.generations >= 3 or miner.poll() is not None,
+            "models are generated",
+            timeout_s=180,
+        )
         assert miner.poll() is None, miner.communicate()
         members = psutil.Process(miner.pid).children(recursive=True)
         check_processes(members, marks)

@@ -2,7 +2,6 @@
 
 import base64
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ from trellis_assets.servers.generation.app import ServerLimits, generation_app
 from trellis_assets.servers.generation.run import MAX_BODY_BYTES, run_generation_server
 from trellis_assets.servers.guards import ExposureError, guarded
 from trellis_assets_tests.models import a_ball
+from trellis_assets_tests.waiting import wait_until
 
 Serve = Callable[[Any], str]
 
@@ -80,14 +80,6 @@ def app_over(backend: Any, **limits: Any) -> Any:
 
 def post(url: str, **form: Any) -> httpx.Response:
     return httpx.post(f"{url}/generate/", data=form, timeout=60)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    for _ in range(500):
-        if condition():
-            return
-        time.sleep(0.02)
-    raise AssertionError("it did not come to this")
 
 
 @pytest.fixture
@@ -178,7 +170,7 @@ def test_fifty_callers_at_once_get_a_model_or_are_asked_to_come_back(serve: Serv
     url = serve(app_over(backend, queue=10))
     with ThreadPoolExecutor(50) as callers:
         calls = [callers.submit(post, url, prompt=f"prompt {i}") for i in range(50)]
-        until(lambda: sum(call.done() for call in calls) == 39)
+        wait_until(lambda: sum(call.done() for call in calls) == 39)
         backend.gate.set()
         answers = [call.result() for call in calls]
     assert Counter(answer.status_code for answer in answers) == {200: 11, 503: 39}
@@ -193,8 +185,8 @@ def test_progress_is_in_the_status(serve: Serve) -> None:
     url = serve(app_over(backend))
     with ThreadPoolExecutor(2) as callers:
         calls = [callers.submit(post, url, prompt="a\x1b[31mvase", seed=3) for _ in range(2)]
-        until(lambda: httpx.get(f"{url}/job/status/").json()["waiting"] == 1)
-        until(lambda: httpx.get(f"{url}/status/").json()["job"]["stage"] == "working")
+        wait_until(lambda: httpx.get(f"{url}/job/status/").json()["waiting"] == 1)
+        wait_until(lambda: httpx.get(f"{url}/status/").json()["job"]["stage"] == "working")
         status = httpx.get(f"{url}/status/").json()
         assert status["status"] == "busy"
         assert status["job"] | {"running_s": 0, "number": 0} == {
@@ -215,7 +207,7 @@ def test_a_caller_who_leaves_takes_the_job_along(serve: Serve) -> None:
     url = serve(app_over(backend))
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(f"{url}/generate/", data={"prompt": "impatient"}, timeout=0.5)
-    until(lambda: httpx.get(f"{url}/status/").json()["metrics"]["cancelled_generations"] == 1)
+    wait_until(lambda: httpx.get(f"{url}/status/").json()["metrics"]["cancelled_generations"] == 1)
     backend.gate.set()
     assert post(url, prompt="patient").status_code == 200
 
@@ -227,7 +219,7 @@ def test_a_model_whose_caller_died_is_not_made_twice(serve: Serve) -> None:
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(f"{url}/generate/", data={"prompt": "a", "seed": "7"}, timeout=0.3)
     backend.gate.set()
-    until(lambda: not httpx.get(f"{url}/job/status/").json()["job"])
+    wait_until(lambda: not httpx.get(f"{url}/job/status/").json()["job"])
     again = post(url, prompt="a", seed="7")
     as_ply = post(url, prompt="a", seed="7", return_compressed="false")
     assert (again.status_code, as_ply.status_code, len(backend.orders)) == (200, 200, 1)
@@ -250,7 +242,7 @@ def test_a_job_past_its_deadline_is_answered_504_and_makes_room(serve: Serve) ->
     backend = GatedBackend()
     url = serve(app_over(backend, deadline_s=0.4))
     assert post(url, prompt="slow").status_code == 504
-    until(lambda: backend.at_work == 0)
+    wait_until(lambda: backend.at_work == 0)
     backend.gate.set()
     assert post(url, prompt="quick").status_code == 200
 
@@ -281,7 +273,7 @@ def test_sampler_settings_reach_the_backend(serve: Serve) -> None:
 def test_idle_models_are_unloaded_and_so_they_are_on_demand(serve: Serve) -> None:
     idle, asked = GatedBackend(), GatedBackend()
     serve(app_over(idle, idle_unload_s=0.05))
-    until(lambda: idle.unloaded > 0)
+    wait_until(lambda: idle.unloaded > 0)
     url = serve(app_over(asked))
     assert httpx.post(f"{url}/clear_cache/").json()["models_loaded"] == []
 

@@ -15,8 +15,8 @@ from dagster_celery.tags import (
     DAGSTER_CELERY_TASK_ID_TAG,
 )
 
-from trellis_assets.defs.celery_workers.workforce import AWAY, Workforce
-from trellis_assets.domain.queues import queue_for, run_priority
+from trellis_assets.defs.celery_workers.workforce import AWAY, Workforce, reach_broker, told_away
+from trellis_assets.domain.queues import queue_for, run_priority, told_unserved
 from trellis_assets.domain.tasks import Task
 
 _ANSWERS_WITHIN_S = 1.0
@@ -92,15 +92,13 @@ class WorkerQueuesLauncher(CeleryRunLauncher):  # type: ignore[misc]  # no types
             self._tried = (time.monotonic(), self._try_broker())
         if self._tried[1] is not None or self._workforce.serves(queues):
             return self._tried[1]
-        return f"no worker executes runs of {', '.join(queues)}: start one with `trellis-assets worker`"
+        return f"{told_unserved(queues)}: start one with `trellis-assets worker`"
 
     def _try_broker(self) -> str | None:
-        with self.celery.connection_for_write() as connection:
-            try:
-                connection.ensure_connection(max_retries=1, timeout=_ANSWERS_WITHIN_S)
-            except AWAY as error:
-                # Its text may hold the URL with its password: only its type is told.
-                return f"the broker of runs cannot be reached ({type(error).__name__}): TRELLIS_CELERY_BROKER"
+        try:
+            reach_broker(self.celery, _ANSWERS_WITHIN_S)
+        except AWAY as error:
+            return f"{told_away(error)}: TRELLIS_CELERY_BROKER"
         return None
 
 

@@ -1,6 +1,7 @@
 """Who executes runs: the live workers, by what they answer themselves."""
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -19,6 +20,21 @@ ANSWERS_WITHIN_S = 2.0
 LOOK_EVERY_S = 4.0
 # Two looks that a busy worker did not answer in time.
 GONE_AFTER_S = 12.0
+
+
+def reach_broker(app: Celery, within_s: float) -> None:
+    """Somebody answers at the broker's address.
+
+    Raises:
+        one of AWAY: nobody does.
+    """
+    with app.connection_for_write() as connection:
+        connection.ensure_connection(max_retries=1, timeout=within_s)
+
+
+def told_away(error: BaseException) -> str:
+    """What AWAY means. Its own text may hold the URL with its password: only its type is told."""
+    return f"the broker of runs cannot be reached ({type(error).__name__})"
 
 
 def served_queues(app: Celery, within_s: float = ANSWERS_WITHIN_S) -> dict[str, frozenset[str]]:
@@ -47,7 +63,7 @@ class Workforce:
 
     app: Celery
     _seen: dict[str, float] = field(default_factory=dict)
-    _looked_at: float | None = None
+    _looked_at: float = -math.inf
     _look: threading.Thread | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -55,10 +71,10 @@ class Workforce:
         """Those of the queues with a live worker, as far as was heard up to now."""
         now = time.monotonic()
         with self._lock:
-            if self._look is None and (self._looked_at is None or now - self._looked_at > LOOK_EVERY_S):
+            if self._look is None and now - self._looked_at > LOOK_EVERY_S:
                 self._look = threading.Thread(target=self._ask, name="workforce", daemon=True)
                 self._look.start()
-            return [queue for queue in queues if now - self._seen.get(queue, -GONE_AFTER_S) < GONE_AFTER_S]
+            return [queue for queue in queues if now - self._seen.get(queue, -math.inf) < GONE_AFTER_S]
 
     def _ask(self) -> None:
         found: set[str] = set()

@@ -20,6 +20,7 @@ from trellis_assets.settings import RunLauncherName, Settings
 from trellis_assets_tests.defs.celery_workers import a_worker
 from trellis_assets_tests.fakes import NOW, a_task
 from trellis_assets_tests.redis_server import PASSWORD, RedisServer
+from trellis_assets_tests.waiting import wait_until
 
 QUEUES = ("left", "right")
 Hire = Callable[..., subprocess.Popen[bytes]]
@@ -60,23 +61,16 @@ def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "GONE_AFTER_S", 4.0)
 
 
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
 @pytest.mark.usefixtures("quick_looks")
 def test_a_worker_that_comes_is_known_and_one_that_leaves_is_missed(broker: RedisServer, hire: Hire) -> None:
     launcher = WorkerQueuesLauncher("left", broker=broker.url, backend=broker.url)
     assert "start one with `trellis-assets worker`" in (launcher.problem(QUEUES) or "")
     worker = hire("right")
-    until(lambda: launcher.problem(QUEUES) is None)
+    wait_until(lambda: launcher.problem(QUEUES) is None)
     for key in (1, 2):
         assert launcher.routing_tags(a_task(key), QUEUES, 0.0, NOW)["dagster-celery/queue"] == "right"
     worker.kill()
-    until(lambda: launcher.problem(QUEUES) is not None)
+    wait_until(lambda: launcher.problem(QUEUES) is not None)
 
 
 def test_nobody_waits_for_a_broker_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +106,7 @@ def test_the_doctor_tells_of_workers_that_are_missing(
     nobody = workers_of(tmp_path, broker.url)
     assert (nobody.health, nobody.text) == (Health.FAILED, "no worker executes runs of left, right")
     hire("left", 2)
-    until(lambda: workers_of(tmp_path, broker.url).health is Health.WARNING)
+    wait_until(lambda: workers_of(tmp_path, broker.url).health is Health.WARNING)
     assert workers_of(tmp_path, broker.url).text == "2 runs at a time in 1 worker, and none serves right"
 
 

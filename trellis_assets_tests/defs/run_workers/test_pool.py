@@ -5,8 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -22,19 +21,13 @@ from trellis_assets.defs.run_workers.socket_path import short_socket_path
 from trellis_assets.mining.dagster_home import dagster_home, write_dagster_home
 from trellis_assets.settings import Settings
 from trellis_assets_tests.defs.run_workers.sleepy import defs
+from trellis_assets_tests.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("run_workers")
 
 # A folder deeper than a Unix socket's path may be long.
 DEEP = "a folder that lies deeper than the path of a Unix socket may be long" * 2
 MOST = 3
-
-
-def wait_until(holds: Callable[[], bool], timeout_s: float = 60) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.02)
 
 
 class Miner:

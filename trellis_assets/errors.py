@@ -1,7 +1,7 @@
 """Errors whose text tells a person what to do: shown as they are, without a traceback."""
 
+from trellis_assets.adapters.bittensor.keys import WalletError
 from trellis_assets.adapters.inspection import InspectionError
-from trellis_assets.adapters.network.keys import WalletError
 from trellis_assets.adapters.validation.calibration import CalibrationError
 from trellis_assets.mining.processes import ChildError
 from trellis_assets.mining.session import MiningError

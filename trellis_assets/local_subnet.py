@@ -4,9 +4,9 @@ import signal
 import threading
 from collections.abc import Sequence
 
+from trellis_assets.adapters.bittensor.keys import load_hotkey
 from trellis_assets.adapters.local_subnet.subnet import SubnetConfig, run_subnet
 from trellis_assets.adapters.local_subnet.validator import Faults
-from trellis_assets.adapters.network.keys import load_hotkey
 from trellis_assets.adapters.validation.embedded import EmbeddedValidator
 from trellis_assets.clock import SystemClock
 from trellis_assets.prompts import default_pictures, read_prompts

@@ -21,7 +21,7 @@ MESSAGES = 500
 
 def poll_cost() -> dict[str, float]:
     """Of one pull: CPU of this process for signing, sending and reading, and how long it took, seconds."""
-    from trellis_assets.adapters.network.client import BittensorNetwork
+    from trellis_assets.adapters.bittensor.client import BittensorNetwork
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 import aiohttp
 
-from trellis_assets.adapters.network.client import BittensorNetwork
+from trellis_assets.adapters.bittensor.client import BittensorNetwork
 from trellis_assets.clock import SystemClock
 from trellis_assets.domain.submissions import SubmissionKind
 from trellis_assets.domain.tasks import PulledTask, Task, TaskState, prompt_hash

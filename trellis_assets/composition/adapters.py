@@ -111,7 +111,7 @@ class Adapters:
     @cached_property
     def network(self) -> ValidatorNetwork:
         """The subnet; loads the hotkey."""
-        from trellis_assets.adapters.network.client import BittensorNetwork
+        from trellis_assets.adapters.bittensor.client import BittensorNetwork
 
         return BittensorNetwork(self.settings, self.clock)
 

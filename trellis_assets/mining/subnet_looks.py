@@ -4,8 +4,8 @@ import socket
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from trellis_assets.adapters.network.keys import WalletError, find_wallet
-from trellis_assets.adapters.network.metagraph import read_metagraph
+from trellis_assets.adapters.bittensor.keys import WalletError, find_wallet
+from trellis_assets.adapters.bittensor.metagraph import read_metagraph
 from trellis_assets.domain.health import Health, Symptom
 from trellis_assets.domain.validators import PollPolicy, Validator, may_be_asked
 from trellis_assets.mining.looks import Patient

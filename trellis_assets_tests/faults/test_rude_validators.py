@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from trellis_assets.adapters.network import dendrite
-from trellis_assets.adapters.network.client import BittensorNetwork
+from trellis_assets.adapters.bittensor import dendrite
+from trellis_assets.adapters.bittensor.client import BittensorNetwork
 from trellis_assets.adapters.storage.files import LocalFileStore
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.domain.statistics import to_json

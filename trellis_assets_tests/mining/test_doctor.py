@@ -16,7 +16,7 @@ import pytest
 from filelock import FileLock
 from typer.testing import CliRunner
 
-from trellis_assets.adapters.network import keys
+from trellis_assets.adapters.bittensor import keys
 from trellis_assets.cli import app
 from trellis_assets.composition import Pipeline
 from trellis_assets.domain.health import Health, Symptom
@@ -128,7 +128,7 @@ def test_where_nothing_is_signed_no_key_is_read(tmp_path: Path, monkeypatch: pyt
         raise AssertionError("the key was read")
 
     monkeypatch.setattr(keys, "load_hotkey", read)
-    monkeypatch.setattr("trellis_assets.adapters.network.client.load_hotkey", read)
+    monkeypatch.setattr("trellis_assets.adapters.bittensor.client.load_hotkey", read)
     hotkey = tmp_path / "w" / "default" / "hotkeys" / "default"
     hotkey.parent.mkdir(parents=True)
     hotkey.write_text("{}")

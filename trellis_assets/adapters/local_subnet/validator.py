@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trellis_assets.adapters.bittensor.library import bt
+from trellis_assets.adapters.bittensor.synapses import Feedback, GetVersion, PullTask, SubmitResults
 from trellis_assets.adapters.local_subnet import rules
 from trellis_assets.adapters.local_subnet.prompts import TaskSource
 from trellis_assets.adapters.local_subnet.rules import Miner, Pull, Rules, Submit
 from trellis_assets.adapters.local_subnet.state import DecisionLog, ValidatorState
-from trellis_assets.adapters.network.library import bt
-from trellis_assets.adapters.network.synapses import Feedback, GetVersion, PullTask, SubmitResults
 from trellis_assets.domain.submissions import signed_message
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import LocalValidator, ValidationUnavailableError

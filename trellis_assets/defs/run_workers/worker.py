@@ -29,7 +29,7 @@ def serve(line: socket.socket, home: Path) -> None:
     validator's answer.
     """
     # bittensor starts threads when it is imported, which a fork would not take along.
-    import trellis_assets.adapters.network.client  # noqa: F401
+    import trellis_assets.adapters.bittensor.client  # noqa: F401
 
     try:
         with dg.DagsterInstance.from_config(str(home)) as instance:

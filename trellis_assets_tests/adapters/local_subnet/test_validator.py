@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
+from trellis_assets.adapters.bittensor.client import BittensorNetwork
+from trellis_assets.adapters.bittensor.dendrite import MinerDendrite
+from trellis_assets.adapters.bittensor.library import bt
+from trellis_assets.adapters.bittensor.synapses import GetVersion, SubmitResults
 from trellis_assets.adapters.generation.embedded import EmbeddedGenerator
 from trellis_assets.adapters.local_subnet.prompts import PromptSource
 from trellis_assets.adapters.local_subnet.rules import Rules
 from trellis_assets.adapters.local_subnet.state import read_decisions
 from trellis_assets.adapters.local_subnet.validator import Faults, LocalSubnetValidator
-from trellis_assets.adapters.network.client import BittensorNetwork
-from trellis_assets.adapters.network.dendrite import MinerDendrite
-from trellis_assets.adapters.network.library import bt
-from trellis_assets.adapters.network.synapses import GetVersion, SubmitResults
 from trellis_assets.adapters.splat_io.spz import encode_spz
 from trellis_assets.adapters.validation.embedded import EmbeddedValidator
 from trellis_assets.clock import SystemClock

@@ -8,8 +8,8 @@ import aiohttp
 import pytest
 from aiohttp.client_reqrep import ConnectionKey
 
-from trellis_assets.adapters.network.answers import Call, read_feedback, read_pull, read_submission
-from trellis_assets.adapters.network.synapses import Feedback, PullTask, SubmitResults
+from trellis_assets.adapters.bittensor.answers import Call, read_feedback, read_pull, read_submission
+from trellis_assets.adapters.bittensor.synapses import Feedback, PullTask, SubmitResults
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import CoolingDown, NoTask, NotRegistered, Rubbish, TaskAssigned, Unreachable

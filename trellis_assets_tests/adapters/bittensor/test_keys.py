@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from trellis_assets.adapters.network.keys import WalletError, load_hotkey
+from trellis_assets.adapters.bittensor.keys import WalletError, load_hotkey
 from trellis_assets.settings import Settings
 
 # The well-known development phrase: nobody's money.

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trellis_assets.adapters.network.metagraph import parse_metagraph, read_metagraph, read_metagraph_file
+from trellis_assets.adapters.bittensor.metagraph import parse_metagraph, read_metagraph, read_metagraph_file
 from trellis_assets.ports import MetagraphError
 from trellis_assets.settings import Settings
 

@@ -15,7 +15,7 @@ dagster.addHandler(logging.StreamHandler(sys.stdout))
 dagster.setLevel("INFO")
 logging.basicConfig(level="INFO")
 audit("before")
-import trellis_assets.adapters.network.client
+import trellis_assets.adapters.bittensor.client
 audit("after")
 dagster.info("still here")
 print(len(logging.root.handlers), logging.root.level)

@@ -1,6 +1,6 @@
 """Class and field names are the protocol: checked against recorded bodies."""
 
-from trellis_assets.adapters.network.synapses import (
+from trellis_assets.adapters.bittensor.synapses import (
     Feedback,
     GetVersion,
     ImageTask,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import aiohttp
 
-from trellis_assets.adapters.network import synapses
+from trellis_assets.adapters.bittensor import synapses
 from trellis_assets.domain import feedback as domain_feedback
 from trellis_assets.domain.submissions import (
     SubmissionKind,

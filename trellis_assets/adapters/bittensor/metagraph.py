@@ -115,7 +115,7 @@ def read_chain_metagraph(network: str, netuid: int, *, shown_as: str) -> Sequenc
     Raises:
         MetagraphError: when the chain cannot be reached or does not know the subnet.
     """
-    from trellis_assets.adapters.network.library import bt
+    from trellis_assets.adapters.bittensor.library import bt
 
     try:
         subtensor = bt.Subtensor(network=network)

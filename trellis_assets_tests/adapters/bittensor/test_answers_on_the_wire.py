@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from trellis_assets.adapters.network.client import BittensorNetwork
-from trellis_assets.adapters.network.synapses import Feedback, PullTask, SubmitResults
+from trellis_assets.adapters.bittensor.client import BittensorNetwork
+from trellis_assets.adapters.bittensor.synapses import Feedback, PullTask, SubmitResults
 from trellis_assets.clock import SystemClock
 from trellis_assets.domain.submissions import SubmissionKind
 from trellis_assets.domain.validators import MAX_COOLDOWN, Validator

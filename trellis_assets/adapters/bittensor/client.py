@@ -5,12 +5,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from trellis_assets.adapters.network import synapses
-from trellis_assets.adapters.network.answers import Call, read_pull, read_submission
-from trellis_assets.adapters.network.dendrite import MinerDendrite
-from trellis_assets.adapters.network.keys import load_hotkey
-from trellis_assets.adapters.network.library import bt
-from trellis_assets.adapters.network.metagraph import read_metagraph
+from trellis_assets.adapters.bittensor import synapses
+from trellis_assets.adapters.bittensor.answers import Call, read_pull, read_submission
+from trellis_assets.adapters.bittensor.dendrite import MinerDendrite
+from trellis_assets.adapters.bittensor.keys import load_hotkey
+from trellis_assets.adapters.bittensor.library import bt
+from trellis_assets.adapters.bittensor.metagraph import read_metagraph
 from trellis_assets.domain.submissions import SubmissionKind, signed_message
 from trellis_assets.domain.tasks import Task, TaskKind
 from trellis_assets.domain.validators import Validator

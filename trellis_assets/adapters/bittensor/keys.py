@@ -35,7 +35,7 @@ def load_hotkey(settings: Settings) -> Any:
         WalletError: the wallet or its hotkey is not there or cannot be read.
     """
     where = find_wallet(settings)
-    from trellis_assets.adapters.network.library import bt
+    from trellis_assets.adapters.bittensor.library import bt
 
     # The libraries' texts may quote the key or its file: only the error's type is passed on.
     if settings.is_local:

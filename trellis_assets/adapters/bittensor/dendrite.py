@@ -5,7 +5,7 @@ from typing import Any
 
 import aiohttp
 
-from trellis_assets.adapters.network.library import bt
+from trellis_assets.adapters.bittensor.library import bt
 
 # A pull with an image prompt is a few MB of base64; nothing the protocol sends is larger.
 MAX_ANSWER_BYTES = 64 * 1024 * 1024

@@ -23,7 +23,7 @@ from trellis_assets.mining.processes import (
 )
 from trellis_assets.mining.watch import StopSignal, Watch
 from trellis_assets.modes import make_private
-from trellis_assets.ports import TaskStore
+from trellis_assets.ports import StoreError, StoreGoneError, TaskStore
 from trellis_assets.settings import SECRETS, RunLauncherName, Settings
 
 START_TIMEOUT_S = 60.0
@@ -52,7 +52,7 @@ def mine(settings: Settings, say: Callable[[str], None]) -> StatisticsSnapshot:
         say: called with each line of progress.
 
     Raises:
-        MiningError: another miner works on the same data folder, or a part does not start.
+        MiningError: another miner works on the same data folder, or the store was deleted meanwhile.
         WalletError, SettingsError, StoreError, ChildError: with what to do.
     """
     with StopSignal().listening() as stop, only_miner(settings.folder):
@@ -68,14 +68,31 @@ def mine(settings: Settings, say: Callable[[str], None]) -> StatisticsSnapshot:
         settings = settings.model_copy(update=known)
         pipeline = Pipeline(settings)
         try:
-            with ExitStack() as stack:
-                children = _start(settings, store, stack, say)
-                Watch(settings, store, pipeline.miner_hotkey, say).until_done(children, stop)
-        finally:
-            store.end_session(session_id, pipeline.clock.now())
-            snapshot, path = pipeline.export_step().run()
+            try:
+                with ExitStack() as stack:
+                    children = _start(settings, store, stack, say)
+                    Watch(settings, store, pipeline.miner_hotkey, say).until_done(children, stop)
+            finally:
+                store.end_session(session_id, pipeline.clock.now())
+                snapshot, path = pipeline.export_step().run()
+        except StoreGoneError as error:
+            raise MiningError(_saved(error, first)) from error
         say(f"statistics written to {path}")
         return snapshot
+
+
+def _saved(error: StoreGoneError, pipeline: Pipeline) -> str:
+    """What to tell once a deleted store is saved, by the connections that still have it open."""
+    from trellis_assets.adapters.storage.backup import save_deleted_store
+
+    try:
+        target, tasks = save_deleted_store(pipeline.database.engine)
+    except StoreError as failure:
+        return f"mining has stopped: {error}, and its content is lost: {failure}"
+    return (
+        f"mining has stopped: {error}. Its {tasks} tasks are saved in {target}: "
+        f"put them back with `trellis-assets restore {target}`, then start again"
+    )
 
 
 @contextmanager

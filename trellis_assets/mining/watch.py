@@ -10,7 +10,7 @@ from types import FrameType
 
 from trellis_assets.domain.tasks import TaskState, printable
 from trellis_assets.mining.processes import Child
-from trellis_assets.ports import StoreError, TaskStore
+from trellis_assets.ports import StoreError, StoreGoneError, TaskStore
 from trellis_assets.settings import Settings
 from trellis_assets.sparing import Sparing
 
@@ -62,6 +62,9 @@ class Watch:
         """Return when the session's tasks are all final, or a stop was asked and the work is done.
 
         A store that is away for a while ends nothing: the others wait for it too.
+
+        Raises:
+            StoreGoneError: the store's file was deleted or replaced.
         """
         while True:
             for child in children:
@@ -70,6 +73,8 @@ class Watch:
             try:
                 if self._is_done(stop.count):
                     return
+            except StoreGoneError:
+                raise  # it does not come back: what is written now would be lost
             except StoreError as error:
                 self._tell(f"waiting for the store: {printable(str(error), 500)}")
                 if stop.count > 1:

@@ -39,6 +39,7 @@ from trellis_assets.ports.store import (
     PollStore,
     SessionStore,
     StoreError,
+    StoreGoneError,
     TaskStore,
     WrongHotkeyError,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "SessionStore",
     "SplatCodec",
     "StoreError",
+    "StoreGoneError",
     "StoredFileError",
     "SubmissionAnswer",
     "TaskAssigned",

@@ -23,6 +23,10 @@ class StoreError(RuntimeError):
     """The store cannot be used as it is (another version, unreachable); says what to do."""
 
 
+class StoreGoneError(StoreError):
+    """The store's file was deleted or replaced while it is open: nothing more may be written to it."""
+
+
 class PollStore(Protocol):
     """Validators, and when each may be asked."""
 

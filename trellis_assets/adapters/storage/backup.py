@@ -4,8 +4,12 @@ import sqlite3
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from typing import cast
+
+from sqlalchemy import Engine
 
 from trellis_assets.adapters.storage.engine import HEAD, parse_url
+from trellis_assets.adapters.storage.store_file import recovered_file
 from trellis_assets.ports import StoreError
 
 # Pages per step: between two, writers get their turn.
@@ -60,6 +64,35 @@ def restore(database_url: str, source: Path, now: datetime) -> Path | None:
         target.with_name(target.name + suffix).unlink(missing_ok=True)
     fresh.replace(target)
     return aside
+
+
+def save_deleted_store(engine: Engine) -> tuple[Path, int]:
+    """Copy what the engine's open connections still hold of a deleted file to `<name>.recovered`.
+
+    Call it once nothing else writes to the store.
+
+    Returns:
+        The copy and its number of tasks.
+
+    Raises:
+        StoreError: no connection is open any more, or the copy is not whole.
+    """
+    store = Path(str(engine.url.database)).absolute()
+    target = recovered_file(store)
+    store.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    target.unlink(missing_ok=True)
+    target.touch(mode=0o600)
+    held = engine.raw_connection()
+    try:
+        live = cast("sqlite3.Connection", held.driver_connection)
+        with closing(sqlite3.connect(target)) as copy:
+            live.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")
+        return target, _checked(target)
+    except sqlite3.Error as error:
+        raise StoreError(f"the deleted store {store} cannot be copied to {target}: {error}") from error
+    finally:
+        held.close()
 
 
 def _sqlite_file(database_url: str, instead: str) -> Path:

@@ -12,6 +12,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, m
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from trellis_assets.adapters.storage import postgresql
+from trellis_assets.adapters.storage.store_file import StoreFile, refuse_to_replace
 from trellis_assets.ports import StoreError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -34,10 +35,11 @@ def open_engine(database_url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) ->
         StoreError: the URL, the database or its version cannot be used; says what to do.
     """
     url = parse_url(database_url)
-    is_file = url.get_backend_name() == "sqlite" and url.database not in {None, "", ":memory:"}
+    is_file = is_sqlite_file(url)
     try:
         engine = _engine(url, busy_timeout_s)  # refuses a URL that is none, before a folder is made for it
         if is_file:
+            refuse_to_replace(Path(str(url.database)))
             Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _migrate(engine, url)
     except (SQLAlchemyError, OSError) as error:
@@ -78,13 +80,21 @@ def _engine(url: URL, busy_timeout_s: float) -> Engine:
         postgresql.tune(engine)
     else:
         engine = create_engine(url)
-        _tune_sqlite(engine, busy_timeout_s)
+        file = StoreFile(Path(str(url.database)).absolute()) if is_sqlite_file(url) else None
+        if file is not None:
+            file.guard(engine)  # before anything else listens: a deleted file is not even read
+        _tune_sqlite(engine, busy_timeout_s, file)
     return engine
 
 
-def _tune_sqlite(engine: Engine, busy_timeout_s: float) -> None:
+def is_sqlite_file(url: URL) -> bool:
+    """Whether the database is a file of SQLite, not in memory and not a server."""
+    return url.get_backend_name() == "sqlite" and url.database not in {None, "", ":memory:"}
+
+
+def _tune_sqlite(engine: Engine, busy_timeout_s: float, file: StoreFile | None) -> None:
     @event.listens_for(engine, "connect")
-    def _pragmas(connection: Any, _record: Any) -> None:
+    def _pragmas(connection: Any, record: Any) -> None:
         # The driver must not begin transactions by itself: see _begin.
         connection.isolation_level = None
         cursor = connection.cursor()
@@ -95,6 +105,8 @@ def _tune_sqlite(engine: Engine, busy_timeout_s: float) -> None:
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
+        if file is not None:
+            file.opened(record)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:
@@ -166,8 +178,7 @@ def _only_one(engine: Engine, url: URL) -> Iterator[Connection]:
             yield connection
         return
     lock = FileLock(f"{url.database}.lock", timeout=120)
-    is_file = url.database not in {None, "", ":memory:"}
-    with lock if is_file else contextlib.nullcontext(), engine.begin() as connection:
+    with lock if is_sqlite_file(url) else contextlib.nullcontext(), engine.begin() as connection:
         yield connection
 
 

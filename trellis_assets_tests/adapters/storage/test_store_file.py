@@ -1,0 +1,84 @@
+"""A store whose file is deleted or replaced while it is open: nothing is written to it, and it is saved."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from trellis_assets.adapters.storage.backup import restore, save_deleted_store
+from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
+from trellis_assets.ports import StoreError, StoreGoneError
+
+pytestmark = pytest.mark.sqlite_only
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "trellis.db"
+
+
+@pytest.fixture
+def open_one(path: Path) -> SqlTaskStore:
+    store = open_store(f"sqlite:///{path}")
+    store.start_session(NOW, {"of": "the test"})
+    return store
+
+
+def delete(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def replace(path: Path) -> None:
+    delete(path)
+    path.write_bytes(b"")
+
+
+def delete_journal(path: Path) -> None:
+    path.with_name(f"{path.name}-wal").unlink()
+
+
+def test_a_file_that_is_there_is_written_to(open_one: SqlTaskStore, path: Path) -> None:
+    other = open_store(f"sqlite:///{path}")
+    assert other.start_session(NOW, {}) == open_one.start_session(NOW, {}) - 1
+    other.close()
+    assert open_one.start_session(NOW, {}) == 4, "another process's end deletes no journal of ours"
+
+
+@pytest.mark.parametrize("harm", [delete, replace, delete_journal])
+def test_nothing_is_read_or_written_once_the_file_is_gone(
+    open_one: SqlTaskStore, path: Path, harm: Callable[[Path], None]
+) -> None:
+    harm(path)
+    with pytest.raises(StoreGoneError, match=r"while (the store|it) is open"):
+        open_one.start_session(NOW, {})
+    with pytest.raises(StoreGoneError):
+        open_one.count_by_state()
+
+
+def test_a_new_connection_makes_no_empty_file_in_its_place(open_one: SqlTaskStore, path: Path) -> None:
+    open_one.close()
+    delete(path)
+    with pytest.raises(StoreGoneError):
+        open_one.count_by_state()
+    assert not path.exists()
+
+
+def test_a_deleted_store_is_saved_whole_and_can_be_put_back(open_one: SqlTaskStore, path: Path) -> None:
+    delete(path)
+    saved, tasks = save_deleted_store(open_one.engine)
+    assert (saved, tasks) == (path.with_name("trellis.db.recovered"), 0)
+    with pytest.raises(StoreError, match=r"trellis-assets restore .*recovered"):
+        open_store(f"sqlite:///{path}")
+    assert not path.exists(), "no empty store is made that would hide it"
+    restore(f"sqlite:///{path}", saved, NOW)
+    assert open_store(f"sqlite:///{path}").beginning() == NOW
+
+
+def test_a_store_that_nobody_has_open_cannot_be_saved(open_one: SqlTaskStore, path: Path) -> None:
+    open_one.close()
+    delete(path)
+    with pytest.raises(StoreGoneError):
+        save_deleted_store(open_one.engine)

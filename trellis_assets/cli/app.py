@@ -23,8 +23,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, as
 def _every_command() -> None:
     """Mine Bittensor subnet 17: prompts from validators in, 3D Gaussian splats out."""
     from trellis_assets.modes import write_privately
+    from trellis_assets.system.proxies import keep_loopback_direct
 
     write_privately()
+    keep_loopback_direct()
 
 
 @contextmanager

@@ -38,6 +38,7 @@ def server(
             host=host,
             port=port,
             token=secret(settings.server_token),
+            instance=settings.server_instance,
         )
 
 

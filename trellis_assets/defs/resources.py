@@ -7,11 +7,14 @@ import dagster as dg
 from trellis_assets.composition import Pipeline
 from trellis_assets.modes import write_privately
 from trellis_assets.settings import Settings
+from trellis_assets.system.proxies import keep_loopback_direct
 
 
 @cache
 def _pipeline() -> Pipeline:
-    write_privately()  # where `dagster dev` started this process, and not our command line
+    # Where `dagster dev` started this process, and not our command line.
+    write_privately()
+    keep_loopback_direct()
     return Pipeline(Settings.load())
 
 

@@ -18,6 +18,7 @@ from trellis_assets.mining.looks import (
     look_at_store,
     look_at_validation,
 )
+from trellis_assets.mining.proxy_checks import check_proxies
 from trellis_assets.mining.subnet_looks import look_at_subnet, look_at_wallet
 from trellis_assets.mining.worker_looks import look_at_workers
 from trellis_assets.settings import Settings, SettingsError
@@ -35,6 +36,7 @@ _LOOKS: dict[str, Callable[[Patient], list[Symptom]]] = {
     "gpu": look_at_gpu,
     "mining": look_at_mining,
     "workers": look_at_workers,
+    "proxy": check_proxies,
 }
 
 

@@ -3,10 +3,10 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
+from types import MappingProxyType
 
 from filelock import FileLock, Timeout
 
@@ -14,6 +14,8 @@ from trellis_assets.composition import Pipeline
 from trellis_assets.domain.pacing import ENDPOINTS_FLAG
 from trellis_assets.domain.statistics import StatisticsSnapshot
 from trellis_assets.mining.dagster_home import LOCATION, dagster_home, write_dagster_home
+from trellis_assets.mining.looks import Patient
+from trellis_assets.mining.own_server import INSTANCE_VARIABLE, OwnServer
 from trellis_assets.mining.processes import (
     Child,
     adopt_orphans,
@@ -21,10 +23,12 @@ from trellis_assets.mining.processes import (
     free_port,
     is_listening,
 )
+from trellis_assets.mining.proxy_checks import check_proxies
 from trellis_assets.mining.watch import StopSignal, Watch
 from trellis_assets.modes import make_private
 from trellis_assets.ports import StoreError, StoreGoneError, TaskStore
 from trellis_assets.settings import SECRETS, RunLauncherName, Settings
+from trellis_assets.system.proxies import loopback_goes_direct
 
 START_TIMEOUT_S = 60.0
 # `doctor` holds the lock for a moment when it looks whether somebody mines.
@@ -58,7 +62,9 @@ def mine(settings: Settings, say: Callable[[str], None]) -> StatisticsSnapshot:
     with StopSignal().listening() as stop, only_miner(settings.folder):
         first = Pipeline(settings)
         first.check()
-        _check_ports(settings)
+        server = OwnServer(settings) if settings.start_server else None
+        _check_ports(settings, server)
+        _tell_proxies(first, say)
         store = first.store
         flags = _flags(settings) | {ENDPOINTS_FLAG: list(first.generator.endpoints)}
         session_id = store.start_session(first.clock.now(), flags)
@@ -70,7 +76,7 @@ def mine(settings: Settings, say: Callable[[str], None]) -> StatisticsSnapshot:
         try:
             try:
                 with ExitStack() as stack:
-                    children = _start(settings, store, stack, say)
+                    children = _start(settings, store, server, stack, say)
                     Watch(settings, store, pipeline.miner_hotkey, say).until_done(children, stop)
             finally:
                 store.end_session(session_id, pipeline.clock.now())
@@ -116,12 +122,19 @@ def only_miner(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _check_ports(settings: Settings) -> None:
-    """Nothing, if no other program serves where our pages will.
+def _tell_proxies(pipeline: Pipeline, say: Callable[[str], None]) -> None:
+    for found in check_proxies(Patient(pipeline, reads_key=False)):
+        say(f"proxy: {found.text}" + (f" ({found.advice})" if found.advice else ""))
+
+
+def _check_ports(settings: Settings, server: OwnServer | None) -> None:
+    """Return if no other program serves where our server and our pages will.
 
     Raises:
         MiningError: with the setting that moves the page.
     """
+    if server is not None and (problem := server.problem()) is not None:
+        raise MiningError(problem)
     if not settings.webserver:
         return
     for name in ("webserver_port", "gallery_port"):
@@ -135,7 +148,13 @@ def _flags(settings: Settings) -> dict[str, object]:
     return {"network": settings.network_shown} | {name: getattr(settings, name) for name in names}
 
 
-def _start(settings: Settings, store: TaskStore, stack: ExitStack, say: Callable[[str], None]) -> list[Child]:
+def _start(
+    settings: Settings,
+    store: TaskStore,
+    own_server: OwnServer | None,
+    stack: ExitStack,
+    say: Callable[[str], None],
+) -> list[Child]:
     """Everything runs; leaving the stack ends it in the opposite order."""
     from trellis_assets.defs.run_workers.launcher import is_pool_ready
 
@@ -150,20 +169,25 @@ def _start(settings: Settings, store: TaskStore, stack: ExitStack, say: Callable
     stack.callback(end_descendants)
     logs = settings.folder / "logs"
 
-    def child(name: str, *command: str, is_ready: Callable[[], bool] = lambda: True) -> Child:
-        environment = _environment(settings, name) | {"DAGSTER_HOME": str(home)}
+    def child(
+        name: str,
+        *command: str,
+        is_ready: Callable[[], bool] = lambda: True,
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> Child:
+        environment = _environment(settings, name) | {"DAGSTER_HOME": str(home), **more}
         made = Child(name, [sys.executable, "-m", *command], environment, logs / f"{name}.log", is_ready)
         made.start()
         stack.callback(made.stop, CHILD_GRACE_S)
         return made
 
     children = []
-    if settings.start_server:
-        port_of_server = urlsplit(settings.generator_urls[0]).port or 80
+    if own_server is not None:
         server = child(
             "server",
-            *("trellis_assets.cli", "server", "--port", str(port_of_server)),
-            is_ready=lambda: is_listening(port_of_server),
+            *("trellis_assets.cli", "server", "--port", str(own_server.port)),
+            is_ready=own_server.is_ready,
+            more={INSTANCE_VARIABLE: own_server.instance},
         )
         server.wait_ready(START_TIMEOUT_S)
         children.append(server)
@@ -217,7 +241,7 @@ def _environment(settings: Settings, part: str) -> dict[str, str]:
     if part not in _SIGNERS:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(_WALLET_PASSWORDS)}
     secrets = SECRETS if part in _SIGNERS else _SECRETS_OF.get(part, frozenset())
-    return inherited | settings.environment(secrets)
+    return inherited | loopback_goes_direct(inherited) | settings.environment(secrets)
 
 
 def _start_pages(

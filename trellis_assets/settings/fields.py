@@ -172,6 +172,9 @@ class Fields(BaseSettings):
     )
     task_limit: Count | None = Field(None, gt=0, description="Pull no more than this in a session.")
     start_server: bool = Field(False, description="Start a generation server with `mine`.")
+    server_instance: str | None = Field(
+        None, max_length=64, description="Name that our server's health page gives (set by `mine`)."
+    )
     max_concurrent_runs: int = Field(
         16, ge=1, le=256, description="Dagster runs at a time: run workers. Two are always kept ready."
     )

@@ -22,6 +22,7 @@ from trellis_assets.domain.tasks import UNFINISHED_STATES, TaskState
 from trellis_assets.mining.dagster_home import name_secrets
 from trellis_assets.mining.processes import free_port
 from trellis_assets.settings import Settings
+from trellis_assets.testing.dead_proxy import dead_proxy
 from trellis_assets_tests.clean_environment import clean_environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("end_to_end")]
@@ -186,11 +187,15 @@ def test_development_mode_generates_and_validates_without_any_validator(tmp_path
     assert not (tmp_path / "subnet").exists()
 
 
-def test_a_generation_server_is_started_and_used(tmp_path: Path) -> None:
+def test_with_a_dead_proxy_set_all_that_is_on_this_machine_works(tmp_path: Path) -> None:
+    """Our own generation server, validators on loopback, and Dagster's daemon with its code server."""
     url = f"http://127.0.0.1:{free_port()}"
-    options = ("--start-server", "--no-harvest", "--no-submit", "--tasks", "1")
-    statistics = finish(start(tmp_path, *options, TRELLIS_GENERATOR_URLS=url))
-    assert statistics["session_stats"]["successful_generations"] == 1
+    with dead_proxy() as proxy:
+        names = ("http_proxy", "https_proxy", "grpc_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+        proxies = dict.fromkeys(names, proxy.url)
+        miner = start(tmp_path, "--start-server", "--tasks", "3", TRELLIS_GENERATOR_URLS=url, **proxies)
+        statistics = finish(miner)
+    assert statistics["session_stats"]["successful_generations"] == 3
     assert "POST /generate/" in (tmp_path / "logs" / "server.log").read_text()
 
 

@@ -39,8 +39,14 @@ class ServerLimits:
     idle_unload_s: float = 900.0
 
 
-def generation_app(backend: ServerBackend, codec: SplatCodec, limits: ServerLimits | None = None) -> FastAPI:
-    """The server's application over any backend."""
+def generation_app(
+    backend: ServerBackend,
+    codec: SplatCodec,
+    limits: ServerLimits | None = None,
+    *,
+    instance: str | None = None,
+) -> FastAPI:
+    """The server's application over any backend; `instance` is what whoever started it knows it by."""
     limits = limits or ServerLimits()
     jobs = Jobs(backend, queue=limits.queue, deadline_s=limits.deadline_s)
 
@@ -82,7 +88,8 @@ def generation_app(backend: ServerBackend, codec: SplatCodec, limits: ServerLimi
     @app.get("/health/")
     async def health() -> dict[str, str]:
         """Whether the server lives."""
-        return {"status": "healthy", "timestamp": datetime.now(UTC).isoformat()}
+        named = {"instance": instance} if instance is not None else {}
+        return {"status": "healthy", "timestamp": datetime.now(UTC).isoformat(), **named}
 
     @app.get("/version/")
     async def tell_version() -> str:

@@ -19,6 +19,7 @@ def run_generation_server(
     host: str,
     port: int,
     token: str | None,
+    instance: str | None = None,
 ) -> None:
     """Serve until stopped.
 
@@ -26,5 +27,10 @@ def run_generation_server(
         ExposureError: other machines could reach it and there is no token.
     """
     check_exposure(host, token, "TRELLIS_SERVER_TOKEN")
-    app = guarded(generation_app(backend, codec, limits), max_body=MAX_BODY_BYTES, host=host, token=token)
+    app = guarded(
+        generation_app(backend, codec, limits, instance=instance),
+        max_body=MAX_BODY_BYTES,
+        host=host,
+        token=token,
+    )
     uvicorn.run(app, host=host, port=port, log_level="info")

@@ -70,11 +70,16 @@ def test_a_deleted_store_is_saved_whole_and_can_be_put_back(open_one: SqlTaskSto
     delete(path)
     saved, tasks = save_deleted_store(open_one.engine)
     assert (saved, tasks) == (path.with_name("trellis.db.recovered"), 0)
-    with pytest.raises(StoreError, match=r"trellis-assets restore .*recovered"):
-        open_store(f"sqlite:///{path}")
-    assert not path.exists(), "no empty store is made that would hide it"
     restore(f"sqlite:///{path}", saved, NOW)
     assert open_store(f"sqlite:///{path}").beginning() == NOW
+
+
+def test_no_empty_store_is_made_that_would_hide_the_saved_one(open_one: SqlTaskStore, path: Path) -> None:
+    delete(path)
+    save_deleted_store(open_one.engine)
+    with pytest.raises(StoreError, match=r"trellis-assets restore .*recovered"):
+        open_store(f"sqlite:///{path}")
+    assert not path.exists()
 
 
 def test_a_store_that_nobody_has_open_cannot_be_saved(open_one: SqlTaskStore, path: Path) -> None:

@@ -1,0 +1,63 @@
+"""Proxies of the environment: loopback never goes by one, and who goes by one can be told.
+
+Dagster's daemon (gRPC), httpx and websockets read `http_proxy`, `https_proxy` and their kin. With one set,
+calls to our own processes on 127.0.0.1 would leave for the proxy, which knows nothing of them.
+"""
+
+import os
+from collections.abc import Mapping, MutableMapping
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+# gRPC reads the second one instead of the first where it is set.
+_EXCEPTIONS, _GRPC_EXCEPTIONS = "no_proxy", "no_grpc_proxy"
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy")
+
+
+def loopback_goes_direct(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that keep loopback off every proxy; empty where no proxy is set.
+
+    Example:
+        {"http_proxy": "http://p:3128", "NO_PROXY": "db"} gives `no_proxy` and `NO_PROXY` the value
+        "db,localhost,127.0.0.1,::1".
+    """
+    if not proxies_in(environment):
+        return {}
+    known = [environment.get(name, "") for name in (_EXCEPTIONS, _EXCEPTIONS.upper())]
+    value = _joined(*known)
+    changes = {_EXCEPTIONS: value, _EXCEPTIONS.upper(): value}
+    if environment.get(_GRPC_EXCEPTIONS):
+        changes[_GRPC_EXCEPTIONS] = _joined(environment[_GRPC_EXCEPTIONS])
+    return changes
+
+
+def keep_loopback_direct(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Change the environment of this process and its children as `loopback_goes_direct` says."""
+    environment.update(loopback_goes_direct(environment))
+
+
+def proxies_in(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the proxies that are set: variable as it is spelled -> host and port, without a password."""
+    named = {name: value for name, value in environment.items() if name.lower() in _PROXIES}
+    return {name: _place(value) for name, value in named.items() if value.strip()}
+
+
+def proxy_for(url: str) -> str | None:
+    """Return the proxy that a call to the URL goes by, as host and port; None where it goes directly."""
+    parts = urlsplit(url)
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if proxy is None or proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    return _place(proxy)
+
+
+def _joined(*lists: str) -> str:
+    names = [name.strip() for listed in lists for name in listed.split(",") if name.strip()]
+    return ",".join(dict.fromkeys([*names, *LOOPBACK]))
+
+
+def _place(url: str) -> str:
+    """Host and port of a proxy's URL, which may hold a password."""
+    return url.rpartition("@")[2].removeprefix("http://").removeprefix("https://").rstrip("/")

@@ -19,6 +19,7 @@ from trellis_assets.ports.generation import (
 )
 from trellis_assets.ports.network import (
     CoolingDown,
+    HttpExchange,
     MetagraphError,
     NoTask,
     NotRegistered,
@@ -63,6 +64,7 @@ __all__ = [
     "FileStore",
     "GenerationError",
     "Generator",
+    "HttpExchange",
     "IntegrityStore",
     "Ledger",
     "LocalValidator",

@@ -1,7 +1,7 @@
 """The subnet as a miner sees it, and what validators answer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -12,10 +12,25 @@ from trellis_assets.domain.validators import Validator
 
 
 @dataclass(frozen=True, slots=True)
+class HttpExchange:
+    """How the call that brought an answer went.
+
+    Attributes:
+        server_time: what the response's `Date` header says, in UTC, in whole seconds; None without one. It is
+            the validator's word: check it before anything is decided by it.
+        round_trip_s: from the start of the connection to the last byte of the answer.
+    """
+
+    server_time: datetime | None
+    round_trip_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class TaskAssigned:
     """The validator handed out a task (new, or the one it had handed out before)."""
 
     task: PulledTask
+    exchange: HttpExchange | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +39,14 @@ class CoolingDown:
 
     until: datetime
     violations: int
+    exchange: HttpExchange | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class NoTask:
     """The validator answered well-formed, with neither a task nor a cooldown."""
+
+    exchange: HttpExchange | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +54,7 @@ class NotRegistered:
     """The validator does not know our hotkey; it says when to ask again."""
 
     until: datetime
+    exchange: HttpExchange | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +66,7 @@ class Unreachable:
 
     reason: str
     may_have_assigned: bool = False
+    exchange: HttpExchange | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +74,7 @@ class Rubbish:
     """An answer that is not the protocol."""
 
     reason: str
+    exchange: HttpExchange | None = field(default=None, compare=False)
 
 
 PollAnswer = TaskAssigned | CoolingDown | NoTask | NotRegistered | Unreachable | Rubbish
@@ -66,12 +87,14 @@ class SubmissionAnswer:
     Attributes:
         feedback: checked and bounded, None when none came.
         cooldown_until: where it lies ahead, else None.
+        exchange: None when no answer came.
     """
 
     outcome: SubmissionOutcome
     feedback: Feedback | None
     cooldown_until: datetime | None
     message: str
+    exchange: HttpExchange | None = field(default=None, compare=False)
 
 
 class ValidatorNetwork(Protocol):

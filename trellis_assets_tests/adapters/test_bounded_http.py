@@ -5,7 +5,7 @@ import time
 import pytest
 
 from trellis_assets.adapters.bounded_http import BoundedClient, NoAnswerError, shown_url
-from trellis_assets_tests.rude_server import Request, serving
+from trellis_assets.testing.hostile_server import Request, serving
 
 
 def client(timeout_s: float = 5.0, max_bytes: int = 1000) -> BoundedClient:

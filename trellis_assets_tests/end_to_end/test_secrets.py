@@ -23,8 +23,8 @@ from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.mining.processes import free_port
 from trellis_assets.servers.generation.app import generation_app
 from trellis_assets.servers.guards import guarded
+from trellis_assets.testing.hostile_server import Request, serving
 from trellis_assets_tests.clean_environment import clean_environment
-from trellis_assets_tests.rude_server import Request, serving
 from trellis_assets_tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(500), pytest.mark.xdist_group("end_to_end")]

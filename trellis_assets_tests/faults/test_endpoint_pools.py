@@ -19,10 +19,10 @@ from trellis_assets.ports import TaskAssigned
 from trellis_assets.prompts import default_pictures
 from trellis_assets.steps import try_endpoints
 from trellis_assets.steps.pull import PullStep
+from trellis_assets.testing.hostile_server import Request, serving
 from trellis_assets_tests.fakes import FakeClock, ScriptedNetwork, a_pulled_task, a_validator, an_answer
 from trellis_assets_tests.faults.gpu_server import SPZ, GpuServer, Pool, ended
 from trellis_assets_tests.faults.miner import Miner
-from trellis_assets_tests.rude_server import Request, serving
 from trellis_assets_tests.steps.test_pull import POLICY
 
 ONE = a_validator(1)

@@ -19,10 +19,10 @@ from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import TaskState
 from trellis_assets.ports import TaskAssigned
 from trellis_assets.steps.generate import GenerationPolicy
+from trellis_assets.testing.hostile_server import PATIENCE_S, Request, serving, too_slow
 from trellis_assets_tests.fakes import FakeClock, ScriptedNetwork, a_pulled_task, a_validator, an_answer
 from trellis_assets_tests.faults.miner import Miner
 from trellis_assets_tests.models import a_ball, with_first
-from trellis_assets_tests.rude_server import PATIENCE_S, Request, serving, too_slow
 
 ONE = a_validator(1)
 SPZ = encode_spz(a_ball())

@@ -27,8 +27,8 @@ from trellis_assets.mining.session import MiningError, only_miner
 from trellis_assets.ports import MetagraphError
 from trellis_assets.servers.gallery.run import guarded_gallery
 from trellis_assets.settings import Settings
+from trellis_assets.testing.hostile_server import serving
 from trellis_assets_tests.fakes import MINER, a_validator
-from trellis_assets_tests.rude_server import serving
 
 CLOSED = 9  # a port that nobody listens on
 

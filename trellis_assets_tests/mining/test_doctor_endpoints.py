@@ -6,7 +6,7 @@ from trellis_assets.composition import Pipeline
 from trellis_assets.domain.health import Health
 from trellis_assets.mining.looks import Patient, look_at_generator
 from trellis_assets.settings import GeneratorBackend, Settings
-from trellis_assets_tests.rude_server import serving
+from trellis_assets.testing.hostile_server import serving
 
 
 def test_one_endpoint_of_two_that_is_away_has_a_line(tmp_path: Path) -> None:

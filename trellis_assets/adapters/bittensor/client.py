@@ -6,11 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from trellis_assets.adapters.bittensor import synapses
-from trellis_assets.adapters.bittensor.answers import Call, read_pull, read_submission
-from trellis_assets.adapters.bittensor.dendrite import MinerDendrite
+from trellis_assets.adapters.bittensor.answers import (
+    ANSWER_WITHOUT_PROMPT,
+    MAX_PULL_BYTES,
+    read_pull,
+    read_submission,
+)
 from trellis_assets.adapters.bittensor.keys import load_hotkey
-from trellis_assets.adapters.bittensor.library import bt
 from trellis_assets.adapters.bittensor.metagraph import read_metagraph
+from trellis_assets.adapters.bittensor.requests import signed_request
+from trellis_assets.adapters.bittensor.transport import CallFailure, HttpAnswer, ValidatorTransport
+from trellis_assets.adapters.bounded_http.response import ResponseBounds
 from trellis_assets.domain.submissions import SubmissionKind, signed_message
 from trellis_assets.domain.tasks import Task, TaskKind
 from trellis_assets.domain.validators import Validator
@@ -19,12 +25,13 @@ from trellis_assets.settings import Settings
 
 
 class BittensorNetwork:
-    """`ValidatorNetwork` over HTTP with bittensor's Dendrite, one per call as the subnet expects."""
+    """`ValidatorNetwork` over HTTP: bittensor's SDK signs, our own transport carries the bytes."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
         self._keypair = load_hotkey(settings)
+        self._transport = ValidatorTransport()
 
     @property
     def miner_hotkey(self) -> str:
@@ -41,16 +48,26 @@ class BittensorNetwork:
 
     async def pull(self, validator: Validator) -> PollAnswer:
         """One PullTask call."""
-        synapse, call = await self._call(validator, synapses.PullTask(), self._settings.pull_timeout_s)
-        return read_pull(synapse, call, self._clock.now())
+        answer = await self._call(
+            validator,
+            synapses.PullTask(),
+            timeout_s=self._settings.pull_timeout_s,
+            longest_answer=MAX_PULL_BYTES,
+        )
+        return read_pull(answer, self._clock.now())
 
     async def submit(
         self, validator: Validator, *, task: Task, kind: SubmissionKind, spz: bytes
     ) -> SubmissionAnswer:
         """One signed SubmitResults call; an empty result hands the task back."""
         synapse = self.submission(validator, task=task, kind=kind, spz=spz)
-        synapse, call = await self._call(validator, synapse, self._settings.submit_timeout_s)
-        return read_submission(synapse, call, kind, self._clock.now())
+        answer = await self._call(
+            validator,
+            synapse,
+            timeout_s=self._settings.submit_timeout_s,
+            longest_answer=longest_submission_answer(synapse),
+        )
+        return read_submission(answer, kind, self._clock.now())
 
     def submission(
         self, validator: Validator, *, task: Task, kind: SubmissionKind, spz: bytes
@@ -76,20 +93,18 @@ class BittensorNetwork:
             signature=base64.b64encode(self._keypair.sign(message)).decode("ascii"),
         )
 
-    async def _call(self, validator: Validator, synapse: Any, timeout_s: float) -> tuple[Any, Call]:
-        axon = bt.AxonInfo(
-            version=0,
-            ip=validator.ip,
-            port=validator.port,
-            ip_type=6 if ":" in validator.ip else 4,
-            hotkey=validator.hotkey,
-            coldkey="",
-        )
-        async with MinerDendrite(self._keypair) as dendrite:
-            try:
-                answer = await dendrite.call(
-                    target_axon=axon, synapse=synapse, deserialize=False, timeout=timeout_s
-                )
-            except Exception as error:  # noqa: BLE001 - the library trips over what a stranger's answer holds
-                return synapse, Call(dendrite.http_status, dendrite.error or error)
-            return answer, Call(dendrite.http_status, dendrite.error)
+    async def _call(
+        self, validator: Validator, synapse: Any, *, timeout_s: float, longest_answer: int
+    ) -> HttpAnswer | CallFailure:
+        bounds = ResponseBounds(body=longest_answer)
+        request = signed_request(synapse, validator, self._keypair, timeout_s=timeout_s, bounds=bounds)
+        return await self._transport.post(validator.ip, validator.port, request, timeout_s=timeout_s)
+
+
+def longest_submission_answer(synapse: synapses.SubmitResults) -> int:
+    """Return how many bytes the answer may have: what was sent may come back, and is not read.
+
+    Current validators blank the results and leave the task out; older ones echo the task with its prompt.
+    """
+    prompt = 0 if synapse.task is None else len(synapse.task.prompt.encode())
+    return ANSWER_WITHOUT_PROMPT + 2 * prompt + len(synapse.results)

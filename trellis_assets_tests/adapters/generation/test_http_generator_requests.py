@@ -17,8 +17,8 @@ from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import GenerationError, UnsupportedPromptError
 from trellis_assets.prompts import default_pictures
+from trellis_assets.testing.hostile_server import Request, serving
 from trellis_assets_tests.models import a_ball
-from trellis_assets_tests.rude_server import Request, serving
 
 SPZ = encode_spz(a_ball())
 

@@ -1,6 +1,7 @@
 """A real Axon and a real Dendrite on loopback: what a real validator would refuse is refused."""
 
 import asyncio
+import json
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,9 +11,10 @@ from typing import Any
 import pytest
 
 from trellis_assets.adapters.bittensor.client import BittensorNetwork
-from trellis_assets.adapters.bittensor.dendrite import MinerDendrite
-from trellis_assets.adapters.bittensor.library import bt
+from trellis_assets.adapters.bittensor.requests import signed_request
 from trellis_assets.adapters.bittensor.synapses import GetVersion, SubmitResults
+from trellis_assets.adapters.bittensor.transport import HttpAnswer, ValidatorTransport
+from trellis_assets.adapters.bounded_http.response import ResponseBounds
 from trellis_assets.adapters.generation.embedded import EmbeddedGenerator
 from trellis_assets.adapters.local_subnet.prompts import PromptSource
 from trellis_assets.adapters.local_subnet.rules import Rules
@@ -72,14 +74,12 @@ class Peer:
     def submit(self, task: Task, spz: bytes, kind: SubmissionKind = RESULT) -> SubmissionAnswer:
         return asyncio.run(self.network.submit(self.entry, task=task, kind=kind, spz=spz))
 
-    def send(self, synapse: Any) -> Any:
-        async def call() -> Any:
-            async with MinerDendrite(self.network._keypair) as dendrite:
-                info = bt.AxonInfo(0, "127.0.0.1", self.validator.port, 4, self.validator.hotkey, coldkey="")
-                answer = await dendrite.call(info, synapse, deserialize=False, timeout=10)
-                return answer, dendrite.http_status
-
-        return asyncio.run(call())
+    def send(self, synapse: Any) -> HttpAnswer:
+        entry, bounds = self.entry, ResponseBounds(body=1 << 20)
+        request = signed_request(synapse, entry, self.network._keypair, timeout_s=10, bounds=bounds)
+        answer = asyncio.run(ValidatorTransport().post(entry.ip, entry.port, request, timeout_s=10))
+        assert isinstance(answer, HttpAnswer)
+        return answer
 
     def events(self) -> list[str]:
         return [line["event"] for line in read_decisions(self.folder / "validators.jsonl")]
@@ -178,7 +178,7 @@ def test_a_malformed_signature_is_a_server_error_and_keeps_the_task(
     peer = open_peer()
     task = peer.task()
     broken = SubmitResults(task_id=task.task_id, results="", submit_time=1, signature="not base64!")
-    assert peer.send(broken)[1] == 500
+    assert peer.send(broken).status == 500
     assert peer.task().task_id == task.task_id
 
 
@@ -203,8 +203,8 @@ def test_a_stopped_validator_provably_received_nothing(open_peer: Callable[..., 
 
 
 def test_the_version_is_told(open_peer: Callable[..., Peer]) -> None:
-    answer, status = open_peer().send(GetVersion())
-    assert (status, answer.version) == (200, 45)
+    answer = open_peer().send(GetVersion())
+    assert (answer.status, json.loads(answer.body)["version"]) == (200, 45)
 
 
 def test_the_axon_listens_on_loopback_only(open_peer: Callable[..., Peer]) -> None:

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from trellis_assets.adapters.notify.webhook import WebhookNotifier
-from trellis_assets_tests.rude_server import Request, serving
+from trellis_assets.testing.hostile_server import Request, serving
 
 SECRET = "T000-marked-secret"
 

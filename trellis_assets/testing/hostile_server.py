@@ -41,8 +41,8 @@ class Request(BaseHTTPRequestHandler):
         """Nothing is logged."""
 
 
-def too_slow(request: Request) -> None:
-    """Nothing, until the client has lost its patience."""
+def too_slow(_: Request) -> None:
+    """Answer nothing until the client has lost its patience."""
     time.sleep(PATIENCE_S + 0.5)
 
 

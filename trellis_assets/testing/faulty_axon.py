@@ -1,4 +1,4 @@
-"""A validator as a real HTTP server that answers a real Dendrite as badly as the test likes."""
+"""A validator as a real HTTP server that answers the miner as badly as the test likes."""
 
 import gzip
 import json
@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from trellis_assets.domain.validators import Validator
-from trellis_assets_tests.fakes import NOW, a_validator
-from trellis_assets_tests.rude_server import Request, serving
+from trellis_assets.testing.hostile_server import Request, serving
 
+# Unix seconds: later than any cooldown that counts, on every clock of the tests.
+FAR_AHEAD = 4_000_000_000
 Answer = Callable[[Request], None]
 TASK = {"type": "text", "id": "task-1", "prompt": "a red ball"}
 GOOD_FEEDBACK = {
@@ -42,7 +43,7 @@ def task(**fields: Any) -> Answer:
 
 def accepted(**feedback: Any) -> Answer:
     """A result that counts; feedback fields may be changed."""
-    return filled(feedback=GOOD_FEEDBACK | feedback, cooldown_until=int(NOW.timestamp()) + 10**6)
+    return filled(feedback=GOOD_FEEDBACK | feedback, cooldown_until=FAR_AHEAD)
 
 
 def nothing() -> Answer:
@@ -89,7 +90,7 @@ def gzip_bomb(request: Request) -> None:
     request.answer(squeezed, content_type="application/json", content_encoding="gzip")
 
 
-class RudeAxon:
+class FaultyAxon:
     """What it answers is told by the test; what it was sent is remembered."""
 
     def __init__(self) -> None:
@@ -99,11 +100,12 @@ class RudeAxon:
         self.submitted: list[tuple[str, bool]] = []
         self.pulls = 0
 
-    def hang(self, request: Request) -> None:
+    def hang(self, _: Request) -> None:
         """No answer until the test is over."""
         self.stopped.wait(20)
 
     def __call__(self, request: Request) -> None:
+        """Answer as told."""
         if request.path == "/PullTask":
             self.pulls += 1
             self.on_pull(request)
@@ -119,10 +121,12 @@ class RudeAxon:
 
 
 @contextmanager
-def axon_at(axon: RudeAxon, uid: int = 1, **changes: object) -> Iterator[Validator]:
+def axon_at(axon: FaultyAxon, uid: int = 1) -> Iterator[Validator]:
     """The validator as the metagraph lists it, while it serves."""
     with serving(axon) as url:
         try:
-            yield a_validator(uid, port=int(url.rsplit(":", 1)[1]), **changes)
+            yield Validator(
+                uid, f"5Validator{uid}", "127.0.0.1", int(url.rsplit(":", 1)[1]), stake=9000.0 - uid
+            )
         finally:
             axon.stopped.set()

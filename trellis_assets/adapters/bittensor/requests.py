@@ -1,0 +1,54 @@
+"""A synapse as a request: the SDK signs it and makes its headers and body."""
+
+import json
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from trellis_assets.adapters.bittensor.library import bt
+from trellis_assets.adapters.bittensor.transport import HttpRequest
+from trellis_assets.adapters.bounded_http.response import ResponseBounds
+from trellis_assets.domain.validators import Validator
+
+
+@dataclass
+class _Signer:
+    """What `Dendrite.preprocess_synapse_for_request` asks of its Dendrite.
+
+    A whole Dendrite asks internet services for this machine's address, and opens an HTTP session of its own.
+    The identity is a random one per call: the Axon remembers the last nonce of each.
+    """
+
+    keypair: Any
+    external_ip: str = "0.0.0.0"  # noqa: S104 - a header that says "not known"; nothing is bound
+    uuid: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+
+def signed_request(
+    synapse: Any, validator: Validator, keypair: Any, *, timeout_s: float, bounds: ResponseBounds
+) -> HttpRequest:
+    """Return the synapse's request to the validator, signed now.
+
+    Args:
+        synapse: of the class whose name is the route.
+        validator: its hotkey is part of what is signed.
+        keypair: the miner's.
+        timeout_s: told to the validator, which derives from it how old a nonce may be.
+        bounds: of the response.
+    """
+    axon = bt.AxonInfo(
+        version=0,
+        ip=validator.ip,
+        port=validator.port,
+        ip_type=6 if ":" in validator.ip else 4,
+        hotkey=validator.hotkey,
+        coldkey="",
+    )
+    signer = _Signer(keypair)
+    signed = bt.Dendrite.preprocess_synapse_for_request(signer, axon, synapse, timeout_s)
+    return HttpRequest(
+        path=f"/{type(synapse).__name__}",
+        headers=signed.to_headers(),
+        body=json.dumps(signed.model_dump()).encode("ascii"),
+        bounds=bounds,
+    )

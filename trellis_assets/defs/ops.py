@@ -4,8 +4,10 @@ import dagster as dg
 
 from trellis_assets.defs.metadata import markdown_picture
 from trellis_assets.defs.resources import PipelineResource
+from trellis_assets.domain.progress import Stage
 from trellis_assets.domain.submissions import HandBackReason
 from trellis_assets.domain.tasks import Task, TaskState, printable
+from trellis_assets.system.stages import enter_stage
 
 TaskKey = int
 # Reasons may quote what a server or a validator said.
@@ -65,6 +67,7 @@ def _metadata_of(task: Task, gallery: str, picture: bytes | None) -> dict[str, d
 def generate(context: dg.OpExecutionContext, config: TaskConfig, pipeline: PipelineResource) -> TaskKey:
     """Holds the generation slot only while the generator works."""
     parts = pipeline.get()
+    enter_stage(Stage.WAITING)
     task = parts.generate_step().run(config.task_key, context.run_id)
     _describe(context, config.task_key, task, parts.settings.gallery_address)
     return config.task_key
@@ -85,6 +88,7 @@ def submit(context: dg.OpExecutionContext, pipeline: PipelineResource, task_key:
     parts = pipeline.get()
     gallery = parts.settings.gallery_address
     task = parts.submit_step().run(task_key, context.run_id)
+    enter_stage(Stage.FINISHING)
     # Drawn last, when nobody waits for it any more.
     picture = parts.preview_step().run(task) if task is not None else None
     # The picture once: in the asset's event, which the run's page shows too, or with the output.

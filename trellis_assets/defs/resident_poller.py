@@ -9,8 +9,9 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from trellis_assets.audit import audit
 from trellis_assets.domain.tasks import printable
@@ -22,6 +23,7 @@ from trellis_assets.steps.pull import PullReport
 SWITCHED_OFF_AFTER_S = 30.0
 REST_AFTER_ERROR_S = 2.0
 LOOK_EVERY_S = 1.0
+BEAT_EVERY_S = 1.0
 
 
 @dataclass(slots=True)
@@ -31,16 +33,19 @@ class ResidentPoller:
     Attributes:
         step: makes the step, in the thread.
         closed: why nothing is to be pulled now, None when something is; asked every second.
+        report_progress: called every second from the event loop: who reads the figures sees it move.
     """
 
     step: Callable[[], KeepPullingStep]
     closed: Callable[[], str | None]
+    report_progress: Callable[[Mapping[str, Any]], object] = lambda _figures: None
     _ticked: float = field(default_factory=time.monotonic)
     _thread: threading.Thread | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _closed: str | None = None
     _failed: str | None = None
     _report: PullReport = field(default_factory=PullReport)
+    _progress: dict[str, Any] = field(default_factory=dict)
 
     def tick(self) -> tuple[PullReport, str | None]:
         """The poller goes on. What it did since the last tick, and what hinders it now."""
@@ -59,6 +64,8 @@ class ResidentPoller:
         asyncio.run(self._poll())
 
     async def _poll(self) -> None:
+        self._progress = {"rounds": 0, "polls": 0, "started_at": time.monotonic()}
+        beat = asyncio.create_task(self._keep_beating())
         step = self.step()
         self._closed = await asyncio.to_thread(self.closed)
         look = asyncio.create_task(self._keep_looking())
@@ -68,10 +75,33 @@ class ResidentPoller:
                 self._failed = None
             except Exception as error:  # noqa: BLE001 - it must not end: said, and tried again
                 await self._rest_after(error)
+            report = step.take_report()
+            self._count_round(report)
             with self._lock:
-                merge(self._report, step.take_report())
+                merge(self._report, report)
         look.cancel()
         await step.finish()
+        beat.cancel()
+        self._beat(lag_s=0.0, is_running=False)
+
+    def _count_round(self, report: PullReport) -> None:
+        """Rounds and polls are told with the next heartbeat; a round that failed has ended too."""
+        now = time.monotonic()
+        self._progress |= {"rounds": self._progress["rounds"] + 1, "round_at": now}
+        if report.asked:
+            self._progress |= {"polls": self._progress["polls"] + report.asked, "polled_at": now}
+
+    async def _keep_beating(self) -> None:
+        """A heartbeat that comes from the loop stops with it, whatever holds it up."""
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(BEAT_EVERY_S)
+            self._beat(lag_s=time.monotonic() - before - BEAT_EVERY_S, is_running=True)
+
+    def _beat(self, *, lag_s: float, is_running: bool) -> None:
+        state = {"is_running": is_running, "closed": self._closed, "failed": self._failed}
+        lag = {"beat_at": time.monotonic(), "loop_lag_s": round(max(0.0, lag_s), 3)}
+        self.report_progress(self._progress | lag | state)
 
     async def _keep_looking(self) -> None:
         """Apart from the rounds: a generation server that is asked for its health may be slow."""

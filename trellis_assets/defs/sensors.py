@@ -1,6 +1,7 @@
 """The sensor that asks the validators and starts a run per task."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
@@ -12,12 +13,14 @@ from trellis_assets.defs.jobs import mine_task_job
 from trellis_assets.defs.resident_poller import ResidentPoller
 from trellis_assets.defs.resources import PipelineResource
 from trellis_assets.defs.runs import RunStarter, launches_at_once, run_request, run_status
+from trellis_assets.defs.sensor_switch import paused_reason
 from trellis_assets.domain.health import Health
-from trellis_assets.domain.tasks import Task
+from trellis_assets.domain.tasks import Task, printable
 from trellis_assets.ports import MetagraphError
 from trellis_assets.settings import RunLauncherName
 from trellis_assets.steps.keep_pulling import KeepPullingStep
 from trellis_assets.steps.pull import PullReport
+from trellis_assets.system.progress_files import POLLER, SENSOR, progress_folder, write_progress
 
 # The fastest that Dagster's daemon ticks.
 TICK = timedelta(seconds=5)
@@ -40,7 +43,10 @@ def task_sensor(
     """
     parts = pipeline.get()
     if context.code_location_origin is not None and launches_at_once(context.instance):
-        return _tick_of_resident(context, parts)
+        skipped = _tick_of_resident(context, parts)
+        told = {"beat_at": time.monotonic(), "said": printable(skipped.skip_message or "", 500)}
+        write_progress(progress_folder(parts.settings), SENSOR, told)
+        return skipped
     if (nothing := _may_not_begin(parts)) is not None:
         return dg.SkipReason(nothing)
     found = _find_work(parts)
@@ -53,7 +59,7 @@ def task_sensor(
 def _tick_of_resident(context: dg.SensorEvaluationContext, parts: Pipeline) -> dg.SkipReason:
     starter = _starter(context, parts)
     if not parts.settings.harvest:
-        closed = closed_reason(parts) or starter.problem()
+        closed = closed_reason(parts) or starter.problem() or paused_reason(starter.instance)
         made = [] if closed else parts.prompt_step().run()
         _start_runs(parts, starter)
         return dg.SkipReason(closed or f"{len(made)} tasks made from prompts")
@@ -66,7 +72,8 @@ def _resident(parts: Pipeline, starter: RunStarter) -> ResidentPoller:
     """The poller of this process."""
     return ResidentPoller(
         step=lambda: KeepPullingStep(parts.pull_step(), lambda: _start_runs(parts, starter)),
-        closed=lambda: closed_reason(parts) or starter.problem(),
+        closed=lambda: closed_reason(parts) or starter.problem() or paused_reason(starter.instance),
+        report_progress=lambda figures: write_progress(progress_folder(parts.settings), POLLER, figures),
     )
 
 

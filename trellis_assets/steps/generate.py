@@ -8,6 +8,7 @@ from trellis_assets.audit import audit
 from trellis_assets.domain.duplicates import Duplicate, Fresh, Reusable, judge_prompt
 from trellis_assets.domain.generations import Generation, StoredFile
 from trellis_assets.domain.preparation import PreparedModel, prepare_for_submission, unprepared
+from trellis_assets.domain.progress import Stage
 from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.submissions import HandBackReason
 from trellis_assets.domain.tasks import LEASE, Task, TaskState
@@ -25,6 +26,7 @@ from trellis_assets.ports import (
 from trellis_assets.steps.claims import renewed
 from trellis_assets.steps.insisting import insist
 from trellis_assets.steps.try_endpoints import TryEndpointsStep, generation_seed
+from trellis_assets.system.stages import enter_stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,7 @@ class GenerateStep:
         except GenerationError as error:
             return self._decline(task, run_id, HandBackReason.GENERATION_FAILED, str(error))
         splats = made.splats
+        enter_stage(Stage.STORING)
         # The slot is free again: preparing and writing need no GPU.
         model = (prepare_for_submission if self.policy.prepare else unprepared)(splats)
         if len(model.splats) == 0:

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from trellis_assets.audit import audit
+from trellis_assets.domain.progress import Stage
 from trellis_assets.domain.tasks import Task
 from trellis_assets.ports import Clock, StoreError
+from trellis_assets.system.stages import enter_stage
 
 Kept = TypeVar("Kept")
 
@@ -27,6 +29,7 @@ def insist(clock: Clock, keep: Callable[[], Kept], *, task: Task, what: str) -> 
         StoreError: the store failed all the time.
     """
     for rest_s in RESTS_S:
+        enter_stage(Stage.STORING)
         try:
             return keep()
         except StoreError as error:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from trellis_assets.audit import audit
+from trellis_assets.domain.progress import Stage
 from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome, quality_gate
 from trellis_assets.domain.tasks import LEASE, Task, TaskState
 from trellis_assets.domain.validators import Validator
@@ -21,6 +22,7 @@ from trellis_assets.ports import (
 from trellis_assets.steps.claims import renewed
 from trellis_assets.steps.insisting import insist
 from trellis_assets.steps.validate import gate_reason
+from trellis_assets.system.stages import enter_stage
 
 # Tries while the validator provably receives nothing; together about half a minute.
 MAX_SENDS = 5
@@ -119,6 +121,7 @@ class SubmitStep:
             if answer.outcome is not SubmissionOutcome.NOT_SENT or sends_left == 0:
                 break
             task = self.store.move(task.key, waiting, now=self.clock.now(), reason=task.reason, run_id=run_id)
+            enter_stage(Stage.WAITING)
             self.clock.sleep(wait_s)
             wait_s *= 2
         return self._record(task, kind, answer, run_id)
@@ -138,6 +141,7 @@ class SubmitStep:
         run_id: str,
         network: ValidatorNetwork,
     ) -> tuple[Task, SubmissionAnswer]:
+        enter_stage(Stage.SUBMITTING)
         started = self.clock.now()
         sends = (task.submission.attempt if task.submission else 0) + 1
         task = self.store.move(

@@ -16,6 +16,7 @@ from trellis_assets.domain.endpoints import (
     taking_work,
     told,
 )
+from trellis_assets.domain.progress import Stage
 from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.tasks import LEASE, Task, TaskState
 from trellis_assets.domain.waiting import next_look_s
@@ -29,6 +30,7 @@ from trellis_assets.ports import (
     UnsupportedPromptError,
 )
 from trellis_assets.steps.claims import renewed
+from trellis_assets.system.stages import enter_stage
 
 # A task that goes before others may be held up: the free endpoint is left to it so long, not longer.
 YIELD_S = 0.5
@@ -99,6 +101,7 @@ class TryEndpointsStep:
                     audit("generation retried", task=task, level=logging.WARNING, reason=str(error))
             # Another endpoint may begin at once; only who failed already is given time.
             if set(self._endpoints_left(tries)) <= set(tries.failed):
+                enter_stage(Stage.WAITING)
                 self.clock.sleep(wait_s)
                 wait_s *= 2
 
@@ -109,6 +112,7 @@ class TryEndpointsStep:
         started, seed, endpoint = self.clock.now(), generation_seed(task), turn.endpoint
         task = self.store.move(task.key, TaskState.GENERATING, now=started, run_id=run_id)
         audit("generation started", task=task, endpoint=endpoint, seed=seed)
+        enter_stage(Stage.GENERATING)
         try:
             splats = self.generator.generate(task.prompt, kind=task.kind, seed=seed, endpoint=endpoint)
         except GenerationError as error:
@@ -147,6 +151,7 @@ class TryEndpointsStep:
         since = well_at = self.clock.now()
         free_since: datetime | None = None
         while True:
+            enter_stage(Stage.WAITING)
             now = self.clock.now()
             pool = self.store.endpoints(names, now)
             free = free_endpoints(pool, now, tries.failed)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from trellis_assets.audit import audit
 from trellis_assets.domain.generations import StoredFile
+from trellis_assets.domain.progress import Stage
 from trellis_assets.domain.submissions import HandBackReason, quality_gate
 from trellis_assets.domain.tasks import LEASE, Task, TaskState
 from trellis_assets.domain.verdicts import Verdict
@@ -17,6 +18,7 @@ from trellis_assets.ports import (
     ValidationUnavailableError,
 )
 from trellis_assets.steps.claims import renewed
+from trellis_assets.system.stages import enter_stage
 
 TRIES = 2
 RETRY_S = 1.0
@@ -94,6 +96,7 @@ class ValidateStep:
         for attempt in range(TRIES):
             if attempt:
                 self.clock.sleep(RETRY_S)
+            enter_stage(Stage.VALIDATING)
             try:
                 return self.validator.validate(spz, prompt=task.prompt, kind=task.kind), None
             except ValidationUnavailableError as error:

@@ -3,6 +3,7 @@
 It must stay without threads and without open databases, since its forks would inherit them broken.
 """
 
+import argparse
 import gc
 import json
 import logging
@@ -10,9 +11,9 @@ import os
 import selectors
 import signal
 import socket
-import sys
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -20,7 +21,9 @@ from types import FrameType
 
 from trellis_assets.defs.run_workers.marks import sweep_marks
 from trellis_assets.defs.run_workers.socket_path import short_socket_path
-from trellis_assets.defs.run_workers.worker import DONE, READY, run_forked
+from trellis_assets.defs.run_workers.worker import DONE, READY, STAGE, run_forked
+from trellis_assets.domain.progress import Stage, why_worker_is_stuck
+from trellis_assets.system.progress_files import RUN_WORKERS, write_progress
 
 _log = logging.getLogger(__name__)
 
@@ -49,12 +52,14 @@ class PoolLimits:
         most: workers at a time; more runs wait.
         runs_each: a worker is replaced after so many runs, so that no leak lives for weeks.
         idle_s: workers beyond the spare ones go after resting so long.
+        stages: how long a worker may take for each stage of a run, in seconds.
     """
 
     spare: int = 2
     most: int = 16
     runs_each: int = 500
     idle_s: float = 300.0
+    stages: Mapping[Stage, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -67,23 +72,34 @@ class Worker:
     run_id: str | None = None
     runs: int = 0
     idle_since: float = field(default_factory=time.monotonic)
+    heard_at: float = field(default_factory=time.monotonic)
+    stage: Stage | None = None
+    stage_since: float = 0.0
+    unread: bytes = b""
 
     @property
     def is_free(self) -> bool:
         """Whether it takes a run now."""
         return self.is_ready and self.run_id is None
 
+    def enter(self, stage: Stage | None) -> None:
+        """It is at the stage from now on; None between two runs."""
+        self.stage, self.stage_since = stage, time.monotonic()
+
 
 class Pool:
     """Takes run ids on the socket and gives each to a worker."""
 
-    def __init__(self, home: Path, limits: PoolLimits) -> None:
+    def __init__(self, home: Path, limits: PoolLimits, progress: Path | None = None) -> None:
         self._home, self._limits = home, limits
+        self._progress = progress or home / "progress"
         self._selector = selectors.DefaultSelector()
         self._workers: dict[int, Worker] = {}
         self._queue: deque[str] = deque()
         self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._is_stopping = False
+        self._replaced = 0
+        self._beat_at = 0.0
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT; then no worker is left."""
@@ -99,6 +115,8 @@ class Pool:
                 else:
                     self._hear(key.data)
             self._assign()
+            self._replace_stuck()
+            self._beat()
         self._end_workers()
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
@@ -138,28 +156,69 @@ class Pool:
             if not self._queue:
                 return
             worker.run_id = self._queue.popleft()
+            worker.enter(None)
             try:
                 worker.line.sendall(f"{worker.run_id}\n".encode("ascii"))
             except OSError:
-                self._queue.appendleft(worker.run_id)
-                worker.run_id = None
                 self._bury(worker)
 
     def _hear(self, worker: Worker) -> None:
         try:
-            said = worker.line.recv(64)
+            said = worker.line.recv(MAX_MESSAGE)
         except OSError:
             said = b""
         if not said:
             self._bury(worker)
-        elif said == READY:
+            return
+        worker.heard_at = time.monotonic()
+        *lines, worker.unread = (worker.unread + said).split(b"\n")
+        for line in lines:
+            self._obey_worker(worker, *line.decode("ascii", "replace").split(" ", 1))
+
+    def _obey_worker(self, worker: Worker, word: str, value: str = "") -> None:
+        if word == READY:
             worker.is_ready = True
-        elif said == DONE:
+        elif word == STAGE:
+            worker.enter(Stage(value))
+        elif word == DONE:
             worker.run_id = None
+            worker.enter(None)
             worker.runs += 1
             worker.idle_since = time.monotonic()
             if worker.runs >= self._limits.runs_each:
                 self._dismiss(worker)
+
+    def _replace_stuck(self) -> None:
+        """Kill workers that make no progress; others take their place, and leases free their tasks."""
+        now = time.monotonic()
+        for worker in list(self._workers.values()):
+            problem = why_worker_is_stuck(
+                silent_s=now - worker.heard_at,
+                stage=worker.stage,
+                stage_s=now - worker.stage_since,
+                bounds=self._limits.stages,
+            )
+            if problem is not None:
+                _log.error("worker %d is replaced, run %s: %s", worker.pid, worker.run_id, problem)
+                os.kill(worker.pid, signal.SIGKILL)
+                self._bury(worker)
+                self._replaced += 1
+
+    def _beat(self) -> None:
+        now = time.monotonic()
+        if now - self._beat_at < LOOK_EVERY_S:
+            return
+        self._beat_at = now
+        busy = [w for w in self._workers.values() if w.run_id is not None]
+        figures = {
+            "beat_at": now,
+            "workers": len(self._workers),
+            "busy": len(busy),
+            "queued": len(self._queue),
+            "replaced": self._replaced,
+            "stages": {str(w.pid): [w.stage, w.stage_since] for w in busy},
+        }
+        write_progress(self._progress, RUN_WORKERS, figures)
 
     def _keep_spare(self) -> None:
         """Enough workers wait for what may come; those that rested long beyond that go."""
@@ -197,8 +256,11 @@ class Pool:
         worker.line.close()
         del self._workers[worker.pid]
         _, status = os.waitpid(worker.pid, 0)
-        if worker.run_id is not None:
-            _log.warning("worker %d died in run %s (status %d)", worker.pid, worker.run_id, status)
+        if worker.run_id is None:
+            return
+        _log.warning("worker %d died in run %s (status %d)", worker.pid, worker.run_id, status)
+        if worker.stage is None:
+            self._queue.appendleft(worker.run_id)  # it had not begun
 
     def _end_workers(self) -> None:
         deadline = time.monotonic() + STOP_GRACE_S
@@ -219,12 +281,22 @@ def main() -> None:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     _log.addHandler(handler)
     _log.propagate = False
-    limits = PoolLimits(most=int(sys.argv[1])) if sys.argv[1:] else PoolLimits()
+    options = _options()
+    bounds = {Stage(name): float(bound) for name, bound in json.loads(options.stages).items()}
     for name in PRELOADED:
         import_module(name)
     gc.collect()
     gc.freeze()  # collections in the forks leave these pages shared
-    Pool(Path(os.environ["DAGSTER_HOME"]), limits).run()
+    limits = PoolLimits(most=options.most, stages=bounds)
+    Pool(Path(os.environ["DAGSTER_HOME"]), limits, options.progress).run()
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="The pool of run workers of DAGSTER_HOME.")
+    parser.add_argument("most", type=int, nargs="?", default=PoolLimits().most, help="workers at a time")
+    parser.add_argument("--stages", default="{}", help="longest seconds of each stage, as JSON object")
+    parser.add_argument("--progress", type=Path, help="folder of the heartbeat; default: in DAGSTER_HOME")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

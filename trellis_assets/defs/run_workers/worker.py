@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import threading
 from pathlib import Path
 from types import FrameType
 
@@ -10,8 +11,12 @@ import dagster as dg
 from dagster._cli.api import _execute_run_command_body
 
 from trellis_assets.defs.run_workers.marks import marked
+from trellis_assets.domain.progress import Stage
+from trellis_assets.system.stages import enter_stage, listen_to_stages
 
-READY, DONE = b"ready\n", b"done\n"
+# What a worker tells its pool, a line each; `stage` is followed by its name.
+READY, DONE, BEAT, STAGE = "ready", "done", "beat", "stage"
+BEAT_EVERY_S = 5.0
 
 
 class _StopWorkerError(BaseException):
@@ -20,6 +25,34 @@ class _StopWorkerError(BaseException):
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
     raise _StopWorkerError
+
+
+class _PoolLine:
+    """The worker's end of the line to its pool; several threads write to it."""
+
+    def __init__(self, line: socket.socket) -> None:
+        self._line, self._one = line, threading.Lock()
+
+    def tell(self, *words: str) -> None:
+        """Send one line."""
+        with self._one:
+            self._line.sendall(f"{' '.join(words)}\n".encode("ascii"))
+
+    def tell_stage(self, stage: Stage) -> None:
+        """Send the stage; a pool that is gone does not end the run in hand."""
+        try:
+            self.tell(STAGE, stage)
+        except OSError:
+            return
+
+    def keep_beating(self) -> None:
+        """Send a heartbeat every few seconds until the pool is gone: a process that is stopped sends none."""
+        waiting = threading.Event()
+        try:
+            while not waiting.wait(BEAT_EVERY_S):
+                self.tell(BEAT)
+        except OSError:
+            return
 
 
 def serve(line: socket.socket, home: Path) -> None:
@@ -31,14 +64,18 @@ def serve(line: socket.socket, home: Path) -> None:
     # bittensor starts threads when it is imported, which a fork would not take along.
     import trellis_assets.adapters.bittensor.client  # noqa: F401
 
+    pool = _PoolLine(line)
+    listen_to_stages(pool.tell_stage)
     try:
         with dg.DagsterInstance.from_config(str(home)) as instance:
             _await_signals()
-            line.sendall(READY)
+            pool.tell(READY)
+            threading.Thread(target=pool.keep_beating, name="heartbeat", daemon=True).start()
             for name in line.makefile("r", encoding="ascii"):
+                enter_stage(Stage.RUNNING)
                 _execute(instance, home, name.strip())
                 _await_signals()
-                line.sendall(DONE)
+                pool.tell(DONE)
     except (_StopWorkerError, BrokenPipeError, ConnectionResetError):
         return
 

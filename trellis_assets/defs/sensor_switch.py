@@ -1,0 +1,60 @@
+"""The switch of the `task_sensor` in Dagster's UI: whether it is off, and who finishes the work in hand.
+
+A stopped sensor has no ticks, so that nothing would start the runs of tasks that are in hand. Whoever watches
+over the session evaluates it then, as Dagster's daemon would: the sensor itself sees that it is stopped, asks
+nobody for a task, and starts the runs that are missing.
+"""
+
+import dagster as dg
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteRepositoryOrigin
+from dagster._core.scheduler.instigation import InstigatorStatus
+from dagster._grpc.client import DagsterGrpcClient
+from dagster._grpc.types import SensorExecutionArgs
+
+SENSOR_NAME = "task_sensor"
+PAUSED = "paused: the task_sensor is stopped in the Dagster UI"
+TURN_ON = "turn it on there: Automation, task_sensor"
+_ANSWER_S = 20
+
+
+def is_stopped(instance: dg.DagsterInstance) -> bool:
+    """Whether somebody has turned the sensor off; the switch outlives restarts."""
+    states = instance.all_instigator_state(
+        instigator_type=InstigatorType.SENSOR, instigator_statuses={InstigatorStatus.STOPPED}
+    )
+    return any(state.instigator_name == SENSOR_NAME for state in states)
+
+
+def paused_reason(instance: dg.DagsterInstance) -> str | None:
+    """Return why no task is pulled while the sensor is stopped; None while it is on."""
+    if not is_stopped(instance):
+        return None
+    return f"{PAUSED}; tasks in hand are finished ({TURN_ON})"
+
+
+def answers(port: int) -> bool:
+    """Whether the code server on this machine answers."""
+    try:
+        DagsterGrpcClient(host="127.0.0.1", port=port).ping("")
+    except DagsterUserCodeUnreachableError:
+        return False
+    return True
+
+
+def evaluate_sensor(instance: dg.DagsterInstance, *, port: int, location: str) -> None:
+    """Evaluate the sensor once at the code server of this machine; its run requests are not looked at.
+
+    Raises:
+        DagsterUserCodeUnreachableError: the code server does not answer.
+    """
+    server = GrpcServerCodeLocationOrigin(host="127.0.0.1", port=port, location_name=location)
+    arguments = SensorExecutionArgs(
+        repository_origin=RemoteRepositoryOrigin(server, SINGLETON_REPOSITORY_NAME),
+        instance_ref=instance.get_ref(),
+        sensor_name=SENSOR_NAME,
+        timeout=_ANSWER_S,
+    )
+    DagsterGrpcClient(host="127.0.0.1", port=port).external_sensor_execution(arguments)

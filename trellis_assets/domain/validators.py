@@ -51,6 +51,23 @@ class PollTimes:
 
 
 @dataclass(frozen=True, slots=True)
+class PollRecord:
+    """How the last poll of a validator went.
+
+    Attributes:
+        outcome: name of the answer, such as `CoolingDown`; None before the first.
+        reason: why it failed, in the peer's words where there are any; None where it did not fail.
+    """
+
+    hotkey: str
+    uid: int
+    times: PollTimes
+    outcome: str | None = None
+    reason: str | None = None
+    answered_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PollPolicy:
     """Who may be asked, and when.
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from trellis_assets.domain.endpoints import Endpoint, Outcome, Probe
 from trellis_assets.domain.statistics import StatisticsSnapshot, ValidatorCounters
 from trellis_assets.domain.tasks import TaskState
-from trellis_assets.domain.validators import PollTimes, Validator
+from trellis_assets.domain.validators import PollRecord, PollTimes, Validator
 from trellis_assets.ports.tasks import TaskTable
 
 
@@ -36,6 +36,10 @@ class PollStore(Protocol):
         ...
 
     def poll_times(self, miner_hotkey: str) -> dict[str, PollTimes]: ...
+    def poll_records(self, miner_hotkey: str) -> list[PollRecord]:
+        """How the last poll of each listed validator went, the highest stake first."""
+        ...
+
     def begin_poll(
         self,
         miner_hotkey: str,
@@ -56,12 +60,16 @@ class PollStore(Protocol):
         *,
         outcome: str,
         now: datetime,
+        reason: str | None = None,
         next_poll_at: datetime | None = None,
         cooldown_until: datetime | None = None,
         violations: int | None = None,
         brings_task: bool = False,
     ) -> None:
-        """The answer is stored; where it brings a task, that counts as asked for until it has arrived."""
+        """The answer is stored; where it brings a task, that counts as asked for until it has arrived.
+
+        `reason` says why the poll failed, in the peer's words where there are any.
+        """
         ...
 
 

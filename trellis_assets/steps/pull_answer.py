@@ -109,6 +109,7 @@ class PullAnswerStep:
             self.network.miner_hotkey,
             validator.hotkey,
             outcome=type(answer).__name__,
+            reason=answer.reason if isinstance(answer, Unreachable | Rubbish) else None,
             now=now,
             brings_task=isinstance(answer, TaskAssigned),
             **fields,  # type: ignore[arg-type]

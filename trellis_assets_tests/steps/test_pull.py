@@ -117,6 +117,22 @@ async def test_after_a_failure_a_validator_rests(
     assert (await pulls.run()).asked == 1
 
 
+async def test_why_a_poll_failed_is_kept_until_the_next_answer(store: SqlTaskStore, clock: FakeClock) -> None:
+    pulls = Round(store, clock, ONE)
+    pulls.says(ONE, Unreachable("HTTP 401: nonce is too old"), NoTask())
+    await pulls.run()
+    (failed,) = store.poll_records(MINER)
+    assert (failed.uid, failed.outcome, failed.reason, failed.answered_at) == (
+        *(1, "Unreachable"),
+        *("HTTP 401: nonce is too old", clock.now()),
+    )
+    clock.advance(301)
+    await pulls.run()
+    (answered,) = store.poll_records(MINER)
+    assert (answered.outcome, answered.reason) == ("NoTask", None)
+    assert store.poll_records("another miner") == []
+
+
 async def test_a_validator_that_does_not_know_us_is_left_alone_until_its_time(
     store: SqlTaskStore, clock: FakeClock
 ) -> None:

@@ -163,6 +163,8 @@ class PollRow(Base):
     cooldown_until: Mapped[datetime | None]
     cooldown_violations: Mapped[int] = mapped_column(default=0)
     last_outcome: Mapped[ShortText | None]
+    last_reason: Mapped[str | None] = mapped_column(Words, comment="why the last poll failed")
+    answered_at: Mapped[datetime | None]
     last_task_received: Mapped[datetime | None]
     total_pulls: Mapped[int] = mapped_column(default=0)
     total_tasks_received: Mapped[int] = mapped_column(default=0)

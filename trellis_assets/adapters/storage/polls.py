@@ -14,7 +14,7 @@ from trellis_assets.adapters.storage.rows import validator_of
 from trellis_assets.domain.feedback import Feedback, moving_average
 from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import Task
-from trellis_assets.domain.validators import PollTimes, Validator
+from trellis_assets.domain.validators import PollRecord, PollTimes, Validator
 
 
 def insert_ignoring_conflict(session: Session, table: Any, values: dict[str, Any]) -> bool:
@@ -87,6 +87,27 @@ def poll_times(session: Session, miner_hotkey: str) -> dict[str, PollTimes]:
     return {hotkey: PollTimes(next_poll_at, until) for hotkey, next_poll_at, until in rows}
 
 
+def poll_records(session: Session, miner_hotkey: str) -> list[PollRecord]:
+    """How the last poll of each validator went, the highest stake first."""
+    query = (
+        select(PollRow, ValidatorRow.uid)
+        .join(ValidatorRow, ValidatorRow.hotkey == PollRow.hotkey)
+        .where(PollRow.miner_hotkey == miner_hotkey, ValidatorRow.is_listed)
+        .order_by(ValidatorRow.stake.desc(), ValidatorRow.uid)
+    )
+    return [
+        PollRecord(
+            hotkey=row.hotkey,
+            uid=uid,
+            times=PollTimes(row.next_poll_at, row.cooldown_until),
+            outcome=row.last_outcome,
+            reason=row.last_reason,
+            answered_at=row.answered_at,
+        )
+        for row, uid in session.execute(query)
+    ]
+
+
 def begin_poll(
     session: Session,
     miner_hotkey: str,
@@ -128,13 +149,15 @@ def record_poll(
     hotkey: str,
     *,
     outcome: str,
+    reason: str | None,
+    now: datetime,
     next_poll_at: datetime | None,
     cooldown_until: datetime | None,
     violations: int | None,
     brings_task: bool,
 ) -> None:
-    """What is given is stored; None leaves a column as it is."""
-    values: dict[str, Any] = {"last_outcome": outcome}
+    """What is given is stored; None leaves a column as it is, but for the reason, which is this poll's."""
+    values: dict[str, Any] = {"last_outcome": outcome, "last_reason": reason, "answered_at": now}
     if not brings_task:
         values["asked_at"] = None
     if next_poll_at is not None:

@@ -26,7 +26,7 @@ from trellis_assets.domain.priority import first_in_line
 from trellis_assets.domain.statistics import StatisticsSnapshot, ValidatorCounters, to_json
 from trellis_assets.domain.submissions import Submission
 from trellis_assets.domain.tasks import PulledTask, Task, TaskState
-from trellis_assets.domain.validators import PollTimes, Validator
+from trellis_assets.domain.validators import PollRecord, PollTimes, Validator
 from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.ports import Arrival, StoreError
 
@@ -58,6 +58,11 @@ class SqlTaskStore(Transactions):
         with self.reading() as session:
             return polls.poll_times(session, miner_hotkey)
 
+    def poll_records(self, miner_hotkey: str) -> list[PollRecord]:
+        """How the last poll of each listed validator went."""
+        with self.reading() as session:
+            return polls.poll_records(session, miner_hotkey)
+
     def begin_poll(
         self,
         miner_hotkey: str,
@@ -86,7 +91,8 @@ class SqlTaskStore(Transactions):
         hotkey: str,
         *,
         outcome: str,
-        now: datetime,  # noqa: ARG002 - part of the port
+        now: datetime,
+        reason: str | None = None,
         next_poll_at: datetime | None = None,
         cooldown_until: datetime | None = None,
         violations: int | None = None,
@@ -99,6 +105,8 @@ class SqlTaskStore(Transactions):
                 miner_hotkey,
                 hotkey,
                 outcome=outcome,
+                reason=reason,
+                now=now,
                 next_poll_at=next_poll_at,
                 cooldown_until=cooldown_until,
                 violations=violations,

@@ -1,6 +1,8 @@
 """What a generation server is asked for."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import astuple, dataclass
+from enum import StrEnum
 
 from trellis_assets.domain.tasks import TaskKind
 
@@ -26,14 +28,40 @@ class Sampling:
     image_guidance: float | None = None
 
 
+class Route(StrEnum):
+    """How words become a model."""
+
+    DIRECT = "direct"
+    PICTURE = "picture"
+
+
+class PictureKind(StrEnum):
+    """The pictures that a model was made from, in the order in which they were made."""
+
+    PICTURE = "picture"  # of the words
+    CUT = "cut"  # its object alone, centred: what TRELLIS was given
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One model to make. `prompt` is words, or for images the base64 text of the file."""
+    """One model to make.
+
+    Attributes:
+        prompt: words, or for images the base64 text of the file.
+        route: of words; None takes the server's own.
+    """
 
     prompt: str
     kind: TaskKind
     seed: int
     sampling: Sampling = Sampling()
+    route: Route | None = None
+
+    @property
+    def model_id(self) -> str:
+        """32 hexadecimal digits, the same for the same order: under it its pictures are asked for."""
+        values = repr((self.prompt, str(self.kind), self.seed, astuple(self.sampling), self.route))
+        return hashlib.sha256(values.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,8 @@ class StandInPipeline:
         names = ("sparse_structure_flow_model", "slat_flow_model")
         self.models = {name: torch.nn.Identity() for name in names}
         self.calls: list[Any] = []
+        self.sparse_structure_sampler_params = {"steps": 25, "cfg_strength": 7.5}
+        self.slat_sampler_params = {"steps": 20, "cfg_strength": 7.5}
 
     @classmethod
     def from_pretrained(cls, path: str) -> "StandInPipeline":
@@ -147,11 +149,33 @@ def test_the_same_seed_gives_the_same_model(package: type[StandInPipeline]) -> N
     assert (first.positions != other.positions).any()
 
 
-def test_sampler_settings_are_handed_on_and_default_to_the_servers(package: type[StandInPipeline]) -> None:
+def test_sampler_settings_are_handed_on_and_default_to_the_pipelines(package: type[StandInPipeline]) -> None:
     backend = TrellisBackend(models=MODELS, device="cpu")
     backend.generate(order(sampling=Sampling(ss_steps=3, slat_guidance=0.0)), ignore)
     pipeline = backend._pipelines[TaskKind.TEXT]
-    assert pipeline.calls == [{"steps": 3, "cfg_strength": 8.5}, {"steps": 14, "cfg_strength": 0.0}]
+    assert pipeline.calls == [{"steps": 3}, {"steps": 20, "cfg_strength": 0.0}]
+
+
+def test_settings_tuned_for_pictures_are_used_for_pictures_alone(package: type[StandInPipeline]) -> None:
+    backend = TrellisBackend(models=MODELS, device="cpu")
+    backend.generate(order(default_pictures()[0], TaskKind.IMAGE), ignore)
+    backend.generate(order(), ignore)
+    tuned, own = (backend._pipelines[kind].calls for kind in (TaskKind.IMAGE, TaskKind.TEXT))
+    assert tuned == [{"steps": 13, "cfg_strength": 8.5}, {"steps": 14, "cfg_strength": 9.0}]
+    assert own == [{"steps": 25}, {"steps": 20}]
+
+
+def test_parked_pipelines_come_back_to_the_device_for_their_next_order(
+    package: type[StandInPipeline],
+) -> None:
+    backend = TrellisBackend(models=MODELS, device="meta")
+    backend.generate(order(), ignore)
+    pipeline = backend._pipelines[TaskKind.TEXT]
+    backend.park()
+    assert pipeline.device == "cpu"
+    backend.generate(order(), ignore)
+    assert pipeline.device == "meta"
+    assert package.loaded == ["text-weights"]
 
 
 def test_progress_runs_from_stage_to_stage(package: type[StandInPipeline]) -> None:

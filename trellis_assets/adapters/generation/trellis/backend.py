@@ -1,6 +1,5 @@
 """TRELLIS in process: text or a picture to 3D Gaussian splats, on one GPU."""
 
-import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
@@ -8,6 +7,8 @@ from typing import Any
 
 from trellis_assets.adapters.generation.trellis.conversion import splats_of
 from trellis_assets.adapters.generation.trellis.loading import load_pipeline
+from trellis_assets.adapters.generation.trellis.sampling import sampler_settings
+from trellis_assets.adapters.gpu_memory import release_memory
 from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
 from trellis_assets.domain.orders import BackendState, GpuMemory, Order
 from trellis_assets.domain.splats import GaussianSplats
@@ -16,9 +17,6 @@ from trellis_assets.ports import GenerationError, Watch
 
 # Guidance asks each sampler's model twice a step, with and without the prompt.
 _CALLS_PER_STEP = 2
-# The seed's server: steps and guidance of both samplers (PROTOCOL 7).
-DEFAULT_STEPS = {"ss": 13, "slat": 14}
-DEFAULT_GUIDANCE = {"ss": 8.5, "slat": 9.0}
 
 
 class TrellisBackend:
@@ -33,6 +31,7 @@ class TrellisBackend:
         """
         self._models, self._device = dict(models), device
         self._pipelines: dict[TaskKind, Any] = {}
+        self._parked: set[TaskKind] = set()
         self._lock = Lock()
 
     @property
@@ -72,13 +71,18 @@ class TrellisBackend:
 
     def unload(self) -> None:
         """Weights leave the GPU, and their memory goes back to the device."""
-        import torch
-
         with self._lock:
             self._pipelines.clear()
-            gc.collect()
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+            self._parked.clear()
+        release_memory()
+
+    def park(self) -> None:
+        """Move the pipelines to main memory; the next order moves its own back."""
+        with self._lock:
+            for pipeline in self._pipelines.values():
+                pipeline.to("cpu")
+            self._parked = set(self._pipelines)
+        release_memory()
 
     def _generate(self, order: Order, watch: Watch) -> GaussianSplats:
         import torch
@@ -87,13 +91,11 @@ class TrellisBackend:
         watch("reading the prompt", 0.0)
         condition = pipeline.get_cond([_prompt_for(pipeline, order)])
         torch.manual_seed(order.seed)
-        wanted = order.sampling
-        structure = _sampler("ss", wanted.ss_steps, wanted.ss_guidance)
+        structure, latent = sampler_settings(pipeline, order)
         with _watched(pipeline.models["sparse_structure_flow_model"], "structure", structure, watch):
             coords = pipeline.sample_sparse_structure(condition, 1, structure)
         if len(coords) == 0:
             raise GenerationError("nothing came of the prompt: the structure is empty", is_transient=False)
-        latent = _sampler("slat", wanted.slat_steps, wanted.slat_guidance)
         with _watched(pipeline.models["slat_flow_model"], "appearance", latent, watch):
             slat = pipeline.sample_slat(condition, coords, latent)
         watch("decoding", 1.0)
@@ -103,6 +105,9 @@ class TrellisBackend:
         with self._lock:
             if kind not in self._pipelines:
                 self._pipelines[kind] = load_pipeline(kind, self._models[kind], self._device)
+            elif kind in self._parked:
+                self._pipelines[kind].to(self._device)
+            self._parked.discard(kind)
             return self._pipelines[kind]
 
 
@@ -117,13 +122,6 @@ def _prompt_for(pipeline: Any, order: Order) -> Any:
         raise GenerationError(str(error), is_transient=False) from error
     # Cuts the object out (rembg, unless the picture is transparent already) and centres it.
     return pipeline.preprocess_image(picture)
-
-
-def _sampler(name: str, steps: int | None, guidance: float | None) -> dict[str, float | int]:
-    return {
-        "steps": steps or DEFAULT_STEPS[name],
-        "cfg_strength": DEFAULT_GUIDANCE[name] if guidance is None else guidance,
-    }
 
 
 @contextmanager

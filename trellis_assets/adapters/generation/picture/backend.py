@@ -1,0 +1,134 @@
+"""The picture route: words to a picture, to its object, to a model by TRELLIS's image pipeline."""
+
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from trellis_assets.adapters.generation.picture.cut_settings import Background
+from trellis_assets.adapters.generation.picture.kept_pictures import KeptPictures, png_file
+from trellis_assets.adapters.generation.picture.memory import (
+    Between,
+    MemoryPlan,
+    MemoryProfile,
+    free_memory,
+    plan_for,
+)
+from trellis_assets.adapters.generation.picture.stages import Pictures, PictureStages
+from trellis_assets.adapters.generation.trellis.backend import TrellisBackend
+from trellis_assets.domain.orders import BackendState, Order, PictureKind, Route
+from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.tasks import TaskKind
+from trellis_assets.ports import GenerationError, Watch
+
+
+class PictureBackend:
+    """TRELLIS with the picture route before it; words by the direct route go to it unchanged.
+
+    Picture prompts are cut out here if a network for it was named, and by TRELLIS itself if not.
+    """
+
+    def __init__(
+        self,
+        trellis: TrellisBackend,
+        stages: PictureStages,
+        *,
+        profile: MemoryProfile,
+        device: str,
+        default_route: Route,
+    ) -> None:
+        """Nothing is loaded yet. `trellis` must have an image model."""
+        self._trellis, self._stages = trellis, stages
+        self._profile, self._device = profile, device
+        self._plan: MemoryPlan | None = None
+        self._kept = KeptPictures()
+        self.default_route = default_route
+
+    @property
+    def name(self) -> str:
+        """Backend and version."""
+        return self._trellis.name
+
+    @property
+    def kinds(self) -> frozenset[TaskKind]:
+        """Words too, whether TRELLIS has a text model or not."""
+        return self._trellis.kinds | {TaskKind.TEXT}
+
+    @property
+    def routes(self) -> frozenset[Route]:
+        """The routes of words."""
+        direct = {Route.DIRECT} if TaskKind.TEXT in self._trellis.kinds else set()
+        return frozenset(direct | {Route.PICTURE})
+
+    @property
+    def plan(self) -> MemoryPlan:
+        """Where the models are; measured once, before anything is loaded."""
+        if self._plan is None:
+            self._plan = plan_for(self._profile, free_memory(self._device))
+        return self._plan
+
+    def generate(self, order: Order, watch: Watch) -> GaussianSplats:
+        """Return the model, +Y up.
+
+        Raises:
+            GenerationError: transient when the GPU's memory was full (everything is unloaded then);
+                permanent when packages or weights are missing.
+            PromptRefusedError: nothing came of the prompt.
+            GenerationStoppedError: `watch` called it off.
+        """
+        made_by = self._picture_of(order)
+        if made_by is None:
+            return self._trellis.generate(order, watch)
+        import torch
+
+        self._make_room()
+        try:
+            made = made_by(order, self.plan, watch)
+        except torch.cuda.OutOfMemoryError as error:
+            reason = f"the GPU's memory is full: {str(error).splitlines()[0]}"
+        else:
+            self._kept.keep(order, made)
+            cut = b64encode(png_file(made.cut)).decode("ascii")
+            return self._trellis.generate(replace(order, prompt=cut, kind=TaskKind.IMAGE), watch)
+        # Outside the handler: the traceback holds the tensors that fill the memory.
+        self.unload()
+        raise GenerationError(reason, is_transient=True)
+
+    def state(self) -> BackendState:
+        """Return what is loaded of all three stages."""
+        trellis = self._trellis.state()
+        return replace(trellis, models_loaded=(*self._stages.loaded, *trellis.models_loaded))
+
+    def unload(self) -> None:
+        """Unload all three stages."""
+        self._stages.unload()
+        self._trellis.unload()
+
+    def pictures(self, model_id: str) -> Mapping[PictureKind, bytes]:
+        """Return the PNG files that a model was made from; none where they are gone."""
+        return self._kept.get(model_id)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the route's settings and where its models are, for `/config/`."""
+        return {
+            "routes": sorted(self.routes),
+            "default_route": self.default_route,
+            "picture": asdict(self._stages.settings),
+            "cut": asdict(self._stages.cut_settings),
+            "memory": {"profile": self._profile, **asdict(self.plan)},
+        }
+
+    def _picture_of(self, order: Order) -> Callable[[Order, MemoryPlan, Watch], Pictures] | None:
+        """What makes TRELLIS's picture; None where the order goes to TRELLIS as it is."""
+        if order.kind is TaskKind.IMAGE:
+            # A white background is no reason to go without TRELLIS's own network.
+            is_network = self._stages.cut_settings.method is not Background.WHITE
+            return self._stages.cut_prompt if is_network else None
+        return self._stages.run if (order.route or self.default_route) is Route.PICTURE else None
+
+    def _make_room(self) -> None:
+        """TRELLIS is out of the way, as the plan says."""
+        if self.plan.trellis is Between.PARKED:
+            self._trellis.park()
+        elif self.plan.trellis is Between.UNLOADED:
+            self._trellis.unload()

@@ -1,0 +1,118 @@
+"""The stages before TRELLIS: words to a picture, and the picture to its object, cut out and centred."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from trellis_assets.adapters.generation.picture.background import Cutter, Picture, cut_out, load_cutter
+from trellis_assets.adapters.generation.picture.centring import centred
+from trellis_assets.adapters.generation.picture.cut_settings import CutSettings
+from trellis_assets.adapters.generation.picture.memory import Between, MemoryPlan
+from trellis_assets.adapters.generation.picture.text_to_image import (
+    PictureSettings,
+    load_text_to_image,
+    make_picture,
+)
+from trellis_assets.adapters.gpu_memory import release_memory
+from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
+from trellis_assets.domain.orders import Order
+from trellis_assets.ports import PromptRefusedError, Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """What TRELLIS was given, and what it was cut from; (H, W, 4) RGBA each."""
+
+    picture: Picture
+    cut: Picture
+
+
+class PictureStages:
+    """The two models that come before TRELLIS, each loaded when it is first wanted."""
+
+    def __init__(self, picture: PictureSettings, cut: CutSettings, device: str) -> None:
+        self.settings, self.cut_settings, self._device = picture, cut, device
+        self._pipeline: Any = None
+        self._cutter: Cutter | None = None
+
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """The models that are loaded."""
+        cut = self.cut_settings
+        named = f"cut: {cut.method} {cut.model}".rstrip()
+        held = ((self._pipeline, f"picture: {self.settings.model}"), (self._cutter, named))
+        return tuple(name for model, name in held if model is not None)
+
+    def run(self, order: Order, plan: MemoryPlan, watch: Watch) -> Pictures:
+        """Return the order's picture and its cut. Afterwards both models are where the plan says.
+
+        Raises:
+            GenerationError: a model cannot be loaded.
+            PromptRefusedError: nothing came of the prompt that TRELLIS could work with.
+            GenerationStoppedError: `watch` called it off.
+        """
+        return self._cut(self._draw(order, plan, watch), plan, watch)
+
+    def cut_prompt(self, order: Order, plan: MemoryPlan, watch: Watch) -> Pictures:
+        """Return the order's own picture and its cut; otherwise as `run`."""
+        try:
+            picture = decode_prompt_image(order.prompt)
+        except PromptImageError as error:
+            raise PromptRefusedError(str(error)) from error
+        return self._cut(picture, plan, watch)
+
+    def load(self, plan: MemoryPlan) -> None:
+        """Load what the plan leaves loaded: faults show when the server starts, not at the first task.
+
+        What it would unload again is loaded and unloaded, for the same reason.
+
+        Raises:
+            GenerationError: a model cannot be loaded.
+        """
+        self._load_pipeline(plan)
+        self._leave_pipeline(plan)
+        self._load_cutter()
+        self._leave_cutter(plan)
+
+    def unload(self) -> None:
+        """Let go of both models."""
+        self._pipeline = self._cutter = None
+        release_memory()
+
+    def _draw(self, order: Order, plan: MemoryPlan, watch: Watch) -> Picture:
+        watch("loading the picture model", 0.0)
+        try:
+            return make_picture(self._load_pipeline(plan), order, self.settings, watch)
+        finally:
+            self._leave_pipeline(plan)
+
+    def _cut(self, picture: Picture, plan: MemoryPlan, watch: Watch) -> Pictures:
+        watch("cutting", 0.0)
+        try:
+            return Pictures(picture, centred(cut_out(picture, self._load_cutter())))
+        finally:
+            self._leave_cutter(plan)
+
+    def _load_pipeline(self, plan: MemoryPlan) -> Any:
+        if self._pipeline is None:
+            self._pipeline = load_text_to_image(self.settings, self._device, plan.offload)
+        return self._pipeline
+
+    def _leave_pipeline(self, plan: MemoryPlan) -> None:
+        if plan.picture is not Between.STAYS:
+            self._pipeline = None
+            release_memory()
+
+    def _load_cutter(self) -> Cutter:
+        if self._cutter is None:
+            self._cutter = load_cutter(self.cut_settings, self._device)
+        self._cutter.to(self._device)
+        return self._cutter
+
+    def _leave_cutter(self, plan: MemoryPlan) -> None:
+        if plan.cut is Between.STAYS or self._cutter is None:
+            return
+        if plan.cut is Between.PARKED:
+            self._cutter.to("cpu")
+        else:
+            self._cutter = None
+        release_memory()

@@ -138,6 +138,7 @@ class Adapters:
                     settings.generator_urls,
                     timeout_s=settings.generation_timeout_s,
                     token=secret(settings.generator_token or settings.server_token),
+                    route=settings.generator_route,
                 )
             except ValueError as error:
                 raise SettingsError(f"TRELLIS_GENERATOR_URLS: {error}") from None

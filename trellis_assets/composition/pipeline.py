@@ -13,6 +13,7 @@ from trellis_assets.domain.health import Symptom
 from trellis_assets.domain.retention import RetentionPolicy
 from trellis_assets.domain.tasks import Task
 from trellis_assets.domain.validators import PollPolicy
+from trellis_assets.ports import PictureSource
 from trellis_assets.prompts import read_prompts
 from trellis_assets.settings import (
     DuplicatePolicy,
@@ -25,7 +26,7 @@ from trellis_assets.steps.dispatch import DispatchStep
 from trellis_assets.steps.export_statistics import ExportStatisticsStep
 from trellis_assets.steps.generate import GenerateStep, GenerationPolicy
 from trellis_assets.steps.maintain import MaintainStep
-from trellis_assets.steps.preview import PreviewStep
+from trellis_assets.steps.preview import MadeFromStep, PreviewStep
 from trellis_assets.steps.probe_endpoints import ProbeEndpointsStep
 from trellis_assets.steps.prompts import PromptStep
 from trellis_assets.steps.publish_report import PublishReportStep
@@ -120,7 +121,8 @@ class Pipeline(Adapters):
             prepare=settings.prepare_submission,
             keep_ply=settings.keep_ply,
         )
-        return GenerateStep(self.store, self.files, self.codec, self.generator, self.clock, policy)
+        pictures = self.generator if isinstance(self.generator, PictureSource) else None
+        return GenerateStep(self.store, self.files, self.codec, self.generator, self.clock, policy, pictures)
 
     def validate_step(self) -> ValidateStep:
         """Judges models."""
@@ -132,6 +134,12 @@ class Pipeline(Adapters):
         from trellis_assets.adapters.rendering.pictures import webp_preview
 
         return PreviewStep(self.files, webp_preview)
+
+    def made_from_step(self) -> MadeFromStep:
+        """Shows what models were made from."""
+        from trellis_assets.adapters.rendering.pictures import webp_row
+
+        return MadeFromStep(self.files, webp_row)
 
     def submit_step(self) -> SubmitStep:
         """Answers validators."""

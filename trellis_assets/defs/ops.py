@@ -1,7 +1,11 @@
 """The three ops of a mining run. Each is idempotent: the store knows how far a task is."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import dagster as dg
 
+from trellis_assets.composition import Pipeline
 from trellis_assets.defs.metadata import markdown_picture
 from trellis_assets.defs.resources import PipelineResource
 from trellis_assets.domain.progress import Stage
@@ -10,6 +14,8 @@ from trellis_assets.domain.tasks import Task, TaskState, printable
 from trellis_assets.system.stages import enter_stage
 
 TaskKey = int
+PICTURES = {"preview": "the generated model", "made_from": "the picture, and the object cut out of it"}
+NOTHING: Mapping[str, bytes] = MappingProxyType({})
 # Reasons may quote what a server or a validator said.
 _LONGEST_REASON = 1_000
 ANSWERED_STATES = frozenset({TaskState.ACCEPTED, TaskState.REJECTED})
@@ -26,19 +32,19 @@ def _describe(
     key: TaskKey,
     task: Task | None,
     gallery: str,
-    picture: bytes | None = None,
+    shown: Mapping[str, bytes] = NOTHING,
 ) -> None:
     if task is None:
         context.log.warning("task %s is final or in another run's hands: nothing to do", key)
         return
-    context.add_output_metadata(_metadata_of(task, gallery, picture))
+    context.add_output_metadata(_metadata_of(task, gallery, shown))
 
 
-def _metadata_of(task: Task, gallery: str, picture: bytes | None) -> dict[str, dg.MetadataValue]:
-    """What people want to see of a task; the picture first, since long metadata is folded."""
-    metadata: dict[str, dg.MetadataValue] = {}
-    if picture is not None:
-        metadata["preview"] = markdown_picture(picture, "the generated model")
+def _metadata_of(task: Task, gallery: str, shown: Mapping[str, bytes]) -> dict[str, dg.MetadataValue]:
+    """What people want to see of a task; the pictures first, since long metadata is folded."""
+    metadata: dict[str, dg.MetadataValue] = {
+        name: markdown_picture(picture, PICTURES[name]) for name, picture in shown.items()
+    }
     metadata |= {
         "task_id": dg.MetadataValue.text(task.task_id),
         "state": dg.MetadataValue.text(str(task.state)),
@@ -90,18 +96,24 @@ def submit(context: dg.OpExecutionContext, pipeline: PipelineResource, task_key:
     task = parts.submit_step().run(task_key, context.run_id)
     enter_stage(Stage.FINISHING)
     # Drawn last, when nobody waits for it any more.
-    picture = parts.preview_step().run(task) if task is not None else None
-    # The picture once: in the asset's event, which the run's page shows too, or with the output.
+    pictures = _pictures(parts, task) if task is not None else NOTHING
+    # The pictures once: in the asset's event, which the run's page shows too, or with the output.
     is_answered = False
     if task is not None and task.submission is not None and task.state in ANSWERED_STATES:
         is_answered = True
-        shown = _metadata_of(task, gallery, picture)
+        shown = _metadata_of(task, gallery, pictures)
         context.log_event(dg.AssetMaterialization("submissions", metadata=shown))
-    _describe(context, task_key, task, gallery, None if is_answered else picture)
+    _describe(context, task_key, task, gallery, NOTHING if is_answered else pictures)
     if task is not None and _needs_eyes(task):
         reason = printable(task.reason or "", _LONGEST_REASON)
         raise dg.Failure(description=f"task {task_key}: {reason}", allow_retries=False)
     return task_key
+
+
+def _pictures(parts: Pipeline, task: Task) -> Mapping[str, bytes]:
+    """The model, and what it was made from, by the name that the run shows them under."""
+    drawn = {"preview": parts.preview_step().run(task), "made_from": parts.made_from_step().run(task)}
+    return {name: picture for name, picture in drawn.items() if picture is not None}
 
 
 def _needs_eyes(task: Task) -> bool:

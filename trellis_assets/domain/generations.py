@@ -22,6 +22,8 @@ class Generation:
         ply: the model as generated, before preparation; None when only SPZ was kept.
         duration_s: GPU time in seconds; 0 for a reused result.
         reused_from: key of the task whose file this is, or None.
+        picture: the picture of the words that it was made from, on the picture route (WebP).
+        cut: the object of that picture alone, centred: what TRELLIS was given (WebP with alpha).
         endpoint: name of the endpoint that made it; None where nobody wrote it down.
     """
 
@@ -35,3 +37,5 @@ class Generation:
     ply: StoredFile | None = None
     reused_from: int | None = None
     endpoint: str | None = None
+    picture: StoredFile | None = None
+    cut: StoredFile | None = None

@@ -35,7 +35,8 @@ class StoredModel:
 
     Attributes:
         spz: path of the SPZ file; the model's name.
-        size: bytes of it. `ply_size`: of the PLY, 0 where there is none.
+        size: bytes of it and of the pictures that it was made from.
+        ply_size: of the PLY, 0 where there is none.
         used_at: when the last of its tasks got it.
         score: the best of its tasks' fidelity, or local score; 0 without any.
         is_needed: a task that has not ended has it.
@@ -55,6 +56,14 @@ class Surplus:
 
     plys: tuple[str, ...]
     models: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """Paths of files that no row names any more: PLYs, and the pictures that models were made from."""
+
+    plys: tuple[str, ...]
+    pictures: tuple[str, ...]
 
 
 def surplus(models: Sequence[StoredModel], *, now: datetime, policy: RetentionPolicy) -> Surplus:

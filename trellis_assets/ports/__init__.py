@@ -12,6 +12,8 @@ from trellis_assets.ports.files import (
 from trellis_assets.ports.generation import (
     GenerationError,
     Generator,
+    PictureRoute,
+    PictureSource,
     PromptRefusedError,
     ServerBackend,
     UnsupportedPromptError,
@@ -74,6 +76,8 @@ __all__ = [
     "NoTask",
     "NotRegistered",
     "Notifier",
+    "PictureRoute",
+    "PictureSource",
     "PollAnswer",
     "PollStore",
     "PromptRefusedError",

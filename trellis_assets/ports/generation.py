@@ -1,10 +1,10 @@
 """What makes models: a generator with its endpoints, and what a generation server works with."""
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from trellis_assets.domain.endpoints import Probe
-from trellis_assets.domain.orders import BackendState, Order
+from trellis_assets.domain.orders import BackendState, Order, PictureKind, Route
 from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 
@@ -99,4 +99,31 @@ class ServerBackend(Protocol):
 
     def unload(self) -> None:
         """Models and their GPU memory are given back; the next order loads them again."""
+        ...
+
+
+@runtime_checkable
+class PictureRoute(Protocol):
+    """A backend that makes models of words by way of a picture."""
+
+    @property
+    def routes(self) -> frozenset[Route]:
+        """The routes that words can take."""
+        ...
+
+    def pictures(self, model_id: str) -> Mapping[PictureKind, bytes]:
+        """PNG files that a model was made from (`Order.model_id`); none where they are gone."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """The route's settings, for `/config/`."""
+        ...
+
+
+@runtime_checkable
+class PictureSource(Protocol):
+    """A generator that can get the pictures of a model it has just made."""
+
+    def pictures(self, prompt: str, *, seed: int, endpoint: str) -> Mapping[PictureKind, bytes]:
+        """WebP files of what the model was made from; none where there are none, or they do not come."""
         ...

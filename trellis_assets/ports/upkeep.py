@@ -6,7 +6,7 @@ from typing import Protocol
 
 from trellis_assets.domain.generations import StoredFile
 from trellis_assets.domain.integrity import Count
-from trellis_assets.domain.retention import StoredModel, Surplus
+from trellis_assets.domain.retention import Forgotten, StoredModel, Surplus
 from trellis_assets.domain.tasks import TaskState
 
 
@@ -40,8 +40,8 @@ class RetentionStore(Protocol):
         ...
 
     def stored_models(self) -> list[StoredModel]: ...
-    def forget_models(self, gone: Surplus, now: datetime) -> list[str]:
-        """The rows no longer need these files; paths of the PLY files among them."""
+    def forget_models(self, gone: Surplus, now: datetime) -> Forgotten:
+        """The rows no longer need these files, nor the pictures that the models were made from."""
         ...
 
     def known_files(self) -> set[str]:

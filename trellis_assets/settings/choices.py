@@ -27,6 +27,15 @@ class ServerBackendName(StrEnum):
     TRELLIS = "trellis"
 
 
+class PictureDtype(StrEnum):
+    """Numbers that the picture model computes with."""
+
+    AUTO = "auto"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+    FLOAT32 = "float32"
+
+
 class ValidatorBackend(StrEnum):
     """Who judges models locally."""
 

@@ -4,7 +4,7 @@ from datetime import date
 from pathlib import Path
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from trellis_assets.settings.choices import (
     LOCAL_NETWORK,
@@ -14,6 +14,7 @@ from trellis_assets.settings.choices import (
     ServerBackendName,
     ValidatorBackend,
 )
+from trellis_assets.settings.picture_fields import PictureFields
 from trellis_assets.settings.values import (
     Broker,
     Count,
@@ -33,7 +34,7 @@ from trellis_assets.settings.values import (
 )
 
 
-class Fields(BaseSettings):
+class Fields(PictureFields):
     """The variables `TRELLIS_<FIELD>`."""
 
     model_config = SettingsConfigDict(

@@ -95,6 +95,18 @@ def _check_log_level(value: str) -> str:
     return value.upper()
 
 
+def _check_commit(value: str | None) -> str | None:
+    if value is not None and not re.fullmatch(r"[0-9a-f]{40}", value):
+        raise ValueError("wants the 40 hexadecimal digits of a commit: a branch or a tag can be moved")
+    return value
+
+
+def _check_template(value: str) -> str:
+    if "{prompt}" not in value:
+        raise ValueError("wants {prompt} where the words of the task go")
+    return value
+
+
 # Longer times and larger counts are meant by nobody, and would overflow somewhere.
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Hours = Annotated[float, Field(gt=0, le=24 * 36_500)]
@@ -112,4 +124,8 @@ LogLevel = Annotated[str, AfterValidator(_check_log_level)]
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_empty_is_none)]
 Broker = Annotated[OptionalSecret, AfterValidator(_check_broker)]
 DagsterDatabase = Annotated[OptionalSecret, AfterValidator(_check_dagster_database)]
+OptionalText = Annotated[str | None, BeforeValidator(_empty_is_none)]
+Commit = Annotated[str | None, BeforeValidator(_empty_is_none), AfterValidator(_check_commit)]
+PromptTemplate = Annotated[str, Field(max_length=1000), AfterValidator(_check_template)]
+PictureSide = Annotated[int, Field(ge=64, le=2048, multiple_of=16)]
 StorageOptions = Annotated[OptionalSecret, AfterValidator(_check_options)]

@@ -1,12 +1,14 @@
 """Generate: a claimed task has a model on disk, or the decision to hand it back."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 from trellis_assets.audit import audit
 from trellis_assets.domain.duplicates import Duplicate, Fresh, Reusable, judge_prompt
 from trellis_assets.domain.generations import Generation, StoredFile
+from trellis_assets.domain.orders import PictureKind
 from trellis_assets.domain.preparation import PreparedModel, prepare_for_submission, unprepared
 from trellis_assets.domain.progress import Stage
 from trellis_assets.domain.splats import GaussianSplats
@@ -17,6 +19,7 @@ from trellis_assets.ports import (
     FileStore,
     GenerationError,
     Generator,
+    PictureSource,
     SplatCodec,
     StoredFileError,
     StoreError,
@@ -50,6 +53,7 @@ class GenerateStep:
     generator: Generator
     clock: Clock
     policy: GenerationPolicy
+    pictures: PictureSource | None = None
 
     def run(self, key: int, run_id: str) -> Task | None:
         """The task generated, reused or declined; None when it is not ours to work on.
@@ -112,6 +116,8 @@ class GenerateStep:
             spz=made.spz,
             ply=made.ply,
             reused_from=earlier.key,
+            picture=made.picture,
+            cut=made.cut,
         )
         moved = self.store.move(task.key, TaskState.GENERATED, now=now, generation=reused, run_id=run_id)
         audit("earlier result reused", task=moved, reused_from=earlier.key)
@@ -139,6 +145,10 @@ class GenerateStep:
             spz = self.codec.encode_spz(model.splats)
         except ValueError as error:
             return self._decline(task, run_id, HandBackReason.INVALID_MODEL, str(error))
+        written = insist(
+            self.clock, lambda: self.files.write(task.key, "spz", spz), task=task, what="the model"
+        )
+        pictures = self._kept_pictures(task, made.endpoint)
         generation = Generation(
             generator=self.generator.name,
             endpoint=made.endpoint,
@@ -147,10 +157,10 @@ class GenerateStep:
             finished_at=made.finished_at,
             duration_s=(made.finished_at - made.started_at).total_seconds(),
             splat_count=len(model.splats),
-            spz=insist(
-                self.clock, lambda: self.files.write(task.key, "spz", spz), task=task, what="the model"
-            ),
+            spz=written,
             ply=self._kept_ply(task, splats),
+            picture=pictures.get(PictureKind.PICTURE),
+            cut=pictures.get(PictureKind.CUT),
         )
         return self._generated(task, generation, model, run_id)
 
@@ -163,6 +173,19 @@ class GenerateStep:
         except (StoreError, ValueError) as error:
             audit("no PLY is kept", task=task, level=logging.WARNING, reason=str(error))
             return None
+
+    def _kept_pictures(self, task: Task, endpoint: str) -> Mapping[PictureKind, StoredFile]:
+        """What the model was made from is for people: a task does not fail for it."""
+        if self.pictures is None:
+            return {}
+        kept: dict[PictureKind, StoredFile] = {}
+        made_from = self.pictures.pictures(task.prompt, seed=generation_seed(task), endpoint=endpoint)
+        for kind, data in made_from.items():
+            try:
+                kept[kind] = self.files.write(task.key, "webp", data)
+            except StoreError as error:
+                audit(f"no {kind} is kept", task=task, level=logging.WARNING, reason=str(error))
+        return kept
 
     def _generated(self, task: Task, generation: Generation, model: PreparedModel, run_id: str) -> Task:
         now = self.clock.now()

@@ -53,7 +53,7 @@ class MaintainStep:
         """Rows first: a kill between leaves files that nobody knows, which the sweep finds."""
         now = self.clock.now()
         gone = surplus(self.store.stored_models(), now=now, policy=self.policy)
-        plys = self.store.forget_models(gone, now)
-        for path in (*plys, *gone.models):
+        forgotten = self.store.forget_models(gone, now)
+        for path in (*forgotten.plys, *forgotten.pictures, *gone.models):
             self.files.delete(path)
-        return len(plys), len(gone.models)
+        return len(forgotten.plys), len(gone.models)

@@ -1,7 +1,7 @@
 """Preview: a generated model has a picture, made once and kept beside it."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from trellis_assets.audit import audit
@@ -29,4 +29,29 @@ class PreviewStep:
             return self.files.derived(task.generation.spz, "webp", self.draw)
         except (StoredFileError, StoreError, ValueError) as error:
             audit("no preview", task=task, level=logging.WARNING, reason=str(error))
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class MadeFromStep:
+    """Show what a model was made from.
+
+    Attributes:
+        join: WebP files in, one small WebP file of them side by side out; ValueError where one cannot
+            be read.
+    """
+
+    files: FileStore
+    join: Callable[[Sequence[bytes]], bytes]
+
+    def run(self, task: Task) -> bytes | None:
+        """Return the pictures that the task's model was made from; None where none was kept."""
+        made = task.generation
+        files = [file for file in (made.picture, made.cut) if file is not None] if made else []
+        if not files:
+            return None
+        try:
+            return self.join([self.files.read(file) for file in files])
+        except (StoredFileError, StoreError, ValueError) as error:
+            audit("no picture of the prompt", task=task, level=logging.WARNING, reason=str(error))
             return None

@@ -1,16 +1,18 @@
 """TRELLIS generation servers over HTTP (PROTOCOL 7)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
 from trellis_assets.adapters.bounded_http import Answer, BoundedClient, NoAnswerError, shown_url
 from trellis_assets.adapters.generation.endpoint_names import endpoint_name
+from trellis_assets.adapters.generation.model_pictures import OfferedPictures, offer_in
 from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
 from trellis_assets.adapters.splat_io.errors import SplatFormatError
 from trellis_assets.adapters.splat_io.sniff import decode_splats
 from trellis_assets.domain.endpoints import Probe
+from trellis_assets.domain.orders import PictureKind, Route
 from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import GenerationError, PromptRefusedError, UnsupportedPromptError
@@ -40,6 +42,7 @@ class HttpGenerator:
         timeout_s: float = 300.0,
         max_answer_bytes: int = MAX_ANSWER_BYTES,
         token: str | None = None,
+        route: Route | None = None,
     ) -> None:
         """Nothing is called yet.
 
@@ -48,6 +51,7 @@ class HttpGenerator:
             timeout_s: longest wait for a model.
             max_answer_bytes: longest answer that is read.
             token: sent to every server.
+            route: that words are to take; None leaves it to each server.
 
         Raises:
             ValueError: no URL, or one that is not http(s).
@@ -56,6 +60,8 @@ class HttpGenerator:
         if not self._urls:
             raise ValueError("no generation server is named; wanted is http(s)://host:port")
         self._client = BoundedClient(timeout_s=timeout_s, max_bytes=max_answer_bytes, token=token)
+        self._route = route
+        self._offered = OfferedPictures(token)
         self._prober = BoundedClient(timeout_s=PROBE_TIMEOUT_S, max_bytes=PROBE_MAX_BYTES, token=token)
 
     @property
@@ -103,6 +109,8 @@ class HttpGenerator:
         _check_prompt(prompt, kind)
         url = self._urls[endpoint]
         form = {_FIELDS[kind]: prompt, "seed": str(seed), "return_compressed": "true"}
+        if kind is TaskKind.TEXT and self._route is not None:
+            form["route"] = self._route
         try:
             answer = self._client.post_form(f"{url}/generate/", form)
         except NoAnswerError as error:
@@ -113,7 +121,14 @@ class HttpGenerator:
         if kind is TaskKind.IMAGE and answer.status == httpx.codes.UNPROCESSABLE_ENTITY:
             # The picture itself is sound, so that it is the form's field that the server lacks.
             raise UnsupportedPromptError(f"{where} takes no pictures: {answer.excerpt}")
-        return _model_in(answer, where)
+        splats = _model_in(answer, where)
+        if (offer := offer_in(answer, url)) is not None:
+            self._offered.remember((endpoint, prompt, seed), offer)
+        return splats
+
+    def pictures(self, prompt: str, *, seed: int, endpoint: str) -> Mapping[PictureKind, bytes]:
+        """WebP files of what a model was made from; a server that named none is not asked."""
+        return self._offered.take((endpoint, prompt, seed))
 
 
 def _check_prompt(prompt: str, kind: TaskKind) -> None:

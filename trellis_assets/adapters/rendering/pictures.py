@@ -21,6 +21,8 @@ from trellis_assets.domain.scenes import Scene, as_validators_see
 from trellis_assets.domain.splats import GaussianSplats, is_well_formed
 
 ByteImages = NDArray[np.uint8]
+# Of a picture in a run's metadata, which the database keeps.
+THUMBNAIL_SIDE = 256
 
 
 class RendererBackend(StrEnum):
@@ -97,6 +99,30 @@ def webp_preview(spz: bytes, size: int = PREVIEW_SIZE) -> bytes:
     file = io.BytesIO()
     picture = render(as_validators_see(splats), [preview_camera(size)])[0]
     Image.fromarray(picture).save(file, "WEBP", quality=80)
+    return file.getvalue()
+
+
+def webp_row(pictures: Sequence[bytes], side: int = THUMBNAIL_SIDE) -> bytes:
+    """Return the WebP files side by side on white, each within `side` pixels, as one small WebP file.
+
+    Raises:
+        ValueError: one of them cannot be read, or there is none.
+    """
+    from PIL import Image
+
+    if not pictures:
+        raise ValueError("there is no picture")
+    row = Image.new("RGB", (side * len(pictures), side), "white")
+    for place, data in enumerate(pictures):
+        try:
+            picture = Image.open(io.BytesIO(data), formats=("WEBP",)).convert("RGBA")
+        except OSError as error:
+            raise ValueError(f"a picture cannot be read: {error}") from error
+        picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+        middle = (side * place + (side - picture.width) // 2, (side - picture.height) // 2)
+        row.paste(picture, middle, picture)
+    file = io.BytesIO()
+    row.save(file, "WEBP", quality=80)
     return file.getvalue()
 
 

@@ -8,9 +8,9 @@ from pathlib import PurePosixPath
 from trellis_assets.domain.generations import StoredFile
 from trellis_assets.ports import StoredFileError
 
-SUFFIXES = frozenset({"spz", "ply", "png"})
+SUFFIXES = frozenset({"spz", "ply", "png", "webp"})
 MODELS = "models"
-# A picture of an SPZ file lies beside it under this suffix.
+# The preview of an SPZ file lies beside it under this suffix.
 PICTURE = "webp"
 
 

@@ -91,6 +91,12 @@ class TaskRow(Base):
     ply_path: Mapped[str | None]
     ply_size: Mapped[int | None]
     ply_sha256: Mapped[Sha256 | None]
+    picture_path: Mapped[str | None]
+    picture_size: Mapped[int | None]
+    picture_sha256: Mapped[Sha256 | None]
+    cut_path: Mapped[str | None]
+    cut_size: Mapped[int | None]
+    cut_sha256: Mapped[Sha256 | None]
 
     model_deleted_at: Mapped[datetime | None]
 

@@ -31,7 +31,9 @@ def stored_models(session: Session) -> list[StoredModel]:
     query = (
         select(
             TaskRow.spz_path,
-            func.max(TaskRow.spz_size),
+            func.max(
+                TaskRow.spz_size + func.coalesce(TaskRow.picture_size, 0) + func.coalesce(TaskRow.cut_size, 0)
+            ),
             func.max(func.coalesce(TaskRow.ply_size, 0)),
             func.max(TaskRow.generated_at),
             func.max(score),
@@ -58,6 +60,22 @@ def forget_plys(session: Session, models: Iterable[str]) -> list[str]:
     return found
 
 
+def forget_pictures_of(session: Session, models: Iterable[str]) -> list[str]:
+    """Paths of the pictures that the models were made from, which no row names any more."""
+    found: list[str] = []
+    unnamed = {
+        f"{name}_{column}": None for name in ("picture", "cut") for column in ("path", "size", "sha256")
+    }
+    for some in _chunks(models):
+        named = TaskRow.spz_path.in_(some)
+        for path in (TaskRow.picture_path, TaskRow.cut_path):
+            found += [
+                p for p in session.scalars(select(path).where(named, path.is_not(None)).distinct()) if p
+            ]
+        session.execute(update(TaskRow).where(named).values(**unnamed))
+    return found
+
+
 def mark_deleted(session: Session, models: Iterable[str], now: datetime) -> None:
     """The models' tasks say that their file was deleted on purpose."""
     for some in _chunks(models):
@@ -78,7 +96,8 @@ def known_files(session: Session) -> set[str]:
     """Paths of all files that a task needs or may need."""
     spz = select(TaskRow.spz_path).where(TaskRow.spz_path.is_not(None), TaskRow.model_deleted_at.is_(None))
     ply = select(TaskRow.ply_path).where(TaskRow.ply_path.is_not(None))
-    return {path for path in session.scalars(spz.union(ply)) if path}
+    made_from = (select(path).where(path.is_not(None)) for path in (TaskRow.picture_path, TaskRow.cut_path))
+    return {path for path in session.scalars(spz.union(ply, *made_from)) if path}
 
 
 def archive_tasks(session: Session, before: datetime, limit: int) -> int:

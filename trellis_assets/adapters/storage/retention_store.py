@@ -4,7 +4,7 @@ from datetime import datetime
 
 from trellis_assets.adapters.storage import retention, tasks_table
 from trellis_assets.adapters.storage.transactions import Transactions
-from trellis_assets.domain.retention import StoredModel, Surplus
+from trellis_assets.domain.retention import Forgotten, StoredModel, Surplus
 
 ARCHIVED_AT_ONCE = 2_000
 
@@ -22,12 +22,13 @@ class SqlRetentionStore(Transactions):
         with self.reading() as session:
             return retention.stored_models(session)
 
-    def forget_models(self, gone: Surplus, now: datetime) -> list[str]:
-        """The rows no longer need these files; paths of the PLY files among them."""
+    def forget_models(self, gone: Surplus, now: datetime) -> Forgotten:
+        """The rows no longer need these files, nor the pictures that the models were made from."""
         with self.writing() as session:
             plys = retention.forget_plys(session, gone.plys)
+            pictures = retention.forget_pictures_of(session, gone.models)
             retention.mark_deleted(session, gone.models, now)
-            return plys
+            return Forgotten(tuple(plys), tuple(pictures))
 
     def known_files(self) -> set[str]:
         """Paths of all files that a task needs or may need."""

@@ -64,6 +64,8 @@ def _generation(row: TaskRow) -> Generation | None:
         spz=spz,
         ply=_file(row.ply_path, row.ply_size, row.ply_sha256),
         reused_from=row.reused_from,
+        picture=_file(row.picture_path, row.picture_size, row.picture_sha256),
+        cut=_file(row.cut_path, row.cut_size, row.cut_sha256),
     )
 
 
@@ -127,7 +129,13 @@ def columns_of(
             "splat_count": generation.splat_count,
             "reused_from": generation.reused_from,
         }
-        for name, file in (("spz", generation.spz), ("ply", generation.ply)):
+        files = {
+            "spz": generation.spz,
+            "ply": generation.ply,
+            "picture": generation.picture,
+            "cut": generation.cut,
+        }
+        for name, file in files.items():
             columns |= {
                 f"{name}_path": file.path if file else None,
                 f"{name}_size": file.size if file else None,

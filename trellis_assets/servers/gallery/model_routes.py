@@ -4,6 +4,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, Response
 
 from trellis_assets.domain.gallery import FilterError, ModelFilter, filter_from
+from trellis_assets.domain.orders import PictureKind
 from trellis_assets.domain.tasks import Task
 from trellis_assets.ports import ModelCatalogue
 from trellis_assets.servers.gallery import shown
@@ -40,7 +41,8 @@ def model_routes(catalogue: ModelCatalogue, pages: Pages) -> APIRouter:
     def model(key: int) -> HTMLResponse:
         """One model: its splats in 3D, what is known of it, its files."""
         task = _task(catalogue, key)
-        return pages.answer("model", task=shown.card(task), facts=shown.facts(task))
+        made_from = shown.made_from(task)
+        return pages.answer("model", task=shown.card(task), facts=shown.facts(task), made_from=made_from)
 
     return router
 
@@ -64,6 +66,15 @@ def file_routes(catalogue: ModelCatalogue, models: ModelFiles) -> APIRouter:
             return Response(prompt_png(_task(catalogue, key)), media_type="image/png", headers=CACHED)
         except NoModelError as error:
             raise HTTPException(404, str(error)) from None
+
+    @router.get("/models/{key}/made-from/{kind}.webp")
+    def made_from(key: int, kind: PictureKind) -> Response:
+        """A picture that the model was made from."""
+        try:
+            picture = models.made_from(_task(catalogue, key), kind)
+        except NoModelError as error:
+            raise HTTPException(404, str(error)) from None
+        return Response(picture, media_type="image/webp", headers=CACHED)
 
     @router.get("/models/{key}/model.{form}")
     def download(key: int, form: str) -> Response:

@@ -9,6 +9,7 @@ from trellis_assets.adapters.prompt_images import PromptImageError, decode_promp
 from trellis_assets.adapters.rendering.pictures import png_bytes
 from trellis_assets.adapters.splat_io.ply import write_ply
 from trellis_assets.adapters.splat_io.spz import decode_spz, encode_gzip_spz
+from trellis_assets.domain.orders import PictureKind
 from trellis_assets.domain.tasks import Task, TaskKind
 from trellis_assets.ports import FileStore, StoredFileError, StoreError
 
@@ -68,6 +69,21 @@ class ModelFiles:
             with self._drawing:
                 return self.files.derived(task.generation.spz, "webp", self.draw)
         except (StoredFileError, StoreError, ValueError) as error:
+            raise NoModelError(str(error)) from error
+
+    def made_from(self, task: Task, kind: PictureKind) -> bytes:
+        """Return the WebP file of what the model was made from: our own encoding, checksum verified.
+
+        Raises:
+            NoModelError: none was kept, or it is gone.
+        """
+        made = task.generation
+        file = {PictureKind.PICTURE: made.picture, PictureKind.CUT: made.cut}[kind] if made else None
+        if file is None:
+            raise NoModelError(f"task {task.key} has no {kind}")
+        try:
+            return self.files.read(file)
+        except (StoredFileError, StoreError) as error:
             raise NoModelError(str(error)) from error
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from trellis_assets.domain.orders import PictureKind
 from trellis_assets.domain.tasks import Task, TaskKind, printable
 
 _LONGEST_PROMPT = 1024
@@ -74,6 +75,18 @@ def facts(task: Task) -> list[tuple[str, str]]:
             ("duel rating", feedback.current_duel_rating),
         ]
     return [(name, printable(str(value), _LONGEST_PROMPT)) for name, value in found if value is not None]
+
+
+def made_from(task: Task) -> list[tuple[str, str]]:
+    """Return address and caption of each picture that the model was made from."""
+    made = task.generation
+    kept = {PictureKind.PICTURE: made.picture, PictureKind.CUT: made.cut} if made else {}
+    captions = {PictureKind.PICTURE: "the picture of the words", PictureKind.CUT: "the object cut out of it"}
+    return [
+        (f"/models/{task.key}/made-from/{kind}.webp", captions[kind])
+        for kind, file in kept.items()
+        if file is not None
+    ]
 
 
 def older_page(tasks: Sequence[Task], given: dict[str, str]) -> str | None:

@@ -17,6 +17,13 @@ from trellis_assets.domain.tasks import printable
 from trellis_assets.ports import GenerationError, ServerBackend, SplatCodec
 from trellis_assets.servers.generation.forms import form_in_openapi, read_form
 from trellis_assets.servers.generation.jobs import CallerGoneError, DeadlineError, Jobs, QueueFullError
+from trellis_assets.servers.generation.picture_routes import (
+    check_route,
+    described,
+    picture_headers,
+    picture_router,
+    routes_of,
+)
 
 RETRY_AFTER_S = 5
 # What nginx logs for it; nobody reads it, since the caller has left.
@@ -72,6 +79,7 @@ def generation_app(
             200: {"content": {"application/octet-stream": {}}, "description": "SPZ or PLY."},
             413: {"description": "The body is too large."},
             422: {"description": "The prompt or a setting cannot be used; the detail says why."},
+            501: {"description": "The server has no such route."},
             503: {"description": "The queue is full, or the GPU has no memory: see Retry-After."},
             504: {"description": "Not done within the deadline."},
         },
@@ -81,9 +89,12 @@ def generation_app(
         order, is_compressed = await read_form(request)
         if order.kind not in backend.kinds:
             raise HTTPException(422, f"{backend.name} takes no {order.kind} prompts")
+        check_route(backend, order)
         splats = await _generated(jobs, order, request)
         encode = codec.encode_spz if is_compressed else codec.encode_ply
-        return _model(await asyncio.to_thread(encode, splats), order.seed, is_compressed=is_compressed)
+        answer = _model(await asyncio.to_thread(encode, splats), order.seed, is_compressed=is_compressed)
+        answer.headers.update(picture_headers(backend, order))
+        return answer
 
     @app.get("/health/")
     async def health() -> dict[str, str]:
@@ -109,7 +120,12 @@ def generation_app(
     @app.get("/config/")
     async def config() -> dict[str, Any]:
         """How it is set up."""
-        return {"backend": backend.name, "kinds": sorted(backend.kinds), **asdict(limits)}
+        return {
+            "backend": backend.name,
+            "kinds": sorted(backend.kinds),
+            **described(backend),
+            **asdict(limits),
+        }
 
     @app.post("/clear_cache/")
     async def clear_cache() -> dict[str, Any]:
@@ -117,6 +133,7 @@ def generation_app(
         await jobs.unload()
         return {"status": "cleared", **asdict(backend.state())}
 
+    app.include_router(picture_router(backend))
     return app
 
 
@@ -153,6 +170,7 @@ def status_of(jobs: Jobs, limits: ServerLimits) -> dict[str, Any]:
         "status": "busy" if jobs.current else "ready",
         "ready": len(jobs.held) <= limits.queue,
         "backend": jobs.backend.name,
+        "routes": sorted(routes_of(jobs.backend)),
         "models_loaded": list(state.models_loaded),
         "gpu_memory": asdict(state.gpu_memory) if state.gpu_memory else None,
         "job": _current(jobs),

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from starlette.datastructures import UploadFile
 
 from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
-from trellis_assets.domain.orders import Order, Sampling
+from trellis_assets.domain.orders import Order, Route, Sampling
 from trellis_assets.domain.tasks import TaskKind
 
 MAX_PROMPT = 1024
@@ -35,7 +35,10 @@ class GenerationForm(BaseModel):
     )
     seed: int | None = Field(None, ge=0, le=MAX_SEED, description="Default: a random one.")
     return_compressed: bool = Field(True, description="SPZ in a zstd frame; else PLY.")
-    guidance_scale: Guidance = Field(None, description="Of the text-to-image stage, where there is one.")
+    route: Route | None = Field(
+        None, description="Of words: direct, or picture (words, picture, model). Default: the server's own."
+    )
+    guidance_scale: Guidance = Field(None, description="Of the picture, on the picture route.")
     ss_guidance_strength: Guidance = Field(None, description="Of the sparse structure's sampler.")
     ss_sampling_steps: Steps = Field(None, description="Of the sparse structure's sampler.")
     slat_guidance_strength: Guidance = Field(None, description="Of the structured latent's sampler.")
@@ -67,6 +70,7 @@ class GenerationForm(BaseModel):
             kind=TaskKind.IMAGE if self.prompt_image else TaskKind.TEXT,
             seed=secrets.randbelow(MAX_SEED + 1) if self.seed is None else self.seed,
             sampling=sampling,
+            route=None if self.prompt_image else self.route,
         )
 
 

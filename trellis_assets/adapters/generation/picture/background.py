@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trellis_assets.adapters.generation.picture.centring import is_cut_out, object_box
-from trellis_assets.adapters.generation.picture.cut_settings import Background, CutSettings
 from trellis_assets.adapters.generation.picture.libraries import load_error, required
 from trellis_assets.adapters.generation.picture.segmentation import SegmentationCutter
+from trellis_assets.domain.picture_route import Background, CutSettings
 
 Picture = NDArray[np.uint8]
 # Lighter than this in every channel is background (PROTOCOL 7).
@@ -37,7 +37,7 @@ class WhiteCutter:
         """Return the alpha; opaque everywhere where the border is not white."""
         from scipy import ndimage
 
-        is_light = (picture[..., :3] >= WHITE).all(axis=-1)
+        is_light = picture[..., :3].min(axis=-1) >= WHITE
         border = np.ones_like(is_light)
         border[1:-1, 1:-1] = False
         if is_light[border].mean() < _LEAST_WHITE_BORDER:

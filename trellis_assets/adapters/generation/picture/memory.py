@@ -3,17 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from trellis_assets.domain.picture_route import MemoryProfile
+
 GIB = 1024**3
-
-
-class MemoryProfile(StrEnum):
-    """Memory of the GPU in GB; `auto` takes what is free when the first picture is asked for."""
-
-    AUTO = "auto"
-    GB_8 = "8"
-    GB_16 = "16"
-    GB_24 = "24"
-    GB_48 = "48"
 
 
 class Between(StrEnum):

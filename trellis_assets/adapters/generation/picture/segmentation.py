@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trellis_assets.adapters.generation.picture.cut_settings import CutSettings
 from trellis_assets.adapters.generation.picture.libraries import load_error, required
+from trellis_assets.domain.picture_route import CutSettings
 from trellis_assets.ports import GenerationError
 
 # What BiRefNet and its kin were trained with; a repository's own preprocessor_config.json goes before.

@@ -5,16 +5,12 @@ from typing import Any
 
 from trellis_assets.adapters.generation.picture.background import Cutter, Picture, cut_out, load_cutter
 from trellis_assets.adapters.generation.picture.centring import centred
-from trellis_assets.adapters.generation.picture.cut_settings import CutSettings
 from trellis_assets.adapters.generation.picture.memory import Between, MemoryPlan
-from trellis_assets.adapters.generation.picture.text_to_image import (
-    PictureSettings,
-    load_text_to_image,
-    make_picture,
-)
+from trellis_assets.adapters.generation.picture.text_to_image import load_text_to_image, make_picture
 from trellis_assets.adapters.gpu_memory import release_memory
 from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
 from trellis_assets.domain.orders import Order
+from trellis_assets.domain.picture_route import CutSettings, PictureSettings
 from trellis_assets.ports import PromptRefusedError, Watch
 
 

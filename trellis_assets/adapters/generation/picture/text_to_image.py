@@ -3,7 +3,6 @@
 import inspect
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,40 +11,10 @@ from numpy.typing import NDArray
 from trellis_assets.adapters.generation.picture.libraries import load_error, required
 from trellis_assets.adapters.generation.picture.memory import Offload
 from trellis_assets.domain.orders import Order
+from trellis_assets.domain.picture_route import PictureSettings
 from trellis_assets.ports import GenerationError, PromptRefusedError, Watch
 
 _log = logging.getLogger(__name__)
-
-# One object, whole, on white: what the cut and TRELLIS need. `{prompt}` is where the words go.
-PROMPT_TEMPLATE = (
-    "{prompt}, a single 3D game asset seen from slightly above, whole object in the middle, "
-    "plain white background, even light, sharp detail"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class PictureSettings:
-    """How pictures are made.
-
-    Attributes:
-        model: name on the Hugging Face hub, or folder, of a diffusers pipeline with safetensors.
-        revision: commit, tag or branch of the hub's repository; None takes its newest.
-        dtype: auto, bfloat16, float16 or float32.
-        steps, guidance: of the pipeline; distilled ones want few steps and often guidance 0.
-        width, height: in pixels.
-        template: the pipeline's prompt; `{prompt}` stands for the task's.
-        negative: what the picture should not show; only some pipelines take it.
-    """
-
-    model: str
-    revision: str | None = None
-    dtype: str = "auto"
-    steps: int = 8
-    guidance: float = 3.5
-    width: int = 1024
-    height: int = 1024
-    template: str = PROMPT_TEMPLATE
-    negative: str | None = None
 
 
 def load_text_to_image(settings: PictureSettings, device: str, offload: Offload) -> Any:
@@ -59,6 +28,7 @@ def load_text_to_image(settings: PictureSettings, device: str, offload: Offload)
     """
     diffusers, torch = required("diffusers"), required("torch")
     dtype = dtype_of(torch, settings.dtype, device)
+    diffusers.utils.logging.disable_progress_bar()
     try:
         pipeline = diffusers.DiffusionPipeline.from_pretrained(
             settings.model,

@@ -1,0 +1,65 @@
+"""The picture route over HTTP: which routes there are, and the pictures that a model was made from."""
+
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Response
+from starlette.status import HTTP_501_NOT_IMPLEMENTED
+
+from trellis_assets.domain.orders import Order, PictureKind, Route
+from trellis_assets.domain.tasks import TaskKind
+from trellis_assets.ports import PictureRoute, ServerBackend
+
+# An answer with a model names what to ask `GET /models/{id}/{picture}.png` for.
+MODEL_ID, PICTURES = "X-Model-Id", "X-Model-Pictures"
+
+
+def routes_of(backend: ServerBackend) -> frozenset[Route]:
+    """Return the routes that words can take."""
+    if isinstance(backend, PictureRoute):
+        return backend.routes
+    return frozenset({Route.DIRECT}) if TaskKind.TEXT in backend.kinds else frozenset()
+
+
+def check_route(backend: ServerBackend, order: Order) -> None:
+    """Raise unless the backend has the route that the order asks for.
+
+    Raises:
+        HTTPException: 501. How the server is set up is at fault, not the prompt: the caller must keep
+            its task, and may find another server.
+    """
+    if order.route is None or order.route in routes_of(backend):
+        return
+    advice = "TRELLIS_SERVER_PICTURE_MODEL" if order.route is Route.PICTURE else "TRELLIS_TEXT_MODEL"
+    reason = f"this server has no {order.route} route: set {advice} on it, or ask for another route"
+    raise HTTPException(HTTP_501_NOT_IMPLEMENTED, reason)
+
+
+def picture_headers(backend: ServerBackend, order: Order) -> dict[str, str]:
+    """Return the headers that tell of the model's pictures; none where it has none."""
+    if not isinstance(backend, PictureRoute) or not (made := backend.pictures(order.model_id)):
+        return {}
+    return {MODEL_ID: order.model_id, PICTURES: ",".join(made)}
+
+
+def described(backend: ServerBackend) -> dict[str, Any]:
+    """Return what `/config/` tells of the routes."""
+    return backend.describe() if isinstance(backend, PictureRoute) else {"routes": sorted(routes_of(backend))}
+
+
+def picture_router(backend: ServerBackend) -> APIRouter:
+    """Return the route to the pictures of the last models."""
+    router = APIRouter()
+
+    @router.get(
+        "/models/{model_id}/{name}.png",
+        response_class=Response,
+        responses={200: {"content": {"image/png": {}}}, 404: {"description": "There is none, or no longer."}},
+    )
+    def picture(model_id: str, name: PictureKind) -> Response:
+        """A picture that a model was made from."""
+        files = backend.pictures(model_id) if isinstance(backend, PictureRoute) else {}
+        if name not in files:
+            raise HTTPException(404, "no such picture, or no longer: the last few are kept")
+        return Response(files[name], media_type="image/png")
+
+    return router

@@ -121,6 +121,16 @@ class _Exchange:
     async def run(self, request: HttpRequest, timeout_s: float) -> HttpAnswer | CallFailure:
         """Return the answer, or why there is none."""
         started = time.monotonic()
+        failure = await self._failure_of(request, timeout_s, started)
+        body = self._reader.close()
+        if failure is not None:
+            body.clear()
+            return failure
+        took_s = time.monotonic() - started
+        return HttpAnswer(self._reader.status, body, self._reader.date, took_s)
+
+    async def _failure_of(self, request: HttpRequest, timeout_s: float, started: float) -> CallFailure | None:
+        """Make the call, and return what went wrong."""
         try:
             family, host = _address(self._ip)
             data = _encode(request, f"{host}:{self._port}")
@@ -139,11 +149,9 @@ class _Exchange:
             return self._failure(f"{doing}: {error}")
         if self._memory.is_dropped:
             return self._failure("the answer came too slowly while others needed its memory")
-        took_s = time.monotonic() - started
-        return HttpAnswer(self._reader.status, self._reader.body, self._reader.date, took_s)
+        return None
 
     def _failure(self, reason: str, *, is_malformed: bool = False) -> CallFailure:
-        self._reader.body.clear()
         return CallFailure(
             printable(reason, 300), never_sent=not self._is_connected, is_malformed=is_malformed
         )

@@ -1,20 +1,25 @@
-"""HTTP calls whose answers are a stranger's: bounded in size and in time, never followed elsewhere."""
+"""HTTP calls to services that are not trusted: bounded in size and in time, never followed elsewhere."""
 
 import json
-import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
-import httpx
-
+from trellis_assets.adapters.bounded_http.connection import NoConnectionError, connected, exchange
+from trellis_assets.adapters.bounded_http.response import (
+    MalformedResponseError,
+    ResponseBounds,
+    ResponseReader,
+    ResponseTooLongError,
+)
+from trellis_assets.adapters.bounded_http.urls import Target, proxy_for, shown_url, target_of
 from trellis_assets.domain.tasks import printable
 
 CONNECT_TIMEOUT_S = 5.0
-# httpx logs whole URLs at INFO: a webhook's URL is a secret, and others may hold a password.
-logging.getLogger("httpx").setLevel(logging.WARNING)
 _EXCERPT = 200
+_FORM, _JSON = "application/x-www-form-urlencoded", "application/json"
 
 
 class NoAnswerError(RuntimeError):
@@ -50,100 +55,122 @@ class Answer:
         return printable(self.body[:_EXCERPT].decode("utf-8", "replace"), _EXCERPT)
 
 
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    text: str
+    is_transient: bool = True
+    is_away: bool = False
+
+
 class BoundedClient:
-    """POST and GET against one service. Safe to use from several threads."""
+    """POST and GET against one service. Safe to use from several threads.
+
+    A connection for each call: a kept one may be closed by the server just as it is used again, and a call
+    that is lost that way could be a generation. No redirect is followed, no cookie kept, nothing inflated.
+    A proxy that the environment names is used, but never for this machine's own addresses.
+    """
 
     def __init__(self, *, timeout_s: float, max_bytes: int, token: str | None = None) -> None:
-        """Nothing is opened yet.
+        """Open nothing yet.
 
         Args:
-            timeout_s: longest silence, and longest time from the call to the end of the answer
-                (overrun by at most one silence).
+            timeout_s: longest time from the call to the end of the answer: name look-up, connecting, TLS,
+                sending, headers and body together.
             max_bytes: longest body.
             token: sent as `Authorization: Bearer …`.
         """
-        self._timeout_s, self._max_bytes = timeout_s, max_bytes
-        timeout = httpx.Timeout(timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s))
-        authorization = {"Authorization": f"Bearer {token}"} if token else {}
-        # Uncompressed, so that the bound on the body is a bound on what arrives.
-        # A connection for each call: a kept one may be closed by the server just as it is used again,
-        # and a call lost that way could be a generation.
-        self._client = httpx.Client(
-            timeout=timeout,
-            headers={"Accept-Encoding": "identity"} | authorization,
-            limits=httpx.Limits(max_keepalive_connections=0),
-        )
+        self._timeout_s, self._bounds = timeout_s, ResponseBounds(body=max_bytes)
+        self._token = token
 
     def get(self, url: str) -> Answer:
-        """The answer to a GET.
+        """Return the answer to a GET.
 
         Raises:
             NoAnswerError: none came in bounds.
         """
-        return self._ask("GET", url)
+        return self._ask("GET", url, b"", None)
 
     def post_form(self, url: str, fields: Mapping[str, str]) -> Answer:
-        """The answer to a form.
+        """Return the answer to a form.
 
         Raises:
             NoAnswerError: none came in bounds, or the fields are not valid Unicode.
         """
-        return self._ask("POST", url, data=fields)
+        try:
+            content = urlencode(fields).encode("ascii")
+        except UnicodeEncodeError as error:
+            text = f"the prompt is not valid Unicode: {error.reason}"
+            raise NoAnswerError(text, is_transient=False) from None
+        return self._ask("POST", url, content, _FORM)
 
     def post_json(self, url: str, fields: Mapping[str, Any]) -> Answer:
-        """The answer to a JSON object.
+        """Return the answer to a JSON object.
 
         Raises:
             NoAnswerError: none came in bounds.
         """
         # ASCII escapes, so that lone surrogates in a prompt are no error here.
-        content = json.dumps(fields).encode("ascii")
-        return self._ask("POST", url, content=content, headers={"Content-Type": "application/json"})
+        return self._ask("POST", url, json.dumps(fields).encode("ascii"), _JSON)
 
-    def _ask(self, method: str, url: str, **request: Any) -> Answer:
+    def _ask(self, method: str, url: str, content: bytes, content_type: str | None) -> Answer:
         where = shown_url(url)
-        deadline = time.monotonic() + self._timeout_s
+        reader = ResponseReader(self._bounds)
+        failure = self._exchange(method, url, content, content_type, reader)
+        body = reader.close()
+        if failure is not None:
+            # Raised here, away from the error behind it, whose traceback would keep what arrived alive.
+            body.clear()
+            message = printable(f"{where} {failure.text}", 300)
+            raise NoAnswerError(message, is_transient=failure.is_transient, is_away=failure.is_away)
+        return Answer(reader.status, reader.headers, bytes(body))
+
+    def _exchange(
+        self, method: str, url: str, content: bytes, content_type: str | None, reader: ResponseReader
+    ) -> _Failure | None:
+        """Make the call, and return what went wrong."""
+        now = time.monotonic()
+        until = now + self._timeout_s
+        connect_until = now + min(CONNECT_TIMEOUT_S, self._timeout_s)
         try:
-            with self._client.stream(method, url, **request) as response:
-                body = self._read(response, where, deadline)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            text = f"{where} cannot be reached: {error or type(error).__name__}"
-            raise NoAnswerError(printable(text, 300), is_transient=True, is_away=True) from error
-        except httpx.TimeoutException as error:
-            text = f"{where} did not answer within {self._timeout_s:g} s ({type(error).__name__})"
-            raise NoAnswerError(text, is_transient=True) from error
-        except httpx.TransportError as error:
-            text = f"{where} broke off: {type(error).__name__} {error}"
-            raise NoAnswerError(printable(text, 300), is_transient=True) from error
-        except UnicodeEncodeError as error:
-            text = f"the prompt is not valid Unicode: {error.reason}"
-            raise NoAnswerError(text, is_transient=False) from error
-        return Answer(response.status_code, {k.lower(): v for k, v in response.headers.items()}, body)
+            target = target_of(url)
+            proxy = proxy_for(target)
+            request = self._encode(method, target, proxy, content, content_type)
+            with connected(target, proxy, connect_until=connect_until, until=until) as connection:
+                exchange(connection, request, reader, until=until)
+        except NoConnectionError as error:
+            return _Failure(f"cannot be reached: {error}", is_away=True)
+        except TimeoutError:
+            did_not = "finish its answer" if reader.has_head else "answer"
+            return _Failure(f"did not {did_not} within {self._timeout_s:g} s")
+        except ResponseTooLongError as error:
+            return _Failure(f"answered with {error}", is_transient=False)
+        except MalformedResponseError as error:
+            return _Failure(f"broke off: {error}")
+        except ValueError as error:
+            return _Failure(f"cannot be called: {error}", is_transient=False)
+        except OSError as error:
+            return _Failure(f"broke off: {type(error).__name__} {error}")
+        return None
 
-    def _read(self, response: httpx.Response, where: str, deadline: float) -> bytes:
-        body = bytearray()
-        for piece in response.iter_raw():
-            body += piece
-            if len(body) > self._max_bytes:
-                text = f"{where} answered with more than {self._max_bytes} bytes"
-                raise NoAnswerError(text, is_transient=False)
-            if time.monotonic() > deadline:
-                text = f"{where} did not finish its answer within {self._timeout_s:g} s"
-                raise NoAnswerError(text, is_transient=True)
-        return bytes(body)
-
-
-def shown_url(url: str) -> str:
-    """The URL without user name and password, for messages.
-
-    Raises:
-        ValueError: not an http(s) URL with a host; names what is wanted, not the URL.
-    """
-    try:
-        parsed = httpx.URL(url)
-    except httpx.InvalidURL:
-        # The library's text quotes the part that it cannot read, which may be of a password.
-        raise ValueError("not a URL; wanted is http(s)://host:port") from None
-    if parsed.scheme not in {"http", "https"} or not parsed.host:
-        raise ValueError("not a URL of a service; wanted is http(s)://host:port")
-    return printable(str(parsed.copy_with(userinfo=b"")), _EXCERPT)
+    def _encode(
+        self, method: str, target: Target, proxy: Target | None, content: bytes, content_type: str | None
+    ) -> bytes:
+        # A proxy is asked for the whole URL, except through a tunnel.
+        by_proxy = proxy is not None and not target.is_tls
+        headers = {
+            "Host": target.authority,
+            "Accept": "*/*",
+            "Accept-Encoding": "identity",
+            "Connection": "close",
+            "User-Agent": "trellis-assets",
+            "Authorization": f"Bearer {self._token}" if self._token else target.basic,
+            "Proxy-Authorization": proxy.basic if proxy is not None and by_proxy else None,
+            "Content-Type": content_type,
+            "Content-Length": None if content_type is None else str(len(content)),
+        }
+        place = f"http://{target.authority}{target.path}" if by_proxy else target.path
+        lines = [f"{method} {place} HTTP/1.1"]
+        lines += [f"{name}: {value}" for name, value in headers.items() if value is not None]
+        if not all(line.isascii() and line.isprintable() for line in lines):
+            raise ValueError("a header is not printable ASCII")
+        return "\r\n".join([*lines, "", ""]).encode("ascii") + content

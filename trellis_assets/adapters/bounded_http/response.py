@@ -18,6 +18,10 @@ class MalformedResponseError(Exception):
     """The bytes are not a response within bounds; the text holds none of the peer's words."""
 
 
+class ResponseTooLongError(MalformedResponseError):
+    """The body is longer than it may be."""
+
+
 @dataclass(frozen=True, slots=True)
 class ResponseBounds:
     """What one response may cost.
@@ -37,7 +41,9 @@ class ResponseBounds:
 
 
 class ResponseReader:
-    """Feed it what arrives until `is_complete`; then read status, headers and body.
+    """Feed it what arrives until `is_complete`; then read status and headers, and `close` it for the body.
+
+    `has_head` says whether the final response's headers are there.
 
     Bodies are taken as they are: a content encoding is refused, so that the bound on the body is a bound on
     what arrives, and nothing is ever inflated.
@@ -49,9 +55,10 @@ class ResponseReader:
         self.body = bytearray()
         self.is_complete = False
         self._bounds = bounds
+        self.has_head = False
+        self._has_length = self._is_too_long = False
         self._fault: str | None = None
         self._received = self._header_lines = 0
-        self._has_head = self._has_length = False
         self._parser = httptools.HttpResponseParser(self)
 
     @property
@@ -87,7 +94,7 @@ class ResponseReader:
             self._check_overhead()
         if self._fault is not None:
             self.body = bytearray()
-            raise MalformedResponseError(self._fault) from None
+            raise (ResponseTooLongError if self._is_too_long else MalformedResponseError)(self._fault)
 
     def end(self) -> None:
         """The peer closed the connection.
@@ -97,16 +104,22 @@ class ResponseReader:
         """
         if self.is_complete:
             return
-        if not self._has_head:
+        if not self.has_head:
             raise MalformedResponseError("the connection was closed before an answer came")
         if self._has_length:
             raise MalformedResponseError("the connection was closed in the middle of the answer")
         self.is_complete = True
 
+    def close(self) -> bytearray:
+        """Return the body, and keep nothing: parser and reader refer to each other until then."""
+        body, self.body = self.body, bytearray()
+        del self._parser
+        return body
+
     def _check_overhead(self) -> None:
         """Bound what is not body: endless interim responses, tiny chunks, chunk extensions, trailers."""
         overhead = self._received - len(self.body)
-        if not self._has_head and overhead > self._bounds.head:
+        if not self.has_head and overhead > self._bounds.head:
             self._fault = f"its headers are longer than {self._bounds.head} bytes"
         elif overhead > self._bounds.head + self._bounds.framing + len(self.body) // 16:
             self._fault = "it has more framing than body"
@@ -124,7 +137,7 @@ class ResponseReader:
         self._header_lines += 1
         if self._header_lines > self._bounds.headers:
             self._refuse(f"it has more than {self._bounds.headers} headers")
-        if not self._has_head:
+        if not self.has_head:
             self.headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
 
     def on_headers_complete(self) -> None:
@@ -137,7 +150,7 @@ class ResponseReader:
         if status < _FIRST_FINAL_STATUS:
             self.headers.clear()
             return
-        self.status, self._has_head = status, True
+        self.status, self.has_head = status, True
         coding = self.headers.get("transfer-encoding", "chunked").strip().lower()
         if coding != "chunked":
             self._refuse("it has a transfer encoding that was not asked for")
@@ -147,20 +160,20 @@ class ResponseReader:
         self._has_length = length is not None or "transfer-encoding" in self.headers
         # llhttp has checked that it is one decimal number below 2**64.
         if length is not None and int(length) > self._bounds.body:
-            self._refuse(self._too_long)
+            self._refuse_length()
 
     def on_body(self, data: bytes) -> None:
         """Keep the bytes while there is room for them."""
         if self.is_complete:
             return
         if len(self.body) + len(data) > self._bounds.body:
-            self._refuse(self._too_long)
+            self._refuse_length()
         self.body += data
 
     def on_message_complete(self) -> None:
         """Note the end, unless it was an interim response that ended."""
-        self.is_complete = self._has_head
+        self.is_complete = self.has_head
 
-    @property
-    def _too_long(self) -> str:
-        return f"more than {self._bounds.body} bytes"
+    def _refuse_length(self) -> None:
+        self._is_too_long = True
+        self._refuse(f"more than {self._bounds.body} bytes")

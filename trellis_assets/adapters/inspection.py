@@ -86,6 +86,9 @@ def inspect(path: Path) -> tuple[Inspection, bytes | None]:
     sound = is_well_formed(splats)
     usable = splats.subset(sound)
     failed = failed_data_checks(splats)
+    if len(usable) < len(splats):
+        # What cannot be drawn is dropped before a submission: the rest must pass too.
+        failed = tuple(dict.fromkeys((*failed, *failed_data_checks(usable))))
     parts = measure(usable, "", TaskKind.TEXT) if len(usable) else {}
     bounds = None
     if len(usable):
@@ -126,8 +129,12 @@ def as_text(found: Inspection) -> str:
         f"{found.splats:,} splats, SH degree {found.sh_degree}, extent {found.extent:.4f}",
     ]
     if found.malformed:
-        lines.append(f"{found.malformed:,} splats cannot be rendered")
-    lines += [f"check failed: {text}" for text in found.failed_checks] or ["all data checks pass"]
+        lines.append(
+            f"{found.malformed:,} splats hold NaN or infinite numbers: they cannot be drawn, and are "
+            "dropped before a submission"
+        )
+    passed = "all data checks pass" + (", once those are dropped" if found.malformed else "")
+    lines += [f"check failed: {text}" for text in found.failed_checks] or [passed]
     lines.append(f"embedded score {found.score:.4f} (a stand-in, not the subnet's)")
     lines += [f"  {name:<12} {value:.4f}" for name, value in found.parts.items()]
     return "\n".join(lines)

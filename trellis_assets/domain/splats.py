@@ -26,7 +26,8 @@ class GaussianSplats:
 
     Attributes:
         positions: (N, 3) float32, centres.
-        log_scales: (N, 3) float32, natural log of the standard deviations along the local axes.
+        log_scales: (N, 3) float32, natural log of the standard deviations along the local axes; -inf
+            (no thickness: a flat splat) is legal, and drawn.
         rotations: (N, 4) float32, quaternions w, x, y, z; need not be of unit length.
         opacity_logits: (N,) float32, opacity = sigmoid(logit). +-inf is legal: SPZ stores opacity
             as a byte, and 255 decodes to +inf.
@@ -104,9 +105,13 @@ class GaussianSplats:
 
 
 def is_well_formed(splats: GaussianSplats) -> NDArray[np.bool_]:
-    """(N,) whether every number can be rendered. Infinite opacity logits can: SPZ decodes to them."""
+    """Return (N,) whether every number of a splat can be rendered.
+
+    Infinite opacity logits can (SPZ decodes to them), and log scales of -inf (flat splats) too.
+    """
     norms = np.linalg.norm(splats.rotations.astype(np.float64), axis=1)
-    finite = [np.isfinite(array).all(axis=1) for array in (splats.positions, splats.log_scales, splats.sh_dc)]
+    finite = np.isfinite(splats.positions).all(axis=1) & np.isfinite(splats.sh_dc).all(axis=1)
+    sized = (splats.log_scales < np.inf).all(axis=1)  # False for NaN too
     usable = np.isfinite(norms) & (norms > 0) & ~np.isnan(splats.opacity_logits)
-    well_formed: NDArray[np.bool_] = finite[0] & finite[1] & finite[2] & usable
+    well_formed: NDArray[np.bool_] = finite & sized & usable
     return well_formed

@@ -48,7 +48,7 @@ class PayloadReader:
         return data
 
     def read_all(self, limit: int) -> bytes:
-        """The whole payload.
+        """Return all of the payload that was not read yet.
 
         Raises:
             SplatFormatError: it has more than `limit` bytes, or the frame is broken.
@@ -77,7 +77,7 @@ class PayloadReader:
 
 
 class _GzipSource:
-    """One gzip member, inflated piece by piece."""
+    """One gzip member, inflated piece by piece; zero bytes may follow it, as tape and block padding do."""
 
     def __init__(self, data: bytes) -> None:
         self._inflater = zlib.decompressobj(_GZIP_WBITS)
@@ -88,7 +88,7 @@ class _GzipSource:
         self._rest = self._inflater.unconsumed_tail
         if not piece and not self._inflater.eof:
             raise SplatFormatError("gzip member is truncated")
-        if not piece and self._inflater.unused_data:
+        if not piece and self._inflater.unused_data.strip(b"\0"):
             raise SplatFormatError("bytes follow the gzip member")
         return piece
 

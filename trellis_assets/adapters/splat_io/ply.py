@@ -78,6 +78,11 @@ def _read_vertices(data: bytes, header: PlyHeader, max_splats: int) -> Columns:
     vertex = _vertex(header)
     if not 1 <= vertex.count <= max_splats:
         raise SplatFormatError(f"PLY claims {vertex.count} vertices, 1 to {max_splats} are accepted")
+    if any(name.startswith("packed_") for name, _ in vertex.properties):
+        raise SplatFormatError(
+            "PLY is in PlayCanvas's compressed format, which is not read here: "
+            "convert it to an ordinary PLY first, for example with SuperSplat or splat-transform"
+        )
     missing = [name for name in _REQUIRED if name not in dict(vertex.properties)]
     if missing:
         raise SplatFormatError(f"PLY is not a 3DGS model: it lacks {', '.join(missing)}")

@@ -1,5 +1,6 @@
 """The text that begins a PLY file, read with bounds."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from trellis_assets.adapters.splat_io.errors import SplatFormatError
 MAX_HEADER_BYTES = 64 * 1024
 _LONGEST_COUNT = 20
 _END = b"end_header"
+_FIRST_LINE = re.compile(rb"ply[ \t]*(\r\n|\n|\r)")
 _BYTE_ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
 _TYPES = {
     **dict.fromkeys(("char", "int8"), "i1"),
@@ -54,24 +56,15 @@ class PlyHeader:
 
 
 def parse_ply_header(data: bytes) -> PlyHeader:
-    """The header of `data`.
+    """Return the header of `data`. Lines end as the first one does: LF, CR LF or CR.
 
     Raises:
         SplatFormatError: not PLY, or a header that breaks the rules; names the line.
     """
-    end = data.find(_END, 0, MAX_HEADER_BYTES)
-    newline = data.find(b"\n", end, end + len(_END) + 2)
-    if end < 0 or newline < 0:
-        raise SplatFormatError(f"PLY header does not end within {MAX_HEADER_BYTES} bytes")
-    try:
-        lines = data[:end].decode("ascii").splitlines()
-    except UnicodeDecodeError as error:
-        raise SplatFormatError(f"PLY header is not ASCII: {error}") from error
-    if not lines or lines[0].strip() != "ply":
-        raise SplatFormatError("not PLY: the first line is not 'ply'")
+    lines, size = _header_lines(data)
     byte_order: str | None = None
     elements: list[PlyElement] = []
-    for line in lines[1:]:
+    for line in lines:
         match line.split():
             case [] | ["comment" | "obj_info", *_]:
                 continue
@@ -86,7 +79,33 @@ def parse_ply_header(data: bytes) -> PlyHeader:
                 raise SplatFormatError(f"PLY header has a line that breaks the rules: {line[:80]!r}")
     if byte_order is None:
         raise SplatFormatError("PLY header names no format")
-    return PlyHeader(byte_order, tuple(elements), newline + 1)
+    return PlyHeader(byte_order, tuple(elements), size)
+
+
+def _header_lines(data: bytes) -> tuple[list[str], int]:
+    """Return the lines between `ply` and the line that is `end_header`, and where the data begins.
+
+    Raises:
+        SplatFormatError: not PLY, not ASCII, or there is no such line.
+    """
+    head = data[:MAX_HEADER_BYTES]
+    first = _FIRST_LINE.match(head)
+    if first is None:
+        raise SplatFormatError("not PLY: the first line is not 'ply'")
+    ending = first.group(1)
+    lines: list[str] = []
+    at = first.end()
+    while (end := head.find(ending, at)) >= 0:
+        line = head[at:end].strip()
+        at = end + len(ending)
+        # The whole line: a comment may name the word.
+        if line == _END:
+            return lines, at
+        try:
+            lines.append(line.decode("ascii"))
+        except UnicodeDecodeError as error:
+            raise SplatFormatError(f"PLY header is not ASCII: {error}") from error
+    raise SplatFormatError(f"PLY header does not end within {MAX_HEADER_BYTES} bytes")
 
 
 def _with_property(element: PlyElement, declaration: list[str], line: str) -> PlyElement:

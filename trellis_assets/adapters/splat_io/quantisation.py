@@ -1,7 +1,7 @@
 """The numbers of SPZ: each attribute as bytes and back (PROTOCOL 8.2).
 
-All arithmetic is float32, as in the reference encoder, so that payloads come out byte for byte
-equal to its.
+All arithmetic is float32, as in the reference encoder. Payloads come out equal to its but for rare
+values on the border between two steps, which differ by one step (libraries round `exp` differently).
 """
 
 import numpy as np
@@ -98,6 +98,27 @@ def decode_rotations(data: Bytes) -> FloatArray:
     xyz = _AXIS_OF_BYTE[data]
     w = np.sqrt(np.maximum(0, 1 - (xyz * xyz).sum(axis=1)))
     return np.column_stack([w, xyz]).astype(np.float32)
+
+
+def decode_smallest_three_rotations(data: Bytes) -> FloatArray:
+    """Return the (N, 4) unit quaternions wxyz of (N, 4) bytes, as SPZ stores them since version 3.
+
+    Each is a little-endian number of 32 bits: the index (of x, y, z, w) of the largest component on the
+    top 2 bits, then the other three in order, 10 bits each: a sign and 9 bits of |value| / sqrt(1/2).
+
+    Example: 0xC0000000 names w as the largest and zeros for the others: (1, 0, 0, 0).
+    """
+    packed = np.ascontiguousarray(data).view("<u4").reshape(-1)
+    largest = (packed >> 30).astype(np.intp)
+    small = np.stack([packed >> 20, packed >> 10, packed], axis=1)
+    magnitude = (small & 0x1FF).astype(np.float32) * np.float32(np.sqrt(0.5) / 0x1FF)
+    values = np.where(small & 0x200, -magnitude, magnitude)
+    xyzw = np.empty((len(packed), 4), np.float32)
+    others = np.arange(4)[None, :] != largest[:, None]
+    xyzw[others] = values.reshape(-1)
+    rest = np.maximum(0, 1 - (values * values).sum(axis=1))
+    xyzw[np.arange(len(packed)), largest] = np.sqrt(rest)
+    return xyzw[:, [3, 0, 1, 2]]
 
 
 def encode_sh(sh_rest: FloatArray) -> Bytes:

@@ -124,7 +124,7 @@ GOOD_ASCII = ply(a_cloud(5), kind="ascii")
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"plywood", "does not end"),
+        (b"plywood", "the first line is not .ply."),
         (b"ply\n" + b"comment long\n" * 10_000 + b"end_header\n", "does not end"),
         (GOOD.replace(b"format binary_little_endian 1.0", b"format morse 1.0"), "morse"),
         (GOOD.replace(b"comment", b"b\xc3\xbcro"), "not ASCII"),

@@ -14,13 +14,18 @@ from trellis_assets.settings import Settings
 
 
 def run_until_stopped(
-    settings: Settings, miner_hotkeys: Sequence[str], *, answer_delay_s: float = 0.0
+    settings: Settings,
+    miner_hotkeys: Sequence[str],
+    *,
+    answer_delay_s: float = 0.0,
+    pull_delay_s: float = 0.0,
 ) -> None:
     """The subnet serves until SIGINT or SIGTERM; `miner_hotkeys` are registered besides our own.
 
     Args:
         settings: as loaded.
         miner_hotkeys: ss58 addresses.
+        pull_delay_s: from a pull to its answer, as on a network.
         answer_delay_s: from a submission's decision to its answer, as real validators take seconds.
 
     Raises:
@@ -40,6 +45,6 @@ def run_until_stopped(
         pictures=default_pictures() if prompts_file is None else (),
         registered=frozenset({ours, *miner_hotkeys}),
         validators=settings.subnet_validators,
-        faults=Faults(submit_delay_s=answer_delay_s),
+        faults=Faults(submit_delay_s=answer_delay_s, pull_delay_s=pull_delay_s),
     )
     run_subnet(config, lambda: EmbeddedValidator(SystemClock()), stop)

@@ -47,6 +47,11 @@ class Arena:
         """The validators' log."""
         return self.folder / "subnet" / "validators.jsonl"
 
+    @property
+    def store(self) -> Path:
+        """This project's store, where it is the subject."""
+        return self.folder / "data" / "trellis.db"
+
     def accepted(self) -> int:
         """Results that validators have taken so far."""
         if not self.decisions.exists():

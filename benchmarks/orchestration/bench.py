@@ -17,12 +17,17 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.arena import Arena, Conditions, arena, wait_until
-from orchestration.logs import figures
+from orchestration.logs import figures, quantile
 from orchestration.metering import MemorySampler, cpu_seconds
+from orchestration.requests import request_waits_s
 from orchestration.subjects import SUBJECTS, project
 
 # Service times, seconds, and how often each is measured: the middle one is what targets are set for.
 PROFILES_S = {0.0: 1, 1.0: 3, 10.0: 1}
+# Validators on a network answer a pull after so many seconds; loopback hides what that does. Of this project
+# alone, at `LATENCY_SERVICE_S`.
+LATENCIES_S = (0.0, 0.1, 0.4)
+LATENCY_SERVICE_S = 1.0
 WARM_UP_TASKS, SLOW_WARM_UP_TASKS = 10, 4
 WARM_UP_TIMEOUT_S = 300.0
 # A slow subject is watched longer than the others, until so many results or so many windows.
@@ -31,10 +36,13 @@ MOST_WINDOWS = 3
 PROJECT = "this project"
 # What the page shows of a row.
 SHOWN = (
-    *("service_s", "subject", "tasks_per_hour", "busy_share", "pull_to_start_p50", "pull_to_start_p95"),
+    *("service_s", "pull_delay_s", "subject", "tasks_per_hour", "busy_share"),
+    *("pull_to_request_p50", "pull_to_request_p90", "pull_to_start_p50", "pull_to_start_p95"),
     *("end_to_sent_p50", "end_to_sent_p95", "cpu_s_per_task", "peak_mb", "first_result_s"),
 )
 Row = dict[str, float | str]
+# What tells rows apart.
+_NAMES = ("service_s", "pull_delay_s", "subject")
 
 
 def window_s(service_s: float, *, quick: bool) -> float:
@@ -60,8 +68,11 @@ def measure(start: Callable[[Arena], Any], conditions: Conditions, folder: Path,
             # Generations that were under way at the end have their line by then.
             time.sleep(conditions.service_s + 0.5)
         found = figures(around.tasks(), since, until)
+        waits = request_waits_s(around.store, since, until)
     cpu_s = cpu_after - cpu_before
     return asdict(found) | {
+        "pull_to_request_p50": quantile(waits, 0.5),
+        "pull_to_request_p90": quantile(waits, 0.9),
         "cpu_s_per_task": cpu_s / found.tasks if found.tasks else math.nan,
         "cpu_share": cpu_s / (until - since),
         "peak_mb": memory.peak_mb,
@@ -85,18 +96,28 @@ def one_run(
     rows = []
     settings = dict(setting.split("=", 1) for setting in given.set)
     for service_s in profiles:
-        conditions = replace(Conditions(service_s), submit_delay_s=given.submit_delay_s)
-        for number, (name, start) in enumerate(SUBJECTS.items()):
-            if given.subject and name not in given.subject:
-                continue
+        for number, (name, pull_delay_s) in enumerate(measured(service_s, given)):
+            conditions = replace(
+                Conditions(service_s), submit_delay_s=given.submit_delay_s, pull_delay_s=pull_delay_s
+            )
+            start = SUBJECTS[name]
             begin = partial(project, settings=settings) if start is project else start
             seconds = given.seconds or window_s(service_s, quick=given.quick)
             place = folder / f"{service_s:.0f}s-{number}"
-            row: Row = {"service_s": service_s, "subject": name}
+            row: Row = {"service_s": service_s, "pull_delay_s": pull_delay_s, "subject": name}
             row |= measure(begin, conditions, place, seconds)
             say(json.dumps(row))
             rows.append(row)
     return rows
+
+
+def measured(service_s: float, given: argparse.Namespace) -> list[tuple[str, float]]:
+    """Subjects with the latency of the validators they meet."""
+    names = [name for name in SUBJECTS if not given.subject or name in given.subject]
+    if given.pull_delay_s:
+        return [(name, delay_s) for name in names for delay_s in given.pull_delay_s]
+    slower = LATENCIES_S[1:] if service_s == LATENCY_SERVICE_S and PROJECT in names else ()
+    return [(name, 0.0) for name in names] + [(PROJECT, delay_s) for delay_s in slower]
 
 
 def medians(runs: Sequence[Sequence[Row]]) -> list[Row]:
@@ -104,7 +125,7 @@ def medians(runs: Sequence[Sequence[Row]]) -> list[Row]:
     rows: list[Row] = []
     for first in runs[0]:
         same = [row for run in runs for row in run if _key(row) == _key(first)]
-        row: Row = {"service_s": first["service_s"], "subject": first["subject"]}
+        row: Row = {name: first[name] for name in _NAMES if name in first}
         for name in (name for name in first if name not in row):
             row[name] = statistics.median(float(each[name]) for each in same)
         rows.append(row)
@@ -119,7 +140,7 @@ def ratios(runs: Sequence[Sequence[Row]]) -> list[Row]:
     rows: list[Row] = []
     for mine in (row for row in runs[0] if row["subject"] == PROJECT):
         for other in (row for row in runs[0] if row["service_s"] == mine["service_s"]):
-            if other is mine:
+            if other["subject"] == PROJECT or other.get("pull_delay_s") != mine.get("pull_delay_s"):
                 continue
             row: Row = {"service_s": mine["service_s"], "this_project_against": other["subject"]}
             for figure in ("tasks_per_hour", "cpu_s_per_task", "peak_mb"):
@@ -129,8 +150,8 @@ def ratios(runs: Sequence[Sequence[Row]]) -> list[Row]:
     return rows
 
 
-def _key(row: Row) -> tuple[float | str, float | str]:
-    return row["service_s"], row["subject"]
+def _key(row: Row) -> tuple[float | str | None, ...]:
+    return tuple(row.get(name) for name in _NAMES)
 
 
 def _figure(run: Sequence[Row], of: Row, figure: str) -> float:
@@ -147,6 +168,9 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--profile", type=float, action="append", default=[], help="service time, seconds")
     parser.add_argument("--subject", action="append", default=[], choices=list(SUBJECTS))
     parser.add_argument("--seconds", type=float, help="length of a window")
+    parser.add_argument(
+        "--pull-delay-s", type=float, action="append", default=[], help="a pull's latency, seconds"
+    )
     parser.add_argument("--submit-delay-s", type=float, default=Conditions(0).submit_delay_s)
     parser.add_argument("--set", action="append", default=[], help="TRELLIS_…=value for this project")
     parser.add_argument("--keep", type=Path, help="folder that logs and stores are left in")

@@ -79,7 +79,7 @@ def worker(
 
 
 @app.command()
-def subnet(
+def subnet(  # noqa: PLR0917 - each is an option
     validators: Annotated[int | None, typer.Option(help="How many validators.")] = None,
     prompts: Annotated[Path | None, typer.Option(help="Prompts they ask for, one per line.")] = None,
     miner_hotkey: Annotated[
@@ -88,6 +88,7 @@ def subnet(
     answer_delay: Annotated[
         float, typer.Option(min=0, help="Seconds from a submission's decision to its answer.")
     ] = 0.0,
+    pull_delay: Annotated[float, typer.Option(min=0, help="Seconds from a pull to its answer.")] = 0.0,
     data_dir: DataDir = None,
 ) -> None:
     """Run a local subnet for development: real Axons on 127.0.0.1 that apply the subnet's rules."""
@@ -97,7 +98,7 @@ def subnet(
 
         settings = Settings.load(subnet_validators=validators, subnet_prompts_file=prompts, data_dir=data_dir)
         logging.basicConfig(level=settings.log_level, stream=sys.stderr)
-        run_until_stopped(settings, miner_hotkey or [], answer_delay_s=answer_delay)
+        run_until_stopped(settings, miner_hotkey or [], answer_delay_s=answer_delay, pull_delay_s=pull_delay)
 
 
 @app.command()

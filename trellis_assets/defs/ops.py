@@ -64,7 +64,8 @@ def _metadata_of(task: Task, gallery: str, shown: Mapping[str, bytes]) -> dict[s
         metadata["local_score"] = dg.MetadataValue.float(task.verdict.score)
         metadata["local_score_parts"] = dg.MetadataValue.json(dict(task.verdict.parts))
     if task.feedback:
-        metadata["fidelity"] = dg.MetadataValue.float(task.feedback.task_fidelity_score)
+        if task.feedback.task_fidelity_score is not None:
+            metadata["fidelity"] = dg.MetadataValue.float(task.feedback.task_fidelity_score)
         metadata["reward"] = dg.MetadataValue.float(task.feedback.current_miner_reward)
     return metadata
 

@@ -77,12 +77,20 @@ class ResidentPoller:
                 await self._rest_after(error)
             report = step.take_report()
             self._count_round(report)
-            with self._lock:
-                merge(self._report, report)
+            self._tell(report)
         look.cancel()
-        await step.finish()
+        try:
+            await step.finish()
+        finally:
+            self._tell(step.take_report())
         beat.cancel()
         self._beat(lag_s=0.0, is_running=False)
+
+    def _tell(self, report: PullReport) -> None:
+        """The next tick tells of it."""
+        with self._lock:
+            self._report.add(report)
+            self._report.next_due_in_s = report.next_due_in_s
 
     def _count_round(self, report: PullReport) -> None:
         """Rounds and polls are told with the next heartbeat; a round that failed has ended too."""
@@ -117,12 +125,3 @@ class ResidentPoller:
         known = isinstance(error, MetagraphError | StoreError)
         audit("polling failed", level=logging.WARNING if known else logging.ERROR, reason=self._failed)
         await asyncio.sleep(REST_AFTER_ERROR_S)
-
-
-def merge(into: PullReport, more: PullReport) -> None:
-    """`into` tells of both."""
-    into.asked += more.asked
-    for answer, count in more.answers.items():
-        into.answers[answer] = into.answers.get(answer, 0) + count
-    into.new_tasks += more.new_tasks
-    into.next_due_in_s = more.next_due_in_s

@@ -48,6 +48,6 @@ def judge_prompt(earlier: Sequence[Task], *, reuse: bool) -> Fresh | Duplicate |
 
 def result_quality(task: Task) -> tuple[float, float, float]:
     """Sort key of results: the validator's score, else the local one, else the newer."""
-    fidelity = task.feedback.task_fidelity_score if task.feedback else 0.0
+    fidelity = (task.feedback.task_fidelity_score or 0.0) if task.feedback else 0.0
     local = task.verdict.score if task.verdict else 0.0
     return (fidelity, local, task.pulled_at.timestamp())

@@ -11,7 +11,8 @@ class Feedback:
 
     Attributes:
         validation_failed: the validator's scoring service gave no usable answer.
-        task_fidelity_score: score of this result, 0 when it was not accepted.
+        task_fidelity_score: score of this result, 0 when it was not accepted; None for a hand-back, which
+            nobody scores.
         average_fidelity_score: the validator's moving average for this miner.
         generations_within_the_window: accepted results in the last 4 hours.
         current_duel_rating: Glicko-2 rating; None from validators without duels.
@@ -19,7 +20,7 @@ class Feedback:
     """
 
     validation_failed: bool
-    task_fidelity_score: float
+    task_fidelity_score: float | None
     average_fidelity_score: float
     generations_within_the_window: int
     current_duel_rating: float | None
@@ -29,7 +30,7 @@ class Feedback:
     @property
     def is_accepted(self) -> bool:
         """Whether the result counts: only accepted results carry a score above zero."""
-        return not self.validation_failed and self.task_fidelity_score > 0.0
+        return not self.validation_failed and (self.task_fidelity_score or 0.0) > 0.0
 
 
 def finite_in(value: float, low: float, high: float) -> float:

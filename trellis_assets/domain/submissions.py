@@ -99,6 +99,10 @@ def outcome_of_feedback(
 ) -> SubmissionOutcome:
     """What an answered submission (HTTP 200) means.
 
+    An empty result is never scored, so that a hand-back ends as handed back, or its end is not known
+    where the validator gave neither feedback nor a cooldown: whatever score or cooldown it names. A late
+    answer names a cooldown that has passed meanwhile.
+
     A validator that finishes a task always sets a cooldown that lies ahead; one that only looked
     at it (lock, fast resubmit, other task id) leaves the old one, which has passed, since we
     were allowed to pull (PROTOCOL 4.4 steps 2, 6, 8).
@@ -108,14 +112,21 @@ def outcome_of_feedback(
         feedback: the answer, None when the validator left it out.
         cooldown_until: the answer's cooldown where it lies ahead, else None.
     """
+    if kind is SubmissionKind.HAND_BACK:
+        return _outcome_of_hand_back(feedback, cooldown_until)
+    if feedback is not None and feedback.validation_failed:
+        return SubmissionOutcome.SCORING_UNAVAILABLE  # settled (4.4 step 7), however late we hear of it
     if feedback is not None and feedback.is_accepted:
         return SubmissionOutcome.ACCEPTED
     if cooldown_until is None:
         return SubmissionOutcome.STILL_ASSIGNED if feedback else SubmissionOutcome.ANSWER_LOST
     if feedback is None:
         return SubmissionOutcome.REFUSED  # no feedback and an hour of cooldown: not registered
-    if kind is SubmissionKind.HAND_BACK:
-        return SubmissionOutcome.HANDED_BACK
-    if feedback.validation_failed:
-        return SubmissionOutcome.SCORING_UNAVAILABLE
     return SubmissionOutcome.REJECTED
+
+
+def _outcome_of_hand_back(feedback: Feedback | None, cooldown_until: datetime | None) -> SubmissionOutcome:
+    if feedback is not None:
+        return SubmissionOutcome.HANDED_BACK
+    # No feedback and an hour of cooldown: not registered.
+    return SubmissionOutcome.ANSWER_LOST if cooldown_until is None else SubmissionOutcome.REFUSED

@@ -86,8 +86,8 @@ class Fields(PictureFields):
         0.0, ge=0, le=1, description="Least local score to submit; below it a task is handed back."
     )
     duplicate_policy: DuplicatePolicy = Field(
-        DuplicatePolicy.SKIP,
-        description="skip: hand duplicates back; reuse: submit the best result.",
+        DuplicatePolicy.REUSE,
+        description="reuse: submit the best earlier result; skip: hand duplicates back.",
     )
     duplicate_window_h: Hours = Field(24, description="Hours in which a prompt counts as seen.")
     prompts_file: UserPath | None = Field(

@@ -15,26 +15,37 @@ PROMPT_ANSWER_S = PROMPT_ANSWER.total_seconds()
 
 
 @dataclass(slots=True)
+class _Poll:
+    """A poll under way, with a report of its own: it may end after the round that began it."""
+
+    task: asyncio.Task[None]
+    since: float
+    report: PullReport
+
+
+@dataclass(slots=True)
 class KeepPullingStep:
-    """The step with what it works on.
+    """The polling loop.
 
     Attributes:
         pull: asks validators.
         dispatch: starts a run for every task without one; called when a task came, and every second.
-        report: of all pulls since it was last taken away.
+        report: of all polls that ended since it was last taken away.
     """
 
     pull: PullStep
     dispatch: Callable[[], object]
     report: PullReport = field(default_factory=PullReport)
-    _asking: dict[str, tuple[asyncio.Task[None], float]] = field(default_factory=dict)
-    _dispatched: tuple[float, int] = (0.0, 0)
+    _polls: dict[str, _Poll] = field(default_factory=dict)
+    _dispatched_at: float = 0.0
+    _has_new_task: bool = False
     _refreshing: asyncio.Task[None] | None = None
 
     async def round(self, *, may_ask: bool = True) -> None:
-        """Who is due is being asked; return when an answer came, or after a rest.
+        """Ask who is due; return when an answer came, or after a rest.
 
-        A slow validator is waited for beside all others.
+        A slow validator is waited for beside all others. A task's run is started in the round in
+        which its answer comes, however many rounds ago the validator was asked.
 
         Args:
             may_ask: False: nobody is asked, but runs are started and answers under way are taken.
@@ -42,14 +53,16 @@ class KeepPullingStep:
         Raises:
             MetagraphError, StoreError: and the polls under way go on.
         """
-        self._gather()
         if may_ask:
             await self._refresh_validators()
             self._ask()
         else:
             self.report.next_due_in_s = IDLE_REST_S
         await self._rest()
+        failures = self._gather()
         self._dispatch_when_needed()
+        for failure in failures:
+            raise failure
 
     async def _refresh_validators(self) -> None:
         """A chain takes seconds to ask: it is asked beside the polls, but for the first time."""
@@ -62,16 +75,25 @@ class KeepPullingStep:
 
     def _ask(self) -> None:
         now = time.monotonic()
-        owed = sum(now - since < PROMPT_ANSWER_S for _, since in self._asking.values())
-        for validator in self.pull.to_ask(self.report, self._asking, owed=owed):
-            poll = asyncio.create_task(self.pull.ask(validator, self.report))
-            self._asking[validator.hotkey] = (poll, now)
+        owed = sum(now - poll.since < PROMPT_ANSWER_S for poll in self._polls.values())
+        for validator in self.pull.to_ask(self.report, self._polls, owed=owed):
+            report = PullReport()
+            task = asyncio.create_task(self.pull.ask(validator, report))
+            self._polls[validator.hotkey] = _Poll(task, now, report)
 
     async def finish(self) -> None:
-        """All polls under way have ended, and what they gave is in the store."""
-        if self._asking:
-            await asyncio.wait([poll for poll, _ in self._asking.values()])
-        self._gather()
+        """Wait for all polls under way; what they gave is in the store, and its runs are started.
+
+        Raises:
+            MetagraphError, StoreError: the first that a poll raised.
+        """
+        if self._polls:
+            await asyncio.wait([poll.task for poll in self._polls.values()])
+        failures = self._gather()
+        if self._has_new_task:
+            self._dispatch_when_needed()
+        for failure in failures:
+            raise failure
 
     def take_report(self) -> PullReport:
         """What happened since the last call."""
@@ -79,23 +101,25 @@ class KeepPullingStep:
         return taken
 
     def _dispatch_when_needed(self) -> None:
-        now, came = time.monotonic(), len(self.report.new_tasks)
-        if self._dispatched[1] != came or now - self._dispatched[0] >= DISPATCH_EVERY_S:
+        now = time.monotonic()
+        if self._has_new_task or now - self._dispatched_at >= DISPATCH_EVERY_S:
             self.dispatch()
-            self._dispatched = (now, came)
+            self._dispatched_at, self._has_new_task = now, False
 
     async def _rest(self) -> None:
         due_in_s = self.report.next_due_in_s
         rest_s = LOOK_S if due_in_s is None else min(max(due_in_s, LOOK_S), IDLE_REST_S)
-        if not self._asking:
+        if not self._polls:
             await asyncio.sleep(rest_s)
             return
-        polls = [poll for poll, _ in self._asking.values()]
+        polls = [poll.task for poll in self._polls.values()]
         await asyncio.wait(polls, timeout=rest_s, return_when=asyncio.FIRST_COMPLETED)
 
-    def _gather(self) -> None:
-        """Polls that ended are forgotten; what went wrong in one is raised."""
-        ended = [hotkey for hotkey, (poll, _) in self._asking.items() if poll.done()]
-        polls = [self._asking.pop(hotkey)[0] for hotkey in ended]
+    def _gather(self) -> list[BaseException]:
+        """Add what ended polls report to the step's report; return what they raised."""
+        ended = [hotkey for hotkey, poll in self._polls.items() if poll.task.done()]
+        polls = [self._polls.pop(hotkey) for hotkey in ended]
         for poll in polls:
-            poll.result()
+            self.report.add(poll.report)
+            self._has_new_task |= bool(poll.report.new_tasks)
+        return [failure for poll in polls if (failure := poll.task.exception()) is not None]

@@ -76,6 +76,13 @@ class PullReport:
         """One more validator gave this answer."""
         self.answers[answer] = self.answers.get(answer, 0) + 1
 
+    def add(self, more: "PullReport") -> None:
+        """Count what another report counted too; when the next validator is due stays as it is."""
+        self.asked += more.asked
+        for answer, count in more.answers.items():
+            self.answers[answer] = self.answers.get(answer, 0) + count
+        self.new_tasks += more.new_tasks
+
 
 @dataclass(slots=True)
 class PullStep:

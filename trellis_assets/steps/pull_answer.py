@@ -123,12 +123,11 @@ class PullAnswerStep:
                 and task.validator_hotkey == validator.hotkey
                 and task.key != served
             ):
-                moved = self.store.move(
-                    task.key,
-                    TaskState.REJECTED,
-                    now=self.clock.now(),
-                    reason="zero score; the validator moved on",
-                )
+                state, reason = TaskState.REJECTED, "zero score; the validator moved on"
+                stored = self.store.task(task.key)
+                if stored.submission is not None and stored.submission.kind is SubmissionKind.HAND_BACK:
+                    state, reason = TaskState.HANDED_BACK, stored.reason or "handed back"
+                moved = self.store.move(task.key, state, now=self.clock.now(), reason=reason)
                 audit("task settled", task=moved)
 
     async def _served_again(self, validator: Validator, task: Task) -> None:

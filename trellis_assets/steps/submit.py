@@ -160,11 +160,17 @@ class SubmitStep:
         sent = task.submission
         assert sent is not None
         outcome, state = answer.outcome, STATE_OF_OUTCOME[answer.outcome]
+        is_hand_back = kind is SubmissionKind.HAND_BACK
         if outcome is SubmissionOutcome.NOT_ASSIGNED and task.attempt > 0 and sent.attempt > 1:
             # An earlier submission's answer never came; that the validator no longer waits for
             # the task says it arrived.
-            state = TaskState.ANSWER_UNKNOWN
-        reason = task.reason if state is TaskState.HANDED_BACK else _reason(outcome, answer)
+            state = TaskState.HANDED_BACK if is_hand_back else TaskState.ANSWER_UNKNOWN
+        reason = _reason(outcome, answer)
+        if is_hand_back:
+            reason = task.reason if state is TaskState.HANDED_BACK else f"{task.reason}; {reason}"
+        feedback = answer.feedback
+        if is_hand_back and feedback is not None:
+            feedback = replace(feedback, task_fidelity_score=None)  # nobody scored anything
         submission = replace(
             sent,
             kind=kind,
@@ -179,7 +185,7 @@ class SubmitStep:
                 state,
                 now=now,
                 reason=reason,
-                feedback=answer.feedback,
+                feedback=feedback,
                 cooldown_until=answer.cooldown_until,
                 submission=submission,
                 run_id=run_id,
@@ -187,7 +193,6 @@ class SubmitStep:
             task=task,
             what=f"the validator's answer ({outcome})",
         )
-        feedback = answer.feedback
         audit(
             "submission answered",
             task=moved,

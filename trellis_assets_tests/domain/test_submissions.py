@@ -1,7 +1,7 @@
 """The signed text, the quality gate and what a validator's answer means."""
 
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -72,6 +72,24 @@ def test_a_zero_score_without_a_cooldown_leaves_the_task_assigned() -> None:
 
 def test_an_empty_result_with_a_cooldown_is_a_hand_back() -> None:
     assert outcome_of_feedback(HAND_BACK, a_feedback(0.0), AHEAD) is SubmissionOutcome.HANDED_BACK
+
+
+def test_a_late_answer_to_a_hand_back_is_a_hand_back() -> None:
+    assert outcome_of_feedback(HAND_BACK, a_feedback(0.0), None) is SubmissionOutcome.HANDED_BACK
+
+
+@pytest.mark.parametrize("cooldown", [AHEAD, None])
+@pytest.mark.parametrize("failed", [True, False])
+def test_a_hand_back_that_a_validator_calls_accepted_is_a_hand_back(
+    cooldown: datetime | None, *, failed: bool
+) -> None:
+    feedback = a_feedback(0.9, validation_failed=failed)
+    assert outcome_of_feedback(HAND_BACK, feedback, cooldown) is SubmissionOutcome.HANDED_BACK
+
+
+def test_a_late_word_of_a_broken_scoring_service_settles_the_task() -> None:
+    feedback = a_feedback(0.0, validation_failed=True)
+    assert outcome_of_feedback(RESULT, feedback, None) is SubmissionOutcome.SCORING_UNAVAILABLE
 
 
 def test_a_broken_scoring_service_is_not_our_rejection() -> None:

@@ -89,6 +89,46 @@ async def test_runs_are_started_as_soon_as_a_task_came(store: SqlTaskStore, cloc
     assert started == [1]
 
 
+async def test_a_poll_that_outlives_its_round_starts_its_run_at_once_and_is_counted(
+    store: SqlTaskStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keep_pulling, "DISPATCH_EVERY_S", 3600.0)
+    started: list[int] = []
+    network = SlowNetwork()
+    network.validators = [SLOW]
+    network.pulls[SLOW.hotkey] = [TaskAssigned(a_pulled_task("late"))]
+    step = KeepPullingStep(
+        PullStep(store, network, clock, POLICY),
+        dispatch=lambda: started.append(len(store.in_hand(MINER))),
+    )
+    await step.round()
+    while step.take_report().asked:  # as the poller does after each round
+        await step.round()
+    started.clear()
+    network.may_answer.set()
+    await step.round()
+    assert started == [1]
+    report = step.take_report()
+    assert (report.asked, report.answers, len(report.new_tasks)) == (1, {"TaskAssigned": 1}, 1)
+
+
+async def test_a_task_that_comes_while_the_poller_ends_gets_its_run(
+    store: SqlTaskStore, clock: FakeClock
+) -> None:
+    started: list[int] = []
+    network = SlowNetwork()
+    network.validators = [SLOW]
+    network.pulls[SLOW.hotkey] = [TaskAssigned(a_pulled_task("late"))]
+    step = KeepPullingStep(
+        PullStep(store, network, clock, POLICY),
+        dispatch=lambda: started.append(len(store.in_hand(MINER))),
+    )
+    await step.round()
+    network.may_answer.set()
+    await step.finish()
+    assert started[-1] == 1
+
+
 async def test_nobody_is_asked_while_the_generator_has_enough(store: SqlTaskStore, clock: FakeClock) -> None:
     network = ScriptedNetwork([SLOW, FAST])
     network.pulls[SLOW.hotkey] = [TaskAssigned(a_pulled_task("t"))]
@@ -131,7 +171,7 @@ async def test_the_session_takes_no_more_than_its_limit_however_many_polls_are_u
     assert len(store.in_hand(MINER)) == 3
 
 
-async def test_what_goes_wrong_in_a_poll_is_raised_by_a_later_round(
+async def test_what_goes_wrong_in_a_poll_is_raised_by_a_round(
     store: SqlTaskStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = ScriptedNetwork([FAST])
@@ -141,6 +181,10 @@ async def test_what_goes_wrong_in_a_poll_is_raised_by_a_later_round(
         raise MetagraphError("broken")
 
     monkeypatch.setattr(network, "pull", fail)
-    await step.round()
-    with pytest.raises(MetagraphError):
+
+    async def two_rounds() -> None:
         await step.round()
+        await step.round()
+
+    with pytest.raises(MetagraphError):
+        await two_rounds()

@@ -387,3 +387,30 @@ def test_another_miners_task_is_not_signed_for(bench: Bench) -> None:
     done = bench.submit(task.key, "run of the right miner")
     assert done is not None
     assert done.state is TaskState.ACCEPTED
+
+
+def test_a_hand_back_keeps_its_reason_and_has_no_fidelity_whatever_the_validator_says(bench: Bench) -> None:
+    bench.validator = FixedValidator(0.1)
+    task = bench.pull()
+    bench.network.answers = [
+        an_answer(SubmissionOutcome.HANDED_BACK, feedback=a_feedback(0.95)),
+    ]
+    done = bench.run(task.key)
+    assert done.state is TaskState.HANDED_BACK
+    assert (done.reason or "").startswith("below_validator_threshold")
+    assert done.feedback is not None
+    assert done.feedback.task_fidelity_score is None
+    (counters,) = bench.store.validator_counters()
+    assert (counters.total_handed_back, counters.total_successful_submissions) == (1, 0)
+
+
+def test_a_hand_back_that_is_refused_as_not_assigned_after_a_lost_answer_is_handed_back(
+    bench: Bench,
+) -> None:
+    bench.validator = FixedValidator(0.1)
+    task = bench.pull()
+    assert bench.run(task.key, SubmissionOutcome.ANSWER_LOST).state is TaskState.ANSWER_UNKNOWN
+    bench.store.reopen(task.key, bench.clock.now())
+    done = bench.run(task.key, SubmissionOutcome.NOT_ASSIGNED)
+    assert done.state is TaskState.HANDED_BACK
+    assert "below_validator_threshold" in (done.reason or "")

@@ -100,7 +100,7 @@ def _feedback(row: TaskRow) -> Feedback | None:
         return None
     return Feedback(
         validation_failed=bool(row.validation_failed),
-        task_fidelity_score=row.task_fidelity_score or 0.0,
+        task_fidelity_score=row.task_fidelity_score,
         average_fidelity_score=row.average_fidelity_score or 0.0,
         generations_within_the_window=row.generations_within_the_window or 0,
         current_duel_rating=row.current_duel_rating,

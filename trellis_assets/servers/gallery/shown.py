@@ -68,8 +68,9 @@ def facts(task: Task) -> list[tuple[str, str]]:
         found += [(f"local {name}", f"{value:.4f}") for name, value in sorted(verdict.parts.items())]
         found += [("failed check", check) for check in verdict.failed_checks]
     if feedback := task.feedback:
+        if feedback.task_fidelity_score is not None:
+            found.append(("fidelity", f"{feedback.task_fidelity_score:.4f}"))
         found += [
-            ("fidelity", f"{feedback.task_fidelity_score:.4f}"),
             ("average fidelity", f"{feedback.average_fidelity_score:.4f}"),
             ("reward", f"{feedback.current_miner_reward:,.1f}"),
             ("duel rating", feedback.current_duel_rating),
@@ -104,7 +105,7 @@ def _scores(task: Task) -> list[tuple[str, Any]]:
     found = []
     if task.verdict:
         found.append(("local", task.verdict.score))
-    if task.feedback:
+    if task.feedback and task.feedback.task_fidelity_score is not None:
         found.append(("fidelity", task.feedback.task_fidelity_score))
     return found
 

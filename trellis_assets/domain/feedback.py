@@ -4,6 +4,9 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 
+# Of a miner that no result of was accepted yet, with validators and with us.
+FIRST_AVERAGE = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
@@ -41,11 +44,13 @@ def finite_in(value: float, low: float, high: float) -> float:
 
 
 def moving_average(previous: float | None, value: float, alpha: float = 0.05) -> float:
-    """Exponential moving average `(1-alpha)*previous + alpha*value`; the first value starts it.
+    """Return the moving average `(1-alpha)*previous + alpha*value`, as the validators keep it (PROTOCOL 4.7).
+
+    It starts at 1.0: after a first score of 0.8 it is 0.99.
 
     Args:
-        previous: the average so far, or None.
+        previous: the average so far, or None before the first value.
         value: the new observation.
-        alpha: weight of the new observation, 0.05 as the validators use (PROTOCOL 4.7).
+        alpha: weight of the new observation, 0.05 as the validators use.
     """
-    return value if previous is None else (1 - alpha) * previous + alpha * value
+    return (1 - alpha) * (FIRST_AVERAGE if previous is None else previous) + alpha * value

@@ -199,7 +199,7 @@ def count_answer(
         row.total_tasks_submitted += 1
     if submission.outcome == SubmissionOutcome.ACCEPTED:
         row.total_successful_submissions += 1
-        if feedback is not None:
+        if feedback is not None and feedback.task_fidelity_score is not None:
             row.average_score = moving_average(row.average_score, feedback.task_fidelity_score)
     if feedback is not None:
         row.last_reward = feedback.current_miner_reward

@@ -165,7 +165,7 @@ def test_answers_move_the_average_and_the_counters(store: SqlTaskStore) -> None:
     history.answered(outcome=SubmissionOutcome.REJECTED, fidelity=0.0)
     history.handed_back("duplicate")
     (counters,) = store.validator_counters()
-    assert counters.average_score == pytest.approx(0.95 * 0.8 + 0.05 * 0.6)
+    assert counters.average_score == pytest.approx(0.95 * (0.95 * 1.0 + 0.05 * 0.8) + 0.05 * 0.6)
     assert (counters.total_tasks_submitted, counters.total_successful_submissions) == (3, 2)
     assert (counters.total_tasks_received, counters.total_handed_back) == (4, 1)
     assert counters.success_rate == pytest.approx(2 / 3)

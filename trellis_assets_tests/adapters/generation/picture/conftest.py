@@ -1,25 +1,12 @@
-"""Small networks of the real classes, saved once; tests skip where their libraries are not installed."""
-
-from collections.abc import Callable
-from pathlib import Path
+"""Fixtures of this folder."""
 
 import pytest
 
-WHY = "diffusers and transformers are not installed here: pip install 'trellis-assets[picture]'"
+from trellis_assets_tests.saved_networks import one_thread, saved
+
+__all__ = ["one_thread", "saved"]
 
 
-@pytest.fixture(scope="session")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The folder of a network by the name of the function that saves it, each made once."""
-    pytest.importorskip("diffusers", reason=WHY)
-    pytest.importorskip("transformers", reason=WHY)
-    from trellis_assets_tests.adapters.generation.picture import small_networks
-
-    folders: dict[str, Path] = {}
-
-    def folder(name: str) -> Path:
-        if name not in folders:
-            folders[name] = getattr(small_networks, f"save_{name}")(tmp_path_factory.mktemp(name))
-        return folders[name]
-
-    return folder
+@pytest.fixture(autouse=True)
+def _quick(one_thread: None) -> None:
+    """On one thread."""

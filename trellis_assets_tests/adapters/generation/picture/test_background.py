@@ -1,7 +1,6 @@
 """Cutting the object out: a white background without any network, and real segmentation classes."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +11,7 @@ from trellis_assets.adapters.generation.picture.background import WhiteCutter, c
 from trellis_assets.adapters.generation.picture.segmentation import SegmentationCutter
 from trellis_assets.domain.picture_route import Background, CutSettings
 from trellis_assets.ports import GenerationError
-
-Saved = Callable[[str], Path]
+from trellis_assets_tests.saved_networks import Saved
 
 
 def ring_on(background: int) -> NDArray[np.uint8]:

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,7 @@ from trellis_assets.domain.orders import GenerationStoppedError, Order, Sampling
 from trellis_assets.domain.picture_route import PictureSettings
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import GenerationError, PromptRefusedError
-
-Saved = Callable[[str], Path]
+from trellis_assets_tests.saved_networks import Saved
 
 
 def settings(folder: Path, **changes: Any) -> PictureSettings:

@@ -1,45 +1,34 @@
 """Commands that serve: models, verdicts, and pages for people."""
 
-import logging
-import sys
 from typing import Annotated
 
 import typer
 
 from trellis_assets.cli.app import DataDir, app, clear_errors
+from trellis_assets.servers.generation.options import (
+    DEFAULT_HOST,
+    DEFAULT_PORT,
+    Backend,
+    Device,
+    Host,
+    Lazy,
+    Port,
+)
 
 
 @app.command()
 def server(
-    host: Annotated[str, typer.Option(help="Address to bind to.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8096,
-    backend: Annotated[str | None, typer.Option(help="embedded or trellis.")] = None,
-    device: Annotated[str | None, typer.Option(help="GPU, for example cuda:1.")] = None,
+    host: Host = DEFAULT_HOST,
+    port: Port = DEFAULT_PORT,
+    backend: Backend = None,
+    device: Device = None,
+    lazy: Lazy = None,
 ) -> None:
     """Run a generation server with the routes of a TRELLIS server, over TRELLIS or the embedded generator."""
     with clear_errors():
-        from trellis_assets.adapters.splat_io.codec import BytesCodec
-        from trellis_assets.composition import secret, server_backend
-        from trellis_assets.servers.generation.app import ServerLimits
-        from trellis_assets.servers.generation.run import run_generation_server
-        from trellis_assets.settings import Settings
+        from trellis_assets.servers.generation.command import serve
 
-        settings = Settings.load(server_backend=backend, server_device=device)
-        logging.basicConfig(level=settings.log_level, stream=sys.stderr)
-        limits = ServerLimits(
-            queue=settings.server_queue,
-            deadline_s=settings.server_deadline_s,
-            idle_unload_s=settings.server_idle_unload_s,
-        )
-        run_generation_server(
-            server_backend(settings),
-            BytesCodec(),
-            limits,
-            host=host,
-            port=port,
-            token=secret(settings.server_token),
-            instance=settings.server_instance,
-        )
+        serve(host=host, port=port, backend=backend, device=device, is_lazy=lazy)
 
 
 @app.command()

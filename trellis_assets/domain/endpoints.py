@@ -9,11 +9,11 @@ for longer.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import datetime, timedelta
 from hashlib import sha256
 from statistics import median
 
+from trellis_assets.compat import UTC, StrEnum
 from trellis_assets.domain.clocks import is_ahead
 
 FAILURES_TO_OPEN = 3

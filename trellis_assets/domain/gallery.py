@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+
+from trellis_assets.compat import UTC
 
 MAX_TEXT = 200
 # Digits of the largest number that databases hold, less one.

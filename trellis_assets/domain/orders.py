@@ -2,8 +2,8 @@
 
 import hashlib
 from dataclasses import astuple, dataclass
-from enum import StrEnum
 
+from trellis_assets.compat import StrEnum
 from trellis_assets.domain.tasks import TaskKind
 
 

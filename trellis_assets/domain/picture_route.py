@@ -1,7 +1,8 @@
 """How the generation server makes a picture of words and cuts its object out."""
 
 from dataclasses import dataclass
-from enum import StrEnum
+
+from trellis_assets.compat import StrEnum
 
 # One object, whole, on white: what the cut and TRELLIS need. White comes first:
 # some pipelines cut long prompts off. `{prompt}` is where the words go.

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
+from trellis_assets.compat import StrEnum
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.verdicts import Verdict
 

@@ -10,6 +10,7 @@ from trellis_assets.ports.files import (
     StoredFileError,
 )
 from trellis_assets.ports.generation import (
+    BrokenGpuError,
     GenerationError,
     Generator,
     PictureRoute,
@@ -59,6 +60,7 @@ from trellis_assets.ports.validation import (
 
 __all__ = [
     "Arrival",
+    "BrokenGpuError",
     "ClaimLostError",
     "Clock",
     "CoolingDown",

@@ -10,10 +10,10 @@ from trellis_assets.domain.tasks import TaskKind
 
 
 class GenerationError(RuntimeError):
-    """A model could not be generated.
+    """A model could not be generated: a fault of the server, unless a subclass says otherwise.
 
     Attributes:
-        is_transient: asking the same endpoint again may help.
+        is_transient: asking the same endpoint again may help; else somebody must mend it first.
         is_away: nobody was there to ask.
     """
 
@@ -25,6 +25,13 @@ class GenerationError(RuntimeError):
 
 class PromptRefusedError(GenerationError):
     """The prompt is at fault, whoever is asked: that speaks against no endpoint."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, is_transient=False)
+
+
+class BrokenGpuError(GenerationError):
+    """The GPU's context is broken: every call fails until a new process starts."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, is_transient=False)
@@ -84,11 +91,20 @@ class ServerBackend(Protocol):
         """The prompts it takes."""
         ...
 
+    def load(self) -> None:
+        """Load what models are made with, and prove by a small trial that one could be made.
+
+        Raises:
+            GenerationError: a fault of this server, with what to do; transient where it may pass by itself.
+        """
+        ...
+
     def generate(self, order: Order, watch: Watch) -> GaussianSplats:
         """The model, +Y up.
 
         Raises:
-            GenerationError: with whether it is worth retrying.
+            PromptRefusedError: a fault of the prompt.
+            GenerationError: a fault of this server.
             GenerationStoppedError: `watch` called it off.
         """
         ...

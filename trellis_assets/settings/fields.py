@@ -140,6 +140,9 @@ class Fields(PictureFields):
     server_queue: int = Field(8, ge=0, le=1000, description="Requests that may wait in our server.")
     server_deadline_s: Seconds = Field(300, description="Longest time our server gives a request.")
     server_idle_unload_s: Seconds = Field(900, description="Our server unloads models idle so long.")
+    server_lazy: bool = Field(
+        False, description="Our server loads models at the first request, not at its start."
+    )
     server_device: str = Field("cuda:0", description="GPU of our server, as torch names it.")
     text_model: str = Field(
         "microsoft/TRELLIS-text-xlarge",

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 
+from trellis_assets.compat import Self
 from trellis_assets.settings.choices import FILE_NETWORK_PREFIX, LOCAL_NETWORK
 from trellis_assets.settings.fields import Fields
 from trellis_assets.settings.values import as_json

@@ -13,12 +13,14 @@ import pytest
 from trellis_assets.adapters.generation.embedded_backend import EmbeddedBackend
 from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.adapters.splat_io.sniff import decode_splats
+from trellis_assets.domain.faults import FAULT_HEADER
 from trellis_assets.domain.orders import BackendState, Order
 from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
-from trellis_assets.ports import GenerationError, Watch
+from trellis_assets.ports import GenerationError, PromptRefusedError, Watch
 from trellis_assets.prompts import default_pictures
-from trellis_assets.servers.generation.app import ServerLimits, generation_app
+from trellis_assets.servers.generation.app import generation_app
+from trellis_assets.servers.generation.limits import ServerLimits
 from trellis_assets.servers.generation.run import MAX_BODY_BYTES, run_generation_server
 from trellis_assets.servers.guards import ExposureError, guarded
 from trellis_assets_tests.models import a_ball
@@ -33,7 +35,7 @@ class GatedBackend:
     name = "gated"
     kinds = frozenset({TaskKind.TEXT})
 
-    def __init__(self, *, is_open: bool = False, failure: GenerationError | None = None) -> None:
+    def __init__(self, *, is_open: bool = False, failure: Exception | None = None) -> None:
         self.gate = threading.Event()
         if is_open:
             self.gate.set()
@@ -42,6 +44,9 @@ class GatedBackend:
         self.at_work = self.most_at_work = 0
         self.unloaded = 0
         self.loaded = ("weights",)
+
+    def load(self) -> None:
+        """Has nothing to load."""
 
     def generate(self, order: Order, watch: Watch) -> GaussianSplats:
         self.orders.append(order)
@@ -106,10 +111,11 @@ def test_uncompressed_is_ply_and_without_a_seed_one_is_chosen(embedded: str) -> 
 def test_a_picture_is_taken_as_text_and_as_a_file(embedded: str) -> None:
     picture = default_pictures()[0]
     as_text = post(embedded, prompt_image=picture, seed=1)
-    upload = {"prompt_image": ("a.webp", base64.b64decode(picture), "image/webp")}
-    as_file = httpx.post(f"{embedded}/generate/", files=upload, data={"seed": "1"}, timeout=60)
-    assert as_text.status_code == as_file.status_code == 200
-    assert as_text.content == as_file.content
+    file = ("a.webp", base64.b64decode(picture), "image/webp")
+    for field in ("prompt_image", "prompt_image_file"):
+        as_file = httpx.post(f"{embedded}/generate/", files={field: file}, data={"seed": "1"}, timeout=60)
+        assert as_text.status_code == as_file.status_code == 200
+        assert as_text.content == as_file.content
 
 
 @pytest.mark.parametrize(
@@ -247,13 +253,24 @@ def test_a_job_past_its_deadline_is_answered_504_and_makes_room(serve: Serve) ->
     assert post(url, prompt="quick").status_code == 200
 
 
-@pytest.mark.parametrize(("is_transient", "status"), [(True, 503), (False, 422)])
-def test_what_the_backend_cannot_do_is_said(serve: Serve, is_transient: bool, status: int) -> None:
-    failure = GenerationError("no memory", is_transient=is_transient)
+@pytest.mark.parametrize(
+    ("failure", "status", "fault"),
+    [
+        (GenerationError("no memory", is_transient=True), 503, "server"),
+        (GenerationError("no weights", is_transient=False), 500, "server"),
+        (PromptRefusedError("shows no object"), 422, "prompt"),
+        (TypeError("of a library"), 500, "server"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_whose_fault_it_is_tells_the_status(
+    serve: Serve, failure: Exception, status: int, fault: str
+) -> None:
     url = serve(app_over(GatedBackend(is_open=True, failure=failure)))
     answer = post(url, prompt="a vase")
-    assert (answer.status_code, answer.json()["detail"]) == (status, "no memory")
-    assert ("retry-after" in answer.headers) == is_transient
+    assert (answer.status_code, answer.headers[FAULT_HEADER]) == (status, fault)
+    assert str(failure) in answer.json()["detail"]
+    assert ("retry-after" in answer.headers) == (status == 503)
 
 
 def test_a_kind_of_prompt_that_the_backend_lacks_is_refused(serve: Serve) -> None:

@@ -6,12 +6,12 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
-from trellis_assets.adapters.generation.endpoint_names import on_this_machine
 from trellis_assets.adapters.generation.inflating import inflate
 from trellis_assets.adapters.generation.painting import in_pattern, shaded
 from trellis_assets.adapters.generation.reading import Design, read_prompt
 from trellis_assets.adapters.generation.splatting import surface_splats
 from trellis_assets.adapters.generation.surfaces import Array, SurfacePoints, part_area, sample_part
+from trellis_assets.adapters.generation.this_machine import on_this_machine
 from trellis_assets.adapters.generation.vocabulary import Part, load_vocabulary
 from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
 from trellis_assets.domain.endpoints import Probe

@@ -1,6 +1,7 @@
 """The embedded generator behind a generation server."""
 
 from trellis_assets.adapters.generation.embedded import EmbeddedGenerator
+from trellis_assets.adapters.generation.vocabulary import load_vocabulary
 from trellis_assets.domain.orders import BackendState, Order
 from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
@@ -8,7 +9,7 @@ from trellis_assets.ports import Watch
 
 
 class EmbeddedBackend:
-    """Nothing to load, nothing to unload; the samplers' settings mean nothing to it."""
+    """Nothing to unload; the samplers' settings mean nothing to it."""
 
     kinds = frozenset({TaskKind.TEXT, TaskKind.IMAGE})
 
@@ -20,11 +21,15 @@ class EmbeddedBackend:
         """Backend and version."""
         return self._generator.name
 
+    def load(self) -> None:
+        """Read the vocabulary."""
+        load_vocabulary()
+
     def generate(self, order: Order, watch: Watch) -> GaussianSplats:
         """As the embedded generator does it.
 
         Raises:
-            GenerationError: an empty prompt, or a picture that cannot be read; permanent.
+            PromptRefusedError: an empty prompt, or a picture that cannot be read.
             GenerationStoppedError: called off before it began.
         """
         watch("building", 0.0)

@@ -1,11 +1,11 @@
 """Names of generation endpoints in the store, which several machines may share."""
 
-import socket
 from ipaddress import ip_address
 
 import httpx
 
 from trellis_assets.adapters.bounded_http import shown_url
+from trellis_assets.adapters.generation.this_machine import on_this_machine
 
 
 def endpoint_name(url: str) -> str:
@@ -16,11 +16,6 @@ def endpoint_name(url: str) -> str:
     """
     shown = shown_url(url)
     return on_this_machine(shown) if _is_here(httpx.URL(url).host) else shown
-
-
-def on_this_machine(name: str) -> str:
-    """The name with the machine's before it: another machine has another endpoint of that name."""
-    return f"{socket.gethostname()}/{name}"
 
 
 def _is_here(host: str) -> bool:

@@ -1,10 +1,11 @@
 """The embedded generator's words and shapes, loaded from `vocabulary.toml`."""
 
-import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
+
+from trellis_assets.compat import tomllib
 
 Vector = tuple[float, float, float]
 Colour = tuple[float, float, float]

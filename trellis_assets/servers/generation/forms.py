@@ -2,13 +2,15 @@
 
 import base64
 import secrets
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from fastapi import HTTPException, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from starlette.datastructures import UploadFile
 
 from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
+from trellis_assets.compat import Self
+from trellis_assets.domain.faults import FAULT_HEADER, PROMPT_FAULT
 from trellis_assets.domain.orders import Order, Route, Sampling
 from trellis_assets.domain.tasks import TaskKind
 
@@ -17,6 +19,10 @@ MAX_SEED = 2**31 - 1
 # A picture of 6 MB, as base64.
 MAX_IMAGE_CHARACTERS = 8 * 1024 * 1024
 _FIELDS_AT_MOST = 32
+IMAGE_FIELD = "prompt_image"
+# What other servers of this route call an uploaded picture.
+_FILE_FIELDS = {"prompt_image_file": IMAGE_FIELD}
+_PROMPT_FAULT = {FAULT_HEADER: PROMPT_FAULT}
 
 Steps = Annotated[int | None, Field(ge=1, le=200)]
 Guidance = Annotated[float | None, Field(ge=0, le=100, allow_inf_nan=False)]
@@ -31,7 +37,8 @@ class GenerationForm(BaseModel):
     prompt_image: str | None = Field(
         None,
         max_length=MAX_IMAGE_CHARACTERS,
-        description="A PNG, JPEG or WebP picture: its base64 text, or an uploaded file.",
+        description="A PNG, JPEG or WebP picture: its base64 text, or an uploaded file, which may be called "
+        "prompt_image_file too.",
     )
     seed: int | None = Field(None, ge=0, le=MAX_SEED, description="Default: a random one.")
     return_compressed: bool = Field(True, description="SPZ in a zstd frame; else PLY.")
@@ -83,15 +90,17 @@ async def read_form(request: Request) -> tuple[Order, bool]:
     async with request.form(
         max_files=1, max_fields=_FIELDS_AT_MOST, max_part_size=MAX_IMAGE_CHARACTERS
     ) as sent:
-        fields = {name: await _text(value) for name, value in sent.items()}
+        fields = {_FILE_FIELDS.get(name, name): await _text(value) for name, value in sent.items()}
     try:
         form = GenerationForm.model_validate({name: value for name, value in fields.items() if value != ""})
         return form.order(), form.return_compressed
     except ValidationError as error:
         reasons = error.errors(include_url=False, include_context=False, include_input=False)
-        raise HTTPException(422, reasons) from None
+        # Of the form's own errors only those of the prompt are the prompt's; others are the caller's.
+        is_of_prompt = all(reason["loc"][:1] in {("prompt",), (IMAGE_FIELD,)} for reason in reasons)
+        raise HTTPException(422, reasons, headers=_PROMPT_FAULT if is_of_prompt else None) from None
     except PromptImageError as error:
-        raise HTTPException(422, str(error)) from None
+        raise HTTPException(422, str(error), headers=_PROMPT_FAULT) from None
 
 
 async def _text(value: UploadFile | str) -> str:

@@ -8,14 +8,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
 from threading import Event, Lock
+from typing import TypeVar
 
 from trellis_assets.domain.orders import GenerationStoppedError, Order
 from trellis_assets.domain.splats import GaussianSplats
-from trellis_assets.ports import ServerBackend
+from trellis_assets.ports import GenerationError, ServerBackend
 from trellis_assets.servers.generation.kept_models import KeptModels
 
 _log = logging.getLogger(__name__)
 
+_Result = TypeVar("_Result")
 _LOOK_EVERY_S = 0.2
 
 
@@ -103,6 +105,15 @@ class Jobs:
             job.stop.set()
             work.cancel()
 
+    async def load(self) -> None:
+        """Load the backend's models; orders that come meanwhile wait behind it.
+
+        Raises:
+            GenerationError: they cannot be loaded.
+        """
+        await asyncio.wrap_future(self._worker.submit(_guarded, self.backend.load))
+        self.last_used_at = time.monotonic()
+
     async def unload(self) -> None:
         """The backend's memory is free, once the job under way is done; no model is kept."""
         self.kept.clear()
@@ -149,7 +160,7 @@ class Jobs:
         # Its first caller may have left while it was made, and this be the second one's wait for it.
         if (kept := self._kept(job.order)) is not None:
             return kept
-        splats = self.backend.generate(job.order, job.watch)
+        splats = _guarded(lambda: self.backend.generate(job.order, job.watch))
         self.kept.keep(job.order, splats)
         took = time.monotonic() - started
         _log.info("model made: seed %s in %.2f s", job.order.seed, took)
@@ -169,3 +180,16 @@ class Jobs:
                 self.counts.failed += 1
             else:
                 self.counts.successful += 1
+
+
+def _guarded(call: Callable[[], _Result]) -> _Result:
+    """Return what the call returns; a library that ends the process, as rembg does, is a fault like others.
+
+    Raises:
+        GenerationError: the library called `sys.exit`.
+    """
+    try:
+        return call()
+    except SystemExit as error:
+        text = f"a library wanted to end the server (sys.exit({error.code!r})): see the server's log"
+        raise GenerationError(text, is_transient=False) from error

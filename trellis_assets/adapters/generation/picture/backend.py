@@ -66,6 +66,16 @@ class PictureBackend:
             self._plan = plan_for(self._profile, free_memory(self._device))
         return self._plan
 
+    def load(self) -> None:
+        """Load all three stages, each as the memory plan leaves it.
+
+        Raises:
+            GenerationError: one cannot be loaded.
+        """
+        self._stages.load(self.plan)
+        self._make_room()
+        self._trellis.load()
+
     def generate(self, order: Order, watch: Watch) -> GaussianSplats:
         """Return the model, +Y up.
 

@@ -1,8 +1,8 @@
 """Decide what of the picture route stays on the GPU, by how much memory there is."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
+from trellis_assets.compat import StrEnum
 from trellis_assets.domain.picture_route import MemoryProfile
 
 GIB = 1024**3

@@ -1,19 +1,23 @@
 """TRELLIS in process: text or a picture to 3D Gaussian splats, on one GPU."""
 
+import base64
+import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
+from trellis_assets.adapters.generation.picture.centring import require_object
 from trellis_assets.adapters.generation.trellis.conversion import splats_of
-from trellis_assets.adapters.generation.trellis.loading import load_pipeline
+from trellis_assets.adapters.generation.trellis.faults import gpu_fault, is_gpu_fault
+from trellis_assets.adapters.generation.trellis.loading import load_background_removal, load_pipeline
 from trellis_assets.adapters.generation.trellis.sampling import sampler_settings
 from trellis_assets.adapters.gpu_memory import release_memory
 from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
-from trellis_assets.domain.orders import BackendState, GpuMemory, Order
+from trellis_assets.domain.orders import BackendState, GenerationStoppedError, GpuMemory, Order, Sampling
 from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
-from trellis_assets.ports import GenerationError, Watch
+from trellis_assets.ports import GenerationError, PromptRefusedError, Watch
 
 # Guidance asks each sampler's model twice a step, with and without the prompt.
 _CALLS_PER_STEP = 2
@@ -22,14 +26,20 @@ _CALLS_PER_STEP = 2
 class TrellisBackend:
     """`TrellisTextTo3DPipeline` and `TrellisImageTo3DPipeline`, each loaded at its first order."""
 
-    def __init__(self, *, models: Mapping[TaskKind, str], device: str = "cuda:0") -> None:
+    def __init__(
+        self, *, models: Mapping[TaskKind, str], device: str = "cuda:0", removes_background: bool = True
+    ) -> None:
         """Nothing is loaded yet.
 
         Args:
             models: folder or hub name of the weights by kind of prompt; kinds left out are not taken.
-            device: as torch names it.
+            device: as torch names it. TRELLIS itself works on the process's current GPU: give the
+                process only the one that it is to use (`devices.give_one_gpu`).
+            removes_background: opaque pictures are cut out here, by rembg.
         """
         self._models, self._device = dict(models), device
+        self._removes_background = removes_background
+        self._has_failed = False
         self._pipelines: dict[TaskKind, Any] = {}
         self._parked: set[TaskKind] = set()
         self._lock = Lock()
@@ -45,24 +55,57 @@ class TrellisBackend:
         return frozenset(self._models)
 
     def generate(self, order: Order, watch: Watch) -> GaussianSplats:
-        """The model; the same for the same order on the same device.
+        """The model; of the same order much the same one, since spconv adds in no fixed order.
 
         Raises:
-            GenerationError: transient when the GPU's memory was full (everything is unloaded then);
-                permanent when package or weights are missing, or nothing came of the prompt.
+            PromptRefusedError: nothing came of the prompt, or the picture shows nothing.
+            GenerationError: transient when the GPU's memory was full or the GPU failed (everything is
+                unloaded then); lasting when it fails again, or when package or weights are missing.
             GenerationStoppedError: called off; at the latest one step of a sampler later.
         """
-        import torch
-
         watch("loading", 0.0)
         try:
+            import torch
+
             with torch.inference_mode():
-                return self._generate(order, watch)
-        except torch.cuda.OutOfMemoryError as error:
-            reason = f"the GPU's memory is full: {str(error).splitlines()[0]}"
+                splats = self._generate(order, watch)
+        except ModuleNotFoundError as error:
+            raise GenerationError(f"TRELLIS needs the package {error.name}", is_transient=False) from error
+        except RuntimeError as error:
+            if isinstance(error, GenerationError | GenerationStoppedError) or not _is_of_gpu(error):
+                raise
+            fault = self._gpu_fault(error)
+        else:
+            self._has_failed = False
+            return splats
         # Outside the handler: the traceback holds the tensors that fill the memory.
         self.unload()
-        raise GenerationError(reason, is_transient=True)
+        raise fault
+
+    def load(self) -> None:
+        """Load the pipelines, and make a small model with each: kernels that do not fit show only then.
+
+        Raises:
+            GenerationError: with what to do; transient where it may pass by itself.
+        """
+        for kind in self._models:
+            self._pipeline(kind)
+            if kind is TaskKind.IMAGE and self._removes_background:
+                load_background_removal(self._pipelines[kind])
+            try:
+                self.generate(trial_order(kind), _ignore)
+            except PromptRefusedError:
+                continue  # so few steps may well come to nothing
+
+    def _gpu_fault(self, error: RuntimeError) -> GenerationError:
+        import torch
+
+        if isinstance(error, torch.cuda.OutOfMemoryError):
+            reason = f"the GPU's memory is full: {str(error).splitlines()[0]}"
+            return GenerationError(reason, is_transient=True)
+        fault = gpu_fault(error, is_repeated=self._has_failed)
+        self._has_failed = True
+        return fault
 
     def state(self) -> BackendState:
         """What is loaded, and the device's memory where it is a GPU that was used."""
@@ -95,7 +138,7 @@ class TrellisBackend:
         with _watched(pipeline.models["sparse_structure_flow_model"], "structure", structure, watch):
             coords = pipeline.sample_sparse_structure(condition, 1, structure)
         if len(coords) == 0:
-            raise GenerationError("nothing came of the prompt: the structure is empty", is_transient=False)
+            raise PromptRefusedError("nothing came of the prompt: the structure is empty")
         with _watched(pipeline.models["slat_flow_model"], "appearance", latent, watch):
             slat = pipeline.sample_slat(condition, coords, latent)
         watch("decoding", 1.0)
@@ -117,11 +160,44 @@ def _prompt_for(pipeline: Any, order: Order) -> Any:
     from PIL import Image
 
     try:
-        picture = Image.fromarray(decode_prompt_image(order.prompt))
+        pixels = decode_prompt_image(order.prompt)
     except PromptImageError as error:
-        raise GenerationError(str(error), is_transient=False) from error
+        raise PromptRefusedError(str(error)) from error
+    require_object(pixels)
     # Cuts the object out (rembg, unless the picture is transparent already) and centres it.
-    return pipeline.preprocess_image(picture)
+    try:
+        return pipeline.preprocess_image(Image.fromarray(pixels))
+    except ValueError as error:
+        # The box of no pixel at all: the network found no object either.
+        raise PromptRefusedError("the picture shows no object that can be cut out") from error
+
+
+def _is_of_gpu(error: RuntimeError) -> bool:
+    import torch
+
+    return isinstance(error, torch.cuda.OutOfMemoryError) or is_gpu_fault(error)
+
+
+def _ignore(_stage: str, _share: float) -> None:
+    """Nobody watches the trial."""
+
+
+def trial_order(kind: TaskKind) -> Order:
+    """Return the order of the trial at the start: a few steps, and of pictures one that is cut out."""
+    sampling = Sampling(ss_steps=2, slat_steps=1)
+    prompt = "a chair" if kind is TaskKind.TEXT else _trial_picture()
+    return Order(prompt=prompt, kind=kind, seed=0, sampling=sampling)
+
+
+def _trial_picture() -> str:
+    """A grey disc on nothing, as base64 of a PNG file."""
+    from PIL import Image, ImageDraw
+
+    picture = Image.new("RGBA", (256, 256), (0, 0, 0, 0))
+    ImageDraw.Draw(picture).ellipse((48, 48, 208, 208), fill=(128, 128, 128, 255))
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode("ascii")
 
 
 @contextmanager

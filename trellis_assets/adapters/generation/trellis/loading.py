@@ -1,22 +1,29 @@
-"""TRELLIS's pipelines, loaded when they are first wanted."""
+"""Load TRELLIS's pipelines, and tell in plain words why they cannot be loaded."""
 
 import importlib
+import importlib.util
 import os
+import sys
 from typing import Any
 
+from trellis_assets.adapters.generation.picture.libraries import load_error
+from trellis_assets.adapters.generation.trellis.attention import LIBRARIES, NONE, choose_attention
+from trellis_assets.adapters.generation.trellis.faults import gpu_fault, is_gpu_fault
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import GenerationError
 
 INSTALL = (
-    "the TRELLIS package is not installed in this environment. It is no package of the registry: "
-    "clone https://github.com/microsoft/TRELLIS with its submodules, run its setup.sh on a machine "
-    "with CUDA, and put the clone on PYTHONPATH"
+    "the TRELLIS package is not installed in this environment: clone "
+    "https://github.com/microsoft/TRELLIS with its submodules, run its setup.sh, and put the clone on "
+    "PYTHONPATH (docs/generation.md)"
 )
 _PIPELINES = {TaskKind.TEXT: "TrellisTextTo3DPipeline", TaskKind.IMAGE: "TrellisImageTo3DPipeline"}
+_ADVICE = "run TRELLIS's setup.sh in the server's environment"
+_PACKAGES = frozenset({"trellis", "trellis.pipelines"})
 
 
 def load_pipeline(kind: TaskKind, model: str, device: str) -> Any:
-    """The pipeline of this kind of prompt, on the device.
+    """Return the pipeline of this kind of prompt, on the device.
 
     Args:
         kind: of the prompts.
@@ -24,19 +31,54 @@ def load_pipeline(kind: TaskKind, model: str, device: str) -> Any:
         device: as torch names it, for example cuda:0.
 
     Raises:
-        GenerationError: permanent; the package or the weights are not there.
+        GenerationError: the package, one that it needs, the weights or the GPU is not there; transient
+            where the hub did not answer.
+    """
+    pipelines = _pipelines()
+    try:
+        pipeline = getattr(pipelines, _PIPELINES[kind]).from_pretrained(model)
+        pipeline.to(device)
+    # Loading ends in libraries without number: each of their errors is a fault of this server.
+    except (Exception, SystemExit) as error:
+        if is_gpu_fault(error):
+            raise gpu_fault(error, is_repeated=False) from error
+        raise load_error(f"the weights {model}", error) from error
+    return pipeline
+
+
+def load_background_removal(pipeline: Any) -> None:
+    """Load the network that TRELLIS cuts objects out of opaque pictures with, as it does at the first one.
+
+    Raises:
+        GenerationError: it cannot be loaded; transient where its download did not answer.
+    """
+    try:
+        pipeline.rembg_session = importlib.import_module("rembg").new_session("u2net")
+    except (Exception, SystemExit) as error:
+        raise load_error("rembg's network u2net", error) from error
+
+
+def _pipelines() -> Any:
+    """Return TRELLIS's module of pipelines.
+
+    Raises:
+        GenerationError: it cannot be imported, with what is missing.
     """
     # "auto" measures convolutions first, which pays off only for fixed shapes; models differ in size.
     os.environ.setdefault("SPCONV_ALGO", "native")
+    if "trellis" not in sys.modules and importlib.util.find_spec("trellis") is None:
+        raise GenerationError(INSTALL, is_transient=False)
+    choose_attention(os.environ)
     try:
-        pipelines = importlib.import_module("trellis.pipelines")
+        return importlib.import_module("trellis.pipelines")
     except ModuleNotFoundError as error:
-        reason = INSTALL if error.name in {"trellis", "trellis.pipelines"} else f"TRELLIS wants {error.name}"
-        raise GenerationError(reason, is_transient=False) from error
-    try:
-        pipeline = getattr(pipelines, _PIPELINES[kind]).from_pretrained(model)
-    except (OSError, ValueError, KeyError) as error:
-        text = f"the weights {model} cannot be loaded ({type(error).__name__}: {error}): download them first"
+        named = dict.fromkeys(_PACKAGES, INSTALL) | dict.fromkeys(LIBRARIES, NONE)
+        text = named.get(error.name or "", f"TRELLIS needs the package {error.name}: {_ADVICE}")
         raise GenerationError(text, is_transient=False) from error
-    pipeline.to(device)
-    return pipeline
+    # rembg ends the process without onnxruntime; a library made for another torch raises anything.
+    except (Exception, SystemExit) as error:
+        first = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:300]}"
+        ended = "rembg ends the process without it: pip install onnxruntime; else "
+        hint = ended if isinstance(error, SystemExit) else ""
+        text = f"TRELLIS cannot be imported ({first}): {hint}{_ADVICE}"
+        raise GenerationError(text, is_transient=False) from error

@@ -1,0 +1,66 @@
+"""What the generation server makes models with, as it is set."""
+
+from trellis_assets.adapters.generation.embedded_backend import EmbeddedBackend
+from trellis_assets.adapters.generation.picture.backend import PictureBackend
+from trellis_assets.adapters.generation.picture.stages import PictureStages
+from trellis_assets.adapters.generation.trellis.backend import TrellisBackend
+from trellis_assets.domain.orders import Route
+from trellis_assets.domain.picture_route import Background, CutSettings, PictureSettings
+from trellis_assets.domain.tasks import TaskKind
+from trellis_assets.ports import ServerBackend
+from trellis_assets.settings import ServerBackendName, Settings, SettingsError
+
+
+def server_backend(settings: Settings) -> ServerBackend:
+    """What our own generation server makes models with.
+
+    Raises:
+        SettingsError: TRELLIS without any weights, or a picture route without all of its models.
+    """
+    if settings.server_backend is ServerBackendName.EMBEDDED:
+        return EmbeddedBackend()
+
+    named = {TaskKind.TEXT: settings.text_model, TaskKind.IMAGE: settings.image_model}
+    models = {kind: model for kind, model in named.items() if model not in {"", "-"}}
+    if not models:
+        raise SettingsError("TRELLIS_TEXT_MODEL and TRELLIS_IMAGE_MODEL: name one at least")
+    # With a picture route, its own network cuts pictures out; a white background is not enough.
+    has_cutter = bool(settings.server_picture_model) and settings.server_background is not Background.WHITE
+    trellis = TrellisBackend(models=models, device=settings.server_device, removes_background=not has_cutter)
+    if settings.server_picture_model:
+        return _with_picture_route(settings, trellis)
+    if settings.server_route is Route.PICTURE:
+        raise SettingsError("TRELLIS_SERVER_ROUTE=picture: name a pipeline with TRELLIS_SERVER_PICTURE_MODEL")
+    return trellis
+
+
+def _with_picture_route(settings: Settings, trellis: TrellisBackend) -> ServerBackend:
+    if TaskKind.IMAGE not in trellis.kinds:
+        raise SettingsError("TRELLIS_SERVER_PICTURE_MODEL: wants TRELLIS_IMAGE_MODEL too")
+    if settings.server_background is Background.SEGMENTATION and not settings.server_background_model:
+        raise SettingsError("TRELLIS_SERVER_BACKGROUND=segmentation: name TRELLIS_SERVER_BACKGROUND_MODEL")
+
+    picture = PictureSettings(
+        model=settings.server_picture_model,
+        revision=settings.server_picture_revision,
+        dtype=settings.server_picture_dtype,
+        steps=settings.server_picture_steps,
+        guidance=settings.server_picture_guidance,
+        width=settings.server_picture_width,
+        height=settings.server_picture_height,
+        template=settings.server_picture_prompt,
+        negative=settings.server_picture_negative,
+    )
+    cut = CutSettings(
+        method=settings.server_background,
+        model=settings.server_background_model,
+        revision=settings.server_background_revision,
+        code_revision=settings.server_background_code,
+    )
+    return PictureBackend(
+        trellis,
+        PictureStages(picture, cut, settings.server_device),
+        profile=settings.server_memory,
+        device=settings.server_device,
+        default_route=settings.server_route,
+    )

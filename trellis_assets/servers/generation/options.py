@@ -1,0 +1,16 @@
+"""Options of the generation server's command, the same wherever it is called from."""
+
+from typing import Annotated, Optional
+
+import typer
+
+Host = Annotated[str, typer.Option(help="Address to bind to.")]
+Port = Annotated[int, typer.Option(help="Port to listen on.")]
+# typer evaluates these on Python 3.10 too, and older ones of it know no `|`.
+Backend = Annotated[Optional[str], typer.Option(help="embedded or trellis.")]  # noqa: UP045
+Device = Annotated[Optional[str], typer.Option(help="GPU, for example cuda:1.")]  # noqa: UP045
+Lazy = Annotated[
+    Optional[bool],  # noqa: UP045
+    typer.Option("--lazy/--eager", help="Load models at the first request, or at the start (default)."),
+]
+DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8096

@@ -14,10 +14,10 @@ from trellis_assets.mining.looks import (
     look_at_files,
     look_at_generator,
     look_at_gpu,
-    look_at_mining,
     look_at_store,
     look_at_validation,
 )
+from trellis_assets.mining.mining_checks import check_mining
 from trellis_assets.mining.proxy_checks import check_proxies
 from trellis_assets.mining.subnet_looks import look_at_subnet, look_at_wallet
 from trellis_assets.mining.worker_looks import look_at_workers
@@ -34,7 +34,7 @@ _LOOKS: dict[str, Callable[[Patient], list[Symptom]]] = {
     "generator": look_at_generator,
     "validation": look_at_validation,
     "gpu": look_at_gpu,
-    "mining": look_at_mining,
+    "mining": check_mining,
     "workers": look_at_workers,
     "proxy": check_proxies,
 }

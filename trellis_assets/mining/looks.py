@@ -5,13 +5,11 @@ import subprocess
 from dataclasses import dataclass
 
 import httpx
-from filelock import FileLock, Timeout
 
 from trellis_assets.adapters.bounded_http import BoundedClient, NoAnswerError, shown_url
 from trellis_assets.composition import Pipeline, secret
 from trellis_assets.domain.health import Health, Symptom, judge_generator
 from trellis_assets.domain.tasks import printable
-from trellis_assets.mining.dagster_home import dagster_home, name_secrets
 from trellis_assets.ports import StoredFileError, StoreError
 from trellis_assets.settings import (
     GeneratorBackend,
@@ -120,29 +118,3 @@ def look_at_gpu(patient: Patient) -> list[Symptom]:
     if done.returncode:
         return [Symptom("gpu", broken, said, advice)]
     return [Symptom("gpu", Health.OK, said)]
-
-
-def look_at_mining(patient: Patient) -> list[Symptom]:
-    """Whether a miner works on the data folder, and Dagster's daemons with it."""
-    from trellis_assets.defs.daemons import silent_daemons
-
-    settings = patient.settings
-    if not _is_mining(settings):
-        return [Symptom("mining", Health.WARNING, "no miner works on this folder", "trellis-assets mine")]
-    home = dagster_home(settings)
-    name_secrets(settings)
-    silent = silent_daemons(home) if (home / "dagster.yaml").exists() else ["all"]
-    if silent:
-        advice = f"look at {settings.folder / 'logs' / 'daemon.log'}"
-        text = printable(f"daemons are silent: {', '.join(silent)}", 500)
-        return [Symptom("mining", Health.FAILED, text, advice)]
-    return [Symptom("mining", Health.OK, "the miner and Dagster's daemons are at work")]
-
-
-def _is_mining(settings: Settings) -> bool:
-    lock = FileLock(settings.folder / "mine.lock", timeout=0)
-    try:
-        with lock:
-            return False
-    except Timeout:
-        return True

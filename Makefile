@@ -3,22 +3,25 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export TRELLIS_SAMPLES
 
-.PHONY: run test test-sites test-postgres quick chaos chaos-workers bench bench-orchestration bench-capacity bench-scaling soak lint types format audit vendor clean setup
+.PHONY: run test test-sites test-postgres test-faults-long quick chaos chaos-workers bench bench-orchestration bench-capacity bench-scaling soak lint types format audit vendor clean setup
 
 run: setup ## mine on the local subnet with the Dagster UI at http://127.0.0.1:3000
 	$(BIN)/trellis-assets mine --ui
 
 test: setup lint types ## what must hold on one machine
-	$(BIN)/pytest -n 3 --dist loadgroup -m "not sites"
+	$(BIN)/pytest -n 3 --dist loadgroup -m "not sites and not faults_long"
 
 test-sites: setup ## what must hold of several miners and workers, over PostgreSQL and Redis
 	$(BIN)/pytest -n 2 --dist loadfile -m sites
 
 test-postgres: setup ## the tests of one machine, with the store and Dagster on a real PostgreSQL
-	$(BIN)/pytest -n 3 --dist loadgroup -m "not sites" --database=postgresql
+	$(BIN)/pytest -n 3 --dist loadgroup -m "not sites and not faults_long" --database=postgresql
+
+test-faults-long: setup ## faults of the whole product that take minutes: stopped parts, disks, clocks, floods
+	$(BIN)/pytest -n 1 -m faults_long
 
 quick: setup ## unit tests only
-	$(BIN)/pytest -n 2 -m "not slow"
+	$(BIN)/pytest -n 2 -m "not slow and not faults_long"
 
 # 200 tasks, 20 kills; another SEED kills at other points.
 SEED ?= 17

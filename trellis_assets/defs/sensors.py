@@ -12,6 +12,7 @@ from trellis_assets.composition import Pipeline
 from trellis_assets.defs.jobs import mine_task_job
 from trellis_assets.defs.resident_poller import ResidentPoller
 from trellis_assets.defs.resources import PipelineResource
+from trellis_assets.defs.run_workers.launcher import WarmRunLauncher, why_pool_is_away
 from trellis_assets.defs.runs import RunStarter, launches_at_once, run_request, run_status
 from trellis_assets.defs.sensor_switch import paused_reason
 from trellis_assets.domain.health import Health
@@ -111,9 +112,11 @@ def _starter(context: dg.SensorEvaluationContext, parts: Pipeline) -> RunStarter
 def _workers(
     instance: dg.DagsterInstance, parts: Pipeline
 ) -> tuple[Callable[[Task], dict[str, str]], Callable[[], str | None]]:
-    """Where a task's run goes, and why none can go anywhere now: questions that only Celery has."""
+    """Return where a task's run goes, and why no run can be started now."""
     if parts.settings.run_launcher is not RunLauncherName.CELERY:
-        return lambda _task: {}, lambda: None
+        folder = progress_folder(parts.settings)
+        is_warm = isinstance(instance.run_launcher, WarmRunLauncher)
+        return lambda _task: {}, lambda: why_pool_is_away(folder) if is_warm else None
     from trellis_assets.defs.celery_workers.launcher import WorkerQueuesLauncher
 
     launcher, queues = instance.run_launcher, parts.settings.celery_queues

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from trellis_assets.domain.health import Health, Symptom
 
 # A part is told when it has been unwell, or well again, for so long.
-TELL_AFTER_S = 8.0
+TELL_AFTER_S = 5.0
 _LONGEST = 400
 
 

@@ -137,6 +137,12 @@ class Child:
         """Whether SIGKILL ended it: the kernel for want of memory, or a person."""
         return self.process is not None and self.process.poll() == -signal.SIGKILL
 
+    def kill(self) -> None:
+        """End the process at once; `keep_alive` starts it anew."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
     def keep_alive(self) -> bool:
         """Start it anew if it has died, each time after a longer rest. True if it was started.
 

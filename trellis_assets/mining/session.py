@@ -1,19 +1,22 @@
 """A mining session: the processes that mine, watched until the work is done or a stop is asked."""
 
+import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from trellis_assets.composition import Pipeline
 from trellis_assets.domain.pacing import ENDPOINTS_FLAG
+from trellis_assets.domain.progress import Stage, stage_bounds
 from trellis_assets.domain.statistics import StatisticsSnapshot
-from trellis_assets.mining.dagster_home import LOCATION, dagster_home, write_dagster_home
+from trellis_assets.mining.dagster_home import LOCATION, dagster_home, name_secrets, write_dagster_home
 from trellis_assets.mining.looks import Patient
 from trellis_assets.mining.own_server import INSTANCE_VARIABLE, OwnServer
 from trellis_assets.mining.processes import (
@@ -28,7 +31,11 @@ from trellis_assets.mining.watch import StopSignal, Watch
 from trellis_assets.modes import make_private
 from trellis_assets.ports import StoreError, StoreGoneError, TaskStore
 from trellis_assets.settings import SECRETS, RunLauncherName, Settings
+from trellis_assets.system.progress_files import progress_folder
 from trellis_assets.system.proxies import loopback_goes_direct
+
+if TYPE_CHECKING:
+    from trellis_assets.mining.supervision import Supervision
 
 START_TIMEOUT_S = 60.0
 # `doctor` holds the lock for a moment when it looks whether somebody mines.
@@ -76,8 +83,10 @@ def mine(settings: Settings, say: Callable[[str], None]) -> StatisticsSnapshot:
         try:
             try:
                 with ExitStack() as stack:
-                    children = _start(settings, store, server, stack, say)
-                    Watch(settings, store, pipeline.miner_hotkey, say).until_done(children, stop)
+                    children, code_port = _start(settings, store, server, stack, say)
+                    supervision = _supervision(pipeline, children, code_port, stack, say)
+                    watch = Watch(settings, store, pipeline.miner_hotkey, say, supervision.look)
+                    watch.until_done(children, stop)
             finally:
                 store.end_session(session_id, pipeline.clock.now())
                 snapshot, path = pipeline.export_step().run()
@@ -154,8 +163,12 @@ def _start(
     own_server: OwnServer | None,
     stack: ExitStack,
     say: Callable[[str], None],
-) -> list[Child]:
-    """Everything runs; leaving the stack ends it in the opposite order."""
+) -> tuple[list[Child], int]:
+    """Everything runs; leaving the stack ends it in the opposite order.
+
+    Returns:
+        The processes, and the port of the code server.
+    """
     from trellis_assets.defs.run_workers.launcher import is_pool_ready
 
     port = free_port()
@@ -206,6 +219,7 @@ def _start(
         workers = child(
             "run_workers",
             *("trellis_assets.defs.run_workers.pool", str(settings.max_concurrent_runs)),
+            *("--progress", str(progress_folder(settings)), "--stages", json.dumps(_stage_bounds(settings))),
             is_ready=lambda: is_pool_ready(home),
         )
         children.append(workers)
@@ -220,7 +234,32 @@ def _start(
     children += [code, child("daemon", "dagster._daemon", "run", "-w", str(workspace))]
     if settings.webserver:
         children += _start_pages(settings, workspace, child, say)
-    return children
+    return children, port
+
+
+def _stage_bounds(settings: Settings) -> dict[Stage, float]:
+    return stage_bounds(
+        generation_s=settings.generation_timeout_s,
+        validation_s=settings.validation_timeout_s,
+        submission_s=settings.submit_timeout_s,
+    )
+
+
+def _supervision(
+    pipeline: Pipeline,
+    children: Sequence[Child],
+    code_port: int,
+    stack: ExitStack,
+    say: Callable[[str], None],
+) -> "Supervision":
+    """Supervision of the processes, until the stack is left."""
+    from trellis_assets.mining.supervision import Supervision
+
+    name_secrets(pipeline.settings)
+    supervision = Supervision(pipeline, {child.name: child for child in children}, code_port, say)
+    stack.callback(supervision.stop)
+    supervision.start()
+    return supervision
 
 
 def _close_dead_runs(home: Path, store: TaskStore, say: Callable[[str], None]) -> None:

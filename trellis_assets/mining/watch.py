@@ -48,12 +48,14 @@ class Watch:
     Attributes:
         hotkey: whose tasks are waited for.
         say: called with each line of progress.
+        supervise: called at each look: tells what fails, and replaces what is stuck.
     """
 
     settings: Settings
     store: TaskStore
     hotkey: str
     say: Callable[[str], None]
+    supervise: Callable[[], None] = lambda: None
     _last: str = ""
     _draining_since: float | None = None
     _counts: Sparing[dict[TaskState, int]] = field(default_factory=lambda: Sparing({}, SPARED))
@@ -67,6 +69,7 @@ class Watch:
             StoreGoneError: the store's file was deleted or replaced.
         """
         while True:
+            self.supervise()
             for child in children:
                 if child.keep_alive():
                     self.say(f"{child.name} had died and was started again: see {child.log}")

@@ -1,5 +1,6 @@
 """The poller between the ticks: the sensor is its switch, and nothing that goes wrong ends it."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -90,3 +91,36 @@ def test_nobody_is_asked_while_there_is_a_reason_not_to(rounds: Rounds) -> None:
     assert polls.tick()[1] == "the generator is away"
     reason[0] = None
     wait_until(lambda: rounds.rounds[-1])
+
+
+def test_heartbeats_come_from_the_event_loop_and_stop_with_it(
+    rounds: Rounds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resident_poller, "BEAT_EVERY_S", 0.01)
+    monkeypatch.setattr(resident_poller, "SWITCHED_OFF_AFTER_S", 2.0)
+    told: list[dict[str, object]] = []
+    polls = ResidentPoller(
+        step=lambda: rounds,  # type: ignore[arg-type,return-value]
+        closed=lambda: "the disk is full",
+        report_progress=lambda figures: told.append(dict(figures)),
+    )
+    polls.tick()
+    wait_until(lambda: told and told[-1]["rounds"])
+    assert (told[-1]["is_running"], told[-1]["closed"]) == (True, "the disk is full")
+    assert told[-1]["polls"]
+    stuck = threading.Event()
+    began, beats = threading.Event(), []
+
+    async def blocking(*, may_ask: bool = True) -> None:
+        beats.append(len(told))
+        began.set()
+        stuck.wait(0.5)  # as a decoder that never ends: the loop stands still, the process lives
+        beats.append(len(told))
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(rounds, "round", blocking)
+    assert began.wait(5)
+    wait_until(lambda: len(beats) >= 2)
+    assert beats[0] == beats[1]
+    wait_until(lambda: told[-1]["is_running"] is False)
+    assert max(float(str(figures["loop_lag_s"])) for figures in told) > 0.3

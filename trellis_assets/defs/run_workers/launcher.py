@@ -15,11 +15,15 @@ from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
 from trellis_assets.defs.run_workers.marks import worker_of
 from trellis_assets.defs.run_workers.socket_path import short_socket_path
+from trellis_assets.domain.progress import Heartbeat
+from trellis_assets.system.progress_files import RUN_WORKERS, read_progress
 
 # A pool that was killed is back within this time.
 _PATIENCE_S = 15.0
 _RETRY_S = 0.1
 _ANSWER_S = 5.0
+# It writes a heartbeat every second.
+_POOL_SILENT_AFTER_S = 10.0
 
 
 class PoolAwayError(dg.DagsterError):
@@ -108,6 +112,19 @@ def _ask(home: Path, order: Mapping[str, str]) -> dict[str, bool]:
         line.sendall(json.dumps(order).encode())
         answer: dict[str, bool] = json.loads(line.recv(4096))
         return answer
+
+
+def why_pool_is_away(progress: Path) -> str | None:
+    """Return why the pool takes no runs, by its heartbeat in the folder; None while it does.
+
+    Cheap: it is asked before every launch, which would wait for the pool and hold up all that polls.
+    """
+    heartbeat = Heartbeat.read(read_progress(progress, RUN_WORKERS))
+    silent_s = abs(time.monotonic() - heartbeat.beat_at) if heartbeat is not None else None
+    if silent_s is not None and silent_s <= _POOL_SILENT_AFTER_S:
+        return None
+    since = "no heartbeat yet" if silent_s is None else f"no heartbeat for {silent_s:.0f} s"
+    return f"no run can be started: the pool of run workers is away ({since})"
 
 
 def is_pool_ready(home: Path) -> bool:

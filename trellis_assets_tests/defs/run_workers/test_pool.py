@@ -1,10 +1,12 @@
 """Warm workers with a real pool: runs end as Dagster's own do, and kills cost what they must."""
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,11 +17,13 @@ from dagster._core.code_pointer import ModuleCodePointer
 from dagster._core.launcher import WorkerStatus
 from dagster._core.origin import DEFAULT_DAGSTER_ENTRY_POINT, JobPythonOrigin, RepositoryPythonOrigin
 
-from trellis_assets.defs.run_workers.launcher import PoolAwayError, is_pool_ready
+from trellis_assets.defs.run_workers.launcher import PoolAwayError, is_pool_ready, why_pool_is_away
 from trellis_assets.defs.run_workers.marks import marked, sweep_marks, worker_of
 from trellis_assets.defs.run_workers.socket_path import short_socket_path
+from trellis_assets.domain.progress import Stage
 from trellis_assets.mining.dagster_home import dagster_home, write_dagster_home
 from trellis_assets.settings import Settings
+from trellis_assets.system.progress_files import read_progress, write_progress
 from trellis_assets_tests.defs.run_workers.sleepy import defs
 from trellis_assets_tests.waiting import wait_until
 
@@ -33,7 +37,8 @@ MOST = 3
 class Miner:
     """A Dagster home with its pool of run workers."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.options = options
         settings = Settings.load(data_dir=folder)
         write_dagster_home(settings, code_server_port=1)
         self.home = dagster_home(settings)
@@ -42,7 +47,7 @@ class Miner:
 
     def start_pool(self) -> None:
         self.pool = subprocess.Popen(
-            [sys.executable, "-m", "trellis_assets.defs.run_workers.pool", str(MOST)],
+            [sys.executable, "-m", "trellis_assets.defs.run_workers.pool", str(MOST), *self.options],
             env=os.environ | {"DAGSTER_HOME": str(self.home)},
         )
         wait_until(lambda: is_pool_ready(self.home))
@@ -212,3 +217,38 @@ def test_a_run_is_executed_by_one_process_only(tmp_path: Path) -> None:
 def test_a_run_id_never_becomes_a_path_elsewhere(tmp_path: Path, run_id: str) -> None:
     with pytest.raises(ValueError, match="run id"), marked(tmp_path, run_id):
         pass
+
+
+def test_a_run_that_a_worker_never_began_goes_to_another(miner: Miner) -> None:
+    wait_until(lambda: is_pool_ready(miner.home))
+    free = miner.workers()
+    for worker in free:
+        worker.suspend()
+    run_id = miner.launch()
+    wait_until(lambda: read_progress(miner.home / "progress", "run_workers").get("busy"))
+    for worker in free:
+        worker.kill()
+    miner.wait(run_id, SUCCESS)
+
+
+def test_a_worker_past_its_stages_bound_is_replaced(tmp_path: Path) -> None:
+    strict = Miner(tmp_path, "--stages", json.dumps({Stage.RUNNING: 4}))
+    try:
+        stuck = strict.launch(1000)
+        pid = strict.wait_started(stuck)
+        wait_until(lambda: not psutil.pid_exists(pid), timeout_s=30)
+        strict.wait(strict.launch(), SUCCESS)
+        told = read_progress(strict.home / "progress", "run_workers")
+        assert told["replaced"] == 1
+        launcher = strict.instance.run_launcher
+        assert launcher.check_run_worker_health(strict.run(stuck)).status is WorkerStatus.NOT_FOUND
+    finally:
+        strict.close()
+
+
+def test_a_pool_without_heartbeats_takes_no_runs(tmp_path: Path) -> None:
+    assert "no heartbeat yet" in str(why_pool_is_away(tmp_path))
+    write_progress(tmp_path, "run_workers", {"beat_at": time.monotonic() - 11})
+    assert "no heartbeat for 11 s" in str(why_pool_is_away(tmp_path))
+    write_progress(tmp_path, "run_workers", {"beat_at": time.monotonic()})
+    assert why_pool_is_away(tmp_path) is None

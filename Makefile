@@ -3,13 +3,27 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export TRELLIS_SAMPLES
 
-.PHONY: run test test-sites test-postgres test-faults-long quick chaos chaos-workers bench bench-orchestration bench-capacity bench-scaling soak lint types format audit vendor clean setup
+.PHONY: run test test-neural test-sites test-postgres test-faults-long quick chaos chaos-workers bench bench-orchestration bench-capacity bench-scaling soak lint types format audit vendor clean setup
 
 run: setup ## mine on the local subnet with the Dagster UI at http://127.0.0.1:3000
 	$(BIN)/trellis-assets mine --ui
 
 test: setup lint types ## what must hold on one machine
 	$(BIN)/pytest -n 3 --dist loadgroup -m "not sites and not faults_long"
+
+# OpenCLIP needs torchvision. Its release for torch 2.13 exists on PyPI as a GPU build only, with 3 GB of
+# libraries; 0.15.2 is the last whose Python part works without its compiled one, of which nothing is used
+# here. So it is kept out of .venv, and this environment looks into .venv for everything else (41 MB).
+NEURAL := .venv-neural
+test-neural: $(NEURAL)/installed ## our networks against OpenCLIP, torchmetrics and the subnet's recorded scores
+	$(NEURAL)/bin/python -m pytest trellis_assets_tests/adapters/validation/neural
+
+$(NEURAL)/installed: .venv/installed
+	rm -rf $(NEURAL)
+	$(PYTHON) -m venv --without-pip $(NEURAL)
+	echo "$(CURDIR)/.venv/lib/python3.11/site-packages" > $(NEURAL)/lib/python3.11/site-packages/base.pth
+	$(BIN)/pip --python $(NEURAL)/bin/python install --quiet --no-deps torchvision==0.15.2 open_clip_torch==3.3.0 timm==1.0.31
+	touch $@
 
 test-sites: setup ## what must hold of several miners and workers, over PostgreSQL and Redis
 	$(BIN)/pytest -n 2 --dist loadfile -m sites
@@ -92,4 +106,4 @@ vendor: ## fetch the gallery's JavaScript libraries again
 	sed -i '/^\/\/# sourceMappingURL=/d' $(VENDOR)/*.js
 
 clean: ## the environment and caches; data/ is kept
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-neural build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -31,8 +31,11 @@ def local_judge(settings: Settings, clock: Clock) -> "SplatJudge":
     """
     if settings.validator is ValidatorBackend.NEURAL:
         from trellis_assets.adapters.validation.neural.validator import NeuralValidator
+        from trellis_assets.adapters.validation.neural.weights import REVISIONS_FILE
 
-        return NeuralValidator(clock, weights_dir=settings.weights_dir)
+        return NeuralValidator(
+            clock, weights_dir=settings.weights_dir, revisions=settings.folder / REVISIONS_FILE
+        )
     if settings.validator is ValidatorBackend.HTTP:
         raise SettingsError("TRELLIS_VALIDATOR: a validation server judges by itself: embedded or neural")
     from trellis_assets.adapters.validation import calibration

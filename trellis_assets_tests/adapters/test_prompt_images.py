@@ -11,7 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image, on_white
+from trellis_assets.adapters.prompt_images import (
+    PromptImageError,
+    decode_as_stored,
+    decode_prompt_image,
+    on_white,
+)
 
 
 def as_prompt(picture: Image.Image, file_format: str = "PNG", **options: object) -> str:
@@ -36,6 +41,18 @@ def test_a_photograph_is_turned_upright_as_its_orientation_says() -> None:
     exif[0x0112] = 6
     turned = as_prompt(Image.new("RGB", (40, 20)), "JPEG", exif=exif)
     assert decode_prompt_image(turned).shape == (40, 20, 4)
+
+
+def test_validators_see_a_photograph_unturned_and_in_its_own_size() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert decode_as_stored(as_prompt(Image.new("RGB", (1200, 20)), "JPEG", exif=exif)).shape == (20, 1200, 3)
+
+
+@pytest.mark.parametrize(("mode", "seen"), [("RGBA", 255), ("LA", 7)])
+def test_validators_put_white_behind_four_channels_only(mode: str, seen: int) -> None:
+    hidden = Image.new(mode, (4, 4), (7, 0) if mode == "LA" else (7, 7, 7, 0))
+    assert (decode_as_stored(as_prompt(hidden)) == seen).all()
 
 
 def test_transparency_shows_white() -> None:

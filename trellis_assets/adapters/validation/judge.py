@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 from trellis_assets.adapters.prompt_images import PromptImageError
 from trellis_assets.adapters.splat_io.errors import SplatFormatError
@@ -12,6 +13,18 @@ from trellis_assets.domain.splats import GaussianSplats, is_well_formed
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.ports import Clock, ValidationUnavailableError
+
+
+class NoScoreError(ValueError):
+    """Validators would give 0 to a model that passes the data checks; the text says why.
+
+    Attributes:
+        parts: what could be measured, by name.
+    """
+
+    def __init__(self, text: str, parts: Mapping[str, float]) -> None:
+        super().__init__(text)
+        self.parts = dict(parts)
 
 
 class SplatJudge(ABC):
@@ -33,6 +46,7 @@ class SplatJudge(ABC):
 
         Raises:
             PromptImageError: the image prompt cannot be read.
+            NoScoreError: validators would give 0.
             ValidationUnavailableError: no score can be given now.
         """
 
@@ -67,6 +81,8 @@ class SplatJudge(ABC):
                 score, parts = self.score(usable, prompt, kind, is_valid=not failed)
             except PromptImageError as error:
                 failed = (*failed, str(error))
+            except NoScoreError as error:
+                failed, parts = (*failed, str(error)), error.parts
         if not all(map(math.isfinite, (score, *parts.values()))):
             raise ValidationUnavailableError(f"{self.name} gave no number as score: {score} of {parts}")
         return Verdict(

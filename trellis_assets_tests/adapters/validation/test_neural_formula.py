@@ -56,3 +56,18 @@ def test_a_view_that_contradicts_the_prompt_leaves_no_alignment_unless_it_is_alo
 
 def test_similarity_of_equal_views_is_one() -> None:
     assert ssim_of(np.ones(16)) == pytest.approx(1)
+
+
+def test_a_negative_value_leaves_no_number_but_for_the_cosines_of_words() -> None:
+    values = np.linspace(-0.1, 0.9, 16)
+    assert np.isnan(ssim_of(values))
+    assert np.isnan(lpips_of(values))
+    assert np.isnan(alignment_of_picture(values))
+    assert alignment_of_text(values) == 0
+    assert np.isnan(combined(NeuralParts(iqa=0.9, alignment=float("nan"), ssim=0.9, lpips=0.9)))
+
+
+def test_a_negative_value_that_is_an_outlier_counts_for_nothing() -> None:
+    values = np.linspace(0.8, 0.9, 16)
+    values[5] = -0.3
+    assert ssim_of(values) > 0.8

@@ -1,6 +1,8 @@
 """The neural validator with small random networks in place of the published ones."""
 
+import io
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +12,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from trellis_assets.adapters.splat_io.spz import encode_spz
-from trellis_assets.adapters.validation.neural import networks, validator, weights
+from trellis_assets.adapters.validation.neural import networks, weights
 from trellis_assets.adapters.validation.neural.formula import NeuralParts, combined
+from trellis_assets.adapters.validation.neural.lpips import ALEXNET_FILE
 from trellis_assets.adapters.validation.neural.validator import NeuralValidator
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import ValidationUnavailableError
@@ -22,22 +25,18 @@ from trellis_assets_tests.fakes import FakeClock
 from trellis_assets_tests.models import a_ball
 
 SPZ = encode_spz(a_ball())
+NETWORKS = (networks.TextAlignment, networks.PictureAlignment, networks.Quality, networks.Similarity)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    small_networks.allow_torchvision_without_operators()
     path = tmp_path_factory.mktemp("weights") / "weights"
     small_networks.write_weights(path)
     return path
 
 
 @pytest.fixture
-def judge(folder: Path, monkeypatch: pytest.MonkeyPatch) -> NeuralValidator:
-    build = networks.TextAlignment
-    monkeypatch.setattr(
-        validator, "TextAlignment", lambda w, device: build(w, device, small_networks.ARCHITECTURE)
-    )
+def judge(folder: Path) -> NeuralValidator:
     return NeuralValidator(FakeClock(), weights_dir=folder, device="cpu")
 
 
@@ -60,7 +59,7 @@ def test_the_score_is_the_formula_over_the_parts(judge: NeuralValidator, kind: T
 
 
 def test_the_prompt_counts(folder: Path) -> None:
-    clip = networks.TextAlignment(weights.Weights(folder), "cpu", small_networks.ARCHITECTURE)
+    clip = networks.TextAlignment(weights.Weights(folder), "cpu")
     one, other = (clip.cosines(views(), prompt) for prompt in ("a ball", "a blue sailboat"))
     assert one.shape == (4,)
     assert np.abs(one).max() <= 1
@@ -81,6 +80,8 @@ def test_quality_is_the_sigmoid_of_the_linear_head_on_the_class_token(folder: Pa
     images = views(2, 518)
     backbone = Dinov2Model.from_pretrained(folder / weights.BACKBONE_FOLDER).eval()
     head = load_file(folder / weights.HEAD_FILE)
+    tuned = {k.removeprefix("backbone."): v for k, v in head.items() if k.startswith("backbone.")}
+    backbone.load_state_dict(tuned)
     mean = torch.tensor([0.485, 0.456, 0.406]).reshape(1, 3, 1, 1)
     deviation = torch.tensor([0.229, 0.224, 0.225]).reshape(1, 3, 1, 1)
     with torch.no_grad():
@@ -119,7 +120,7 @@ def test_a_picture_that_cannot_be_read_is_a_failed_check(judge: NeuralValidator)
 
 
 def test_missing_files_are_named_at_once(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"lacks open_clip_model\.safetensors, LLM2CLIP"):
+    with pytest.raises(SettingsError, match=r"lacks open_clip_model\.safetensors, tokenizer\.json, LLM2CLIP"):
         NeuralValidator(FakeClock(), weights_dir=tmp_path)
 
 
@@ -138,3 +139,113 @@ def test_a_head_of_other_names_is_unavailable_and_says_what_it_has(
     judge._weights = replace(judge._weights, folder=other)
     with pytest.raises(ValidationUnavailableError, match=r"lacks score_head.bias.*classifier\.weight"):
         judge.validate(SPZ, prompt="a ball", kind=TaskKind.TEXT)
+
+
+@pytest.mark.parametrize(("network", "part"), [("ssim", "ssim"), ("lpips", "lpips")])
+def test_negative_similarity_is_no_number_for_the_subnet_and_a_failed_check_here(
+    judge: NeuralValidator, monkeypatch: pytest.MonkeyPatch, network: str, part: str
+) -> None:
+    values = np.full(16, 0.5)
+    values[:4] = -0.1
+    monkeypatch.setattr(networks.Similarity, network, lambda *_: values)
+    monkeypatch.setattr(networks.Quality, "scores", lambda *_: np.full(16, 0.5))
+    verdict = judge.validate(SPZ, prompt="a ball", kind=TaskKind.TEXT)
+    assert verdict.score == 0
+    assert f"the views' {part} is a geometric mean with a negative value" in verdict.failed_checks[0]
+    assert "iqa" in verdict.parts
+    assert part not in verdict.parts
+
+
+def test_a_picture_that_the_views_contradict_is_a_failed_check(
+    judge: NeuralValidator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(networks.PictureAlignment, "cosines", lambda *_: np.linspace(-0.2, 0.9, 16))
+    monkeypatch.setattr(networks.Quality, "scores", lambda *_: np.full(16, 0.5))
+    verdict = judge.validate(SPZ, prompt=default_pictures()[0], kind=TaskKind.IMAGE)
+    assert (verdict.score, "alignment" in verdict.failed_checks[0]) == (0, True)
+
+
+def test_code_in_the_picture_networks_repository_is_not_run(folder: Path) -> None:
+    networks.PictureAlignment(weights.Weights(folder), "cpu")
+    assert (folder / weights.PICTURE_CLIP_FOLDER / "modeling_clip.py").exists()
+    assert not (folder / weights.PICTURE_CLIP_FOLDER / small_networks.MARKER).exists()
+
+
+class Payload:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> object:
+        return (Path.touch, (self.path,))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"{weights.TORCH_HUB_FOLDER}/checkpoints/{ALEXNET_FILE}",
+        weights.CLIP_FILE,
+        weights.HEAD_FILE,
+        f"{weights.PICTURE_CLIP_FOLDER}/model.safetensors",
+        f"{weights.PICTURE_CLIP_FOLDER}/pytorch_model.bin",
+        f"{weights.BACKBONE_FOLDER}/pytorch_model.bin",
+    ],
+)
+def test_a_pickle_under_the_name_of_a_weight_file_does_not_run(
+    folder: Path, tmp_path: Path, name: str
+) -> None:
+    other, opened = tmp_path / "weights", tmp_path / "opened"
+    shutil.copytree(folder, other)
+    if name.endswith(".bin"):
+        (other / name).with_name("model.safetensors").unlink()
+    torch.save({"features.0.weight": Payload(opened)}, other / name)
+    refused = 0
+    for network in NETWORKS:
+        try:
+            network(weights.Weights(other), "cpu")
+        except Exception:  # noqa: BLE001 - how it is refused is the library's choice
+            refused += 1
+    assert refused == 1
+    assert not opened.exists()
+    assert torch.load(io.BytesIO((other / name).read_bytes()), weights_only=False)
+    assert opened.exists(), "the payload is one that runs where it is unpickled"
+
+
+@pytest.mark.parametrize(
+    ("network", "file", "dropped"),
+    [
+        (
+            networks.PictureAlignment,
+            f"{weights.PICTURE_CLIP_FOLDER}/model.safetensors",
+            "visual_projection.weight",
+        ),
+        (networks.Quality, f"{weights.BACKBONE_FOLDER}/model.safetensors", "layernorm.weight"),
+        (networks.TextAlignment, weights.CLIP_FILE, "visual.trunk.stem.0.bias"),
+    ],
+)
+def test_a_tensor_that_is_missing_is_named_and_not_made_up(
+    folder: Path, tmp_path: Path, network: Callable[..., object], file: str, dropped: str
+) -> None:
+    other = tmp_path / "weights"
+    shutil.copytree(folder, other)
+    tensors = load_file(other / file)
+    del tensors[dropped]
+    save_file(tensors, other / file, metadata={"format": "pt"})
+    with pytest.raises(ValueError, match="lack"):
+        network(weights.Weights(other), "cpu")
+
+
+def test_the_revision_of_a_first_download_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    newest = ["1" * 40]
+
+    class Hub:
+        def model_info(self, repository: str) -> object:
+            return type("Info", (), {"sha": newest[0]})
+
+    monkeypatch.setattr("huggingface_hub.HfApi", Hub)
+    file = tmp_path / "data" / weights.REVISIONS_FILE
+    assert weights.kept_revision(weights.CLIP, file) == "1" * 40
+    newest[0] = "2" * 40
+    assert weights.kept_revision(weights.CLIP, file) == "1" * 40
+    assert weights.kept_revision(weights.CLIP, None) == "2" * 40

@@ -26,7 +26,10 @@ class NeuralParts:
 
 
 def combined(parts: NeuralParts) -> float:
-    """The subnet's score; it may exceed 1, since alignment is not capped."""
+    """Return the subnet's score; it may exceed 1, since alignment is not capped.
+
+    It is NaN where a part is, which validators count as 0.
+    """
     if parts.alignment < ALIGNMENT_FLOOR:
         return 0.0
     return (
@@ -57,8 +60,8 @@ def without_outliers(values: Array) -> Array:
 
 
 def geometric_mean(values: Array) -> float:
-    """exp(mean(log x)); 0 where any value is 0."""
-    with np.errstate(divide="ignore"):
+    """Return exp(mean(log x)); 0 where any value is 0, NaN where any is negative, as the service has it."""
+    with np.errstate(divide="ignore", invalid="ignore"):
         return float(np.exp(np.log(values).mean()))
 
 
@@ -68,15 +71,18 @@ def alignment_of_text(cosines: Array) -> float:
 
 
 def alignment_of_picture(cosines: Array) -> float:
-    """From the cosines (N,) between an image prompt and views."""
-    return geometric_mean(np.clip(without_outliers(cosines), 0, 1))
+    """Return the part for the cosines (N,) between an image prompt and views; NaN for a negative one.
+
+    The service clips the cosines of words and not those of pictures.
+    """
+    return geometric_mean(without_outliers(cosines))
 
 
 def ssim_of(values: Array) -> float:
-    """From the structural similarities (N,) of neighbouring views."""
-    return geometric_mean(np.maximum(without_outliers(values), 0))
+    """Return the part for the structural similarities (N,) of neighbouring views; NaN for a negative one."""
+    return geometric_mean(without_outliers(values))
 
 
 def lpips_of(distances: Array) -> float:
-    """From the perceptual distances (N,) of neighbouring views: 1 minus their mean."""
-    return 1 - geometric_mean(np.maximum(without_outliers(distances), 0))
+    """Return 1 minus the mean of the perceptual distances (N,) of neighbouring views."""
+    return 1 - geometric_mean(without_outliers(distances))

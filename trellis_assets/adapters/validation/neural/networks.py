@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trellis_assets.adapters.validation.neural.weights import CLIP_ARCHITECTURE, Weights
+from trellis_assets.adapters.validation.neural import lpips
+from trellis_assets.adapters.validation.neural.text_clip import TextClip, load_exactly
+from trellis_assets.adapters.validation.neural.weights import Weights
 
 Array = NDArray[np.float64]
 
@@ -22,14 +24,10 @@ _BACKBONE = "backbone."
 
 
 class TextAlignment:
-    """How well words fit views: cosines of an open_clip model."""
+    """How well words fit views: cosines of OpenCLIP's network."""
 
-    def __init__(self, weights: Weights, device: str, architecture: str = CLIP_ARCHITECTURE) -> None:
-        import open_clip
-
-        model = open_clip.create_model(architecture, pretrained=weights.clip, device=device)
-        self._model = model.eval()
-        self._tokenize = open_clip.get_tokenizer(architecture)
+    def __init__(self, weights: Weights, device: str) -> None:
+        self._clip = TextClip(weights.clip(), weights.tokenizer(), device)
         self._device = device
 
     def cosines(self, views: Any, prompt: str) -> Array:
@@ -38,21 +36,33 @@ class TextAlignment:
 
         images = _normalised(_resized(views, TEXT_SIDE, "bicubic"), _CLIP_MEAN, _CLIP_DEVIATION)
         with torch.inference_mode(), _half_on_gpu(self._device):
-            seen = self._model.encode_image(images)
-            said = self._model.encode_text(self._tokenize([prompt]).to(self._device))
-        return _cosines(seen, said)
+            return _cosines(self._clip.encode_images(images), self._clip.encode_text(prompt))
 
 
 class PictureAlignment:
-    """How well a picture fits views: cosines of LLM2CLIP's vision part."""
+    """How well a picture fits views: cosines of LLM2CLIP's vision part, an ordinary CLIP tower.
+
+    The repository brings classes of its own, which are code: they are not run. Its vision tower has
+    the tensors of `transformers`' own CLIP.
+    """
 
     def __init__(self, weights: Weights, device: str) -> None:
-        from transformers import AutoModel
+        from transformers import CLIPConfig, CLIPVisionModelWithProjection
 
         name, revision = weights.picture_clip
-        # Its class comes with the weights, at the revision that validators pin.
-        model = AutoModel.from_pretrained(name, revision=revision, trust_remote_code=True)
-        self._model, self._device = model.to(device).eval(), device
+        whole = CLIPConfig.from_pretrained(name, revision=revision, trust_remote_code=False)
+        config = whole.vision_config
+        config.projection_dim = whole.projection_dim
+        model, found = CLIPVisionModelWithProjection.from_pretrained(
+            name,
+            revision=revision,
+            config=config,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+        _refuse_gaps(found, "the picture network")
+        self._model, self._device = model.to(device).float().eval(), device
 
     def cosines(self, views: Any, picture: Any) -> Array:
         """(V,) between the picture (1, 3, H, W) and each view."""
@@ -60,8 +70,7 @@ class PictureAlignment:
 
         def features(images: Any) -> Any:
             small = _resized(images, PICTURE_SIDE, "bicubic")
-            found = self._model.get_image_features(_normalised(small, _CLIP_MEAN, _CLIP_DEVIATION))
-            return getattr(found, "pooler_output", found)
+            return self._model(_normalised(small, _CLIP_MEAN, _CLIP_DEVIATION)).image_embeds
 
         with torch.inference_mode(), _half_on_gpu(self._device):
             return _cosines(features(views), features(picture))
@@ -76,15 +85,19 @@ class Quality:
         from transformers import Dinov2Model
 
         name, revision = weights.backbone
-        backbone = Dinov2Model.from_pretrained(name, revision=revision)
+        backbone, found = Dinov2Model.from_pretrained(
+            name, revision=revision, use_safetensors=True, output_loading_info=True
+        )
+        _refuse_gaps(found, "the quality network")
         stored = load_file(weights.head())
         missing = {f"{_HEAD}.weight", f"{_HEAD}.bias"} - set(stored)
         if missing:
-            found = sorted(stored)[:8]
-            raise ValueError(f"the quality head lacks {', '.join(sorted(missing))}; it has {found}")
+            names = sorted(stored)[:8]
+            raise ValueError(f"the quality head lacks {', '.join(sorted(missing))}; it has {names}")
         tuned = {k.removeprefix(_BACKBONE): v for k, v in stored.items() if k.startswith(_BACKBONE)}
         if tuned:
-            backbone.load_state_dict(tuned)
+            # As in the service, what the file lacks stays as the backbone's own; nothing is left over.
+            load_exactly(backbone, backbone.state_dict() | tuned)
         head = torch.nn.Linear(backbone.config.hidden_size, 1)
         head.load_state_dict({"weight": stored[f"{_HEAD}.weight"], "bias": stored[f"{_HEAD}.bias"]})
         self._backbone, self._head = backbone.to(device).eval(), head.to(device).eval()
@@ -93,9 +106,7 @@ class Quality:
         """(V,) in 0..1, one view at a time: memory stays small."""
         import torch
 
-        images = _normalised(
-            _resized(views, QUALITY_SIDE, "bilinear", antialias=True), _IMAGENET_MEAN, _IMAGENET_DEVIATION
-        )
+        images = _normalised(_resized(views, QUALITY_SIDE, "bilinear"), _IMAGENET_MEAN, _IMAGENET_DEVIATION)
         with torch.inference_mode():
             logits = [
                 self._head(self._backbone(pixel_values=image[None]).last_hidden_state[:, 0])
@@ -107,16 +118,11 @@ class Quality:
 class Similarity:
     """How alike neighbouring views are, each with the next and the last with the first."""
 
-    def __init__(self, weights: Weights, device: str, net: str = "alex") -> None:
-        import torch
+    def __init__(self, weights: Weights, device: str) -> None:
         from torchmetrics.image import StructuralSimilarityIndexMeasure
-        from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
-        if weights.torch_hub:
-            torch.hub.set_dir(weights.torch_hub)
         self._ssim = StructuralSimilarityIndexMeasure(data_range=1.0, reduction="none").to(device).eval()
-        lpips = LearnedPerceptualImagePatchSimilarity(net_type=net, normalize=True)  # type: ignore[arg-type]
-        self._lpips = lpips.to(device).eval()
+        self._distance = lpips.load(weights.torch_hub, device)
 
     def ssim(self, views: Any) -> Array:
         """(V,) structural similarities."""
@@ -133,22 +139,24 @@ class Similarity:
 
         small = _resized(views, LPIPS_SIDE, "bicubic").clamp(0, 1)
         nexts = small.roll(-1, 0)
-        values = []
         with torch.inference_mode():
-            for one, other in zip(small, nexts, strict=True):
-                values.append(float(self._lpips(one[None], other[None])))
-                self._lpips.reset()
-        return np.array(values)
+            pairs = zip(small, nexts, strict=True)
+            return np.array([self._distance.between(one[None], other[None]) for one, other in pairs])
 
 
-def _resized(images: Any, side: int, mode: str, *, antialias: bool = False) -> Any:
+def _refuse_gaps(found: dict[str, Any], what: str) -> None:
+    """Raise where a tensor was not in the file: transformers would fill it with random numbers."""
+    gaps = [*found["missing_keys"], *(names[0] for names in found["mismatched_keys"])]
+    if gaps:
+        raise ValueError(f"the weights of {what} lack {', '.join(sorted(gaps)[:8])}")
+
+
+def _resized(images: Any, side: int, mode: str) -> Any:
     import torch
 
     if images.shape[-2:] == (side, side):
         return images
-    return torch.nn.functional.interpolate(
-        images, size=(side, side), mode=mode, align_corners=False, antialias=antialias
-    )
+    return torch.nn.functional.interpolate(images, size=(side, side), mode=mode, align_corners=False)
 
 
 def _normalised(images: Any, mean: tuple[float, ...], deviation: tuple[float, ...]) -> Any:

@@ -1,13 +1,14 @@
 """The subnet's own score: with the published weights in place, what its validators would give."""
 
 import gc
+import math
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from trellis_assets.adapters.prompt_images import decode_prompt_image, on_white
+from trellis_assets.adapters.prompt_images import decode_as_stored
 from trellis_assets.adapters.rendering.pictures import validator_views
-from trellis_assets.adapters.validation.judge import SplatJudge
+from trellis_assets.adapters.validation.judge import NoScoreError, SplatJudge
 from trellis_assets.adapters.validation.neural import formula
 from trellis_assets.adapters.validation.neural.networks import (
     PictureAlignment,
@@ -28,20 +29,28 @@ class NeuralValidator(SplatJudge):
     judge for all (`trellis-assets validator-server`).
     """
 
-    def __init__(self, clock: Clock, *, weights_dir: Path | None = None, device: str | None = None) -> None:
-        """Nothing is loaded yet.
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        weights_dir: Path | None = None,
+        device: str | None = None,
+        revisions: Path | None = None,
+    ) -> None:
+        """Load nothing yet.
 
         Args:
             clock: dates the verdicts.
             weights_dir: folder as docs/validation.md lays it out; None downloads from the hubs.
             device: as torch names it; None takes a GPU where there is one.
+            revisions: file that keeps the revisions of first downloads.
 
         Raises:
             SettingsError: packages or files are missing; says which.
         """
         super().__init__(clock)
         check_ready(weights_dir)
-        self._weights, self._wanted_device = Weights(weights_dir), device
+        self._weights, self._wanted_device = Weights(weights_dir, revisions), device
 
     @property
     def name(self) -> str:
@@ -51,10 +60,11 @@ class NeuralValidator(SplatJudge):
     def score(
         self, splats: GaussianSplats, prompt: str, kind: TaskKind, *, is_valid: bool
     ) -> tuple[float, dict[str, float]]:
-        """The subnet's score, cut to 1; nothing is computed for models that fail a check.
+        """Return the subnet's score, cut to 1; nothing is computed for models that fail a check.
 
         Raises:
             PromptImageError: the image prompt cannot be read.
+            NoScoreError: the subnet's formula gives no number for these views.
             ValidationUnavailableError: weights cannot be loaded, or the memory is full.
         """
         import torch
@@ -67,9 +77,17 @@ class NeuralValidator(SplatJudge):
         except torch.cuda.OutOfMemoryError as error:
             self._unload()
             raise ValidationUnavailableError("the GPU's memory is full") from error
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise ValidationUnavailableError(f"the networks cannot be used: {error}") from error
+        except Exception as error:  # libraries and damaged files raise anything
+            text = f"the networks cannot be used: {type(error).__name__}: {error}"
+            raise ValidationUnavailableError(text) from error
         shown = {"iqa": parts.iqa, "alignment": parts.alignment, "ssim": parts.ssim, "lpips": parts.lpips}
+        without = [name for name, value in shown.items() if math.isnan(value)]
+        if without:
+            text = (
+                f"validators give this model 0: the views' {' and '.join(without)} is a geometric mean with "
+                "a negative value in it, of which the subnet's formula makes no number"
+            )
+            raise NoScoreError(text, {name: shown[name] for name in shown if name not in without})
         return min(1.0, formula.combined(parts)), shown
 
     def _parts(self, views: Any, prompt: str, wanted: Any | None) -> formula.NeuralParts:
@@ -108,7 +126,7 @@ class NeuralValidator(SplatJudge):
         return Similarity(self._weights, self._device)
 
     def _picture(self, prompt: str) -> Any:
-        return self._tensor(on_white(decode_prompt_image(prompt))[None])
+        return self._tensor(decode_as_stored(prompt)[None])
 
     def _tensor(self, pictures: Any) -> Any:
         """(V, H, W, 3) bytes as (V, 3, H, W) in 0..1 on the device."""

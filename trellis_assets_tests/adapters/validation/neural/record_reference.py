@@ -107,9 +107,7 @@ def _weights_of(folder: Path) -> Any:
         mock.patch("open_clip.get_tokenizer", return_value=open_clip.SimpleTokenizer()),
         mock.patch("transformers.AutoModel.from_pretrained", return_value=clip),
         mock.patch("transformers.Dinov2Model.from_pretrained", return_value=backbone),
-        mock.patch(
-            "huggingface_hub.hf_hub_download", return_value=str(folder / "quality_scorer.safetensors")
-        ),
+        mock.patch("huggingface_hub.hf_hub_download", return_value=str(head)),
         mock.patch("torchvision.models._api.load_state_dict_from_url", alexnet),
         mock.patch("torch.compile", lambda model, **_: model),
     ):

@@ -9,7 +9,9 @@ from trellis_assets.adapters.splat_io.frames import GZIP_MAGIC, ZSTD_MAGIC
 from trellis_assets.adapters.splat_io.ply import PLY_MAGIC
 from trellis_assets.adapters.splat_io.sniff import decode_splats
 from trellis_assets.adapters.validation.embedded import measure, score
+from trellis_assets.domain.axes import turned
 from trellis_assets.domain.checks import failed_data_checks
+from trellis_assets.domain.orientation import Orientation
 from trellis_assets.domain.splats import GaussianSplats, is_well_formed
 from trellis_assets.domain.tasks import TaskKind
 
@@ -76,13 +78,18 @@ def read_model(path: Path) -> tuple[str, int, GaussianSplats]:
     return name, size, splats
 
 
-def inspect(path: Path) -> tuple[Inspection, bytes | None]:
-    """The file in numbers, and its picture as PNG (None when no splat can be rendered).
+def inspect(path: Path, orientation: Orientation = Orientation.AS_IS) -> tuple[Inspection, bytes | None]:
+    """Return the file in numbers, and its picture as PNG (None when no splat can be rendered).
+
+    Args:
+        path: of a PLY or SPZ file.
+        orientation: which way up the model in it stands; it is turned head up first.
 
     Raises:
         InspectionError: not there, too large, or no model.
     """
     name, size, splats = read_model(path)
+    splats = turned(splats, orientation)
     sound = is_well_formed(splats)
     usable = splats.subset(sound)
     failed = failed_data_checks(splats)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from trellis_assets.cli.app import DataDir, Json, app, clear_errors
+from trellis_assets.domain.orientation import Orientation
 
 
 @app.command()
@@ -87,12 +88,15 @@ def inspect(
     file: Annotated[Path, typer.Argument(help="A PLY or SPZ file.")],
     as_json: Json = False,
     preview: Annotated[Path | None, typer.Option(help="Write a picture of it here (PNG).")] = None,
+    orientation: Annotated[
+        Orientation, typer.Option(help="Which way up the file's model stands; it is turned head up.")
+    ] = Orientation.AS_IS,
 ) -> None:
     """Say what a model file is: splats, checks that validators would make, scores, a picture."""
     with clear_errors():
         from trellis_assets.adapters import inspection
 
-        found, picture = inspection.inspect(file)
+        found, picture = inspection.inspect(file, orientation)
         if preview is not None:
             if picture is None:
                 raise inspection.InspectionError(f"{file} has no splat that can be rendered: no picture")

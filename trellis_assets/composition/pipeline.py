@@ -13,7 +13,7 @@ from trellis_assets.domain.health import Symptom
 from trellis_assets.domain.retention import RetentionPolicy
 from trellis_assets.domain.tasks import Task
 from trellis_assets.domain.validators import PollPolicy
-from trellis_assets.ports import PictureSource
+from trellis_assets.ports import DeclaresOrientation, PictureSource
 from trellis_assets.prompts import read_prompts
 from trellis_assets.settings import (
     DuplicatePolicy,
@@ -26,6 +26,7 @@ from trellis_assets.steps.dispatch import DispatchStep
 from trellis_assets.steps.export_statistics import ExportStatisticsStep
 from trellis_assets.steps.generate import GenerateStep, GenerationPolicy
 from trellis_assets.steps.maintain import MaintainStep
+from trellis_assets.steps.orient_model import OrientModelStep
 from trellis_assets.steps.preview import MadeFromStep, PreviewStep
 from trellis_assets.steps.probe_endpoints import ProbeEndpointsStep
 from trellis_assets.steps.prompts import PromptStep
@@ -122,7 +123,20 @@ class Pipeline(Adapters):
             keep_ply=settings.keep_ply,
         )
         pictures = self.generator if isinstance(self.generator, PictureSource) else None
-        return GenerateStep(self.store, self.files, self.codec, self.generator, self.clock, policy, pictures)
+        return GenerateStep(
+            *(self.store, self.files, self.codec, self.generator, self.clock, policy),
+            pictures=pictures,
+            orient=self.orient_model_step(),
+        )
+
+    def orient_model_step(self) -> OrientModelStep | None:
+        """Turn models of generation servers head up; None where the generator knows its own."""
+        generator, settings = self.generator, self.settings
+        if not isinstance(generator, DeclaresOrientation):
+            return None
+        validator = self.validator if settings.validate_models else None
+        chosen = settings.orientations(generator.endpoints)
+        return OrientModelStep(self.store, self.codec, generator, validator, self.clock, chosen)
 
     def validate_step(self) -> ValidateStep:
         """Judges models."""

@@ -15,6 +15,7 @@ from statistics import median
 
 from trellis_assets.compat import UTC, StrEnum
 from trellis_assets.domain.clocks import is_ahead
+from trellis_assets.domain.orientation_trials import OrientationTrials
 
 FAILURES_TO_OPEN = 3
 # A failure that took so long (a time-out above all) opens at once: two more would cost minutes of a task.
@@ -95,6 +96,7 @@ class Endpoint:
         recent_s: how long its last generations took, the newest last.
         generations, failures, generation_s: counts and seconds since it was first used.
         busy_share: of the last hour, 0..1; None where nobody summed it up.
+        orientation_trials: what judging its first models each way up showed.
     """
 
     name: str
@@ -110,6 +112,7 @@ class Endpoint:
     last_failed_at: datetime | None = None
     last_succeeded_at: datetime | None = None
     busy_share: float | None = None
+    orientation_trials: OrientationTrials = field(default_factory=OrientationTrials)
 
     @property
     def pace_s(self) -> float | None:

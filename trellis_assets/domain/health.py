@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from trellis_assets.domain.endpoints import Endpoint, Probe, after_probe, told, why_none_takes_work
+from trellis_assets.domain.orientation import Orientation
 from trellis_assets.domain.queues import told_unserved
 
 
@@ -92,6 +93,33 @@ def judge_generator(
         ]
     text = f"{name} takes work at {len(probes) - len(unwell)} of {len(probes)} endpoints without trouble"
     return [Symptom("generator", Health.OK, text if len(probes) > 1 else f"{name} takes work"), *unwell]
+
+
+def describe_orientation(
+    endpoint: Endpoint, chosen: Orientation | None, *, is_judged: bool
+) -> Symptom | None:
+    """Say which way up an endpoint's models are taken to stand; None before its first model.
+
+    Args:
+        endpoint: a generation server.
+        chosen: by the settings; None where it is found out.
+        is_judged: whether a local validator judges models.
+    """
+    if endpoint.generations == 0:
+        return None
+    name, trials = endpoint.name, endpoint.orientation_trials
+    if chosen is not None:
+        return Symptom("orientation", Health.OK, f"{name}: {chosen}, as set")
+    if trials.decided is not None:
+        return Symptom("orientation", Health.OK, f"{name}: {trials.describe()}")
+    advice = (
+        "look at a model in the gallery or with `trellis-assets inspect --preview`, and set "
+        "TRELLIS_GENERATOR_ORIENTATION if it stands on its head"
+    )
+    if trials.count or not is_judged:
+        return Symptom("orientation", Health.OK, f"{name}: {trials.describe()}", advice)
+    text = f"{name}: not judged (its server says it, or the validator does not look at the prompt)"
+    return Symptom("orientation", Health.OK, text, advice)
 
 
 def judge_workers(

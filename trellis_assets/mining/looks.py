@@ -2,15 +2,17 @@
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import httpx
 
 from trellis_assets.adapters.bounded_http import BoundedClient, NoAnswerError, shown_url
 from trellis_assets.composition import Pipeline, secret
-from trellis_assets.domain.health import Health, Symptom, judge_generator
+from trellis_assets.domain.endpoints import Endpoint
+from trellis_assets.domain.health import Health, Symptom, describe_orientation, judge_generator
 from trellis_assets.domain.tasks import printable
-from trellis_assets.ports import StoredFileError, StoreError
+from trellis_assets.ports import DeclaresOrientation, Generator, StoredFileError, StoreError
 from trellis_assets.settings import (
     GeneratorBackend,
     ServerBackendName,
@@ -69,7 +71,20 @@ def look_at_generator(patient: Patient) -> list[Symptom]:
         endpoints = patient.pipeline.store.endpoints(generator.endpoints, now)
     except StoreError:
         endpoints = []  # that has a line of its own; the doors can be looked at without it
-    return judge_generator(generator.name, probes, endpoints, now)
+    found = judge_generator(generator.name, probes, endpoints, now)
+    return [*found, *_orientations(patient.settings, generator, endpoints)]
+
+
+def _orientations(settings: Settings, generator: Generator, endpoints: Sequence[Endpoint]) -> list[Symptom]:
+    """Say which way up the models of each generation server are taken to stand."""
+    if not isinstance(generator, DeclaresOrientation):
+        return []
+    chosen = settings.orientations(generator.endpoints)
+    lines = (
+        describe_orientation(endpoint, chosen.get(endpoint.name), is_judged=settings.validate_models)
+        for endpoint in endpoints
+    )
+    return [line for line in lines if line is not None]
 
 
 def look_at_validation(patient: Patient) -> list[Symptom]:

@@ -11,6 +11,7 @@ from trellis_assets.ports.files import (
 )
 from trellis_assets.ports.generation import (
     BrokenGpuError,
+    DeclaresOrientation,
     GenerationError,
     Generator,
     PictureRoute,
@@ -64,6 +65,7 @@ __all__ = [
     "ClaimLostError",
     "Clock",
     "CoolingDown",
+    "DeclaresOrientation",
     "EndpointStore",
     "FileStore",
     "GenerationError",

@@ -5,6 +5,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from trellis_assets.domain.endpoints import Probe
 from trellis_assets.domain.orders import BackendState, Order, PictureKind, Route
+from trellis_assets.domain.orientation import Orientation
 from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 
@@ -71,6 +72,15 @@ class Generator(Protocol):
         Raises:
             GenerationError: with whether it is worth retrying.
         """
+        ...
+
+
+@runtime_checkable
+class DeclaresOrientation(Protocol):
+    """What generation servers say, or show by their answers, of how their models stand."""
+
+    def declared_orientation(self, endpoint: str) -> tuple[Orientation, bool]:
+        """Return what the last answer of the endpoint spoke for, and whether that is certain."""
         ...
 
 

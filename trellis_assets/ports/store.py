@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from trellis_assets.domain.endpoints import Endpoint, Outcome, Probe
+from trellis_assets.domain.orientation import Orientation
+from trellis_assets.domain.orientation_trials import OrientationTrials
 from trellis_assets.domain.statistics import StatisticsSnapshot, ValidatorCounters
 from trellis_assets.domain.tasks import TaskState
 from trellis_assets.domain.validators import PollRecord, PollTimes, Validator
@@ -92,6 +94,10 @@ class EndpointStore(Protocol):
 
     def record_probes(self, probes: Sequence[Probe], now: datetime) -> None:
         """Breakers know what was found at the doors."""
+        ...
+
+    def record_orientation(self, endpoint: str, scores: Mapping[Orientation, float]) -> OrientationTrials:
+        """Add the scores of one model, judged each way up, to what is known; return all of it."""
         ...
 
     def generation_pace(self) -> float | None:

@@ -4,6 +4,7 @@ from trellis_assets.compat import StrEnum
 
 LOCAL_NETWORK = "local"
 FILE_NETWORK_PREFIX = "file:"
+AUTO_ORIENTATION = "auto"
 
 
 class DuplicatePolicy(StrEnum):

@@ -24,6 +24,7 @@ from trellis_assets.settings.values import (
     LogLevel,
     Network,
     OptionalSecret,
+    Orientations,
     Port,
     Queues,
     Seconds,
@@ -127,6 +128,11 @@ class Fields(PictureFields):
     generator_urls: Urls = Field(
         ("http://127.0.0.1:8096",),
         description="Generation endpoints of the http backend, comma separated; one slot each.",
+    )
+    generator_orientation: Orientations = Field(
+        ("auto",),
+        description="Which way up models come: as-is, trellis-ply (from TRELLIS's save_ply), z-up or auto "
+        "(found out); one for all servers, or one for each, comma separated.",
     )
     generator_token: OptionalSecret = Field(
         None, description="Sent to generation servers; default: the server token."

@@ -1,7 +1,7 @@
 """Environment, `.env` and flags as one frozen value."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr, ValidationError
 
 from trellis_assets.compat import Self
-from trellis_assets.settings.choices import FILE_NETWORK_PREFIX, LOCAL_NETWORK
+from trellis_assets.domain.orientation import Orientation
+from trellis_assets.settings.choices import AUTO_ORIENTATION, FILE_NETWORK_PREFIX, LOCAL_NETWORK
 from trellis_assets.settings.fields import Fields
 from trellis_assets.settings.values import as_json
 
@@ -44,6 +45,24 @@ class Settings(Fields):
             raise SettingsError("settings cannot be used\n  " + "\n  ".join(lines)) from None
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f".env cannot be read ({type(error).__name__}): wants UTF-8 text") from None
+
+    def orientations(self, endpoints: Sequence[str]) -> dict[str, Orientation | None]:
+        """Return which way up the models of each endpoint come; None where that is to be found out.
+
+        Raises:
+            SettingsError: neither one orientation nor one for each endpoint.
+        """
+        named = self.generator_orientation
+        if len(named) not in {1, len(endpoints)}:
+            raise SettingsError(
+                f"TRELLIS_GENERATOR_ORIENTATION names {len(named)} orientations for {len(endpoints)} "
+                "servers: name one for all, or one for each in the order of TRELLIS_GENERATOR_URLS"
+            )
+        each = named * len(endpoints) if len(named) == 1 else named
+        return {
+            endpoint: None if name == AUTO_ORIENTATION else Orientation(name)
+            for endpoint, name in zip(endpoints, each, strict=True)
+        }
 
     @property
     def is_local(self) -> bool:

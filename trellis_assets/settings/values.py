@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
 from pydantic_settings import NoDecode
 
-from trellis_assets.settings.choices import FILE_NETWORK_PREFIX
+from trellis_assets.domain.orientation import Orientation
+from trellis_assets.settings.choices import AUTO_ORIENTATION, FILE_NETWORK_PREFIX
 
 DAGSTER_DRIVER = "postgresql+psycopg2"
 
@@ -22,6 +23,13 @@ def _split(value: object) -> object:
 def _check_queues(value: tuple[str, ...]) -> tuple[str, ...]:
     if not value or any(not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name) for name in value):
         raise ValueError("wants names of letters, digits, _ . and -, comma separated")
+    return value
+
+
+def _check_orientations(value: tuple[str, ...]) -> tuple[str, ...]:
+    known = (AUTO_ORIENTATION, *Orientation)
+    if not value or any(name not in known for name in value):
+        raise ValueError(f"wants one or more of {', '.join(known)}, comma separated")
     return value
 
 
@@ -117,6 +125,9 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 UserPath = Annotated[Path, AfterValidator(_check_path)]
 Url = Annotated[str, AfterValidator(_check_url)]
 Urls = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_urls)]
+Orientations = Annotated[
+    tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_orientations)
+]
 Queues = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_queues)]
 Network = Annotated[str, AfterValidator(_check_network)]
 LogLevel = Annotated[str, AfterValidator(_check_log_level)]

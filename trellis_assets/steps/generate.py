@@ -28,6 +28,7 @@ from trellis_assets.ports import (
 )
 from trellis_assets.steps.claims import renewed
 from trellis_assets.steps.insisting import insist
+from trellis_assets.steps.orient_model import OrientModelStep
 from trellis_assets.steps.try_endpoints import TryEndpointsStep, generation_seed
 from trellis_assets.system.stages import enter_stage
 
@@ -54,6 +55,7 @@ class GenerateStep:
     clock: Clock
     policy: GenerationPolicy
     pictures: PictureSource | None = None
+    orient: OrientModelStep | None = None
 
     def run(self, key: int, run_id: str) -> Task | None:
         """The task generated, reused or declined; None when it is not ours to work on.
@@ -136,6 +138,8 @@ class GenerateStep:
             return self._decline(task, run_id, HandBackReason.GENERATION_FAILED, str(error))
         splats = made.splats
         enter_stage(Stage.STORING)
+        if self.orient is not None:
+            splats = self.orient.run(task, made.endpoint, splats)
         # The slot is free again: preparing and writing need no GPU.
         model = (prepare_for_submission if self.policy.prepare else unprepared)(splats)
         if len(model.splats) == 0:

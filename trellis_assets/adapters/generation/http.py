@@ -13,6 +13,7 @@ from trellis_assets.adapters.splat_io.errors import SplatFormatError
 from trellis_assets.adapters.splat_io.sniff import decode_splats
 from trellis_assets.domain.endpoints import Probe
 from trellis_assets.domain.orders import PictureKind, Route
+from trellis_assets.domain.orientation import ORIENTATION_HEADER, Orientation
 from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import GenerationError, PromptRefusedError, UnsupportedPromptError
@@ -22,6 +23,8 @@ MAX_ANSWER_BYTES = 512 * 1024 * 1024
 PROBE_TIMEOUT_S = 2.0
 MOST_PROBES_AT_ONCE = 16
 PROBE_MAX_BYTES = 64 * 1024
+# The server that the subnet's TRELLIS miners share (PROTOCOL 7) adds this to its answers.
+_SEED_SERVER_HEADER = "x-compression-ratio"
 _FIELDS = {TaskKind.TEXT: "prompt", TaskKind.IMAGE: "prompt_image"}
 # Besides all 5xx: too slow, too early, too many.
 _TRANSIENT_STATUSES = frozenset({408, 425, 429})
@@ -62,6 +65,7 @@ class HttpGenerator:
         self._client = BoundedClient(timeout_s=timeout_s, max_bytes=max_answer_bytes, token=token)
         self._route = route
         self._offered = OfferedPictures(token)
+        self._declared: dict[str, tuple[Orientation, bool]] = {}
         self._prober = BoundedClient(timeout_s=PROBE_TIMEOUT_S, max_bytes=PROBE_MAX_BYTES, token=token)
 
     @property
@@ -122,13 +126,32 @@ class HttpGenerator:
             # The picture itself is sound, so that it is the form's field that the server lacks.
             raise UnsupportedPromptError(f"{where} takes no pictures: {answer.excerpt}")
         splats = _model_in(answer, where)
+        self._declared[endpoint] = declared_orientation(answer.headers)
         if (offer := offer_in(answer, url)) is not None:
             self._offered.remember((endpoint, prompt, seed), offer)
         return splats
 
+    def declared_orientation(self, endpoint: str) -> tuple[Orientation, bool]:
+        """Return what the last answer of the endpoint spoke for, and whether that is certain."""
+        return self._declared.get(endpoint, (Orientation.AS_IS, False))
+
     def pictures(self, prompt: str, *, seed: int, endpoint: str) -> Mapping[PictureKind, bytes]:
         """WebP files of what a model was made from; a server that named none is not asked."""
         return self._offered.take((endpoint, prompt, seed))
+
+
+def declared_orientation(headers: Mapping[str, str]) -> tuple[Orientation, bool]:
+    """Return the orientation that an answer's headers speak for, and whether that is certain.
+
+    Our own server says it. The seed's server is known by a header of its own: it writes models by TRELLIS's
+    `save_ply`, unless somebody changed it. Nothing is known of others.
+    """
+    said = headers.get(ORIENTATION_HEADER, "").strip().lower()
+    if said in set(Orientation):
+        return Orientation(said), True
+    if _SEED_SERVER_HEADER in headers:
+        return Orientation.TRELLIS_PLY, False
+    return Orientation.AS_IS, False
 
 
 def _check_prompt(prompt: str, kind: TaskKind) -> None:

@@ -90,4 +90,5 @@ TYPE_MAP: dict[Any, Any] = {
     dict[str, Any]: JSON,
     list[str]: JSON,
     list[float]: JSON,
+    dict[str, list[float]]: JSON,
 }

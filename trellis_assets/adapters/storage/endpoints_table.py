@@ -1,6 +1,7 @@
 """The table of generation endpoints: what they do well or badly. Who holds them is in `slots`."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -12,6 +13,8 @@ from trellis_assets.adapters.storage.models import SlotRow, TaskRow
 from trellis_assets.adapters.storage.polls import insert_ignoring_conflict
 from trellis_assets.domain.clocks import is_ahead
 from trellis_assets.domain.endpoints import Breaker, Endpoint, Outcome, Probe, after_outcome, after_probe
+from trellis_assets.domain.orientation import Orientation
+from trellis_assets.domain.orientation_trials import OrientationTrials
 from trellis_assets.domain.tasks import LEASE, TaskState
 
 # The busy share is over so long; a task may have come this long before its generation ended.
@@ -58,8 +61,17 @@ def record_probes(session: Session, probes: Iterable[Probe], now: datetime) -> N
         _change(session, probe.endpoint, partial(after_probe, probe=probe, now=now))
 
 
-def _change(session: Session, name: str, change: Callable[[Endpoint], Endpoint]) -> None:
-    """The endpoint is changed; its row is locked meanwhile."""
+def record_orientation(session: Session, name: str, scores: Mapping[Orientation, float]) -> OrientationTrials:
+    """Add the scores of one model, judged each way up; return all that is known."""
+
+    def tried(endpoint: Endpoint) -> Endpoint:
+        return replace(endpoint, orientation_trials=endpoint.orientation_trials.after(scores))
+
+    return _change(session, name, tried).orientation_trials
+
+
+def _change(session: Session, name: str, change: Callable[[Endpoint], Endpoint]) -> Endpoint:
+    """Change the endpoint, and return it; its row is locked meanwhile."""
     insert_ignoring_conflict(session, SlotRow, {"endpoint": name})
     row = session.get_one(SlotRow, name, with_for_update=True, populate_existing=True)
     changed = change(_endpoint_of(row, row.task_key, None))
@@ -69,7 +81,9 @@ def _change(session: Session, name: str, change: Callable[[Endpoint], Endpoint])
     row.generations, row.failures = changed.generations, changed.failures
     row.generation_s, row.last_error = changed.generation_s, changed.last_error
     row.last_failed_at, row.last_succeeded_at = changed.last_failed_at, changed.last_succeeded_at
+    row.orientation_gains = {str(way): list(gains) for way, gains in changed.orientation_trials.gains.items()}
     session.flush()
+    return changed
 
 
 def _endpoint_of(row: SlotRow | Row[Any], held_by: int | None, began_at: datetime | None) -> Endpoint:
@@ -86,6 +100,9 @@ def _endpoint_of(row: SlotRow | Row[Any], held_by: int | None, began_at: datetim
         last_error=row.last_error,
         last_failed_at=row.last_failed_at,
         last_succeeded_at=row.last_succeeded_at,
+        orientation_trials=OrientationTrials(
+            {Orientation(way): tuple(gains) for way, gains in (row.orientation_gains or {}).items()}
+        ),
     )
 
 

@@ -220,6 +220,8 @@ class SlotRow(Base):
     last_error: Mapped[str | None] = mapped_column(Words)
     last_failed_at: Mapped[datetime | None]
     last_succeeded_at: Mapped[datetime | None]
+    # Score differences of its first models, each way up.
+    orientation_gains: Mapped[dict[str, list[float]] | None]
 
 
 class SessionRow(Base):

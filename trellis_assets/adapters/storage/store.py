@@ -21,6 +21,8 @@ from trellis_assets.adapters.storage.transactions import Transactions
 from trellis_assets.domain.endpoints import Endpoint, Outcome, Probe
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation
+from trellis_assets.domain.orientation import Orientation
+from trellis_assets.domain.orientation_trials import OrientationTrials
 from trellis_assets.domain.pacing import Elsewhere, TaskInHand
 from trellis_assets.domain.priority import first_in_line
 from trellis_assets.domain.statistics import StatisticsSnapshot, ValidatorCounters, to_json
@@ -294,6 +296,11 @@ class SqlTaskStore(Transactions):
         """The named endpoints in their order."""
         with self.reading() as session:
             return endpoints_table.endpoints(session, names, now)
+
+    def record_orientation(self, endpoint: str, scores: Mapping[Orientation, float]) -> OrientationTrials:
+        """Add the scores of one model, judged each way up, to what is known; return all of it."""
+        with self.writing() as session:
+            return endpoints_table.record_orientation(session, endpoint, scores)
 
     def record_probes(self, probes: Sequence[Probe], now: datetime) -> None:
         """Breakers know what was found at the doors."""

@@ -13,6 +13,7 @@ from fastapi import FastAPI, HTTPException, Request, Response
 
 from trellis_assets.domain.faults import FAULT_HEADER, PROMPT_FAULT, SERVER_FAULT
 from trellis_assets.domain.orders import GenerationStoppedError, Order
+from trellis_assets.domain.orientation import ORIENTATION_HEADER, Orientation
 from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.tasks import printable
 from trellis_assets.ports import GenerationError, PromptRefusedError, ServerBackend, SplatCodec
@@ -147,7 +148,10 @@ async def _generated(readiness: Readiness, order: Order, request: Request) -> Ga
 
 def _model(body: bytes, seed: int, *, is_compressed: bool) -> Response:
     name = f"model_{seed}.ply" + (".spz" if is_compressed else "")
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        ORIENTATION_HEADER: str(Orientation.AS_IS),
+    }
     if is_compressed:
         # Not a ratio, whatever it is called: callers read the megabytes.
         headers["X-Compression-Ratio"] = f"{len(body) / _MEGABYTE:.2f}MB"

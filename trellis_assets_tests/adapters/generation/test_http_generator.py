@@ -9,8 +9,9 @@ from fastapi import FastAPI, Response
 
 from trellis_assets.adapters.generation.embedded import EmbeddedGenerator
 from trellis_assets.adapters.generation.embedded_backend import EmbeddedBackend
-from trellis_assets.adapters.generation.http import HttpGenerator
+from trellis_assets.adapters.generation.http import HttpGenerator, declared_orientation
 from trellis_assets.adapters.splat_io.codec import BytesCodec
+from trellis_assets.domain.orientation import Orientation
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import GenerationError
 from trellis_assets.servers.generation.app import generation_app
@@ -73,3 +74,26 @@ def test_a_server_that_is_away_is_a_passing_failure_and_a_problem() -> None:
 def test_a_damaged_image_prompt_is_not_sent() -> None:
     with pytest.raises(GenerationError, match="not base64"):
         ask("http://127.0.0.1:9", kind=TaskKind.IMAGE)
+
+
+def test_our_own_server_says_which_way_up_its_models_stand(serve: Callable[[Any], str]) -> None:
+    generator = HttpGenerator([serve(generation_app(EmbeddedBackend(), BytesCodec()))])
+    endpoint = generator.endpoints[0]
+    assert generator.declared_orientation(endpoint) == (Orientation.AS_IS, False), "before any answer"
+    generator.generate("a red vase", kind=TaskKind.TEXT, seed=7, endpoint=endpoint)
+    assert generator.declared_orientation(endpoint) == (Orientation.AS_IS, True)
+
+
+@pytest.mark.parametrize(
+    ("headers", "declared"),
+    [
+        ({}, (Orientation.AS_IS, False)),
+        ({"x-compression-ratio": "1.20MB"}, (Orientation.TRELLIS_PLY, False)),
+        ({"x-model-orientation": "Z-Up"}, (Orientation.Z_UP, True)),
+        ({"x-model-orientation": "sideways"}, (Orientation.AS_IS, False)),
+    ],
+)
+def test_answers_headers_tell_the_seed_s_server_from_ours_and_from_unknown_ones(
+    headers: dict[str, str], declared: tuple[Orientation, bool]
+) -> None:
+    assert declared_orientation(headers) == declared

@@ -1,5 +1,6 @@
 """Runs of a Dagster home whose processes are gone."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,23 @@ def close_dead_runs(home: Path) -> list[DeadRun]:
         for run in dead:
             instance.report_run_failed(run, "the miner was killed; the task is taken up by another run")
         return [DeadRun(run.run_id, _task_of(run)) for run in dead]
+
+
+def dead_claims(home: Path, claims: Iterable[tuple[int, str]]) -> list[DeadRun]:
+    """Return those claims whose runs are of this home and have no process, whatever their state in Dagster.
+
+    A killed worker leaves its task claimed, and the endpoint that the task held, until their leases end.
+
+    Args:
+        home: as for `close_dead_runs`.
+        claims: task keys with the ids of the runs that hold them.
+    """
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        return [
+            DeadRun(run_id, key)
+            for key, run_id in claims
+            if worker_of(home, run_id) is None and instance.has_run(run_id)
+        ]
 
 
 def _task_of(run: dg.DagsterRun) -> int | None:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from trellis_assets.domain.worth import Worth, best_first, worth_of
+
 # A validator drops an organic task this long after it came (PROTOCOL 4.6); which task is organic,
 # the miner is not told.
 ORGANIC_LIFE = timedelta(seconds=600)
-# A validator that never answered a result counts as one that accepted this share of them.
-UNKNOWN_ACCEPTANCE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +27,17 @@ class WaitingTask:
     submitted: int
 
 
-def expected_reward(task: WaitingTask) -> float:
-    """What the task is worth: weights follow validators' stakes, and only accepted results count.
-
-    The acceptance is smoothed as if one more result had come out with `UNKNOWN_ACCEPTANCE`.
-    """
-    acceptance = (task.accepted + UNKNOWN_ACCEPTANCE) / (task.submitted + 1)
-    return task.stake * acceptance
+def worth(task: WaitingTask) -> Worth:
+    """Return what the task is worth, and how surely that is known."""
+    return worth_of(task.stake, task.accepted, task.submitted)
 
 
 def first_in_line(waiting: Sequence[WaitingTask], generation_s: float, now: datetime) -> WaitingTask:
-    """The task to generate next; ties go to who waits longest.
+    """Return the task to generate next; of those worth as much as the best, the one that waits longest.
 
     A task comes first when it would miss its validator's deadline by waiting for one more
-    generation and can still make it; else the one that is worth most.
+    generation and can still make it; else the one that is worth most. With generations of 10 s a task
+    that was pulled 585 s ago goes first; one that was pulled 595 s ago is late whatever is done.
 
     Args:
         waiting: at least one.
@@ -48,9 +45,9 @@ def first_in_line(waiting: Sequence[WaitingTask], generation_s: float, now: date
         now: aware UTC.
     """
 
-    def rank(task: WaitingTask) -> tuple[bool, float, datetime]:
+    def is_urgent(task: WaitingTask) -> bool:
         left_s = (task.pulled_at + ORGANIC_LIFE - now).total_seconds()
-        is_urgent = generation_s <= left_s < 2 * generation_s
-        return (not is_urgent, -expected_reward(task), task.pulled_at)
+        return generation_s <= left_s < 2 * generation_s
 
-    return min(waiting, key=rank)
+    urgent = [task for task in waiting if is_urgent(task)]
+    return best_first(urgent or waiting, worth, lambda task: task.pulled_at)[0]

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from trellis_assets.domain.clocks import is_ahead
+from trellis_assets.domain.worth import Worth, best_first, worth_of
 
 # A validator's word is bounded: nobody may silence a miner for longer than this by a large number.
 MAX_COOLDOWN = timedelta(hours=24)
+# A validator that was not asked for so long while it was due goes first, whatever its work is worth.
+LONGEST_LEFT_OUT = timedelta(hours=1)
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +40,19 @@ class PollTimes:
     Attributes:
         next_poll_at: not before this time, by our own pull interval or after an error.
         cooldown_until: not before this time, by the validator's word.
+        accepted, submitted: results that it accepted, of those it was sent.
     """
 
     next_poll_at: datetime | None = None
     cooldown_until: datetime | None = None
+    accepted: int = 0
+    submitted: int = 0
+
+    @property
+    def waits_since(self) -> datetime:
+        """Since when a validator that is due has been due; one that was never asked waits longest."""
+        limits = [t for t in (self.next_poll_at, self.cooldown_until) if t is not None]
+        return max(limits, default=_EVER)
 
     def due_at(self, now: datetime, longest_rest: timedelta) -> datetime | None:
         """When the next pull may happen; None means at once.
@@ -98,7 +111,11 @@ def due_validators(
     miner_hotkey: str,
     now: datetime,
 ) -> list[Validator]:
-    """Validators to poll in this tick, the highest stake first.
+    """Return the validators to poll now, the one with the most to expect first.
+
+    Of those that are worth the same the one that has been due longest goes first, or with more work on
+    offer than the generator can do, some would never be asked. One that has been due for `LONGEST_LEFT_OUT`
+    goes before all others, so that no validator is left out for ever.
 
     Args:
         validators: the metagraph.
@@ -113,7 +130,21 @@ def due_validators(
         if may_be_asked(v, policy, miner_hotkey)
         and poll_times.get(v.hotkey, PollTimes()).due_at(now, policy.longest_rest) is None
     ]
-    return sorted(due, key=lambda v: (-v.stake, v.uid))
+
+    def times(validator: Validator) -> PollTimes:
+        return poll_times.get(validator.hotkey, PollTimes())
+
+    def worth(validator: Validator) -> Worth:
+        return worth_of(validator.stake, times(validator).accepted, times(validator).submitted)
+
+    def is_left_out(validator: Validator) -> bool:
+        return _EVER < times(validator).waits_since <= now - LONGEST_LEFT_OUT
+
+    def waits_since(validator: Validator) -> datetime:
+        return times(validator).waits_since
+
+    left_out = sorted((v for v in due if is_left_out(v)), key=waits_since)
+    return left_out + best_first((v for v in due if not is_left_out(v)), worth, waits_since)
 
 
 def bounded_cooldown(cooldown_until_s: int, now: datetime) -> datetime | None:

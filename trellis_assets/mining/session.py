@@ -264,12 +264,12 @@ def _supervision(
 
 def _close_dead_runs(home: Path, store: TaskStore, say: Callable[[str], None]) -> None:
     """Runs whose processes are gone hold no place in Dagster, and their tasks wait for no lease."""
-    from trellis_assets.defs.dead_runs import close_dead_runs
+    from trellis_assets.defs.dead_runs import close_dead_runs, dead_claims
 
     dead = close_dead_runs(home)
-    for run in dead:
-        if run.task_key is not None:
-            store.release_claim(run.task_key, run.run_id)
+    for run in dead_claims(home, store.claims()):
+        assert run.task_key is not None
+        store.free_from_dead_run(run.task_key, run.run_id)
     if dead:
         say(f"{len(dead)} runs without a process closed; their tasks are taken up again")
 

@@ -71,6 +71,14 @@ class TaskTable(Protocol):
 
     def extend_claim(self, key: int, run_id: str, until: datetime) -> bool: ...
     def release_claim(self, key: int, run_id: str) -> None: ...
+    def claims(self) -> list[tuple[int, str]]:
+        """Unfinished tasks that a run holds, each with the run's id."""
+        ...
+
+    def free_from_dead_run(self, key: int, run_id: str) -> None:
+        """The task and the endpoint that it held are free, if the run held the task."""
+        ...
+
     def move(
         self,
         key: int,

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from trellis_assets.domain.priority import WaitingTask, expected_reward, first_in_line
+from trellis_assets.domain.priority import WaitingTask, first_in_line, worth
 from trellis_assets_tests.fakes import NOW
 
 
@@ -19,7 +19,8 @@ def test_the_validator_with_more_stake_comes_first() -> None:
 def test_a_validator_that_rejects_most_results_is_worth_less_than_its_stake() -> None:
     picky = waiting(1, stake=10_000, accepted=1, submitted=10)
     kind = waiting(2, stake=5_000, accepted=10, submitted=10)
-    assert expected_reward(picky) < expected_reward(kind)
+    assert not worth(picky).is_equal(worth(kind))
+    assert worth(picky).mean < worth(kind).mean
     assert first_in_line([picky, kind], 10, NOW).key == 2
 
 
@@ -35,3 +36,14 @@ def test_a_task_whose_deadline_is_lost_anyway_does_not_push_ahead() -> None:
 
 def test_of_equals_who_waits_longest_comes_first() -> None:
     assert first_in_line([waiting(1, for_s=1), waiting(2, for_s=9)], 10, NOW).key == 2
+
+
+def test_more_answers_of_the_same_kind_are_no_reason_to_go_first() -> None:
+    known = waiting(1, stake=5_000, accepted=200, submitted=200, for_s=1)
+    new = waiting(2, stake=5_000, accepted=0, submitted=0, for_s=9)
+    assert first_in_line([known, new], 10, NOW).key == 2
+
+
+def test_of_urgent_tasks_the_one_worth_most_comes_first() -> None:
+    urgent = [waiting(1, stake=1_000, for_s=585), waiting(2, stake=9_000, for_s=583)]
+    assert first_in_line([*urgent, waiting(3, stake=53_000)], 10, NOW).key == 2

@@ -76,15 +76,16 @@ def listed_validators(session: Session) -> tuple[list[Validator], datetime | Non
 
 # Made once, and of columns instead of entities: it is asked for many times a second.
 _POLLS = PollRow.__table__.columns
-_TIMES = select(_POLLS.hotkey, _POLLS.next_poll_at, _POLLS.cooldown_until).where(
-    _POLLS.miner_hotkey == bindparam("miner")
-)
+_TIMES = select(
+    *(_POLLS.hotkey, _POLLS.next_poll_at, _POLLS.cooldown_until),
+    *(_POLLS.total_successful_submissions, _POLLS.total_tasks_submitted),
+).where(_POLLS.miner_hotkey == bindparam("miner"))
 
 
 def poll_times(session: Session, miner_hotkey: str) -> dict[str, PollTimes]:
     """By validator's hotkey."""
     rows = session.execute(_TIMES, {"miner": miner_hotkey})
-    return {hotkey: PollTimes(next_poll_at, until) for hotkey, next_poll_at, until in rows}
+    return {hotkey: PollTimes(*values) for hotkey, *values in rows}
 
 
 def poll_records(session: Session, miner_hotkey: str) -> list[PollRecord]:

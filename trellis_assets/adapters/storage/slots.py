@@ -80,3 +80,10 @@ def release_slot(session: Session, endpoint: str, task_key: int) -> None:
         .where(SlotRow.endpoint == endpoint, SlotRow.task_key == task_key)
         .values(task_key=None, held_until=None)
     )
+
+
+def release_slots_of(session: Session, task_key: int) -> None:
+    """Free every endpoint that the task holds: its run is dead."""
+    session.execute(
+        update(SlotRow).where(SlotRow.task_key == task_key).values(task_key=None, held_until=None)
+    )

@@ -194,11 +194,18 @@ class SqlTaskStore(Transactions):
     def release_claim(self, key: int, run_id: str) -> None:
         """The task is free, if the run held it."""
         with self.writing() as session:
-            session.execute(
-                update(TaskRow)
-                .where(TaskRow.key == key, TaskRow.run_id == run_id)
-                .values(run_id=None, claimed_until=None)
-            )
+            tasks_table.release_claim(session, key, run_id)
+
+    def claims(self) -> list[tuple[int, str]]:
+        """Unfinished tasks that a run holds, each with the run's id."""
+        with self.reading() as session:
+            return tasks_table.claims(session)
+
+    def free_from_dead_run(self, key: int, run_id: str) -> None:
+        """The task and the endpoint that it held are free, if the run held the task."""
+        with self.writing() as session:
+            if tasks_table.release_claim(session, key, run_id):
+                slots.release_slots_of(session, key)
 
     def move(
         self,

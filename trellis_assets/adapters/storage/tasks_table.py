@@ -137,6 +137,24 @@ def extend_claim(session: Session, key: int, run_id: str, until: datetime) -> bo
     return bool(held.rowcount)  # type: ignore[attr-defined]
 
 
+def claims(session: Session) -> list[tuple[int, str]]:
+    """Return key and run id of every unfinished task that a run holds."""
+    query = select(TaskRow.key, TaskRow.run_id).where(
+        TaskRow.finished_at.is_(None), TaskRow.claimed_until.is_not(None), TaskRow.run_id.is_not(None)
+    )
+    return [(key, run_id) for key, run_id in session.execute(query) if run_id is not None]
+
+
+def release_claim(session: Session, key: int, run_id: str) -> bool:
+    """Free the task if the run holds it; return whether it did."""
+    freed = session.execute(
+        update(TaskRow)
+        .where(TaskRow.key == key, TaskRow.run_id == run_id)
+        .values(run_id=None, claimed_until=None)
+    )
+    return bool(freed.rowcount)  # type: ignore[attr-defined]
+
+
 def move(
     session: Session,
     key: int,

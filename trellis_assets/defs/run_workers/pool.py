@@ -50,6 +50,9 @@ class PoolLimits:
     Attributes:
         spare: so many wait for a run, also while others work.
         most: workers at a time; more runs wait.
+        waiting_after_s: a worker that has waited so long for a validator's answer takes no place in `most`:
+            validators that do not answer must not hold up the others. It has one task of each validator.
+        most_waiting: so many such workers at a time.
         runs_each: a worker is replaced after so many runs, so that no leak lives for weeks.
         idle_s: workers beyond the spare ones go after resting so long.
         stages: how long a worker may take for each stage of a run, in seconds.
@@ -60,6 +63,8 @@ class PoolLimits:
     runs_each: int = 500
     idle_s: float = 300.0
     stages: Mapping[Stage, float] = field(default_factory=dict)
+    waiting_after_s: float = 3.0
+    most_waiting: int = 64
 
 
 @dataclass(slots=True)
@@ -81,6 +86,10 @@ class Worker:
     def is_free(self) -> bool:
         """Whether it takes a run now."""
         return self.is_ready and self.run_id is None
+
+    def waits_for_answer(self, now: float, after_s: float) -> bool:
+        """Whether it has waited longer than `after_s` seconds for a validator's answer."""
+        return self.stage is Stage.SUBMITTING and now - self.stage_since > after_s
 
     def enter(self, stage: Stage | None) -> None:
         """It is at the stage from now on; None between two runs."""
@@ -152,7 +161,8 @@ class Pool:
         return {"ready": order["ask"] == "ready" and any(w.is_ready for w in self._workers.values())}
 
     def _assign(self) -> None:
-        for worker in [w for w in self._workers.values() if w.is_free]:
+        room = self._places() - sum(w.run_id is not None for w in self._workers.values())
+        for worker in [w for w in self._workers.values() if w.is_free][: max(0, room)]:
             if not self._queue:
                 return
             worker.run_id = self._queue.popleft()
@@ -215,6 +225,7 @@ class Pool:
             "workers": len(self._workers),
             "busy": len(busy),
             "queued": len(self._queue),
+            "waiting": sum(w.waits_for_answer(now, self._limits.waiting_after_s) for w in busy),
             "replaced": self._replaced,
             "stages": {str(w.pid): [w.stage, w.stage_since] for w in busy},
         }
@@ -224,12 +235,22 @@ class Pool:
         """Enough workers wait for what may come; those that rested long beyond that go."""
         free = [w for w in self._workers.values() if w.run_id is None]
         wanted = self._limits.spare + len(self._queue)
-        for _ in range(min(wanted - len(free), self._limits.most - len(self._workers))):
+        places = self._places()
+        for _ in range(min(wanted - len(free), places - len(self._workers))):
             self._fork()
         now = time.monotonic()
+        surplus = len(self._workers) - places  # answers have come that others were started for
         rested = [w for w in free if w.is_ready and now - w.idle_since > self._limits.idle_s]
-        for worker in rested[: max(0, len(free) - wanted)]:
+        for worker in (
+            rested[: max(0, len(free) - wanted)] or [w for w in free if w.is_ready][: max(0, surplus)]
+        ):
             self._dismiss(worker)
+
+    def _places(self) -> int:
+        """How many workers there may be: those that only wait for a validator's answer come on top."""
+        now = time.monotonic()
+        waiting = sum(w.waits_for_answer(now, self._limits.waiting_after_s) for w in self._workers.values())
+        return self._limits.most + min(waiting, self._limits.most_waiting)
 
     def _fork(self) -> None:
         ours, theirs = socket.socketpair()

@@ -55,12 +55,15 @@ class Miner:
     def workers(self) -> list[psutil.Process]:
         return psutil.Process(self.pool.pid).children()
 
-    def launch(self, seconds: float = 0.0, *, until: str = "", fails: bool = False) -> str:
+    def launch(
+        self, seconds: float = 0.0, *, until: str = "", fails: bool = False, submits: bool = False
+    ) -> str:
         pointer = ModuleCodePointer("trellis_assets_tests.defs.run_workers.sleepy", "defs", None)
         repository = RepositoryPythonOrigin(sys.executable, pointer, entry_point=DEFAULT_DAGSTER_ENTRY_POINT)
+        config = {"seconds": seconds, "until": until, "fails": fails, "submits": submits}
         run = self.instance.create_run_for_job(
             defs.get_repository_def().get_job("nap_job"),
-            run_config={"ops": {"nap": {"config": {"seconds": seconds, "until": until, "fails": fails}}}},
+            run_config={"ops": {"nap": {"config": config}}},
             job_code_origin=JobPythonOrigin("nap_job", repository),
         )
         self.instance.launch_run(run.run_id, None)  # type: ignore[arg-type]
@@ -131,6 +134,24 @@ def test_more_runs_than_workers_wait_and_none_is_lost(miner: Miner) -> None:
     wait_until(lambda: len(miner.workers()) == MOST)
     for run_id in runs:
         miner.wait(run_id, SUCCESS)
+
+
+def test_runs_that_wait_for_a_validators_answer_hold_up_no_other(miner: Miner) -> None:
+    hanging = [miner.launch(60, submits=True) for _ in range(MOST)]
+    for run_id in hanging:
+        miner.wait_started(run_id)
+    for _ in range(2):
+        miner.wait(miner.launch(0.1), SUCCESS)
+    assert all(miner.status(run_id) is dg.DagsterRunStatus.STARTED for run_id in hanging)
+    for run_id in hanging:
+        miner.instance.run_launcher.terminate(run_id)
+        miner.wait(run_id, CANCELED)
+
+
+def test_workers_beyond_the_usual_go_when_the_answers_have_come(
+    miner: Miner,
+) -> None:
+    wait_until(lambda: len(miner.workers()) <= MOST)
 
 
 def test_a_run_is_terminated_and_its_worker_takes_the_next(miner: Miner) -> None:

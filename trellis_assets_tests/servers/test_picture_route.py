@@ -22,19 +22,20 @@ from trellis_assets.adapters.splat_io.sniff import decode_splats
 from trellis_assets.adapters.storage.gallery import SqlGallery
 from trellis_assets.adapters.storage.retention_store import SqlRetentionStore
 from trellis_assets.composition import Pipeline
-from trellis_assets.composition.backends import server_backend
 from trellis_assets.domain.orders import Route
 from trellis_assets.domain.retention import RetentionPolicy
 from trellis_assets.domain.tasks import Task, TaskKind
 from trellis_assets.ports import GenerationError, MissingFileError, PromptRefusedError
 from trellis_assets.servers.gallery.run import guarded_gallery
 from trellis_assets.servers.generation.app import generation_app
+from trellis_assets.servers.generation.backends import server_backend
 from trellis_assets.settings import Settings, SettingsError
 from trellis_assets.steps.maintain import MaintainStep
 from trellis_assets.steps.preview import MadeFromStep
 from trellis_assets_tests import trellis_package
 from trellis_assets_tests.fakes import MINER, FakeClock, a_pulled_task, a_validator
 from trellis_assets_tests.saved_networks import Saved, one_thread, saved
+from trellis_assets_tests.waiting import wait_until
 
 __all__ = ["one_thread", "saved"]
 
@@ -67,7 +68,7 @@ def settings(saved: Saved, one_thread: None) -> Settings:
 
 @pytest.fixture
 def server(settings: Settings, package: type[trellis_package.ImagePipeline], serve: Serve) -> str:
-    return serve(generation_app(server_backend(settings), BytesCodec()))
+    return serve(generation_app(server_backend(settings), BytesCodec(), is_lazy=True))
 
 
 def post(url: str, **form: str) -> httpx.Response:
@@ -92,6 +93,21 @@ def test_answer_names_the_pictures_and_the_server_hands_them_out(
     assert len(package.given) == 1
     assert httpx.get(f"{server}/models/{'0' * 32}/cut.png").status_code == 404
     assert httpx.get(f"{model}/other.png").status_code == 422
+
+
+def test_all_models_are_tried_at_the_start_and_health_says_so(
+    settings: Settings, package: type[trellis_package.ImagePipeline], serve: Serve
+) -> None:
+    url = serve(generation_app(server_backend(settings), BytesCodec()))
+    wait_until(lambda: httpx.get(f"{url}/health/").status_code == 200, 60)
+    loaded = httpx.get(f"{url}/status/").json()["models_loaded"]
+    assert [name.split(":")[0] for name in loaded] == ["picture", "cut", "image"]
+    broken = settings.model_copy(update={"server_picture_model": "/nowhere"})
+    url = serve(generation_app(server_backend(broken), BytesCodec()))
+    wait_until(lambda: httpx.get(f"{url}/health/").json()["status"] == "failed", 60)
+    health = httpx.get(f"{url}/health/")
+    assert health.status_code == 503
+    assert "the picture model /nowhere cannot be loaded" in health.json()["detail"]
 
 
 def test_guidance_of_the_form_changes_the_picture(server: str) -> None:

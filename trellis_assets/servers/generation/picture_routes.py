@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Response
 from starlette.status import HTTP_501_NOT_IMPLEMENTED
 
+from trellis_assets.domain.faults import FAULT_HEADER, SERVER_FAULT
 from trellis_assets.domain.orders import Order, PictureKind, Route
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import PictureRoute, ServerBackend
@@ -31,7 +32,7 @@ def check_route(backend: ServerBackend, order: Order) -> None:
         return
     advice = "TRELLIS_SERVER_PICTURE_MODEL" if order.route is Route.PICTURE else "TRELLIS_TEXT_MODEL"
     reason = f"this server has no {order.route} route: set {advice} on it, or ask for another route"
-    raise HTTPException(HTTP_501_NOT_IMPLEMENTED, reason)
+    raise HTTPException(HTTP_501_NOT_IMPLEMENTED, reason, headers={FAULT_HEADER: SERVER_FAULT})
 
 
 def picture_headers(backend: ServerBackend, order: Order) -> dict[str, str]:

@@ -18,7 +18,7 @@ from trellis_assets.domain.orders import BackendState, Order, PictureKind, Route
 from trellis_assets.domain.picture_route import Background, MemoryProfile
 from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
-from trellis_assets.ports import GenerationError, Watch
+from trellis_assets.ports import Watch
 
 
 class PictureBackend:
@@ -80,28 +80,27 @@ class PictureBackend:
         """Return the model, +Y up.
 
         Raises:
-            GenerationError: transient when the GPU's memory was full (everything is unloaded then);
-                permanent when packages or weights are missing.
+            GenerationError: transient when the GPU's memory was full or the GPU failed (everything is
+                unloaded then); lasting when it fails again, or when packages or weights are missing.
             PromptRefusedError: nothing came of the prompt.
             GenerationStoppedError: `watch` called it off.
         """
         made_by = self._picture_of(order)
         if made_by is None:
             return self._trellis.generate(order, watch)
-        import torch
-
         self._make_room()
         try:
             made = made_by(order, self.plan, watch)
-        except torch.cuda.OutOfMemoryError as error:
-            reason = f"the GPU's memory is full: {str(error).splitlines()[0]}"
+        except RuntimeError as error:
+            if (fault := self._trellis.gpu_fault(error)) is None:
+                raise
         else:
             self._kept.keep(order, made)
             cut = b64encode(png_file(made.cut)).decode("ascii")
             return self._trellis.generate(replace(order, prompt=cut, kind=TaskKind.IMAGE), watch)
         # Outside the handler: the traceback holds the tensors that fill the memory.
         self.unload()
-        raise GenerationError(reason, is_transient=True)
+        raise fault
 
     def state(self) -> BackendState:
         """Return what is loaded of all three stages."""

@@ -1,6 +1,6 @@
 """The stages before TRELLIS: words to a picture, and the picture to its object, cut out and centred."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from trellis_assets.adapters.generation.picture.background import Cutter, Picture, cut_out, load_cutter
@@ -11,7 +11,12 @@ from trellis_assets.adapters.gpu_memory import release_memory
 from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
 from trellis_assets.domain.orders import Order
 from trellis_assets.domain.picture_route import CutSettings, PictureSettings
+from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import PromptRefusedError, Watch
+
+# One step of it is a pattern of noise, which is enough to see that everything computes.
+TRIAL = Order("a chair", TaskKind.TEXT, 0)
+TRIAL_SIDE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +62,20 @@ class PictureStages:
         return self._cut(picture, plan, watch)
 
     def load(self, plan: MemoryPlan) -> None:
-        """Load what the plan leaves loaded: faults show when the server starts, not at the first task.
-
-        What it would unload again is loaded and unloaded, for the same reason.
+        """Load both models, and make a small picture: what does not fit shows before the first task.
 
         Raises:
             GenerationError: a model cannot be loaded.
         """
-        self._load_pipeline(plan)
-        self._leave_pipeline(plan)
-        self._load_cutter()
-        self._leave_cutter(plan)
+        trial = replace(self.settings, steps=1, width=TRIAL_SIDE, height=TRIAL_SIDE)
+        try:
+            picture = make_picture(self._load_pipeline(plan), TRIAL, trial, _ignore)
+        finally:
+            self._leave_pipeline(plan)
+        try:
+            self._load_cutter().alpha(picture)
+        finally:
+            self._leave_cutter(plan)
 
     def unload(self) -> None:
         """Let go of both models."""
@@ -112,3 +120,7 @@ class PictureStages:
         else:
             self._cutter = None
         release_memory()
+
+
+def _ignore(_stage: str, _share: float) -> None:
+    """Nobody watches the trial."""

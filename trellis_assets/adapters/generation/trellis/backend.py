@@ -72,9 +72,8 @@ class TrellisBackend:
         except ModuleNotFoundError as error:
             raise GenerationError(f"TRELLIS needs the package {error.name}", is_transient=False) from error
         except RuntimeError as error:
-            if isinstance(error, GenerationError | GenerationStoppedError) or not _is_of_gpu(error):
+            if (fault := self.gpu_fault(error)) is None:
                 raise
-            fault = self._gpu_fault(error)
         else:
             self._has_failed = False
             return splats
@@ -97,9 +96,12 @@ class TrellisBackend:
             except PromptRefusedError:
                 continue  # so few steps may well come to nothing
 
-    def _gpu_fault(self, error: RuntimeError) -> GenerationError:
+    def gpu_fault(self, error: RuntimeError) -> GenerationError | None:
+        """Return the fault of the GPU that the error tells of, here or in a stage before; None if of none."""
         import torch
 
+        if isinstance(error, GenerationError | GenerationStoppedError) or not _is_of_gpu(error):
+            return None
         if isinstance(error, torch.cuda.OutOfMemoryError):
             reason = f"the GPU's memory is full: {str(error).splitlines()[0]}"
             return GenerationError(reason, is_transient=True)

@@ -138,6 +138,34 @@ def test_with_little_memory_the_picture_model_is_freed_before_trellis_is_loaded(
     assert found == [False, True]
 
 
+def test_gpu_that_fails_in_the_picture_is_tried_once_more_and_then_told(
+    saved: Saved, package: type[ImagePipeline], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_by = backend(saved)
+
+    def fails(*_: Any) -> None:
+        raise RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling cublasGemmEx")
+
+    monkeypatch.setattr(stages_module, "make_picture", fails)
+    found = []
+    for _ in range(2):
+        with pytest.raises(GenerationError, match="GPU failed") as failure:
+            made_by.generate(WORDS, ignore)
+        found.append(failure.value.is_transient)
+    assert found == [True, False]
+
+
+def test_fault_of_the_pipeline_itself_is_no_fault_of_the_gpu(
+    saved: Saved, package: type[ImagePipeline], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> None:
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    monkeypatch.setattr(stages_module, "make_picture", fails)
+    with pytest.raises(RuntimeError, match="shapes"):
+        backend(saved).generate(WORDS, ignore)
+
+
 def test_job_that_is_called_off_in_the_picture_leaves_nothing_behind(
     saved: Saved, package: type[ImagePipeline]
 ) -> None:
@@ -212,5 +240,5 @@ def test_faults_of_the_models_show_when_they_are_loaded_and_not_at_a_task(
     with pytest.raises(GenerationError, match="nowhere"):
         broken.load(backend(saved).plan)
     sound = PictureStages(PictureSettings(str(saved("stable_diffusion"))), CutSettings(), "cpu")
-    sound.load(backend(saved, MemoryProfile.GB_48).plan)
+    sound.load(backend(saved).plan)
     assert len(sound.loaded) == 2

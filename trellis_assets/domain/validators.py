@@ -30,7 +30,7 @@ class Validator:
     @property
     def is_serving(self) -> bool:
         """Whether the neuron has published an address at all."""
-        return self.ip not in {"", "0.0.0.0"} and self.port > 0  # noqa: S104
+        return self.ip not in {"", "0.0.0.0", "::"} and self.port > 0  # noqa: S104
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,8 @@ class PollPolicy:
     """Who may be asked, and when.
 
     Attributes:
-        min_stake: in TAO; the reference miner's floor for validators.
+        min_stake: of the chain's stake weight (alpha plus a share of TAO, `metagraph.S`), not TAO; the
+            reference miner's floor for validators.
         longest_rest: no `next_poll_at` is ever set further ahead.
     """
 

@@ -5,6 +5,13 @@ from trellis_assets.compat import StrEnum
 LOCAL_NETWORK = "local"
 FILE_NETWORK_PREFIX = "file:"
 AUTO_ORIENTATION = "auto"
+# As the SDK's own table has them; a test compares the two.
+CHAIN_ENDPOINTS = {
+    "finney": "wss://entrypoint-finney.opentensor.ai:443",
+    "test": "wss://test.finney.opentensor.ai:443",
+    "archive": "wss://archive.chain.opentensor.ai:443",
+    "latent-lite": "wss://lite.sub.latent.to:443",
+}
 
 
 class DuplicatePolicy(StrEnum):

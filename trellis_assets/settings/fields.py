@@ -68,8 +68,8 @@ class Fields(PictureFields):
     )
     network: Network = Field(
         LOCAL_NETWORK,
-        description="local (development validators), file:PATH (metagraph as JSON), finney, test, "
-        "or a chain endpoint ws://…",
+        description="local (development validators), file:PATH (metagraph as JSON), finney, test, archive, "
+        "latent-lite, or a chain endpoint ws://… or wss://….",
     )
     netuid: int = Field(17, ge=0, le=65535, description="Subnet number on the chain.")
     wallet_name: str = Field("default", description="Bittensor wallet (coldkey) name.")
@@ -118,7 +118,12 @@ class Fields(PictureFields):
     )
     pull_timeout_s: float = Field(12, gt=0, le=50, description="Longest wait for a pull's answer.")
     submit_timeout_s: Seconds = Field(300, description="Longest wait for a submission's answer.")
-    min_stake: float = Field(1000, ge=0, description="Least stake (TAO) of a validator to be asked.")
+    min_stake: float = Field(
+        1000,
+        ge=0,
+        description="Least stake weight of a validator that is polled: alpha plus a share of TAO, as the "
+        "chain weighs them (metagraph.S), not TAO.",
+    )
     require_permit: bool = Field(True, description="Ask only neurons with a validator permit.")
     max_waiting_tasks: Count = Field(
         8, ge=1, description="Pull no more while this many tasks wait for or are in generation."

@@ -1,6 +1,8 @@
 """Environment, `.env` and flags as one frozen value."""
 
+import ipaddress
 import re
+import shlex
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,12 @@ from pydantic import SecretStr, ValidationError
 
 from trellis_assets.compat import Self
 from trellis_assets.domain.orientation import Orientation
-from trellis_assets.settings.choices import AUTO_ORIENTATION, FILE_NETWORK_PREFIX, LOCAL_NETWORK
+from trellis_assets.settings.choices import (
+    AUTO_ORIENTATION,
+    CHAIN_ENDPOINTS,
+    FILE_NETWORK_PREFIX,
+    LOCAL_NETWORK,
+)
 from trellis_assets.settings.fields import Fields
 from trellis_assets.settings.values import as_json
 
@@ -114,6 +121,40 @@ class Settings(Fields):
         if self.network.startswith(FILE_NETWORK_PREFIX):
             return Path(self.network.removeprefix(FILE_NETWORK_PREFIX)).expanduser().absolute()
         return None
+
+    @property
+    def chain_endpoint(self) -> str | None:
+        """Return the websocket URL of the chain (may hold an access key); None where none is asked."""
+        if self.metagraph_file is not None:
+            return None
+        return CHAIN_ENDPOINTS.get(self.network, self.network)
+
+    @property
+    def has_own_node(self) -> bool:
+        """Return whether the chain's node is on this machine or in its private network."""
+        endpoint = self.chain_endpoint
+        host = urlsplit(endpoint).hostname if endpoint is not None else None
+        if host is None:
+            return False
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return host == "localhost" or host.endswith(".localhost")
+        return address.is_loopback or address.is_private
+
+    @property
+    def metagraph_source(self) -> str:
+        """Return where the list of validators comes from: lists of other networks must not be mixed."""
+        return self.network_shown if self.chain_endpoint is None else f"{self.network_shown}/{self.netuid}"
+
+    @property
+    def registration_command(self) -> str:
+        """Return the command that registers the hotkey on the subnet."""
+        chain = self.network if self.network in CHAIN_ENDPOINTS else self.network_shown
+        wallet = f"--wallet-name {shlex.quote(self.wallet_name)} --hotkey {shlex.quote(self.wallet_hotkey)}"
+        if self.wallet_path != Path("~/.bittensor/wallets"):
+            wallet += f" --wallet-path {shlex.quote(str(self.wallet_path))}"
+        return f"btcli subnets register --netuid {self.netuid} --network {chain} {wallet}"
 
     @property
     def pull_interval(self) -> float:

@@ -2,14 +2,21 @@
 
 import json
 import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
 from pydantic_settings import NoDecode
 
 from trellis_assets.domain.orientation import Orientation
-from trellis_assets.settings.choices import AUTO_ORIENTATION, FILE_NETWORK_PREFIX
+from trellis_assets.settings.choices import (
+    AUTO_ORIENTATION,
+    CHAIN_ENDPOINTS,
+    FILE_NETWORK_PREFIX,
+    LOCAL_NETWORK,
+)
 
 DAGSTER_DRIVER = "postgresql+psycopg2"
 
@@ -92,9 +99,35 @@ def _check_path(value: Path) -> Path:
 
 def _check_network(value: str) -> str:
     value = value.strip()
-    if not value or value == FILE_NETWORK_PREFIX:
-        raise ValueError("wants local, file:PATH, finney, test or ws://…")
-    return value
+    if value in {LOCAL_NETWORK, *CHAIN_ENDPOINTS}:
+        return value
+    if value.startswith(FILE_NETWORK_PREFIX) and value != FILE_NETWORK_PREFIX:
+        return value
+    if value.startswith(("ws://", "wss://")) and _has_host(value):
+        return value
+    # The value itself is not repeated: an endpoint may hold an access key.
+    names = ", ".join((LOCAL_NETWORK, "file:PATH", *CHAIN_ENDPOINTS))
+    raise ValueError(f"wants {names}, or a chain endpoint ws://host:port or wss://host{_hint(value)}")
+
+
+def _has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _hint(value: str) -> str:
+    """Return what was probably meant, as the end of a sentence."""
+    if value.lower() in {"mainnet", "main", "bittensor"}:
+        return ": the main chain is finney"
+    if value.lower() == "testnet":
+        return ": the test chain is test"
+    if value.startswith(("http://", "https://")):
+        return ": a chain endpoint begins with ws:// or wss://"
+    close = get_close_matches(value.lower(), [LOCAL_NETWORK, *CHAIN_ENDPOINTS], n=1, cutoff=0.7)
+    return f": did you mean {close[0]}?" if close else ""
 
 
 def _check_log_level(value: str) -> str:

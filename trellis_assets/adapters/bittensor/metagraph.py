@@ -1,20 +1,34 @@
 """The list of neurons: from the chain, or from a JSON file."""
 
 import json
+import logging
 import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
-from trellis_assets.domain.tasks import printable
+from trellis_assets.adapters.bittensor.chain_neurons import (
+    AnswerError,
+    ChainReading,
+    parse_metagraph_fields,
+)
+from trellis_assets.adapters.bittensor.chain_reader import DEADLINE_S, ChainQuestion, read_chain
+from trellis_assets.audit import audit
 from trellis_assets.domain.validators import Validator
 from trellis_assets.ports import MetagraphError
 from trellis_assets.settings import Settings
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
+# Hashes of the first blocks of Bittensor's main chain and its test chain.
+PUBLIC_GENESES = frozenset(
+    {
+        "0x2f0555cc76fc2840a25a6ea3b9637146806f1f44b090c175ffde2a7e5ab36c03",
+        "0x8f9cf856bf558a14440e75569c9e58594757048d7b3a84b5d25f6bd978263105",
+    }
+)
 
 
 class _Neuron(BaseModel):
@@ -40,8 +54,8 @@ class _Neuron(BaseModel):
 _Neurons = TypeAdapter(list[_Neuron])
 
 
-def read_metagraph(settings: Settings) -> Sequence[Validator]:
-    """All neurons listed now, from the file or the chain; no key is needed.
+def read_metagraph(settings: Settings, *, deadline_s: float = DEADLINE_S) -> Sequence[Validator]:
+    """Return all neurons listed now, from the file or the chain; no key is needed.
 
     Raises:
         MetagraphError: with what to do about it.
@@ -50,7 +64,12 @@ def read_metagraph(settings: Settings) -> Sequence[Validator]:
     if path is not None:
         listed: Sequence[Validator] = read_metagraph_file(path)
     else:
-        listed = read_chain_metagraph(settings.network, settings.netuid, shown_as=settings.network_shown)
+        reading = read_chain_metagraph(settings, deadline_s=deadline_s)
+        listed = reading.neurons
+        for uid, fault in reading.faults.items():
+            # A miner without an address, or with a private one, harms nobody and is common.
+            if listed[uid].validator_permit:
+                audit("address left out", level=logging.WARNING, validator_uid=uid, reason=fault)
     if not listed:
         # Believed, it would fail every task that is about to be submitted.
         where = str(path or settings.network_shown)
@@ -109,39 +128,31 @@ def parse_metagraph(text: str, *, source: str) -> list[Validator]:
     return [Validator(**n.model_dump()) for n in neurons]
 
 
-def read_chain_metagraph(network: str, netuid: int, *, shown_as: str) -> Sequence[Validator]:
-    """The neurons that the chain lists for the subnet; messages name the network as `shown_as`.
+def read_chain_metagraph(settings: Settings, *, deadline_s: float = DEADLINE_S) -> ChainReading:
+    """Return what the chain lists now.
+
+    Addresses that are not public are allowed only where the chain is not: its node is the user's own (on
+    this machine or its private network) *and* its first block is neither the main chain's nor the test
+    chain's, since a node of one's own may well serve those.
 
     Raises:
-        MetagraphError: when the chain cannot be reached or does not know the subnet.
+        MetagraphError: the chain cannot be read, or does not know the subnet.
     """
-    from trellis_assets.adapters.bittensor.library import bt
-
-    try:
-        subtensor = bt.Subtensor(network=network)
-        try:
-            metagraph = subtensor.metagraph(netuid=netuid, lite=True)
-        finally:
-            subtensor.close()
-    except Exception as error:  # noqa: BLE001 - the chain client raises many unrelated types
-        said = printable(repr(error).replace(network, shown_as), 300)
-        # An endpoint's address may hold an access key: its text goes no further.
-        raise MetagraphError(
-            f"the metagraph of subnet {netuid} cannot be had from {shown_as!r}: {said}; check the "
-            "connection, TRELLIS_NETWORK and TRELLIS_NETUID"
-        ) from None
-    return [_from_chain(metagraph, index) for index in range(len(metagraph.axons))]
-
-
-def _from_chain(metagraph: Any, index: int) -> Validator:
-    axon = metagraph.axons[index]
-    return Validator(
-        uid=int(metagraph.uids[index]),
-        hotkey=str(metagraph.hotkeys[index]),
-        ip=str(axon.ip),
-        port=int(axon.port),
-        stake=float(metagraph.S[index]),
-        trust=float(metagraph.T[index]),
-        consensus=float(metagraph.C[index]),
-        validator_permit=bool(metagraph.validator_permit[index]),
+    endpoint = settings.chain_endpoint
+    assert endpoint is not None
+    question = ChainQuestion(
+        endpoint, settings.netuid, settings.network_shown, settings.has_own_node, deadline_s
     )
+    answer = read_chain(question)
+    if answer.get("metagraph") is None:
+        raise MetagraphError(
+            f"the chain of {settings.network_shown} has no subnet {settings.netuid}: check TRELLIS_NETUID"
+        )
+    is_public = not settings.has_own_node or answer.get("genesis") in PUBLIC_GENESES
+    try:
+        return parse_metagraph_fields(answer["metagraph"], is_public=is_public)
+    except AnswerError as error:
+        raise MetagraphError(
+            f"the chain of {settings.network_shown} answered a metagraph that cannot be used: {error}; "
+            "update this package, or use another node (TRELLIS_NETWORK)"
+        ) from None

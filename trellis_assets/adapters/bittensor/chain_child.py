@@ -1,0 +1,121 @@
+"""One read of the chain in a process of its own: `python -m trellis_assets.adapters.bittensor.chain_child`.
+
+The client library keeps what it decoded, has no deadline for a whole read, and runs native code over a
+stranger's bytes. In a child all three end with the process: its parent kills it at the deadline.
+
+It reads one line of JSON from its input and writes one to its output. It imports the chain client alone
+(a fifth of a second), neither bittensor nor this package's settings.
+"""
+
+import json
+import os
+import resource
+import signal
+import sys
+import threading
+from typing import Any
+
+MEMORY_BYTES = 2 * 1024**3
+SS58_FORMAT = 42
+# Fields of a metagraph: the name that the runtime gives each, and its number in a selective call. What else
+# is wanted of the same block is added here: it costs no further read.
+FIELDS = {
+    "block": 7,
+    "hotkeys": 52,
+    "axons": 55,
+    "validator_permit": 57,
+    "consensus": 63,
+    "total_stake": 69,
+}
+_API = "SubnetInfoRuntimeApi"
+
+
+class MissingApiError(Exception):
+    """The runtime has none of the calls that list a subnet."""
+
+
+def read(endpoint: str, netuid: int, *, with_genesis: bool) -> dict[str, Any]:
+    """Return the fields of the metagraph as decoded; `metagraph` is None where there is no such subnet.
+
+    Raises:
+        Exception: whatever the client library raises.
+    """
+    from async_substrate_interface.sync_substrate import SubstrateInterface
+
+    # A lost connection is not tried again here: the parent's back-off does that.
+    with SubstrateInterface(endpoint, ss58_format=SS58_FORMAT, max_retries=1) as substrate:
+        genesis = str(substrate.get_block_hash(0)) if with_genesis else None
+        metagraph = _metagraph(substrate, netuid)
+    if metagraph is not None:
+        metagraph = {name: metagraph.get(name) for name in FIELDS}
+    return {"metagraph": metagraph, "genesis": genesis}
+
+
+def _metagraph(substrate: Any, netuid: int) -> dict[str, Any] | None:
+    """By the first call that the runtime has: fewer fields mean less that a new runtime can change."""
+    numbers = list(FIELDS.values())
+    calls: dict[str, list[Any]] = {
+        "get_selective_metagraph": [netuid, numbers],
+        "get_selective_mechagraph": [netuid, 0, numbers],
+        "get_metagraph": [netuid],
+    }
+    known = substrate.runtime.runtime_api_map.get(_API, {})
+    refusal: Exception | None = None
+    for name, params in calls.items():
+        if name not in known:
+            continue
+        try:
+            found: dict[str, Any] | None = substrate.runtime_call(_API, name, params)
+        except (ConnectionError, TimeoutError):
+            raise
+        except Exception as error:
+            if _is_fault_of_the_line(error):
+                raise
+            refusal = error
+            continue
+        return found
+    raise refusal or MissingApiError(f"the runtime has none of {', '.join(calls)}")
+
+
+def describe(error: BaseException) -> dict[str, Any]:
+    """Return what went wrong: type, text, and the HTTP status where the node answered with one."""
+    if type(error) is ConnectionError and error.args and isinstance(error.args[0], OSError):
+        error = error.args[0]  # as the client library wraps it
+    response = getattr(error, "response", None)
+    return {
+        "type": type(error).__name__,
+        "bases": [base.__name__ for base in type(error).__mro__],
+        "status": getattr(response, "status_code", None),
+        "text": str(error)[:1000],
+    }
+
+
+def _is_fault_of_the_line(error: Exception) -> bool:
+    text = str(error).lower()
+    return type(error).__name__ in {"MaxRetriesExceeded", "JSONDecodeError"} or "rate limit" in text
+
+
+def _end_with_parent() -> None:
+    """End when the parent does: it holds the other end of our input as long as it wants an answer."""
+    sys.stdin.read()
+    os._exit(1)
+
+
+def main() -> None:
+    """Answer one request on the standard streams."""
+    request = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    # Should the parent be stopped rather than dead, the kernel ends us, whatever we wait in.
+    signal.setitimer(signal.ITIMER_REAL, float(request["deadline_s"]) + 5)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    try:
+        answer = read(request["endpoint"], request["netuid"], with_genesis=request["with_genesis"])
+    except Exception as error:  # noqa: BLE001 - told to the parent, which names it for people
+        answer = {"error": describe(error)}
+    sys.stdout.write(json.dumps(answer))
+    sys.stdout.flush()
+    os._exit(0)  # closing the library's connections could wait for a silent peer
+
+
+if __name__ == "__main__":
+    main()

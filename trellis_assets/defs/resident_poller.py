@@ -65,6 +65,7 @@ class ResidentPoller:
 
     async def _poll(self) -> None:
         self._progress = {"rounds": 0, "polls": 0, "started_at": time.monotonic()}
+        self._beat(lag_s=0.0, is_running=True)
         beat = asyncio.create_task(self._keep_beating())
         step = self.step()
         self._closed = await asyncio.to_thread(self.closed)

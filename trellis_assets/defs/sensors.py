@@ -18,13 +18,15 @@ from trellis_assets.defs.sensor_switch import paused_reason
 from trellis_assets.domain.health import Health
 from trellis_assets.domain.tasks import Task, printable
 from trellis_assets.ports import MetagraphError
-from trellis_assets.settings import RunLauncherName
+from trellis_assets.settings import RunLauncherName, Settings
 from trellis_assets.steps.keep_pulling import KeepPullingStep
 from trellis_assets.steps.pull import PullReport
 from trellis_assets.system.progress_files import POLLER, SENSOR, progress_folder, write_progress
 
 # The fastest that Dagster's daemon ticks.
 TICK = timedelta(seconds=5)
+# Starting a run takes some hundredths of a second, in which the poller does nothing else.
+STARTS_AT_ONCE = 8
 
 
 @dg.sensor(
@@ -82,8 +84,15 @@ def _start_runs(parts: Pipeline, starter: RunStarter) -> None:
     # A start that must fail would only use up one of the task's attempts.
     if _may_not_begin(parts) is not None or starter.problem() is not None:
         return
-    for task in parts.dispatch_step(lambda task: run_status(starter.instance, task.run_key)).run():
+    dispatch = parts.dispatch_step(lambda task: run_status(starter.instance, task.run_key))
+    for task in dispatch.run(window=_window(parts.settings), starts=STARTS_AT_ONCE):
         starter.start(task)
+
+
+def _window(settings: Settings) -> int:
+    """How many tasks may wait for a worker to begin their runs; of Celery's workers there may be many."""
+    many = settings.max_concurrent_runs * (8 if settings.run_launcher is RunLauncherName.CELERY else 1)
+    return max(STARTS_AT_ONCE, many)
 
 
 _starters: dict[str, RunStarter] = {}

@@ -60,8 +60,11 @@ class TaskTable(Protocol):
         """What other miners have coming: waiting tasks, and questions that were asked since then."""
         ...
 
-    def unclaimed(self, miner_hotkey: str, now: datetime) -> list[Task]:
-        """The miner's tasks that no live run works on, among those to work on or being submitted."""
+    def unclaimed(self, miner_hotkey: str, now: datetime, limit: int | None = None) -> list[Task]:
+        """The miner's tasks that no live run works on, among those to work on or being submitted.
+
+        At most `limit`: those being submitted first, then in the order they came.
+        """
         ...
 
     def mark_requested(self, key: int, attempt: int, now: datetime) -> None: ...

@@ -24,15 +24,22 @@ class DispatchStep:
     miner_hotkey: str
     run_status: Callable[[Task], RunStatus]
 
-    def run(self) -> list[Task]:
+    def run(self, *, window: int | None = None, starts: int | None = None) -> list[Task]:
         """Tasks that need a run now, oldest first; their run keys carry the attempt.
+
+        Args:
+            window: look at so many tasks without a live run, runs that wait for a worker included, so that
+                thousands that wait at a start hold up nothing.
+            starts: name so many at most; the next call names more.
 
         The attempt is stored before the run is requested; asking again under the same key is
         harmless, since a run key starts once.
         """
-        wanted = []
+        wanted: list[Task] = []
         now = self.clock.now()
-        for task in self.store.unclaimed(self.miner_hotkey, now):
+        for task in self.store.unclaimed(self.miner_hotkey, now, window):
+            if starts is not None and len(wanted) >= starts:
+                break
             if task.state is TaskState.SUBMITTING:
                 self._settle_lost_submission(task)
                 continue

@@ -169,10 +169,10 @@ class SqlTaskStore(Transactions):
         with self.reading() as session:
             return other_miners.elsewhere(session, miner_hotkey, now, asked_since)
 
-    def unclaimed(self, miner_hotkey: str, now: datetime) -> list[Task]:
-        """The miner's unfinished tasks that no live run works on, in the order they came."""
+    def unclaimed(self, miner_hotkey: str, now: datetime, limit: int | None = None) -> list[Task]:
+        """Tasks that no live run works on, lost submissions first."""
         with self.reading() as session:
-            return tasks_table.unclaimed(session, miner_hotkey, now)
+            return tasks_table.unclaimed(session, miner_hotkey, now, limit)
 
     def mark_requested(self, key: int, attempt: int, now: datetime) -> None:
         """A run is about to be requested under this attempt."""

@@ -229,8 +229,11 @@ def in_hand(session: Session, miner_hotkey: str | None) -> list[TaskInHand]:
     ]
 
 
-def unclaimed(session: Session, miner_hotkey: str, now: datetime) -> list[Task]:
-    """The miner's unfinished tasks whose lease, if they had one, has ended; in the order they came."""
+def unclaimed(session: Session, miner_hotkey: str, now: datetime, limit: int | None) -> list[Task]:
+    """The miner's unfinished tasks whose lease, if they had one, has ended.
+
+    Lost submissions first, which need only a word, then in the order they came.
+    """
     query = (
         select(TaskRow)
         .where(
@@ -241,7 +244,9 @@ def unclaimed(session: Session, miner_hotkey: str, now: datetime) -> list[Task]:
         )
         .order_by(TaskRow.key)
     )
-    return [task_of(row) for row in session.scalars(query)]
+    lost = query.where(TaskRow.state == str(TaskState.SUBMITTING))
+    others = query.where(TaskRow.state != str(TaskState.SUBMITTING)).limit(limit)
+    return [task_of(row) for part in (lost, others) for row in session.scalars(part)]
 
 
 def _is_recent() -> ColumnElement[bool]:

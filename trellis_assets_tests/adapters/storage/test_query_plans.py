@@ -73,7 +73,10 @@ QUESTIONS: dict[str, tuple[Callable[[SqlTaskStore], object], set[str]]] = {
             "INTEGER PRIMARY KEY",
         },
     ),
-    "what has no run": (lambda store: store.unclaimed(MINER, NOW), {"INDEX ix_tasks_finished_at"}),
+    "what has no run": (
+        lambda store: store.unclaimed(MINER, NOW),
+        {"INDEX ix_tasks_finished_at", "INDEX ix_tasks_unfinished"},
+    ),
     "who is next in line": (
         lambda store: store.is_next_in_line(1, NOW),
         # The last is the newest task, at the table's end.

@@ -175,7 +175,8 @@ class Pipeline(Adapters):
         """Judges what was not judged."""
         is_server = self.settings.validator is ValidatorBackend.HTTP
         return ValidateIdleStep(
-            self.store, self.files, self.validator, self.miner_hotkey, shares_validator=is_server
+            *(self.store, self.files, self.validator, self.clock, self.miner_hotkey),
+            shares_validator=is_server,
         )
 
     def publish_report_step(self) -> PublishReportStep:

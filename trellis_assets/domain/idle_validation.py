@@ -32,6 +32,37 @@ def held_back_by(
     return None
 
 
+def is_validator_wanted(tasks: Sequence[TaskInHand], miner_hotkey: str, *, shares_validator: bool) -> bool:
+    """Return whether a task of a mining run is at the validator, or about to be.
+
+    Args:
+        tasks: unfinished ones of every miner.
+        miner_hotkey: whose backfill asks.
+        shares_validator: a server judges, which other miners may ask too.
+    """
+    ours = (task for task in tasks if shares_validator or task.miner_hotkey == miner_hotkey)
+    return any(task.state in _JUDGED_NEXT for task in ours)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedCounts:
+    """How the models of some hours stand.
+
+    Attributes:
+        models: kept ones of tasks that have ended.
+        scored: of these, with a local score; `scored_when_idle`: by idle validation.
+    """
+
+    models: int = 0
+    scored: int = 0
+    scored_when_idle: int = 0
+
+    @property
+    def unscored(self) -> int:
+        """Models without a local score."""
+        return self.models - self.scored
+
+
 @dataclass(slots=True)
 class IdleReport:
     """Keys of tasks by what became of their files.
@@ -50,6 +81,11 @@ class IdleReport:
     unavailable: list[int] = field(default_factory=list)
     left: list[int] = field(default_factory=list)
     interrupted_by: str | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every file has a score that can have one now or later."""
+        return not self.left and not self.unavailable
 
     @property
     def left_out(self) -> int:

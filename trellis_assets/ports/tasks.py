@@ -7,6 +7,7 @@ from typing import Protocol
 
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation
+from trellis_assets.domain.idle_validation import JudgedCounts
 from trellis_assets.domain.pacing import Elsewhere, TaskInHand
 from trellis_assets.domain.submissions import Submission
 from trellis_assets.domain.tasks import PulledTask, Task, TaskState
@@ -143,6 +144,10 @@ class TaskTable(Protocol):
 
         By key, when each was generated; in the order they came.
         """
+        ...
+
+    def judged_counts(self, miner_hotkey: str, start: datetime, end: datetime) -> JudgedCounts:
+        """Return how the miner's models generated in start..end (excluded) stand."""
         ...
 
     def record_idle_verdict(self, key: int, verdict: Verdict) -> bool:

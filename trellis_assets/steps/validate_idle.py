@@ -5,9 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from trellis_assets.audit import audit
-from trellis_assets.domain.idle_validation import IdleReport, held_back_by
+from trellis_assets.domain.idle_validation import (
+    IdleReport,
+    JudgedCounts,
+    held_back_by,
+    is_validator_wanted,
+)
 from trellis_assets.domain.tasks import Task
 from trellis_assets.ports import (
+    Clock,
     FileStore,
     LocalValidator,
     MissingFileError,
@@ -15,6 +21,8 @@ from trellis_assets.ports import (
     TaskStore,
     ValidationUnavailableError,
 )
+
+LOOK_EVERY_S, LONGEST_WAIT_S = 0.5, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,7 @@ class ValidateIdleStep:
     store: TaskStore
     files: FileStore
     validator: LocalValidator
+    clock: Clock
     miner_hotkey: str
     shares_validator: bool = False
 
@@ -42,15 +51,27 @@ class ValidateIdleStep:
         """The miner's tasks generated in start..end (excluded) whose file has no score, and when each was."""
         return self.store.unjudged(self.miner_hotkey, start, end)
 
-    def run(self, start: datetime, end: datetime) -> IdleReport:
-        """Files of these hours have a score; it stops at once where new work came in.
+    def counts(self, start: datetime, end: datetime) -> JudgedCounts:
+        """Return how the miner's models of these hours stand."""
+        return self.store.judged_counts(self.miner_hotkey, start, end)
+
+    def run(self, start: datetime, end: datetime, *, beside_mining: bool = False) -> IdleReport:
+        """Give a score to each file of these hours that has none.
 
         Running it again scores only what is still without: nothing is scored twice.
+
+        Args:
+            start: of the hours.
+            end: of the hours, excluded.
+            beside_mining: go on while tasks are mined, after each that wants the validator; else stop at once
+                where new work came in.
         """
         report = IdleReport()
         keys = list(self.candidates(start, end))
         for position, key in enumerate(keys):
-            if (work := self.busy_with()) is not None:
+            if beside_mining:
+                self._let_tasks_go_first()
+            elif (work := self.busy_with()) is not None:
                 report.interrupted_by = work
                 report.left = keys[position:]
                 break
@@ -63,6 +84,17 @@ class ValidateIdleStep:
             reason=report.interrupted_by,
         )
         return report
+
+    def _let_tasks_go_first(self) -> None:
+        """Wait while a mining run wants the validator, but not for ever: a backfill must come to its end."""
+        waited_s = 0.0
+        while waited_s < LONGEST_WAIT_S and is_validator_wanted(
+            self.store.in_hand(None if self.shares_validator else self.miner_hotkey),
+            self.miner_hotkey,
+            shares_validator=self.shares_validator,
+        ):
+            self.clock.sleep(LOOK_EVERY_S)
+            waited_s += LOOK_EVERY_S
 
     def _judge(self, task: Task, report: IdleReport) -> None:
         if task.generation is None:

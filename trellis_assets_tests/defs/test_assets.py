@@ -19,7 +19,7 @@ from trellis_assets.defs.schedules import (
 from trellis_assets.domain.endpoints import Outcome
 from trellis_assets.domain.tasks import TaskKind, TaskState
 from trellis_assets.domain.verdicts import Verdict
-from trellis_assets.ports import MetagraphError
+from trellis_assets.ports import MetagraphError, ValidationUnavailableError
 from trellis_assets.settings import Settings
 from trellis_assets_tests.defs.pipelines import Resource, ScriptedPipeline
 from trellis_assets_tests.ended_tasks import History
@@ -189,6 +189,66 @@ def test_a_backfill_of_48_hours_scores_every_model_once_and_a_second_one_nothing
     assert second.success
     assert validator.calls == 48
     assert parts.store.statistics(None, NOW).totals.idle_validations == 48
+
+
+def hours_of(result: dg.ExecuteInProcessResult) -> dict[str | None, dict[str, object]]:
+    """Metadata of the materialised hours."""
+    events = result.asset_materializations_for_node("idle_validation")
+    return {e.partition: {name: value.value for name, value in e.metadata.items()} for e in events}
+
+
+def test_a_backfill_goes_on_beside_mining_and_each_hour_has_its_own_counts(
+    parts: Pipeline, history: History, instance: dg.DagsterInstance
+) -> None:
+    history.answered(score=0.9, at=NOW - timedelta(hours=1))
+    for minutes in (1, 2, 61):
+        history.answered(score=None, at=NOW - timedelta(minutes=minutes))
+    history.generated()
+    span = {
+        "dagster/asset_partition_range_start": "2026-11-23-10:00",
+        "dagster/asset_partition_range_end": "2026-11-23-11:00",
+    }
+    names = ("models", "with_score", "scored_when_idle", "without_score")
+    for by_this_run in ((1, 2), (0, 0)):
+        result = run("validate_idle_job", parts, instance, tags=span)
+        assert result.success
+        found = hours_of(result)
+        assert [found["2026-11-23-10:00"][name] for name in names] == [1, 1, 1, 0]
+        assert [found["2026-11-23-11:00"][name] for name in names] == [3, 3, 2, 0]
+        assert tuple(hour["scored_by_this_run"] for _, hour in sorted(found.items())) == by_this_run
+
+
+def test_a_backfill_whose_validator_is_down_fails_and_materialises_no_undone_hour(
+    parts: Pipeline, history: History, instance: dg.DagsterInstance
+) -> None:
+    class Down:
+        name = "down 1"
+
+        def validate(self, spz: bytes, *, prompt: str, kind: TaskKind) -> Verdict:
+            raise ValidationUnavailableError("no server")
+
+    history.answered(score=None, at=NOW - timedelta(minutes=1))
+    history.answered(score=0.8, at=NOW - timedelta(minutes=61))
+    parts.__dict__["validator"] = Down()
+    span = {
+        "dagster/asset_partition_range_start": "2026-11-23-10:00",
+        "dagster/asset_partition_range_end": "2026-11-23-11:00",
+    }
+    result = run("validate_idle_job", parts, instance, tags=span)
+    assert not result.success
+    assert list(hours_of(result)) == ["2026-11-23-10:00"]
+
+
+def test_a_scheduled_run_gives_way_to_mining_and_leaves_its_hour_unmaterialised(
+    parts: Pipeline, history: History, instance: dg.DagsterInstance, validator: CountingValidator
+) -> None:
+    history.answered(score=None, at=NOW - timedelta(minutes=1))
+    history.generated()
+    tags = {"dagster/schedule_name": "validate_idle_job_five_minutely_schedule"}
+    result = run("validate_idle_job", parts, instance, partition_key="2026-11-23-11:00", tags=tags)
+    assert result.success
+    assert hours_of(result) == {}
+    assert validator.calls == 0
 
 
 def tick(parts: Pipeline, at: datetime) -> dg.RunRequest | dg.SkipReason:

@@ -16,7 +16,7 @@ from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.ports import ValidationUnavailableError
 from trellis_assets.steps.validate_idle import ValidateIdleStep
 from trellis_assets_tests.ended_tasks import History
-from trellis_assets_tests.fakes import MINER, NOW, a_pulled_task, a_validator, a_verdict
+from trellis_assets_tests.fakes import MINER, NOW, FakeClock, a_pulled_task, a_validator, a_verdict
 
 HOUR = timedelta(hours=1)
 END = NOW + HOUR
@@ -52,7 +52,7 @@ def validator() -> CountingValidator:
 
 @pytest.fixture
 def step(store: SqlTaskStore, files: LocalFileStore, validator: CountingValidator) -> ValidateIdleStep:
-    return ValidateIdleStep(store, files, validator, MINER)
+    return ValidateIdleStep(store, files, validator, FakeClock(NOW), MINER)
 
 
 def kept_verdicts(store: SqlTaskStore) -> list[ValidationRow]:

@@ -1,13 +1,17 @@
 """Local verdicts: the history of who judged which file when, and what is still to be judged."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage.models import TaskRow, ValidationRow
 from trellis_assets.adapters.storage.rows import columns_of
+from trellis_assets.domain.idle_validation import JudgedCounts
 from trellis_assets.domain.verdicts import Verdict
+
+# From a task's pull to its model; tasks that wait longer are handed on or ended.
+_LONGEST_LIFE = timedelta(days=1)
 
 
 def unjudged(session: Session, miner_hotkey: str, start: datetime, end: datetime) -> dict[int, datetime]:
@@ -31,6 +35,30 @@ def unjudged(session: Session, miner_hotkey: str, start: datetime, end: datetime
         .order_by(TaskRow.key)
     )
     return {key: generated_at for key, generated_at in session.execute(query) if generated_at is not None}
+
+
+def judged_counts(session: Session, miner_hotkey: str, start: datetime, end: datetime) -> JudgedCounts:
+    """Return how the miner's kept models of these hours stand, of tasks that have ended."""
+    idle = select(ValidationRow.task_key).where(
+        ValidationRow.task_key == TaskRow.key, ValidationRow.is_idle.is_(True)
+    )
+    is_scored = TaskRow.local_score.is_not(None)
+    query = select(
+        func.count(),
+        func.count(case((is_scored, 1))),
+        func.count(case((is_scored & idle.exists(), 1))),
+    ).where(
+        # By the time they were pulled there is an index.
+        TaskRow.pulled_at >= start - _LONGEST_LIFE,
+        TaskRow.pulled_at < end,
+        func.coalesce(TaskRow.miner_hotkey, "") == miner_hotkey,
+        TaskRow.spz_path.is_not(None),
+        TaskRow.model_deleted_at.is_(None),
+        TaskRow.generated_at >= start,
+        TaskRow.generated_at < end,
+        TaskRow.finished_at.is_not(None),
+    )
+    return JudgedCounts(*session.execute(query).one())
 
 
 def record(session: Session, row: TaskRow, verdict: Verdict, *, is_idle: bool) -> bool:

@@ -21,6 +21,7 @@ from trellis_assets.adapters.storage.transactions import Transactions
 from trellis_assets.domain.endpoints import Endpoint, Outcome, Probe
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation
+from trellis_assets.domain.idle_validation import JudgedCounts
 from trellis_assets.domain.orientation import Orientation
 from trellis_assets.domain.orientation_trials import OrientationTrials
 from trellis_assets.domain.pacing import Elsewhere, TaskInHand
@@ -286,6 +287,11 @@ class SqlTaskStore(Transactions):
         """The miner's finished tasks generated in start..end whose file has no local score, oldest first."""
         with self.reading() as session:
             return judgements.unjudged(session, miner_hotkey, start, end)
+
+    def judged_counts(self, miner_hotkey: str, start: datetime, end: datetime) -> JudgedCounts:
+        """Return how the miner's models generated in start..end (excluded) stand."""
+        with self.reading() as session:
+            return judgements.judged_counts(session, miner_hotkey, start, end)
 
     def record_idle_verdict(self, key: int, verdict: Verdict) -> bool:
         """Whether the verdict is new; it is the task's score where there was none."""

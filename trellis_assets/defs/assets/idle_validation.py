@@ -1,42 +1,86 @@
 """Idle validation: models without a local score get one, by the hour they were generated in."""
 
+from collections.abc import Iterator
+from datetime import UTC
+
 import dagster as dg
 
 from trellis_assets.defs.assets.tasks import task_table
-from trellis_assets.defs.metadata import OWNERS, Materialized, Metadata
-from trellis_assets.defs.partitions import hours_of_generation, span_of
+from trellis_assets.defs.metadata import OWNERS, Metadata
+from trellis_assets.defs.partitions import hours_of_generation
 from trellis_assets.defs.resources import PipelineResource
-from trellis_assets.domain.idle_validation import IdleReport
+from trellis_assets.domain.idle_validation import IdleReport, JudgedCounts
+
+ASSET = "idle_validation"
+# Dagster's tag on what a schedule asked for; a backfill or a click in the UI lacks it.
+_SCHEDULE_TAG = "dagster/schedule_name"
 
 
 @dg.asset(
+    name=ASSET,
     deps=[task_table],
     partitions_def=hours_of_generation,
     # Hours with nothing to do cost nothing, a process for each of them does.
     backfill_policy=dg.BackfillPolicy.single_run(),
+    # An hour that is not done is not materialised.
+    output_required=False,
     group_name="validation",
     kinds={"sql"},
     owners=OWNERS,
-    description="Local scores of models that were submitted without one, by the hour of generation. It stops "
-    "as soon as a task comes in; running it again scores only what is still without. Every verdict is kept.",
+    description="Local scores of models that were submitted without one, by the hour of generation. What the "
+    "schedule starts stops as soon as a task comes in; what a person starts goes on beside mining until its "
+    "hours are done. An hour is materialised once all its models have a score, but for files that are gone. "
+    "Running it again scores only what is still without. Every verdict is kept.",
 )
-def idle_validation(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> Materialized:
-    """The hours' models have scores, but for those that the metadata names."""
-    start, end = span_of(context)
-    report = pipeline.get().validate_idle_step().run(start, end)
+def idle_validation(
+    context: dg.AssetExecutionContext, pipeline: PipelineResource
+) -> Iterator[dg.AssetMaterialization]:
+    """Give each hour's models a score; materialise the hours that are done, fail where some are not.
+
+    Raises:
+        dagster.Failure: a person asked for hours in which models are left without a score.
+    """
+    step = pipeline.get().validate_idle_step()
+    is_scheduled = _SCHEDULE_TAG in context.run.tags
+    undone: list[str] = []
+    for key in context.partition_keys:
+        window = hours_of_generation.time_window_for_partition_key(key)
+        start, end = window.start.astimezone(UTC), window.end.astimezone(UTC)
+        report = step.run(start, end, beside_mining=not is_scheduled)
+        if report.is_done:
+            shown = _metadata_of(report, step.counts(start, end))
+            yield dg.AssetMaterialization(ASSET, partition=key, metadata=shown)
+            continue
+        undone.append(key)
+        context.log.warning("hour %s is not done: %s", key, _why_not_done(report))
+        if report.interrupted_by:
+            break
+    if undone and not is_scheduled:
+        raise dg.Failure(
+            f"{len(undone)} of {len(context.partition_keys)} hours are not done, the first is {undone[0]}: "
+            "see the log for the reasons, and run the failed and missing hours again"
+        )
+
+
+def _why_not_done(report: IdleReport) -> str:
     if report.interrupted_by:
-        context.log.warning("%s models are left: %s", len(report.left), report.interrupted_by)
-    return dg.MaterializeResult(metadata=_shown(report))
+        return f"{len(report.left)} models are left, since {report.interrupted_by}"
+    return f"the validator could not judge {len(report.unavailable)} models"
 
 
-def _shown(report: IdleReport) -> Metadata:
-    metadata: Metadata = {"scored": len(report.scored), "left_out": report.left_out}
+def _metadata_of(report: IdleReport, counts: JudgedCounts) -> Metadata:
+    """Show how the hour stands, and what this run did about it."""
+    metadata: Metadata = {
+        "models": counts.models,
+        "with_score": counts.scored,
+        "scored_when_idle": counts.scored_when_idle,
+        "without_score": counts.unscored,
+        "scored_by_this_run": len(report.scored),
+    }
     if report.scored:
         metadata["mean_score"] = round(sum(report.scored.values()) / len(report.scored), 4)
         metadata["scores"] = dg.MetadataValue.json({str(k): round(v, 4) for k, v in report.scored.items()})
-    for name in ("missing", "changed", "unavailable", "left"):
+    for name in ("missing", "changed"):
         if keys := getattr(report, name):
             metadata[f"tasks_{name}"] = dg.MetadataValue.json(keys)
-    if report.interrupted_by:
-        metadata["interrupted_by"] = report.interrupted_by
     return metadata

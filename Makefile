@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export TRELLIS_SAMPLES
 
-.PHONY: run test test-neural test-sites test-postgres test-faults-long quick chaos chaos-workers bench bench-orchestration bench-capacity bench-scaling soak lint types format audit vendor clean setup
+.PHONY: run test test-neural test-sites test-postgres test-faults-long quick chaos chaos-workers hostile fuzz test-interop bench bench-orchestration bench-capacity bench-scaling soak lint types format audit vendor clean setup
 
 run: setup ## mine on the local subnet with the Dagster UI at http://127.0.0.1:3000
 	$(BIN)/trellis-assets mine --ui
@@ -44,6 +44,9 @@ chaos: setup ## kill every part of the miner while it works, and audit what beca
 
 chaos-workers: setup ## the same with three Celery workers, over PostgreSQL and Redis, which are killed too
 	$(BIN)/python -m trellis_assets_tests.end_to_end.chaos --tasks 200 --kills 20 --seed $(SEED) --workers 3 --out benchmarks/results/chaos_workers.json
+
+hostile: setup ## mine beside a hostile validator for every attack, and measure pace, memory and lag
+	$(BIN)/python -m trellis_assets_tests.hostile --out benchmarks/results/hostile.json
 
 bench: setup ## measure, and write docs/figures.md
 	$(BIN)/python benchmarks/figures.py

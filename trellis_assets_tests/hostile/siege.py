@@ -1,0 +1,178 @@
+"""The whole product, mining from honest validators, without and with hostile ones beside them."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from trellis_assets.adapters.storage.store import open_store
+from trellis_assets.domain.tasks import TaskState
+from trellis_assets.mining.processes import free_port
+from trellis_assets.settings import Settings
+from trellis_assets.system.progress_files import POLLER, progress_folder, read_progress
+from trellis_assets_tests.clean_environment import clean_environment
+from trellis_assets_tests.end_to_end.chaos.subnet import make_wallet, witnesses
+from trellis_assets_tests.hostile.validators import FIRST_UID, HostileValidators, hostile_validators
+
+_START_S, _STOP_S, _LOOK_S = 180.0, 60.0, 0.5
+# Tasks of honest validators that are accepted before anything is measured: imports and first runs are over.
+WARM_UP_TASKS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One stretch of mining.
+
+    Attributes:
+        accepted: results that honest validators accepted.
+        lag_s: longest delay of the poller's event loop.
+        growth_mb: how much the code server's memory grew after the warm-up.
+        peak_mb: its largest memory.
+    """
+
+    accepted: int
+    seconds: float
+    lag_s: float
+    growth_mb: float
+    peak_mb: float
+
+    @property
+    def pace(self) -> float:
+        """Accepted results per minute."""
+        return self.accepted * 60 / self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Siege:
+    """What was measured without and with hostile validators.
+
+    Attributes:
+        attacks: how many kinds.
+        polls: how often hostile validators were called.
+        never_polled: attacks that did not take place.
+        led_away: calls that came where redirects lead.
+    """
+
+    alone: Measured
+    besieged: Measured
+    attacks: int
+    polls: int
+    never_polled: list[str]
+    led_away: int
+
+
+def besiege(
+    folder: Path, *, alone_s: float, besieged_s: float, say: Callable[[str], None], honest: int = 3
+) -> Siege:
+    """Mine from honest validators alone, then for `besieged_s` with hostile ones beside them."""
+    hotkey = make_wallet(folder / "wallets")
+    subnet = witnesses(
+        folder / "subnet", [hotkey], clean_environment(), validators=honest, answer_delay_s=0.2
+    )
+    with subnet as metagraph:
+        listed = json.loads(metagraph.read_text())
+        say("honest validators alone")
+        alone = _mine(folder, "alone", listed, alone_s, say)
+        say(f"{alone.pace:.1f} accepted a minute")
+        with hostile_validators() as hostile:
+            say(f"with {len(hostile.peers)} hostile validators")
+            besieged = _mine(folder, "besieged", [*hostile.entries(), *listed], besieged_s, say)
+            say(f"{besieged.pace:.1f} accepted a minute; {hostile.polls} calls to hostile validators")
+            return _siege(alone, besieged, hostile)
+
+
+def _siege(alone: Measured, besieged: Measured, hostile: HostileValidators) -> Siege:
+    led_away = len(hostile.led_to.requests)
+    return Siege(alone, besieged, len(hostile.peers), hostile.polls, hostile.never_polled, led_away)
+
+
+def _mine(
+    folder: Path, name: str, validators: list[dict[str, object]], seconds: float, say: Callable[[str], None]
+) -> Measured:
+    data = folder / name
+    data.mkdir()
+    metagraph = data / "metagraph.json"
+    metagraph.write_text(json.dumps(validators))
+    settings = Settings(_env_file=None, data_dir=data)  # type: ignore[call-arg]
+    environment = clean_environment() | {
+        "TRELLIS_NETWORK": f"file:{metagraph}",
+        "TRELLIS_WALLET_PATH": str(folder / "wallets"),
+        "TRELLIS_PULL_INTERVAL_S": "2",
+        "TRELLIS_ERROR_BACKOFF_S": "5",
+        "TRELLIS_WEBSERVER_PORT": str(free_port()),
+        "TRELLIS_GALLERY_PORT": str(free_port()),
+    }
+    with _miner(data, environment):
+        _wait_for_tasks(settings, WARM_UP_TASKS, data)
+        say("warm; measuring")
+        return _measure(settings, seconds)
+
+
+@contextmanager
+def _miner(data: Path, environment: dict[str, str]) -> Iterator[None]:
+    command = [sys.executable, "-m", "trellis_assets.cli", "mine", "--data-dir", str(data)]
+    with (data / "mine.log").open("ab") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=data)
+    try:
+        yield
+    finally:
+        family = [*psutil.Process(process.pid).children(recursive=True)] if process.poll() is None else []
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        _, alive = psutil.wait_procs(family, timeout=5)
+        for left in alive:
+            left.kill()
+
+
+def _wait_for_tasks(settings: Settings, wanted: int, data: Path) -> None:
+    deadline = time.monotonic() + _START_S
+    while _accepted(settings) < wanted:
+        if time.monotonic() > deadline:
+            log = (data / "mine.log").read_text(errors="replace")[-3000:]
+            raise RuntimeError(f"no {wanted} accepted tasks within {_START_S:.0f} s:\n{log}")
+        time.sleep(_LOOK_S)
+
+
+def _accepted(settings: Settings) -> int:
+    """Accepted results of honest validators."""
+    if not (settings.folder / "mine.lock").exists() or not (settings.folder / "trellis.db").exists():
+        return 0
+    store = open_store(settings.store_url)
+    try:
+        return sum(task.validator_uid < FIRST_UID for task in store.tasks_in([TaskState.ACCEPTED]))
+    finally:
+        store.close()
+
+
+def _measure(settings: Settings, seconds: float) -> Measured:
+    """Watch the poller's heartbeat: its process, and how late its event loop is."""
+    started, before = time.monotonic(), _accepted(settings)
+    lag, first, last, peak = 0.0, 0.0, 0.0, 0.0
+    while (passed := time.monotonic() - started) < seconds:
+        beat = read_progress(progress_folder(settings), POLLER)
+        # A loop that stands still writes no heartbeat: its silence counts too.
+        silent_s = time.monotonic() - float(beat.get("beat_at", started)) - 1.0
+        lag = max(lag, float(beat.get("loop_lag_s", 0.0)), silent_s)
+        if memory := _memory_mb(beat.get("pid")):
+            first, last, peak = first or memory, memory, max(peak, memory)
+        time.sleep(min(_LOOK_S, seconds - passed))
+    took = time.monotonic() - started
+    return Measured(_accepted(settings) - before, took, lag, last - first, peak)
+
+
+def _memory_mb(pid: object) -> float:
+    try:
+        return psutil.Process(int(str(pid))).memory_info().rss / 1e6
+    except (psutil.Error, ValueError):
+        return 0.0

@@ -1,0 +1,30 @@
+"""The short form of `make hostile`: the whole product beside a validator for every attack."""
+
+from pathlib import Path
+
+import pytest
+
+from trellis_assets_tests.hostile.__main__ import MOST_GROWTH_MB
+from trellis_assets_tests.hostile.siege import Measured, Siege, besiege
+
+pytestmark = [pytest.mark.timeout(600)]
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("end_to_end")
+def test_honest_validators_are_served_beside_a_hostile_one_for_every_attack(tmp_path: Path) -> None:
+    """Paces of so short a time say little: the full form compares them."""
+    siege = besiege(tmp_path, alone_s=1, besieged_s=40, say=print)
+    assert siege.besieged.accepted >= 3
+    assert siege.besieged.growth_mb <= MOST_GROWTH_MB
+    assert siege.besieged.lag_s < 5, "one answer once held the loop for 42 s"
+    assert siege.polls >= siege.attacks / 2
+    assert siege.led_away == 0
+
+
+def test_what_exceeds_a_bound_is_a_finding() -> None:
+    from trellis_assets_tests.hostile.__main__ import findings_of
+
+    good, bad = Measured(100, 60, 0.1, 5, 300), Measured(80, 60, 0.7, 150, 500)
+    assert findings_of(Siege(good, good, 60, 100, [], 0)) == []
+    assert len(findings_of(Siege(good, bad, 60, 100, ["silence"], 1))) == 5

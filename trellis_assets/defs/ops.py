@@ -66,7 +66,8 @@ def _metadata_of(task: Task, gallery: str, shown: Mapping[str, bytes]) -> dict[s
     if task.feedback:
         if task.feedback.task_fidelity_score is not None:
             metadata["fidelity"] = dg.MetadataValue.float(task.feedback.task_fidelity_score)
-        metadata["reward"] = dg.MetadataValue.float(task.feedback.current_miner_reward)
+        if task.feedback.current_miner_reward is not None:
+            metadata["reward"] = dg.MetadataValue.float(task.feedback.current_miner_reward)
     return metadata
 
 

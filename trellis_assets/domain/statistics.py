@@ -29,7 +29,6 @@ class Totals:
     total_validation_time: float = 0.0
     total_submission_time: float = 0.0
     total_fidelity: float = 0.0
-    total_rewards: float = 0.0
     idle_validations: int = 0
 
 
@@ -44,7 +43,11 @@ class ValidatorCounters:
     """What one miner has seen of one validator.
 
     Attributes:
-        average_score: exponential moving average of accepted scores; None before the first.
+        average_score: moving average of accepted scores as we saw them, from 1.0 on as the validators' own
+            (PROTOCOL 4.7); None before the first.
+        validator_average: the validator's own, by its last feedback.
+        last_reward: our standing with the validator by its last feedback, a level: what weights are set by.
+        reward_per_hour: how the standing changed within the last hour of feedback.
     """
 
     miner_hotkey: str
@@ -57,7 +60,9 @@ class ValidatorCounters:
     total_successful_submissions: int = 0
     total_handed_back: int = 0
     average_score: float | None = None
+    validator_average: float | None = None
     last_reward: float | None = None
+    reward_per_hour: float | None = None
     last_duel_rating: float | None = None
     last_task_received: datetime | None = None
     cooldown_until: datetime | None = None
@@ -91,6 +96,47 @@ def together(counters: Sequence[ValidatorCounters]) -> ValidatorCounters:
         average_score=weighed / sum(weights) if scored else None,
         cooldown_until=max(cooldowns, default=None),
     )
+
+
+def standing(counters: Iterable[ValidatorCounters]) -> float:
+    """Return the sum of the latest standings: what all validators together hold of the miner.
+
+    A standing is a level, accepted results of the last four hours times a rating. Two validators that last
+    named 3,000 and 4,500 hold 7,500, however many feedbacks came before.
+    """
+    return sum(c.last_reward or 0.0 for c in counters)
+
+
+def standing_change_per_hour(counters: Iterable[ValidatorCounters]) -> float:
+    """Return how fast the sum of the standings changes, per hour, by the last hour of feedback of each."""
+    return sum(c.reward_per_hour or 0.0 for c in counters)
+
+
+STANDINGS_FOR_S, MOST_STANDINGS, LEAST_SPAN_S = 3600.0, 60, 60.0
+
+
+def kept_standings(known: Sequence[Sequence[float]], *, at_s: float, standing: float) -> list[list[float]]:
+    """Return the standings of the last hour, with one more; of older ones the last.
+
+    Args:
+        known: pairs of unix seconds and standing.
+        at_s: when the new one came, unix seconds.
+        standing: the new one.
+    """
+    earlier = [list(pair) for pair in known if pair[0] < at_s]
+    recent = [pair for pair in earlier if pair[0] > at_s - STANDINGS_FOR_S]
+    return [*earlier[: len(earlier) - len(recent)][-1:], *recent, [at_s, standing]][-MOST_STANDINGS:]
+
+
+def standing_per_hour(standings: Sequence[tuple[float, float]]) -> float | None:
+    """Return how fast a standing changed from the first to the last; None where nothing can be told.
+
+    From 3,000 to 4,500 within half an hour are 3,000 an hour.
+    """
+    if len(standings) < 2 or standings[-1][0] - standings[0][0] < LEAST_SPAN_S:  # noqa: PLR2004 - a first and a last
+        return None
+    (since, first), (until, last) = standings[0], standings[-1]
+    return (last - first) / (until - since) * 3600
 
 
 # From pull to generation, generation itself, the local verdict, from sending to the answer.
@@ -138,7 +184,9 @@ def performance(snapshot: StatisticsSnapshot) -> dict[str, float]:
     """The seed's performance block: rates per hour, success rate, mean times in seconds.
 
     `avg_…` are means over everything, as in the seed; `mean_…`, `p50_…` and `p95_…` are over the
-    tasks that `snapshot.stages` was taken from.
+    tasks that `snapshot.stages` was taken from. `total_rewards` is the sum of the latest standings with all
+    validators, and `rewards_per_hour` how fast it changes: rewards are levels, whose sum over tasks means
+    nothing.
     """
     totals, hours = snapshot.totals, snapshot.uptime_hours
     submitted = totals.successful_submissions + totals.rejected_submissions + totals.unknown_submissions
@@ -147,8 +195,8 @@ def performance(snapshot: StatisticsSnapshot) -> dict[str, float]:
         "success_rate": _ratio(totals.successful_submissions, submitted),
         "avg_generation_time": _ratio(totals.total_generation_time, totals.successful_generations),
         "avg_validation_time": _ratio(totals.total_validation_time, totals.successful_validations),
-        "total_rewards": totals.total_rewards,
-        "rewards_per_hour": _ratio(totals.total_rewards, hours),
+        "total_rewards": standing(snapshot.validators),
+        "rewards_per_hour": standing_change_per_hour(snapshot.validators),
     }
     for stage in STAGES:
         times = snapshot.stages.get(stage, StageTimes())
@@ -170,6 +218,7 @@ def to_json(snapshot: StatisticsSnapshot) -> dict[str, Any]:
     totals = snapshot.totals
     session: dict[str, Any] = {"session_start": snapshot.started_at.timestamp()}
     session |= {name: getattr(totals, name) for name in Totals.__dataclass_fields__}
+    session["total_rewards"] = standing(snapshot.validators)
     return {
         "timestamp": snapshot.taken_at.isoformat(),
         "uptime_hours": round(snapshot.uptime_hours, 4),
@@ -184,7 +233,11 @@ def to_json(snapshot: StatisticsSnapshot) -> dict[str, Any]:
 def _miner_json(snapshot: StatisticsSnapshot, hotkey: str) -> dict[str, Any]:
     """One miner's share of it."""
     mine = [v for v in snapshot.validators if v.miner_hotkey == hotkey]
-    return asdict(snapshot.miners[hotkey]) | {"validator_stats": {v.hotkey: _validator_json(v) for v in mine}}
+    return asdict(snapshot.miners[hotkey]) | {
+        "total_rewards": standing(mine),
+        "rewards_per_hour": standing_change_per_hour(mine),
+        "validator_stats": {v.hotkey: _validator_json(v) for v in mine},
+    }
 
 
 def _validator_json(validator: ValidatorCounters) -> dict[str, Any]:
@@ -198,8 +251,10 @@ def _validator_json(validator: ValidatorCounters) -> dict[str, Any]:
         "total_successful_submissions": validator.total_successful_submissions,
         "total_handed_back": validator.total_handed_back,
         "average_score": validator.average_score,
+        "validator_average": validator.validator_average,
         "success_rate": validator.success_rate,
         "last_reward": validator.last_reward,
+        "reward_per_hour": validator.reward_per_hour,
         "last_duel_rating": validator.last_duel_rating,
         "last_task_received": received.isoformat() if received else None,
         "cooldown_until": validator.cooldown_until.isoformat() if validator.cooldown_until else None,

@@ -62,6 +62,8 @@ WORKABLE_STATES = UNFINISHED_STATES - {TaskState.SUBMITTING, TaskState.UNSETTLED
 # waits for another answer, so that answering is not a blind repetition.
 REOPENABLE_STATES = frozenset(
     {
+        # The validator was restored from older state: there it was never accepted.
+        TaskState.ACCEPTED,
         TaskState.UNSETTLED,
         TaskState.ANSWER_UNKNOWN,
         TaskState.REJECTED,
@@ -92,6 +94,7 @@ LEGAL_TRANSITIONS: dict[TaskState, frozenset[TaskState]] = {
     _S.REJECTED: _REOPENED,
     _S.HANDED_BACK: _REOPENED,
     _S.KEPT: _REOPENED,
+    # No run moves it again; only its validator's asking anew opens it.
     _S.ACCEPTED: frozenset(),
 }
 
@@ -140,7 +143,8 @@ class PulledTask:
 class Task:
     """A row of the task table as a value. Times are aware UTC.
 
-    `validator_*` are None for a task made from the default prompts (`--no-harvest`).
+    `validator_*` are None for a task made from the default prompts (`--no-harvest`). `submit_after`: its
+    validator scores nothing before this time.
     """
 
     key: int
@@ -167,6 +171,7 @@ class Task:
     verdict: Verdict | None = None
     submission: Submission | None = None
     feedback: Feedback | None = None
+    submit_after: datetime | None = None
 
     @property
     def is_harvested(self) -> bool:

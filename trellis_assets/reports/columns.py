@@ -33,6 +33,7 @@ TASK_COLUMNS = {
     "generations_within_the_window": "of ours, as the validator counts them",
     "current_duel_rating": "our rating with the validator",
     "current_miner_reward": "our reward with the validator at that moment",
+    "is_inferred": "whether the answer was lost and follows from later feedback",
     "prompt": "words, or the hash of a picture",
 }
 REWARD_COLUMNS = {
@@ -47,7 +48,8 @@ REWARD_COLUMNS = {
     "failed": "tasks that could not be generated or delivered",
     "mean_fidelity": "mean score of accepted submissions, 0 to 1",
     "mean_local_score": "mean local score, 0 to 1",
-    "total_rewards": "sum of the rewards that feedback named",
+    "standing": "reward that the last feedback of the period named, a level",
+    "standing_change": "how it changed since the first feedback of the period",
     "generation_s": "seconds of generation in all",
 }
 VALIDATOR_COLUMNS = {
@@ -65,8 +67,10 @@ VALIDATOR_COLUMNS = {
     "total_tasks_submitted": "results submitted",
     "total_successful_submissions": "results accepted",
     "total_handed_back": "tasks returned empty",
-    "average_score": "moving average of accepted scores, 0 to 1",
-    "last_reward": "reward in the last feedback",
+    "average_score": "moving average of accepted scores from 1 on, 0 to 1",
+    "last_reward": "our standing: reward in the last feedback, a level",
     "last_duel_rating": "rating in the last feedback",
+    "validator_average": "the validator's own average of our scores, 0 to 1",
+    "validator_window": "results accepted in four hours, as the validator counts them",
     "success_rate": "accepted per submitted, 0 to 1",
 }

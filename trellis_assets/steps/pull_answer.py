@@ -131,14 +131,17 @@ class PullAnswerStep:
                 audit("task settled", task=moved)
 
     async def _served_again(self, validator: Validator, task: Task) -> None:
-        """The same task, not a duplicate: what we knew as settled is open again."""
+        """Open the task again: its validator waits for an answer, whatever we knew of an earlier one.
+
+        One that was accepted is answered with the kept model: its validator was restored from older state,
+        where the result does not count. Our counters forget the acceptance until it comes again.
+        """
         answers = task.submission.attempt if task.submission else 0
         if task.state in REOPENABLE_STATES and answers < MAX_REOPENINGS and task.attempt + 1 < MAX_ATTEMPTS:
             reopened = self.store.reopen(task.key, self.clock.now())
             audit("task served again", task=reopened, level=logging.WARNING, was=str(task.state))
         elif is_final(task.state):
-            # Accepted before the validator lost its state, or answered too often: an empty answer
-            # frees the validator for new work, and submits no result twice.
+            # Answered too often: an empty answer frees the validator for new work.
             answer = await self.network.submit(validator, task=task, kind=SubmissionKind.HAND_BACK, spz=b"")
             self.store.record_poll(
                 self.network.miner_hotkey,

@@ -13,7 +13,9 @@ from trellis_assets.domain.statistics import (
     StatisticsSnapshot,
     Totals,
     ValidatorCounters,
+    kept_standings,
     performance,
+    standing_per_hour,
     sum_of,
     to_json,
 )
@@ -57,13 +59,35 @@ def test_rates_are_per_hour_and_means_per_event() -> None:
         total_generation_time=16.0,
         successful_submissions=6,
         rejected_submissions=2,
-        total_rewards=3.0,
     )
     figures = performance(_snapshot(totals, hours=2))
     assert figures["tasks_per_hour"] == 5
-    assert figures["rewards_per_hour"] == 1.5
     assert figures["success_rate"] == 0.75
     assert figures["avg_generation_time"] == 2.0
+
+
+def test_rewards_are_the_latest_standings_and_their_change_not_a_sum_over_tasks() -> None:
+    snapshot = _snapshot(Totals(), hours=2)
+    (one,) = snapshot.validators
+    kept: list[list[float]] = []
+    for minutes, standing in ((0, 1500.0), (10, 3000.0), (30, 4500.0)):
+        kept = kept_standings(kept, at_s=minutes * 60.0, standing=standing)
+    rate = standing_per_hour([(at, standing) for at, standing in kept])
+    one = replace(one, last_reward=4500.0, reward_per_hour=rate)
+    two = replace(one, hotkey="w", last_reward=3000.0, reward_per_hour=None)
+    exported = to_json(replace(snapshot, validators=(one, two), miners={"m": Totals()}))
+    assert exported["performance"]["total_rewards"] == 7500.0
+    assert exported["performance"]["rewards_per_hour"] == pytest.approx(6000.0)
+    assert exported["session_stats"]["total_rewards"] == 7500.0
+    assert exported["miner_stats"]["m"]["total_rewards"] == 7500.0
+
+
+def test_standings_of_the_last_hour_are_kept_and_the_one_before() -> None:
+    kept: list[list[float]] = []
+    for minutes in range(0, 300, 10):
+        kept = kept_standings(kept, at_s=minutes * 60.0, standing=float(minutes))
+    assert [pair[1] for pair in kept] == [230.0, 240.0, 250.0, 260.0, 270.0, 280.0, 290.0]
+    assert standing_per_hour([(0.0, 5.0)]) is None
 
 
 def test_nothing_done_yet_divides_by_nothing() -> None:
@@ -105,8 +129,8 @@ def test_miners_that_meet_the_same_validator_are_told_apart_and_summed_up() -> N
 
 
 def test_sums_are_over_every_part() -> None:
-    assert sum_of([Totals(tasks_pulled=1, total_rewards=0.5), Totals(tasks_pulled=2)]) == Totals(
-        tasks_pulled=3, total_rewards=0.5
+    assert sum_of([Totals(tasks_pulled=1, total_fidelity=0.5), Totals(tasks_pulled=2)]) == Totals(
+        tasks_pulled=3, total_fidelity=0.5
     )
     assert sum_of([]) == Totals()
 

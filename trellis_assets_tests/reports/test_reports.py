@@ -93,14 +93,13 @@ def test_rewards_agree_with_sql(
         " count(CASE WHEN state = 'handed_back' THEN 1 END),"
         " count(CASE WHEN state = 'failed' THEN 1 END),"
         " avg(local_score), sum(generation_s),"
-        " sum(CASE WHEN state = 'accepted' THEN current_miner_reward END),"
         " avg(CASE WHEN state = 'accepted' THEN task_fidelity_score END)"
         " FROM tasks WHERE finished_at >= '2026-11-23 00:00+00' AND finished_at < '2026-11-24 00:00+00'"
         " GROUP BY validator_hotkey"
     )
     assert len(rewards) == len(counted) == 2
     names = ["tasks", "accepted", "rejected", "handed_back", "failed", "mean_local_score", "generation_s"]
-    names += ["total_rewards", "mean_fidelity"]
+    names += ["mean_fidelity"]
     for hotkey, *expected in counted:
         row = rewards[rewards["validator_hotkey"] == hotkey].iloc[0]
         # SQL says NULL where no task of the validator was judged, the report says NaN.
@@ -208,7 +207,7 @@ def test_all_failed_is_a_report_too(history: History, ledger: SqlLedger, tmp_pat
         history.failed("no server: refused")
     rewards = frame(ledger, "rewards", tmp_path)
     assert list(rewards["failed"]) == [3]
-    assert list(rewards["total_rewards"]) == [0.0]
+    assert rewards["standing"].isna().all()
     write_report(ledger, "rewards", *DAY, tmp_path / "rewards.html")
     assert "no server" in (tmp_path / "rewards.html").read_text()
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.domain.dispatch import MAX_ATTEMPTS
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import TaskState
 from trellis_assets.domain.validators import PollPolicy, Validator
@@ -198,11 +199,31 @@ async def test_a_task_served_again_is_the_same_task_and_keeps_its_model(
     assert reopened.generation is not None
 
 
-async def test_an_accepted_task_served_again_is_handed_back_empty_and_stays_accepted(
+async def test_an_accepted_task_that_its_validator_lost_is_answered_again_with_the_kept_model(
     store: SqlTaskStore, clock: FakeClock
 ) -> None:
     pulls = Round(store, clock, ONE)
     key = await _held(pulls, TaskState.ACCEPTED)
+    pulls.says(ONE, TaskAssigned(a_pulled_task("a")))
+    await pulls.run()
+    assert pulls.network.submitted == [], "nothing is handed back"
+    again = store.task(key)
+    assert (again.state, again.attempt) == (TaskState.GENERATED, 1)
+    assert again.generation is not None
+
+
+async def test_an_accepted_task_that_is_served_for_ever_is_handed_back_in_the_end(
+    store: SqlTaskStore, clock: FakeClock
+) -> None:
+    pulls = Round(store, clock, ONE)
+    key = await _held(pulls, TaskState.ACCEPTED)
+    for _ in range(MAX_ATTEMPTS - 1):
+        pulls.says(ONE, TaskAssigned(a_pulled_task("a")))
+        await pulls.run()
+        store.move(key, TaskState.VALIDATED, now=clock.now())
+        store.move(key, TaskState.SUBMITTING, now=clock.now())
+        store.move(key, TaskState.ACCEPTED, now=clock.now(), feedback=a_feedback())
+        clock.advance(60)
     pulls.says(ONE, TaskAssigned(a_pulled_task("a")))
     pulls.network.answers = [an_answer(SubmissionOutcome.HANDED_BACK)]
     await pulls.run()

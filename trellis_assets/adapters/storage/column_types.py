@@ -90,5 +90,6 @@ TYPE_MAP: dict[Any, Any] = {
     dict[str, Any]: JSON,
     list[str]: JSON,
     list[float]: JSON,
+    list[list[float]]: JSON,
     dict[str, list[float]]: JSON,
 }

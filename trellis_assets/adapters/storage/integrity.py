@@ -69,6 +69,7 @@ def without_feedback(session: Session, since: datetime) -> list[int]:
     query = select(TaskRow.key).where(
         TaskRow.finished_at >= since,
         TaskRow.state == str(TaskState.ACCEPTED),
+        TaskRow.is_inferred.is_not(True),
         or_(TaskRow.feedback_at.is_(None), TaskRow.task_fidelity_score.is_(None)),
     )
     return list(session.scalars(query.order_by(TaskRow.key)))
@@ -79,6 +80,7 @@ def scored_pairs(session: Session, since: datetime) -> list[tuple[int, float, fl
     query = select(TaskRow.key, TaskRow.local_score, TaskRow.task_fidelity_score).where(
         TaskRow.finished_at >= since,
         TaskRow.state == str(TaskState.ACCEPTED),
+        TaskRow.is_inferred.is_not(True),
         TaskRow.local_score.is_not(None),
         TaskRow.task_fidelity_score.is_not(None),
     )

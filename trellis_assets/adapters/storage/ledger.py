@@ -48,12 +48,16 @@ TASK_COLUMNS: tuple[InstrumentedAttribute[Any], ...] = (
     TaskRow.generations_within_the_window,
     TaskRow.current_duel_rating,
     TaskRow.current_miner_reward,
+    TaskRow.is_inferred,
 )
 TIMES = ("pulled_at", "generation_started_at", "generated_at", "submitted_at", "finished_at")
 
 
 # For the poller alone.
-_POLLING = {"next_poll_at", "asked_at", "asked_in"}
+_POLLING = {
+    *("feedback_at", "standings", "scored_at", "lock_s", "clock_offset_s", "clock_margin_s", "clock_at"),
+    *("next_poll_at", "asked_at", "asked_in"),
+}
 
 
 class SqlLedger:
@@ -77,6 +81,16 @@ class SqlLedger:
     def rewards(self, start: datetime, end: datetime) -> "pd.DataFrame":
         """Per miner and validator, what tasks that ended in start..end (excluded) brought."""
         accepted = TaskRow.state == str(TaskState.ACCEPTED)
+        group = (TaskRow.miner_hotkey, TaskRow.validator_hotkey, TaskRow.validator_uid)
+        is_of_period = (TaskRow.finished_at >= start, TaskRow.finished_at < end)
+        heard = TaskRow.feedback_at
+        newest = func.row_number().over(partition_by=group, order_by=(heard.desc(), TaskRow.key.desc()))
+        oldest = func.row_number().over(partition_by=group, order_by=(heard, TaskRow.key))
+        ranks = (
+            select(TaskRow.key, newest.label("newest"), oldest.label("oldest"))
+            .where(*is_of_period, TaskRow.current_miner_reward.is_not(None))
+            .subquery()
+        )
         columns: dict[str, ColumnElement[Any]] = {
             "tasks": func.count(),
             "accepted": _count(accepted),
@@ -86,13 +100,16 @@ class SqlLedger:
             "failed": _count(TaskRow.state == str(TaskState.FAILED)),
             "mean_fidelity": func.avg(case((accepted, TaskRow.task_fidelity_score))),
             "mean_local_score": func.avg(TaskRow.local_score),
-            "total_rewards": func.coalesce(func.sum(case((accepted, TaskRow.current_miner_reward))), 0.0),
+            # A reward is a level: the latest tells, a sum of them says nothing.
+            "standing": func.max(case((ranks.c.newest == 1, TaskRow.current_miner_reward))),
+            "standing_change": func.max(case((ranks.c.newest == 1, TaskRow.current_miner_reward)))
+            - func.max(case((ranks.c.oldest == 1, TaskRow.current_miner_reward))),
             "generation_s": func.coalesce(func.sum(TaskRow.generation_s), 0.0),
         }
-        group = (TaskRow.miner_hotkey, TaskRow.validator_hotkey, TaskRow.validator_uid)
         query = (
             select(*group, *(column.label(name) for name, column in columns.items()))
-            .where(TaskRow.finished_at >= start, TaskRow.finished_at < end)
+            .outerjoin(ranks, ranks.c.key == TaskRow.key)
+            .where(*is_of_period)
             .group_by(*group)
             .order_by(*group)
         )

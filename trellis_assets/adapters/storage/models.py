@@ -117,6 +117,8 @@ class TaskRow(Base):
     generations_within_the_window: Mapped[int | None]
     current_duel_rating: Mapped[float | None]
     current_miner_reward: Mapped[float | None]
+    is_inferred: Mapped[bool | None] = mapped_column(comment="by later feedback")
+    submit_after: Mapped[datetime | None] = mapped_column(comment="the validator is locked")
 
 
 class ValidationRow(Base):
@@ -180,6 +182,17 @@ class PollRow(Base):
     average_score: Mapped[float | None]
     last_reward: Mapped[float | None]
     last_duel_rating: Mapped[float | None]
+    feedback_at: Mapped[datetime | None] = mapped_column(comment="when the last feedback came")
+    validator_average: Mapped[float | None] = mapped_column(comment="its own average of our scores")
+    validator_window: Mapped[int | None] = mapped_column(comment="accepted in the last four hours")
+    standings: Mapped[list[list[float]] | None] = mapped_column(
+        comment="[unix seconds, reward] of the last hour"
+    )
+    scored_at: Mapped[datetime | None] = mapped_column(comment="the last result that it scored was sent then")
+    lock_s: Mapped[float | None] = mapped_column(comment="it scores no sooner after another than this")
+    clock_offset_s: Mapped[float | None] = mapped_column(comment="its clock less ours")
+    clock_margin_s: Mapped[float | None] = mapped_column(comment="the offset may be wrong by so much")
+    clock_at: Mapped[datetime | None] = mapped_column(comment="when the offset was measured, by our clock")
 
 
 class RecentPromptRow(Base):
@@ -276,4 +289,3 @@ class ArchivedTasksRow(Base):
     total_validation_time: Mapped[float]
     total_submission_time: Mapped[float]
     total_fidelity: Mapped[float]
-    total_rewards: Mapped[float]

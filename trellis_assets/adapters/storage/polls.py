@@ -8,10 +8,12 @@ from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from trellis_assets.adapters.storage import lost_answers
 from trellis_assets.adapters.storage.models import PollRow, ValidatorRow
 from trellis_assets.adapters.storage.moments import is_not_ahead
 from trellis_assets.adapters.storage.rows import validator_of
 from trellis_assets.domain.feedback import Feedback, moving_average
+from trellis_assets.domain.statistics import kept_standings
 from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import Task
 from trellis_assets.domain.validators import PollRecord, PollTimes, Validator
@@ -189,11 +191,16 @@ def count_answer(
     feedback: Feedback | None,
     cooldown_until: datetime | None,
 ) -> None:
-    """Counters, moving average and cooldown after a submission's answer."""
+    """Count a submission's answer: counters, moving average, standing, lock and cooldown of its validator.
+
+    Feedback may prove that earlier results whose answers were lost are accepted; they count first.
+    """
     if task.validator_hotkey is None:
         return
     insert_ignoring_conflict(session, PollRow, _new_poll(task.miner_hotkey, task.validator_hotkey))
     row = session.get_one(PollRow, (task.miner_hotkey, task.validator_hotkey), with_for_update=True)
+    if feedback is not None:
+        lost_answers.resolve(session, row, task, feedback)
     if submission.outcome == SubmissionOutcome.HANDED_BACK:
         row.total_handed_back += 1
     elif submission.kind is SubmissionKind.RESULT:
@@ -203,7 +210,20 @@ def count_answer(
         if feedback is not None and feedback.task_fidelity_score is not None:
             row.average_score = moving_average(row.average_score, feedback.task_fidelity_score)
     if feedback is not None:
-        row.last_reward = feedback.current_miner_reward
-        row.last_duel_rating = feedback.current_duel_rating
+        _note_standing(row, feedback)
     if cooldown_until is not None:
         row.cooldown_until = cooldown_until
+
+
+def _note_standing(row: PollRow, feedback: Feedback) -> None:
+    row.feedback_at = feedback.received_at
+    row.validator_average = feedback.average_fidelity_score
+    row.validator_window = feedback.generations_within_the_window
+    row.last_duel_rating = feedback.current_duel_rating
+    row.last_reward = feedback.current_miner_reward
+    if feedback.current_miner_reward is not None:
+        row.standings = kept_standings(
+            row.standings or [],
+            at_s=feedback.received_at.timestamp(),
+            standing=feedback.current_miner_reward,
+        )

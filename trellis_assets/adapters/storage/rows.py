@@ -8,7 +8,7 @@ from sqlalchemy import Row
 from trellis_assets.adapters.storage.models import PollRow, TaskRow, ValidatorRow
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation, StoredFile
-from trellis_assets.domain.statistics import ValidatorCounters
+from trellis_assets.domain.statistics import ValidatorCounters, standing_per_hour
 from trellis_assets.domain.submissions import Submission, SubmissionKind
 from trellis_assets.domain.tasks import Task, TaskKind, TaskState
 from trellis_assets.domain.validators import Validator
@@ -42,6 +42,7 @@ def task_of(row: TaskRow) -> Task:
         verdict=_verdict(row),
         submission=_submission(row),
         feedback=_feedback(row),
+        submit_after=row.submit_after,
     )
 
 
@@ -101,11 +102,12 @@ def _feedback(row: TaskRow) -> Feedback | None:
     return Feedback(
         validation_failed=bool(row.validation_failed),
         task_fidelity_score=row.task_fidelity_score,
-        average_fidelity_score=row.average_fidelity_score or 0.0,
-        generations_within_the_window=row.generations_within_the_window or 0,
+        average_fidelity_score=row.average_fidelity_score,
+        generations_within_the_window=row.generations_within_the_window,
         current_duel_rating=row.current_duel_rating,
-        current_miner_reward=row.current_miner_reward or 0.0,
+        current_miner_reward=row.current_miner_reward,
         received_at=row.feedback_at,
+        is_inferred=bool(row.is_inferred),
     )
 
 
@@ -168,6 +170,7 @@ def columns_of(
             "generations_within_the_window": feedback.generations_within_the_window,
             "current_duel_rating": feedback.current_duel_rating,
             "current_miner_reward": feedback.current_miner_reward,
+            "is_inferred": feedback.is_inferred,
         }
     return columns
 
@@ -200,6 +203,8 @@ def counters_of(poll: PollRow, validator: ValidatorRow | None) -> ValidatorCount
         total_handed_back=poll.total_handed_back,
         average_score=poll.average_score,
         last_reward=poll.last_reward,
+        reward_per_hour=standing_per_hour([(at, standing) for at, standing in poll.standings or []]),
+        validator_average=poll.validator_average,
         last_duel_rating=poll.last_duel_rating,
         last_task_received=poll.last_task_received,
         cooldown_until=poll.cooldown_until,

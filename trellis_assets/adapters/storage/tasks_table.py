@@ -8,7 +8,7 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, Table, bindparam, case, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from trellis_assets.adapters.storage import judgements
+from trellis_assets.adapters.storage import judgements, lost_answers
 from trellis_assets.adapters.storage.column_types import UtcDateTime
 from trellis_assets.adapters.storage.models import RecentPromptRow, TaskRow
 from trellis_assets.adapters.storage.moments import furthest, is_not_ahead, is_outside
@@ -197,10 +197,17 @@ def reopen(session: Session, key: int) -> Task:
     state = TaskState.PULLED
     if row.spz_path is not None:
         state = TaskState.VALIDATED if row.local_score is not None else TaskState.GENERATED
-    check_transition(key, TaskState(row.state), state)
+    if row.state == str(TaskState.ACCEPTED):
+        lost_answers.forget_acceptance(session, row)
+    else:
+        check_transition(key, TaskState(row.state), state)
     row.state = str(state)
     row.attempt += 1
     row.run_id = row.claimed_until = row.requested_at = row.finished_at = None
+    # What it says next is what counts.
+    row.feedback_at = row.validation_failed = row.is_inferred = None
+    row.task_fidelity_score = row.average_fidelity_score = row.generations_within_the_window = None
+    row.current_duel_rating = row.current_miner_reward = None
     session.flush()
     return task_of(row)
 

@@ -59,7 +59,6 @@ def sums() -> dict[str, ColumnElement[Any]]:
         "total_validation_time": _sum(TaskRow.validation_s, judged),  # type: ignore[arg-type]
         "total_submission_time": _sum(TaskRow.submission_s, TaskRow.submission_s.is_not(None)),  # type: ignore[arg-type]
         "total_fidelity": _sum(TaskRow.task_fidelity_score, accepted),  # type: ignore[arg-type]
-        "total_rewards": _sum(TaskRow.current_miner_reward, accepted),  # type: ignore[arg-type]
     }
 
 

@@ -71,7 +71,8 @@ def answers_in(store: TaskStore) -> list[Answered]:
     states = {TaskState.ACCEPTED, TaskState.REJECTED}
     for task in store.tasks_in(states, limit=MOST_ANSWERS, newest_first=True):
         raw = task.verdict.parts.get(RAW) if task.verdict else None
-        if raw is None or task.feedback is None:
+        # An inferred score is not as exact as a measured one.
+        if raw is None or task.feedback is None or task.feedback.is_inferred:
             continue
         accepted = task.state is TaskState.ACCEPTED
         fidelity = task.feedback.task_fidelity_score if accepted else None

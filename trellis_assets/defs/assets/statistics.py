@@ -8,13 +8,13 @@ import dagster as dg
 from trellis_assets.defs.assets.tasks import submissions, task_table
 from trellis_assets.defs.metadata import OWNERS, Materialized, column_schema, records_table, small_table
 from trellis_assets.defs.resources import PipelineResource
-from trellis_assets.domain.statistics import StatisticsSnapshot, performance, sum_of, to_json
+from trellis_assets.domain.statistics import StatisticsSnapshot, performance, standing, sum_of, to_json
 from trellis_assets.reports.columns import VALIDATOR_COLUMNS
 
 # The schedule runs every ten minutes: one that was missed warns, two fail.
 _FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(minutes=35), warn_window=timedelta(minutes=25))
 _ENDPOINT = ("state", "generations", "failures", "recent_generation_time", "busy_share", "last_error")
-_MINER = ("tasks_pulled", "tasks_processed", "successful_submissions", "in_flight", "total_rewards")
+_MINER = ("tasks_pulled", "tasks_processed", "successful_submissions", "in_flight")
 _SHOWN = (
     "miner_hotkey",
     "uid",
@@ -63,7 +63,10 @@ def _miner_table(snapshot: StatisticsSnapshot) -> dg.MetadataValue[Any]:
     """A row for each miner of the store since the beginning, and one for all of them together."""
     rows = [*snapshot.miners.items(), ("all", sum_of(snapshot.miners.values()))]
     return records_table(
-        {"miner_hotkey": name} | {key: getattr(of, key) for key in _MINER} for name, of in rows
+        {"miner_hotkey": name}
+        | {key: getattr(of, key) for key in _MINER}
+        | {"standing": standing(v for v in snapshot.validators if name in {v.miner_hotkey, "all"})}
+        for name, of in rows
     )
 
 

@@ -68,11 +68,14 @@ def facts(task: Task) -> list[tuple[str, str]]:
         found += [(f"local {name}", f"{value:.4f}") for name, value in sorted(verdict.parts.items())]
         found += [("failed check", check) for check in verdict.failed_checks]
     if feedback := task.feedback:
-        if feedback.task_fidelity_score is not None:
-            found.append(("fidelity", f"{feedback.task_fidelity_score:.4f}"))
+        numbers = (
+            ("fidelity", feedback.task_fidelity_score, ".4f"),
+            ("average fidelity", feedback.average_fidelity_score, ".4f"),
+            ("reward", feedback.current_miner_reward, ",.1f"),
+        )
+        found += [(name, format(number, form)) for name, number, form in numbers if number is not None]
         found += [
-            ("average fidelity", f"{feedback.average_fidelity_score:.4f}"),
-            ("reward", f"{feedback.current_miner_reward:,.1f}"),
+            ("inferred from later feedback", "yes" if feedback.is_inferred else None),
             ("duel rating", feedback.current_duel_rating),
         ]
     return [(name, printable(str(value), _LONGEST_PROMPT)) for name, value in found if value is not None]

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from trellis_assets.domain.clocks import elapsed, is_ahead
+from trellis_assets.domain.submission_lock import LONGEST_LOCK
 from trellis_assets.domain.tasks import LEASE, Task
 
 MAX_ATTEMPTS = 12
@@ -47,7 +48,7 @@ def next_attempt(task: Task, run: RunStatus, now: datetime) -> Request | Wait | 
         run: of the task's current run key.
         now: aware UTC.
     """
-    if is_ahead(task.claimed_until, now, LEASE):
+    if is_ahead(task.claimed_until, now, LEASE) or is_ahead(task.submit_after, now, LONGEST_LOCK):
         return Wait()
     if run is RunStatus.NONE:
         return Request(task.attempt)

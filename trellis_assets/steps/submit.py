@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from trellis_assets.audit import audit
 from trellis_assets.domain.progress import Stage
@@ -27,6 +28,8 @@ from trellis_assets.system.stages import enter_stage
 # Tries while the validator provably receives nothing; together about half a minute.
 MAX_SENDS = 5
 FIRST_RETRY_S = 2.0
+# A lock that ends so soon is waited for in the run.
+SHORT_LOCK = timedelta(seconds=3)
 
 STATE_OF_OUTCOME = {
     SubmissionOutcome.ACCEPTED: TaskState.ACCEPTED,
@@ -115,6 +118,8 @@ class SubmitStep:
             return self.store.move(
                 task.key, TaskState.FAILED, now=self.clock.now(), reason=reason, run_id=run_id
             )
+        if kind is SubmissionKind.RESULT and self._is_locked(task, validator, run_id):
+            return self.store.task(task.key)
         wait_s = FIRST_RETRY_S
         for sends_left in range(MAX_SENDS - 1, -1, -1):
             task, answer = self._send(task, kind, validator, spz=spz, run_id=run_id, network=network)
@@ -125,6 +130,22 @@ class SubmitStep:
             self.clock.sleep(wait_s)
             wait_s *= 2
         return self._record(task, kind, answer, run_id)
+
+    def _is_locked(self, task: Task, validator: Validator, run_id: str) -> bool:
+        """Wait for the validator's lock if it ends soon; else give the task back and return True.
+
+        Its run is requested again when the lock ends, so that waiting for it takes no run worker.
+        """
+        now = self.clock.now()
+        until = self.store.locked_until(task.miner_hotkey, validator.hotkey, now)
+        if until is None:
+            return False
+        if until - now <= SHORT_LOCK:
+            self.clock.sleep((until - now).total_seconds())
+            return False
+        self.store.defer_submission(task.key, run_id, until)
+        audit("submission waits for the validator's lock", task=task, until=until.isoformat())
+        return True
 
     def _model(self, task: Task) -> bytes:
         if task.generation is None:

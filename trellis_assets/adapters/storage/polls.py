@@ -9,11 +9,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage import lost_answers
-from trellis_assets.adapters.storage.models import PollRow, ValidatorRow
+from trellis_assets.adapters.storage.models import PollRow, TaskRow, ValidatorRow
 from trellis_assets.adapters.storage.moments import is_not_ahead
 from trellis_assets.adapters.storage.rows import validator_of
+from trellis_assets.domain import submission_lock
 from trellis_assets.domain.feedback import Feedback, moving_average
 from trellis_assets.domain.statistics import kept_standings
+from trellis_assets.domain.submission_lock import lock_after_refusal, lock_after_scoring
 from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import Task
 from trellis_assets.domain.validators import PollRecord, PollTimes, Validator
@@ -211,8 +213,33 @@ def count_answer(
             row.average_score = moving_average(row.average_score, feedback.task_fidelity_score)
     if feedback is not None:
         _note_standing(row, feedback)
+    if submission.kind is SubmissionKind.RESULT:
+        _note_lock(session, row, task, submission)
     if cooldown_until is not None:
         row.cooldown_until = cooldown_until
+
+
+_SCORED = frozenset(
+    {SubmissionOutcome.ACCEPTED, SubmissionOutcome.REJECTED, SubmissionOutcome.SCORING_UNAVAILABLE}
+)
+
+
+def _note_lock(session: Session, row: PollRow, task: Task, submission: Submission) -> None:
+    sent_at = submission.started_at
+    if submission.outcome in _SCORED:
+        row.lock_s = lock_after_scoring(row.scored_at, sent_at, row.lock_s)
+        row.scored_at = sent_at
+    elif submission.outcome == SubmissionOutcome.STILL_ASSIGNED:
+        row.lock_s = lock_after_refusal(row.scored_at, sent_at, row.lock_s)
+        row.scored_at = row.scored_at or sent_at
+        until = row.scored_at + timedelta(seconds=row.lock_s)
+        session.execute(update(TaskRow).where(TaskRow.key == task.key).values(submit_after=until))
+
+
+def locked_until(session: Session, miner_hotkey: str, hotkey: str, now: datetime) -> datetime | None:
+    """When the validator scores a result again; None if nothing says that it does not."""
+    row = session.get(PollRow, (miner_hotkey, hotkey))
+    return None if row is None else submission_lock.locked_until(row.scored_at, row.lock_s, now)
 
 
 def _note_standing(row: PollRow, feedback: Feedback) -> None:

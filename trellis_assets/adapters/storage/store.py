@@ -197,6 +197,17 @@ class SqlTaskStore(Transactions):
         with self.writing() as session:
             tasks_table.release_claim(session, key, run_id)
 
+    def locked_until(self, miner_hotkey: str, hotkey: str, now: datetime) -> datetime | None:
+        """When the validator scores a result of the miner again; None: now, as far as is known."""
+        with self.reading() as session:
+            return polls.locked_until(session, miner_hotkey, hotkey, now)
+
+    def defer_submission(self, key: int, run_id: str, until: datetime) -> None:
+        """The task is free, if the run held it, and its result is not sent before `until`."""
+        with self.writing() as session:
+            if tasks_table.release_claim(session, key, run_id):
+                session.execute(update(TaskRow).where(TaskRow.key == key).values(submit_after=until))
+
     def claims(self) -> list[tuple[int, str]]:
         """Unfinished tasks that a run holds, each with the run's id."""
         with self.reading() as session:

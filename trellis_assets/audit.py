@@ -2,7 +2,9 @@
 
 import json
 import logging
+import sys
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +22,9 @@ _opening, _open_files = threading.Lock(), set[str]()
 def audit(event: str, *, task: Task | None = None, level: int = logging.INFO, **fields: object) -> None:
     """One line in the audit trail, and in the logs of whoever listens (Dagster's run log).
 
+    A line that cannot be written anywhere (Dagster's run log raises on a full disk) costs no task: it goes to
+    the standard error.
+
     Args:
         event: what happened, as a short verb phrase.
         task: adds its ids, state and a printable form of its prompt.
@@ -36,7 +41,12 @@ def audit(event: str, *, task: Task | None = None, level: int = logging.INFO, **
             "state": str(task.state),
         } | fields
     text = " ".join([event, *(f"{name}={value}" for name, value in fields.items() if value is not None)])
-    _logger.log(level, printable(text, 1000), extra={_FIELDS: {"event": event} | fields})
+    line = printable(text, 1000)
+    try:
+        _logger.log(level, line, extra={_FIELDS: {"event": event} | fields})
+    except Exception as error:  # noqa: BLE001 - handlers of others raise what their storages raise
+        with suppress(OSError):
+            sys.stderr.write(f"not in the audit trail ({type(error).__name__}): {line}\n")
 
 
 class _JsonLine(logging.Formatter):

@@ -1,11 +1,14 @@
 """The audit trail's file, opened by whoever comes first."""
 
 import json
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 
-from trellis_assets.audit import audit, write_audit_to
+import pytest
+
+from trellis_assets.audit import LOGGER_NAME, audit, write_audit_to
 
 
 def test_threads_that_open_it_at_once_do_not_write_each_line_twice(tmp_path: Path) -> None:
@@ -20,3 +23,21 @@ def test_threads_that_open_it_at_once_do_not_write_each_line_twice(tmp_path: Pat
     audit("task pulled", number=1)
     lines = (tmp_path / "trellis.jsonl").read_text().splitlines()
     assert [json.loads(line)["number"] for line in lines] == [1]
+
+
+def test_a_log_that_cannot_be_written_costs_no_task(capsys: pytest.CaptureFixture[str]) -> None:
+    """Dagster's handler writes to its database, and raises when the disk is full."""
+
+    class Full(logging.Handler):
+        def emit(self, _record: logging.LogRecord) -> None:
+            raise RuntimeError("database or disk is full")
+
+    handler = Full()
+    logging.getLogger(LOGGER_NAME).addHandler(handler)
+    try:
+        audit("the answer could not be stored yet", level=logging.ERROR, reason="full")
+    finally:
+        logging.getLogger(LOGGER_NAME).removeHandler(handler)
+    assert (
+        "not in the audit trail (RuntimeError): the answer could not be stored yet" in capsys.readouterr().err
+    )

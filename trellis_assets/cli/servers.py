@@ -60,13 +60,17 @@ def gallery(
     with clear_errors():
         from trellis_assets.composition import Pipeline, secret
         from trellis_assets.mining.doctor import Practice, examine
+        from trellis_assets.mining.looks import Patient
+        from trellis_assets.mining.mining_checks import check_mining_safely, notice
         from trellis_assets.servers.gallery.run import run_gallery
         from trellis_assets.settings import Settings
 
         settings = Settings.load(gallery_port=port, data_dir=data_dir)
         # The gallery signs nothing: it opens no wallet.
         doctor = Practice(lambda: examine(settings, reads_key=False))
-        parts = Pipeline(settings).gallery_parts(doctor)
+        pipeline = Pipeline(settings)
+        mining = Practice(lambda: check_mining_safely(Patient(pipeline, reads_key=False)))
+        parts = pipeline.gallery_parts(doctor, lambda: notice(mining()))
         token = secret(settings.server_token)
         typer.echo(f"gallery: http://{host}:{settings.gallery_port}", err=True)
         run_gallery(parts, host=host, port=settings.gallery_port, token=token)

@@ -185,8 +185,12 @@ class Pipeline(Adapters):
 
         return PublishReportStep(self.settings.folder / "reports", partial(write_report, self.ledger))
 
-    def gallery_parts(self, examine: Callable[[], Sequence[Symptom]] = tuple) -> "GalleryParts":
-        """What the gallery shows; `examine` looks at the miner's health."""
+    def gallery_parts(
+        self,
+        examine: Callable[[], Sequence[Symptom]] = tuple,
+        notice: Callable[[], str | None] = lambda: None,
+    ) -> "GalleryParts":
+        """What the gallery shows; `examine` looks at the miner's health, `notice` at whether it mines."""
         from trellis_assets.adapters.rendering.pictures import webp_preview
         from trellis_assets.reports.command import write_days
         from trellis_assets.servers.gallery.app import GalleryParts
@@ -199,6 +203,7 @@ class Pipeline(Adapters):
                 self.ledger, name, since=since, until=until, path=path, now=self.clock.now()
             ),
             examine=examine,
+            notice=notice,
             dagster_url=f"http://127.0.0.1:{self.settings.webserver_port}",
         )
 

@@ -1,6 +1,7 @@
 """Checks of a session: whether it mines, by its processes' heartbeats, Dagster's history and the store."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -102,6 +103,21 @@ def _facts(
         in_hand=len(pipeline.store.in_hand(me)),
         pulls=settings.harvest,
     )
+
+
+def check_mining_safely(patient: Patient) -> list[Symptom]:
+    """As `check_mining`; a check that fails is a symptom, for pages that must be shown all the same."""
+    try:
+        return check_mining(patient)
+    except Exception as error:  # noqa: BLE001 - the store, Dagster's history: each has a check of its own
+        text = f"whether the miner works cannot be said: {type(error).__name__}"
+        return [Symptom("mining", Health.FAILED, text, "trellis-assets doctor")]
+
+
+def notice(symptoms: Sequence[Symptom]) -> str | None:
+    """Return what people who look at models should know; None while the miner is at work."""
+    unwell = [symptom for symptom in symptoms if symptom.health is not Health.OK]
+    return "; ".join(f"{symptom.text} ({symptom.advice})" for symptom in unwell) or None
 
 
 def _hotkey(pipeline: Pipeline) -> str | None:

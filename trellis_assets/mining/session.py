@@ -84,7 +84,9 @@ def mine(settings: Settings, say: Callable[[str], None]) -> StatisticsSnapshot:
             try:
                 with ExitStack() as stack:
                     children, code_port = _start(settings, store, server, stack, say)
-                    supervision = _supervision(pipeline, children, code_port, stack, say)
+                    supervision = _supervision(
+                        pipeline, children, code_port, own_server=server, stack=stack, say=say
+                    )
                     watch = Watch(settings, store, pipeline.miner_hotkey, say, supervision.look)
                     watch.until_done(children, stop)
             finally:
@@ -249,6 +251,8 @@ def _supervision(
     pipeline: Pipeline,
     children: Sequence[Child],
     code_port: int,
+    *,
+    own_server: OwnServer | None,
     stack: ExitStack,
     say: Callable[[str], None],
 ) -> "Supervision":
@@ -256,7 +260,9 @@ def _supervision(
     from trellis_assets.mining.supervision import Supervision
 
     name_secrets(pipeline.settings)
-    supervision = Supervision(pipeline, {child.name: child for child in children}, code_port, say)
+    supervision = Supervision(
+        pipeline, {child.name: child for child in children}, code_port, say, own_server=own_server
+    )
     stack.callback(supervision.stop)
     supervision.start()
     return supervision

@@ -1,5 +1,6 @@
 """Supervision of a session: processes that make no progress are replaced, and what fails is told."""
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -28,6 +29,7 @@ from trellis_assets.mining.looks import (
     look_at_validation,
 )
 from trellis_assets.mining.mining_checks import CODE_SERVER, Heartbeats, check_mining
+from trellis_assets.mining.own_server import OwnServer
 from trellis_assets.mining.processes import Child
 from trellis_assets.mining.session_checks import Check, SessionChecks
 from trellis_assets.mining.worker_looks import look_at_workers
@@ -39,8 +41,12 @@ from trellis_assets.system.progress_files import (
     write_progress,
 )
 
-DAEMON = "daemon"
+DAEMON, SERVER = "daemon", "server"
+# It imports its backend before it listens.
+SERVER_STARTS_WITHIN_S = 120.0
 BEAT_EVERY_S = 1.0
+# Once this process can write again, the others get so long to do so too.
+WRITES_AGAIN_WITHIN_S = 30.0
 _PING_EVERY_S = 5.0
 
 
@@ -53,6 +59,7 @@ class Supervision:
         children: by name.
         code_port: where the code server listens.
         say: called with each line for people.
+        own_server: the generation server that was started with the session, if one was.
     """
 
     pipeline: Pipeline
@@ -61,7 +68,10 @@ class Supervision:
     say: Callable[[str], None]
     _started_at: float = field(default_factory=time.monotonic)
     _beat_at: float = 0.0
+    _unwritable_at: float = -math.inf
+    own_server: OwnServer | None = None
     _answered_at: float = field(default_factory=time.monotonic)
+    _served_at: float = field(default_factory=time.monotonic)
     _paused_at: float | None = None
     _instance: dg.DagsterInstance | None = None
     _checks: SessionChecks = field(init=False)
@@ -78,6 +88,7 @@ class Supervision:
                 Check("workers", 15.0, lambda: look_at_workers(patient)),
                 Check("sensor switch", 3.0, self._tick_while_paused),
                 Check("code server", _PING_EVERY_S, self._ping),
+                Check("server", _PING_EVERY_S, self._ask_own_server),
             ]
         )
 
@@ -96,8 +107,12 @@ class Supervision:
         for line in self._checks.news():
             self.say(line)
         now = time.monotonic()
+        if now - self._beat_at < BEAT_EVERY_S:
+            return
+        if not self._beat(now):
+            self._unwritable_at = now
         # Where this process cannot write either (a full disk), the others' silence means nothing.
-        if now - self._beat_at < BEAT_EVERY_S or not self._beat(now):
+        if now - self._unwritable_at < WRITES_AGAIN_WITHIN_S:
             return
         for name, child in self.children.items():
             reason = self._why_stuck(name, child, now)
@@ -115,6 +130,10 @@ class Supervision:
         if child.process is None:
             return None
         pid, age_s = child.process.pid, now - child.started_at
+        if name == SERVER and self.own_server is not None:
+            unanswered_s = now - max(self._served_at, child.started_at + SERVER_STARTS_WITHIN_S)
+            stuck = unanswered_s > SILENT_AFTER_S
+            return f"its health page has not answered for {unanswered_s:.0f} s" if stuck else None
         if name == RUN_WORKERS:
             told = Heartbeat.read(read_progress(progress_folder(self.pipeline.settings), name))
             return why_silent(told, pid, started_at=child.started_at, now=now)
@@ -150,6 +169,12 @@ class Supervision:
             return []
         advice = "see code_server.log in the data folder's logs"
         return [Symptom("code server", Health.FAILED, "it does not answer", advice)]
+
+    def _ask_own_server(self) -> list[Symptom]:
+        """Whether it answers; that it makes models is seen by its breaker, as with any endpoint."""
+        if self.own_server is not None and self.own_server.is_ready():
+            self._served_at = time.monotonic()
+        return []
 
     def _opened(self) -> dg.DagsterInstance:
         if self._instance is None:

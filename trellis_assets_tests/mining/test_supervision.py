@@ -15,9 +15,10 @@ from trellis_assets.composition import Pipeline
 from trellis_assets.domain.health import Health, Symptom
 from trellis_assets.domain.progress import SILENT_AFTER_S, STARTS_WITHIN_S, TICK_WITHIN_S
 from trellis_assets.mining import session_checks, supervision
+from trellis_assets.mining.own_server import OwnServer
 from trellis_assets.mining.processes import Child
 from trellis_assets.mining.session_checks import Check, SessionChecks
-from trellis_assets.mining.supervision import Supervision
+from trellis_assets.mining.supervision import SERVER_STARTS_WITHIN_S, WRITES_AGAIN_WITHIN_S, Supervision
 from trellis_assets.settings import Settings
 from trellis_assets.system.progress_files import POLLER, RUN_WORKERS, SENSOR, progress_folder, write_progress
 from trellis_assets_tests.waiting import wait_until
@@ -117,12 +118,29 @@ def test_a_code_server_that_does_not_answer_is_replaced_and_not_the_daemon(
     assert mute.look() == ["code_server"]
 
 
+def test_a_generation_server_of_our_own_that_does_not_answer_is_replaced(
+    session: Callable[[float], Session],
+) -> None:
+    mute = session(LONG + SERVER_STARTS_WITHIN_S)
+    well(mute)
+    mute.children["server"] = mute.children.pop("daemon")
+    mute.supervision.own_server = OwnServer(mute.settings)
+    mute.supervision._served_at = time.monotonic()
+    assert mute.look() == []
+    mute.supervision._served_at -= SILENT_AFTER_S + 1
+    assert mute.look() == ["server"]
+
+
 def test_nobody_is_blamed_for_silence_where_nothing_can_be_written(
     session: Callable[[float], Session], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = session(LONG)
     monkeypatch.setattr(supervision, "write_progress", lambda *_: False)
     assert full.look() == []
+    monkeypatch.undo()
+    assert full.look() == [], "there is room again, and the others get time to write"
+    full.supervision._unwritable_at -= WRITES_AGAIN_WITHIN_S
+    assert set(full.look()) == {"code_server", "daemon", "run_workers"} - {"daemon", "code_server"}
 
 
 def test_a_check_that_hangs_is_told_and_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,9 @@ from trellis_assets.adapters.splat_io.spz import decode_spz, encode_spz
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.composition import Pipeline
 from trellis_assets.domain.generations import StoredFile
+from trellis_assets.domain.health import Health, Symptom
 from trellis_assets.domain.tasks import Task, TaskKind
+from trellis_assets.mining.mining_checks import notice
 from trellis_assets.servers.gallery.run import guarded_gallery
 from trellis_assets.servers.guards import ExposureError, check_exposure
 from trellis_assets.settings import Settings
@@ -295,3 +297,12 @@ def test_a_browser_gives_the_token_once(pipeline: Pipeline, serve: Serve) -> Non
     with httpx.Client(base_url=browser.base_url) as tool:
         assert tool.get("/", headers={"authorization": "Bearer s3cret"}).status_code == 200
         assert tool.get("/", headers={"cookie": "trellis_gallery=s3cret"}).status_code == 401
+
+
+def test_a_paused_miner_is_told_above_the_models(tmp_path: Path, serve: Callable[[Any], str]) -> None:
+    told: list[Symptom] = [Symptom("mining", Health.OK, "at work: last tick 3 s ago")]
+    parts = Pipeline(Settings.load(data_dir=tmp_path)).gallery_parts(notice=lambda: notice(told))
+    url = serve(guarded_gallery(parts, host="127.0.0.1", token=None))
+    assert "at work" not in httpx.get(url).text
+    told[:] = [Symptom("mining", Health.WARNING, "paused: <the task_sensor> is stopped", "turn it on")]
+    assert "paused: &lt;the task_sensor&gt; is stopped (turn it on)" in httpx.get(url).text

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import threading
+import traceback
 from pathlib import Path
 from types import FrameType
 
@@ -102,5 +103,8 @@ def run_forked(line: socket.socket, home: Path) -> None:
     try:
         serve(line, home)
         code = 0
+    except BaseException:
+        traceback.print_exc()  # into the pool's log: nobody else hears of it
+        raise
     finally:
         os._exit(code)

@@ -19,13 +19,18 @@ from trellis_assets.servers.gallery.report_routes import WriteReport, report_rou
 
 @dataclass(frozen=True, slots=True)
 class GalleryParts:
-    """What the gallery shows, who looks at the miner's health, and where the Dagster UI is."""
+    """What the gallery shows, who looks at the miner's health, and where the Dagster UI is.
+
+    Attributes:
+        notice: a quick check; what people who look at models should know, such as that mining is paused.
+    """
 
     catalogue: ModelCatalogue
     models: ModelFiles
     write_report: WriteReport
     examine: Callable[[], Sequence[Symptom]]
     dagster_url: str
+    notice: Callable[[], str | None] = lambda: None
 
 
 def gallery_app(parts: GalleryParts) -> FastAPI:
@@ -33,7 +38,7 @@ def gallery_app(parts: GalleryParts) -> FastAPI:
     # FastAPI's own pages of documentation load their scripts from elsewhere.
     app = FastAPI(title="trellis-assets gallery", docs_url=None, redoc_url=None, openapi_url=None)
     pages = Pages(parts.dagster_url)
-    app.include_router(model_routes(parts.catalogue, pages))
+    app.include_router(model_routes(parts.catalogue, pages, parts.notice))
     app.include_router(file_routes(parts.catalogue, parts.models))
     app.include_router(report_routes(parts.write_report, pages))
     package = files("trellis_assets.servers.gallery")

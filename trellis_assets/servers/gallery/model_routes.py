@@ -1,5 +1,7 @@
 """The gallery's models: the grid with its filter, a model's page, its picture and its files."""
 
+from collections.abc import Callable
+
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, Response
 
@@ -17,7 +19,7 @@ _FIELDS = ("text", "validator", "score", "day")
 _LARGEST_KEY = 2**63
 
 
-def model_routes(catalogue: ModelCatalogue, pages: Pages) -> APIRouter:
+def model_routes(catalogue: ModelCatalogue, pages: Pages, notice: Callable[[], str | None]) -> APIRouter:
     """The grid and the page of a model."""
     router = APIRouter()
 
@@ -35,6 +37,7 @@ def model_routes(catalogue: ModelCatalogue, pages: Pages) -> APIRouter:
             validators=catalogue.validators(),
             older=shown.older_page(tasks, given) if len(tasks) == PAGE else None,
             problem=problem,
+            notice=notice(),
         )
 
     @router.get("/models/{key}")

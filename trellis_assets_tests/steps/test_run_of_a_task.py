@@ -18,6 +18,8 @@ from trellis_assets.ports import (
     ClaimLostError,
     GenerationError,
     LocalValidator,
+    PromptRefusedError,
+    UnclearFaultError,
     UnsupportedPromptError,
     ValidationUnavailableError,
     WrongHotkeyError,
@@ -205,13 +207,14 @@ def test_a_passing_failure_of_the_generator_is_retried(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("failures", "calls"),
     [
-        ([GenerationError("no such model", is_transient=False)], 1),
+        ([UnclearFaultError("no model")], 1),
         ([GenerationError("busy", is_transient=True)] * 3, 3),
     ],
 )
-def test_a_generation_that_fails_for_good_is_handed_back(
+def test_a_prompt_that_fails_where_others_have_models_is_handed_back(
     bench: Bench, failures: list[GenerationError], calls: int
 ) -> None:
+    assert bench.run(bench.pull("before", "a green cup").key, ACCEPTED).state is TaskState.ACCEPTED
     bench.generator = FailingGenerator(*failures)
     done = bench.run(bench.pull().key, HANDED_BACK)
     assert done.state is TaskState.HANDED_BACK
@@ -220,7 +223,7 @@ def test_a_generation_that_fails_for_good_is_handed_back(
 
 
 def test_the_slot_is_free_after_a_failed_generation(bench: Bench) -> None:
-    bench.generator = FailingGenerator(GenerationError("broken", is_transient=False))
+    bench.generator = FailingGenerator(PromptRefusedError("shows nothing"))
     bench.run(bench.pull("a").key, HANDED_BACK)
     assert bench.run(bench.pull("b", "a blue boat").key, ACCEPTED).state is TaskState.ACCEPTED
 

@@ -58,6 +58,7 @@ from trellis_assets.ports.upkeep import (
 )
 from trellis_assets.ports.validation import (
     LocalValidator,
+    TooCostlyToJudgeError,
     ValidationUnavailableError,
 )
 
@@ -100,6 +101,7 @@ __all__ = [
     "TaskAssigned",
     "TaskStore",
     "TaskTable",
+    "TooCostlyToJudgeError",
     "UnclearFaultError",
     "Unreachable",
     "UnsupportedPromptError",

@@ -79,8 +79,9 @@ def gallery(
 @app.command()
 def webserver(
     host: Annotated[
-        str, typer.Option(help="Address to bind to; the pages ask nobody for a password.")
-    ] = "127.0.0.1",
+        str | None,
+        typer.Option(help="Address to bind to; other than 127.0.0.1 needs TRELLIS_WEBSERVER_TOKEN."),
+    ] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -89,4 +90,5 @@ def webserver(
         from trellis_assets.mining.pages import serve_pages
         from trellis_assets.settings import Settings
 
-        serve_pages(Settings.load(webserver_port=port, data_dir=data_dir), host)
+        settings = Settings.load(webserver_host=host, webserver_port=port, data_dir=data_dir)
+        serve_pages(settings, settings.webserver_host)

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from trellis_assets.compat import UTC
 from trellis_assets.domain.clocks import is_ahead
 from trellis_assets.domain.worth import Worth, best_first, worth_of
 

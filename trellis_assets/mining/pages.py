@@ -2,14 +2,19 @@
 
 import os
 import sys
+from pathlib import Path
 
 import yaml
 
+from trellis_assets.composition import secret
 from trellis_assets.mining.dagster_home import LOCATION, dagster_home, write_dagster_home
 from trellis_assets.mining.processes import free_port
+from trellis_assets.servers.dagster_guard import TOKEN_VARIABLE
+from trellis_assets.servers.hosts import check_exposure
 from trellis_assets.settings import Settings, SettingsError
 
 WORKSPACE = "pages.yaml"
+PAGES_SECRETS = frozenset({"webserver_token"})
 
 
 def pages_command(settings: Settings, host: str) -> list[str]:
@@ -30,17 +35,23 @@ def pages_command(settings: Settings, host: str) -> list[str]:
     workspace = dagster_home(settings) / WORKSPACE
     module = {"module_name": "trellis_assets.definitions", "location_name": LOCATION}
     workspace.write_text(yaml.safe_dump({"load_from": [{"python_module": module}]}), encoding="utf-8")
-    options = ["-h", host, "-p", str(settings.webserver_port), "-w", str(workspace)]
-    return [sys.executable, "-m", "dagster_webserver", *options]
+    return [sys.executable, "-m", *webserver_module(workspace, host)]
+
+
+def webserver_module(workspace: Path, host: str) -> list[str]:
+    """Return the module, with its options, that serves Dagster's pages behind our guard."""
+    return ["trellis_assets.mining.webserver", "--workspace", str(workspace), "--host", host]
 
 
 def serve_pages(settings: Settings, host: str) -> None:
-    """This process has become Dagster's web server.
+    """Become Dagster's web server, behind our guard.
 
     Raises:
         SettingsError: see `pages_command`.
+        ExposureError: other machines could reach it and there is no token.
     """
+    check_exposure(host, secret(settings.webserver_token), TOKEN_VARIABLE)
     command = pages_command(settings, host)
-    # Of secrets only the URLs that the Dagster home asks for.
-    os.environ |= settings.environment(frozenset()) | {"DAGSTER_HOME": str(dagster_home(settings))}
+    # Of secrets only the URLs that the Dagster home asks for, and what people are asked for.
+    os.environ |= settings.environment(PAGES_SECRETS) | {"DAGSTER_HOME": str(dagster_home(settings))}
     os.execv(command[0], command)  # noqa: S606 - our own command, no shell

@@ -73,10 +73,12 @@ def free_port() -> int:
 
 
 def is_listening(port: int, address: str = "127.0.0.1") -> bool:
-    """Whether something accepts connections there."""
-    with socket.socket() as probe:
-        probe.settimeout(0.5)
-        return probe.connect_ex((address, port)) == 0
+    """Return whether something accepts connections there."""
+    try:
+        with socket.create_connection((address, port), timeout=0.5):
+            return True
+    except OSError:
+        return False
 
 
 @dataclass

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from trellis_assets.composition import Pipeline
+from trellis_assets.composition import Pipeline, secret
 from trellis_assets.domain.pacing import ENDPOINTS_FLAG
 from trellis_assets.domain.progress import Stage, stage_bounds
 from trellis_assets.domain.statistics import StatisticsSnapshot
 from trellis_assets.mining.dagster_home import LOCATION, dagster_home, name_secrets, write_dagster_home
 from trellis_assets.mining.looks import Patient
 from trellis_assets.mining.own_server import INSTANCE_VARIABLE, OwnServer
+from trellis_assets.mining.pages import PAGES_SECRETS, webserver_module
 from trellis_assets.mining.processes import (
     Child,
     adopt_orphans,
@@ -30,6 +31,8 @@ from trellis_assets.mining.proxy_checks import check_proxies
 from trellis_assets.mining.watch import StopSignal, Watch
 from trellis_assets.modes import make_private
 from trellis_assets.ports import StoreError, StoreGoneError, TaskStore
+from trellis_assets.servers.dagster_guard import TOKEN_VARIABLE
+from trellis_assets.servers.hosts import check_exposure, dialled_address, shown_host
 from trellis_assets.settings import SECRETS, RunLauncherName, Settings
 from trellis_assets.system.progress_files import progress_folder
 from trellis_assets.system.proxies import loopback_goes_direct
@@ -46,6 +49,7 @@ _SIGNERS = frozenset({"code_server", "run_workers"})
 _SECRETS_OF = {
     "server": frozenset({"server_token"}),
     "gallery": frozenset({"server_token", "database_url", "files_options"}),
+    "webserver": PAGES_SECRETS,
 }
 # The variables in which bittensor keeps passwords of encrypted keys.
 _WALLET_PASSWORDS = "BT_PW_"
@@ -148,6 +152,7 @@ def _check_ports(settings: Settings, server: OwnServer | None) -> None:
         raise MiningError(problem)
     if not settings.webserver:
         return
+    check_exposure(settings.webserver_host, secret(settings.webserver_token), TOKEN_VARIABLE)
     for name in ("webserver_port", "gallery_port"):
         port = getattr(settings, name)
         if is_listening(port):
@@ -294,14 +299,15 @@ def _start_pages(
 ) -> list[Child]:
     """What people open in a browser."""
     web_port, gallery_port = settings.webserver_port, settings.gallery_port
-    web_options = ("-h", "127.0.0.1", "-p", str(web_port), "-w", str(workspace))
+    web_host = dialled_address(settings.webserver_host)
+    web_module = webserver_module(workspace, settings.webserver_host)
     pages = [
-        child("webserver", "dagster_webserver", *web_options, is_ready=lambda: is_listening(web_port)),
+        child("webserver", *web_module, is_ready=lambda: is_listening(web_port, web_host)),
         child("gallery", "trellis_assets.cli", "gallery", is_ready=lambda: is_listening(gallery_port)),
     ]
     for page in pages:
         page.wait_ready(START_TIMEOUT_S)
-    say(f"Dagster UI: http://127.0.0.1:{web_port}")
+    say(f"Dagster UI: http://{shown_host(web_host)}:{web_port}")
     say(f"gallery: http://127.0.0.1:{gallery_port}")
     return pages
 

@@ -12,14 +12,12 @@ from trellis_assets.ports.files import (
 from trellis_assets.ports.generation import (
     BrokenGpuError,
     DeclaresOrientation,
-    EndpointFaultError,
     GenerationError,
     Generator,
     PictureRoute,
     PictureSource,
     PromptRefusedError,
     ServerBackend,
-    UnclearFaultError,
     UnsupportedPromptError,
     Watch,
 )
@@ -58,7 +56,6 @@ from trellis_assets.ports.upkeep import (
 )
 from trellis_assets.ports.validation import (
     LocalValidator,
-    TooCostlyToJudgeError,
     ValidationUnavailableError,
 )
 
@@ -69,7 +66,6 @@ __all__ = [
     "Clock",
     "CoolingDown",
     "DeclaresOrientation",
-    "EndpointFaultError",
     "EndpointStore",
     "FileStore",
     "GenerationError",
@@ -101,8 +97,6 @@ __all__ = [
     "TaskAssigned",
     "TaskStore",
     "TaskTable",
-    "TooCostlyToJudgeError",
-    "UnclearFaultError",
     "Unreachable",
     "UnsupportedPromptError",
     "ValidationUnavailableError",

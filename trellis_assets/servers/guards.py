@@ -1,29 +1,37 @@
-"""What stands before every server of ours: body limit, token, and a check of whom the caller means."""
+"""Middleware of every server of ours: limits on bodies and requests, the token, and whom a caller means."""
 
 import hmac
 from collections.abc import Iterable
 
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+from trellis_assets.servers.hosts import LOOPBACK, ExposureError, check_exposure, parse_host
+
+__all__ = [
+    "LOOPBACK",
+    "BearerToken",
+    "BodyLimit",
+    "ConcurrentRequests",
+    "ExposureError",
+    "KnownHost",
+    "check_exposure",
+    "guarded",
+]
+
 # Watchdogs may ask without the token; it says nothing but that the server lives.
 OPEN_ROUTES = frozenset({"/health/", "/health"})
+# A caller that is refused may still be sending its body: nobody waits for the rest.
+CLOSE = {"connection": "close"}
 
 
-class ExposureError(ValueError):
-    """A server would be open to strangers."""
-
-
-def check_exposure(host: str, token: str | None, variable: str) -> None:
-    """Nothing, if only this machine can reach the server or a token keeps others out.
-
-    Raises:
-        ExposureError: says which setting is missing.
-    """
-    if host not in LOOPBACK and not token:
-        raise ExposureError(f"{host} can be reached from other machines: set {variable}, or use 127.0.0.1")
+async def refuse(scope: Scope, receive: Receive, send: Send, answer: Response) -> None:
+    """Send the refusal of a request, or refuse a websocket's handshake."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+    else:
+        await answer(scope, receive, send)
 
 
 class BodyLimit:
@@ -34,13 +42,13 @@ class BodyLimit:
         self._reason = f"the body has more than {limit} bytes"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         length = dict(scope["headers"]).get(b"content-length", b"0")
         if length.isdigit() and int(length) > self._limit:
-            await self._refuse(scope, receive, send)
+            await JSONResponse({"detail": self._reason}, 413, headers=CLOSE)(scope, receive, send)
             return
         received = 0
 
@@ -54,62 +62,99 @@ class BodyLimit:
 
         await self._app(scope, counted, send)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = JSONResponse({"detail": self._reason}, 413, headers={"connection": "close"})
-        await answer(scope, receive, send)
-
 
 class BearerToken:
     """Answers 401 to callers without the token, `Authorization: Bearer …`."""
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
+    def __init__(self, app: ASGIApp, token: str, open_routes: Iterable[str] = OPEN_ROUTES) -> None:
         self._app, self._wanted = app, f"Bearer {token}".encode()
+        self._open_routes = frozenset(open_routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
-        if scope["type"] != "http" or scope["path"] in OPEN_ROUTES or self.may_enter(scope):
+        """Handle one request or websocket."""
+        is_open = scope["type"] == "lifespan" or scope["path"] in self._open_routes
+        if is_open or self.may_enter(scope):
             await self._app(scope, receive, send)
         else:
             await self.refuse(scope, receive, send)
 
     def may_enter(self, scope: Scope) -> bool:
-        """Whether the request has the token."""
+        """Return whether the request has the token."""
         sent = dict(scope["headers"]).get(b"authorization", b"")
         return hmac.compare_digest(sent, self._wanted)
 
     async def refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The answer to a request without it."""
-        headers = {"www-authenticate": "Bearer"}
-        await JSONResponse({"detail": "a token is wanted"}, 401, headers=headers)(scope, receive, send)
+        """Answer a request without it."""
+        headers = CLOSE | {"www-authenticate": "Bearer"}
+        answer = JSONResponse({"detail": "a token is wanted"}, 401, headers=headers)
+        await refuse(scope, receive, send, answer)
+
+
+class ConcurrentRequests:
+    """Answers 503 where `limit` requests with a body are at work already.
+
+    It stands behind the token: whoever has none takes no place. Health pages have no body.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app, self._limit, self._held = app, limit, 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http" or scope["method"] in {"GET", "HEAD"}:
+            await self._app(scope, receive, send)
+            return
+        if self._held >= self._limit:
+            detail = {"detail": f"{self._limit} requests are at work"}
+            answer = JSONResponse(detail, 503, headers=CLOSE | {"retry-after": "1"})
+            await answer(scope, receive, send)
+            return
+        self._held += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._held -= 1
 
 
 class KnownHost:
-    """Answers 421 where the Host header names another machine: a web page that rebinds its own name."""
+    """Answers 421 where the Host header is not that of this server, as after a name was rebound to it.
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str]) -> None:
-        self._app, self._hosts = app, frozenset(hosts)
+    With `hosts` None any host will do that is one: the server asks for a token, and a browser that
+    was led here by another name has no cookie for that name.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Iterable[str] | None) -> None:
+        self._app, self._hosts = app, None if hosts is None else frozenset(hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
-        if scope["type"] == "http":
-            named = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
-            if _without_port(named) not in self._hosts:
-                await JSONResponse({"detail": "not a host of this server"}, 421)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        """Handle one request or websocket."""
+        if scope["type"] == "lifespan" or self._is_known(scope):
+            await self._app(scope, receive, send)
+            return
+        answer = JSONResponse({"detail": "not a host of this server"}, 421, headers=CLOSE)
+        await refuse(scope, receive, send, answer)
+
+    def _is_known(self, scope: Scope) -> bool:
+        named = [value for name, value in scope["headers"] if name == b"host"]
+        host = parse_host(named[0].decode("latin-1")) if len(named) == 1 else None
+        return host is not None and (self._hosts is None or host[0] in self._hosts)
 
 
-def _without_port(host: str) -> str:
-    if host.startswith("["):
-        return host[1 : host.find("]")]
-    return host.rsplit(":", 1)[0] if ":" in host else host
+def guarded(
+    app: ASGIApp, *, max_body: int, host: str, token: str | None, max_requests: int | None = None
+) -> ASGIApp:
+    """Return the application behind what it needs where it is bound.
 
-
-def guarded(app: ASGIApp, *, max_body: int, host: str, token: str | None) -> ASGIApp:
-    """The application behind what it needs where it is bound."""
+    Args:
+        app: the application.
+        max_body: bytes of a request's body.
+        host: where it is bound.
+        token: what callers must send, if anything.
+        max_requests: requests with a body at a time; None: no bound but that of connections.
+    """
     guarded_app: ASGIApp = BodyLimit(app, max_body)
+    if max_requests is not None:
+        guarded_app = ConcurrentRequests(guarded_app, max_requests)
     if token:
         guarded_app = BearerToken(guarded_app, token)
-    if host in LOOPBACK:
-        guarded_app = KnownHost(guarded_app, LOOPBACK)
-    return guarded_app
+    return KnownHost(guarded_app, LOOPBACK if host in LOOPBACK else None)

@@ -82,9 +82,6 @@ class Fields(PictureFields):
 
     harvest: bool = Field(True, description="Pull tasks from validators (else: default prompts).")
     validate_models: bool = Field(True, description="Validate models before submitting them.")
-    require_verdict: bool = Field(
-        False, description="Pull and submit nothing while models cannot be validated here."
-    )
     submit: bool = Field(True, description="Submit results to validators.")
     min_score: float = Field(
         0.0, ge=0, le=1, description="Least local score to submit; below it a task is handed back."
@@ -207,6 +204,14 @@ class Fields(PictureFields):
     )
     webserver: bool = Field(False, description="Start the Dagster UI and the gallery with `mine`.")
     webserver_port: Port = Field(3000, description="Port of the Dagster UI.")
+    webserver_host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        description="Address of the Dagster UI; another one asks for a token.",
+    )
+    webserver_token: OptionalSecret = Field(
+        None, description="The Dagster UI asks people for it; needed to bind to other than 127.0.0.1."
+    )
     gallery_port: Port = Field(3001, description="Port of the gallery.")
     gallery_url: Url | None = Field(
         None, description="Where links in the Dagster UI lead; default: the gallery on this machine."

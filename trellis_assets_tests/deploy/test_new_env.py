@@ -47,6 +47,7 @@ def test_files_are_their_owner_s_and_secrets_new_each_time(tmp_path: Path) -> No
         assert "<" not in "".join(f"{k}={v}" for p in folder.iterdir() for k, v in variables_of(p).items())
         texts.append({variables_of(folder / "postgres.env")["POSTGRES_PASSWORD"]})
         texts.append({variables_of(folder / "gallery.env")["TRELLIS_SERVER_TOKEN"]})
+        texts.append({variables_of(folder / "webserver.env")["TRELLIS_WEBSERVER_TOKEN"]})
         texts.append({variables_of(folder / "models.env")["TRELLIS_SERVER_TOKEN"]})
         texts.append({variables_of(folder / "redis.env")["REDIS_PASSWORD"]})
     assert len(set.union(*texts)) == len(texts)

@@ -29,8 +29,9 @@ def test_their_code_location_has_the_miner_s_name(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("DAGSTER_POSTGRES_URL", "")  # given back after the test: the call sets it
     settings = Settings.load(data_dir=tmp_path, dagster_database_url="postgresql://u:p@127.0.0.1/d")
     command = pages_command(settings, "127.0.0.1")
-    assert command[-1] == str(tmp_path / "dagster" / WORKSPACE)
-    (location,) = yaml.safe_load(Path(command[-1]).read_text(encoding="utf-8"))["load_from"]
+    workspace = command[command.index("--workspace") + 1]
+    assert workspace == str(tmp_path / "dagster" / WORKSPACE)
+    (location,) = yaml.safe_load(Path(workspace).read_text(encoding="utf-8"))["load_from"]
     assert location["python_module"]["location_name"] == "trellis_assets"
 
 

@@ -1,10 +1,7 @@
 """TRELLIS generation servers over HTTP (PROTOCOL 7)."""
 
-import base64
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
 import httpx
 
@@ -15,18 +12,11 @@ from trellis_assets.adapters.prompt_images import PromptImageError, decode_promp
 from trellis_assets.adapters.splat_io.errors import SplatFormatError
 from trellis_assets.adapters.splat_io.sniff import decode_splats
 from trellis_assets.domain.endpoints import Probe
-from trellis_assets.domain.faults import FAULT_HEADER, PROMPT_FAULT
 from trellis_assets.domain.orders import PictureKind, Route
 from trellis_assets.domain.orientation import ORIENTATION_HEADER, Orientation
 from trellis_assets.domain.splats import GaussianSplats
-from trellis_assets.domain.tasks import TaskKind, printable
-from trellis_assets.ports import (
-    EndpointFaultError,
-    GenerationError,
-    PromptRefusedError,
-    UnclearFaultError,
-    UnsupportedPromptError,
-)
+from trellis_assets.domain.tasks import TaskKind
+from trellis_assets.ports import GenerationError, PromptRefusedError, UnsupportedPromptError
 
 # About what scoring services accept (PROTOCOL 6.1); a bare PLY of two million splats fits.
 MAX_ANSWER_BYTES = 512 * 1024 * 1024
@@ -38,13 +28,8 @@ _SEED_SERVER_HEADER = "x-compression-ratio"
 _FIELDS = {TaskKind.TEXT: "prompt", TaskKind.IMAGE: "prompt_image"}
 # Besides all 5xx: too slow, too early, too many.
 _TRANSIENT_STATUSES = frozenset({408, 425, 429})
-# May be about the prompt, or about a form that the server does not know.
+# It is the prompt, not the server, that these speak of.
 _REFUSALS = frozenset({400, 413, 422})
-# The server lacks what was asked for: no route to pictures, say.
-_LASTING_STATUSES = frozenset({501, 505})
-# What servers call themselves when they take no work, even with status 200.
-_NOT_READY = frozenset({"loading", "starting", "failed", "unhealthy", "error"})
-_TROUBLE = 500
 
 
 class HttpGenerator:
@@ -99,17 +84,18 @@ class HttpGenerator:
             return list(doors.map(self._probe, self._urls))
 
     def _probe(self, endpoint: str) -> Probe:
-        """Ask a server for its health.
+        """A server that takes the connection and is slow to answer is at work, not away.
 
-        One that takes the connection and is slow to answer is at work, not away. One that does not know
-        `/health/` is the reference server, which has no such route.
+        One that does not know `/health/` is the reference server, which has no such route.
         """
         url = self._urls[endpoint]
         try:
             answer = self._prober.get(f"{url}/health/")
         except NoAnswerError as error:
             return Probe(endpoint, str(error) if error.is_away else None)
-        return Probe(endpoint, trouble_in(answer, shown_url(url)), is_answering=True)
+        if not httpx.codes.is_server_error(answer.status):
+            return Probe(endpoint)
+        return Probe(endpoint, f"{shown_url(url)} is not healthy: it answered {answer.status}")
 
     def supports(self, kind: TaskKind) -> bool:
         """Whether the servers may take such prompts. The reference server turns out not to take pictures."""
@@ -121,9 +107,7 @@ class HttpGenerator:
         Raises:
             GenerationError: transient when the server is away, slow, busy or failing; permanent
                 when it answers with something that is no model.
-            PromptRefusedError: the prompt can be sent to nobody, or the server says that it is at fault.
-            UnclearFaultError: the server refused it or sent no model, and does not say whose fault that is.
-            EndpointFaultError: no generation server, or one that lets us not in.
+            PromptRefusedError: the prompt can be sent to nobody, or the server does not want it.
             UnsupportedPromptError: a server that takes words only was asked for a picture's model.
         """
         _check_prompt(prompt, kind)
@@ -131,14 +115,16 @@ class HttpGenerator:
         form = {_FIELDS[kind]: prompt, "seed": str(seed), "return_compressed": "true"}
         if kind is TaskKind.TEXT and self._route is not None:
             form["route"] = self._route
-        answer = self._ask(lambda: self._client.post_form(f"{url}/generate/", form))
+        try:
+            answer = self._client.post_form(f"{url}/generate/", form)
+        except NoAnswerError as error:
+            raise GenerationError(
+                str(error), is_transient=error.is_transient, is_away=error.is_away
+            ) from error
         where = shown_url(url)
-        is_refused = answer.status == httpx.codes.UNPROCESSABLE_ENTITY and not is_fault_of_prompt(answer)
-        if kind is TaskKind.IMAGE and is_refused:
+        if kind is TaskKind.IMAGE and answer.status == httpx.codes.UNPROCESSABLE_ENTITY:
             # The picture itself is sound, so that it is the form's field that the server lacks.
-            answer = self._upload(url, prompt, seed)
-            if answer.status in {httpx.codes.UNPROCESSABLE_ENTITY, httpx.codes.BAD_REQUEST}:
-                raise UnsupportedPromptError(f"{where} takes no pictures: {answer.excerpt}")
+            raise UnsupportedPromptError(f"{where} takes no pictures: {answer.excerpt}")
         splats = _model_in(answer, where)
         self._declared[endpoint] = declared_orientation(answer.headers)
         if (offer := offer_in(answer, url)) is not None:
@@ -148,22 +134,6 @@ class HttpGenerator:
     def declared_orientation(self, endpoint: str) -> tuple[Orientation, bool]:
         """Return what the last answer of the endpoint spoke for, and whether that is certain."""
         return self._declared.get(endpoint, (Orientation.AS_IS, False))
-
-    def _upload(self, url: str, prompt: str, seed: int) -> Answer:
-        """The answer to the picture as an uploaded file, in the field that other servers have for it."""
-        file = base64.b64decode(prompt)
-        fields = {"seed": str(seed), "return_compressed": "true"}
-        return self._ask(
-            lambda: self._client.post_file(f"{url}/generate/", fields, "prompt_image_file", file)
-        )
-
-    def _ask(self, call: Callable[[], Answer]) -> Answer:
-        try:
-            return call()
-        except NoAnswerError as error:
-            if not error.is_transient:
-                raise UnclearFaultError(str(error)) from error
-            raise GenerationError(str(error), is_transient=True, is_away=error.is_away) from error
 
     def pictures(self, prompt: str, *, seed: int, endpoint: str) -> Mapping[PictureKind, bytes]:
         """WebP files of what a model was made from; a server that named none is not asked."""
@@ -195,50 +165,25 @@ def _check_prompt(prompt: str, kind: TaskKind) -> None:
         raise PromptRefusedError(str(error)) from error
 
 
-def trouble_in(answer: Answer, where: str) -> str | None:
-    """Return why the server takes no work, by its answer of `/health/`; None when it does.
-
-    Its own words are told where it has any: ours has `status` and `detail`.
-    """
-    status, detail = "", ""
-    with suppress(ValueError):
-        told = json.loads(answer.body)
-        if isinstance(told, dict):
-            status, detail = str(told.get("status", "")).lower(), str(told.get("detail") or "")
-    is_failing = httpx.codes.is_server_error(answer.status)
-    if not is_failing and status not in _NOT_READY:
-        return None
-    said = f"is {status}" if status else f"is not healthy: it answered {answer.status}"
-    return printable(f"{where} {said}" + (f": {detail}" if detail else ""), _TROUBLE)
-
-
-def is_fault_of_prompt(answer: Answer) -> bool:
-    """Return whether the server says that the prompt is at fault."""
-    return answer.status in _REFUSALS and answer.headers.get(FAULT_HEADER.lower()) == PROMPT_FAULT
-
-
 def _model_in(answer: Answer, where: str) -> GaussianSplats:
     if answer.status != httpx.codes.OK:
-        raise _error_of(answer, where)
+        raise _refusal(answer, where)
     if answer.is_html:
-        raise EndpointFaultError(f"{where} answered with a web page: is it a generation server?")
+        text = f"{where} answered with a web page: is it a generation server?"
+        raise GenerationError(text, is_transient=False)
     try:
         return decode_splats(answer.body)
     except SplatFormatError as error:
-        raise UnclearFaultError(f"{where} answered with no model: {error}") from error
+        raise GenerationError(f"{where} answered with no model: {error}", is_transient=False) from error
 
 
-def _error_of(answer: Answer, where: str) -> GenerationError:
+def _refusal(answer: Answer, where: str) -> GenerationError:
+    is_transient = answer.status in _TRANSIENT_STATUSES or httpx.codes.is_server_error(answer.status)
     said = "a web page" if answer.is_html else answer.excerpt or "nothing"
     text = f"{where} answered {answer.status}: {said}"
     retry_after = answer.headers.get("retry-after", "")
     if retry_after.isdecimal():
         text += f" (asks to wait {int(retry_after)} s)"
-    if is_fault_of_prompt(answer):
-        return PromptRefusedError(text)
     if answer.status in _REFUSALS and not answer.is_html:
-        return UnclearFaultError(text)
-    is_failing = httpx.codes.is_server_error(answer.status) and answer.status not in _LASTING_STATUSES
-    if answer.status in _TRANSIENT_STATUSES or is_failing:
-        return GenerationError(text, is_transient=True)
-    return EndpointFaultError(text)
+        return PromptRefusedError(text)
+    return GenerationError(text, is_transient=is_transient)

@@ -1,11 +1,13 @@
 """Starting the gallery."""
 
-import uvicorn
 from starlette.types import ASGIApp
 
 from trellis_assets.servers.gallery.app import GalleryParts, gallery_app
-from trellis_assets.servers.gallery.entrance import Entrance
-from trellis_assets.servers.guards import check_exposure, guarded
+from trellis_assets.servers.guards import BodyLimit, KnownHost
+from trellis_assets.servers.hosts import LOOPBACK, check_exposure
+from trellis_assets.servers.login import Login
+from trellis_assets.servers.same_origin import SameOrigin
+from trellis_assets.servers.serving import serve
 
 # Nobody sends it anything but a token.
 MAX_BODY_BYTES = 64 * 1024
@@ -13,10 +15,10 @@ MAX_BODY_BYTES = 64 * 1024
 
 def guarded_gallery(parts: GalleryParts, *, host: str, token: str | None) -> ASGIApp:
     """The gallery behind what it needs where it is bound."""
-    app: ASGIApp = gallery_app(parts)
+    app: ASGIApp = BodyLimit(gallery_app(parts), MAX_BODY_BYTES)
     if token:
-        app = Entrance(app, token)
-    return guarded(app, max_body=MAX_BODY_BYTES, host=host, token=None)
+        app = Login(app, token, name="gallery", title="trellis_assets gallery")
+    return KnownHost(SameOrigin(app), LOOPBACK if host in LOOPBACK else None)
 
 
 def run_gallery(parts: GalleryParts, *, host: str, port: int, token: str | None) -> None:
@@ -27,4 +29,4 @@ def run_gallery(parts: GalleryParts, *, host: str, port: int, token: str | None)
     """
     check_exposure(host, token, "TRELLIS_SERVER_TOKEN")
     app = guarded_gallery(parts, host=host, token=token)
-    uvicorn.run(app, host=host, port=port, log_level="warning")
+    serve(app, host=host, port=port, log_level="warning")

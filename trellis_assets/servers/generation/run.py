@@ -1,15 +1,16 @@
 """Starting the generation server."""
 
-import uvicorn
-
 from trellis_assets.ports import ServerBackend, SplatCodec
 from trellis_assets.servers.generation.app import generation_app
 from trellis_assets.servers.generation.forms import MAX_IMAGE_CHARACTERS
 from trellis_assets.servers.generation.limits import ServerLimits
 from trellis_assets.servers.guards import check_exposure, guarded
+from trellis_assets.servers.serving import limited_server
 
 # A form with the largest picture, percent-encoded at worst.
 MAX_BODY_BYTES = MAX_IMAGE_CHARACTERS + 1024 * 1024
+# Requests whose bodies are still arriving, or that are told that the queue is full.
+_BESIDE_THE_QUEUE = 32
 
 # Exit codes. Any but 0 has the service started again: by systemd, by Docker, and by `mine`.
 BROKEN, NOT_STARTED = 1, 3
@@ -42,10 +43,11 @@ def run_generation_server(
     app = guarded(
         generation_app(backend, codec, limits, instance=instance, is_lazy=is_lazy, give_up=give_up),
         max_body=MAX_BODY_BYTES,
+        max_requests=limits.queue + _BESIDE_THE_QUEUE,
         host=host,
         token=token,
     )
-    server = uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="info"))
+    server = limited_server(app, host=host, port=port, log_level="info")
     server.run()
     if is_broken or not server.started:
         raise SystemExit(BROKEN if is_broken else NOT_STARTED)

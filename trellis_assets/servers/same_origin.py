@@ -1,0 +1,65 @@
+"""Middleware of pages for people: what another site may make a visitor's browser do here."""
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from trellis_assets.servers.guards import CLOSE, refuse
+from trellis_assets.servers.hosts import origin_host
+
+_READING = frozenset({"GET", "HEAD"})
+_OURS = frozenset({"same-origin", "none"})
+PAGE_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+# Beside a policy that the page sends itself, both hold.
+_POLICY = "frame-ancestors 'none'; object-src 'none'"
+
+
+def is_cross_site(scope: Scope) -> bool:
+    """Return whether a page of another origin is behind the request, and may not be.
+
+    Another page may lead here (a link), and no more: what writes, a websocket, and what it loads into
+    itself are refused. A caller without both headers is no browser: browsers send Origin with every
+    POST and websocket.
+    """
+    headers = Headers(scope=scope)
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if scope["type"] == "http" and scope["method"] in _READING:
+        is_ours = site is None or site in _OURS
+        is_link = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+        return not (is_ours or is_link)
+    if site is not None and site not in _OURS:
+        return True
+    return origin is not None and origin_host(origin) != headers.get("host", "").lower()
+
+
+class SameOrigin:
+    """Answers 403 to what another site must not do, and tells browsers how to treat the pages."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request or websocket."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in PAGE_HEADERS.items():
+                    headers[name] = value
+                headers.append("content-security-policy", _POLICY)
+            await send(message)
+
+        if is_cross_site(scope):
+            answer = PlainTextResponse("refused: the request comes from another site", 403, CLOSE)
+            await refuse(scope, receive, with_headers, answer)
+        else:
+            await self._app(scope, receive, with_headers)

@@ -28,6 +28,19 @@ $(NEURAL)/installed: .venv/installed
 test-sites: setup ## what must hold of several miners and workers, over PostgreSQL and Redis
 	$(BIN)/pytest -n 2 --dist loadfile -m sites
 
+# The release that the subnet's validators run on, with the libraries of its time.
+.venv-bittensor-9/installed:
+	$(PYTHON) -m venv .venv-bittensor-9
+	.venv-bittensor-9/bin/pip install --quiet --requirement trellis_assets_tests/interop/requirements.txt
+	touch $@
+
+test-interop: setup .venv-bittensor-9/installed ## real Axons of bittensor 9.9; TRELLIS_SUBNET_PROTOCOL: the subnet's own protocol.py
+	TRELLIS_BITTENSOR_9=$(CURDIR)/.venv-bittensor-9/bin/python $(BIN)/pytest trellis_assets_tests/interop
+
+FUZZ_SECONDS ?= 60
+fuzz: setup ## random bytes against the parser of responses; FUZZ_SECONDS of it
+	TRELLIS_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m trellis_assets_tests.hostile.fuzz
+
 test-postgres: setup ## the tests of one machine, with the store and Dagster on a real PostgreSQL
 	$(BIN)/pytest -n 3 --dist loadgroup -m "not sites and not faults_long" --database=postgresql
 

@@ -99,7 +99,7 @@ setup: .venv/installed .venv/compiled
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/pip install --quiet --constraint constraints.txt "torch==2.13.0"
-	$(BIN)/pip install --quiet --constraint constraints.txt --group dev --editable ".[neural,postgres,celery,s3]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --group dev --editable ".[neural,picture,postgres,celery,s3]"
 	touch $@
 
 # The renderer's kernels are compiled once, here, and not while a task waits.

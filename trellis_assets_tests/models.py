@@ -46,3 +46,12 @@ def with_first(splats: GaussianSplats, **rows: object) -> GaussianSplats:
         changed[name] = getattr(splats, name).copy()
         changed[name][0] = row
     return replace(splats, **changed)
+
+
+def a_fog(count: int = 20_000) -> GaussianSplats:
+    """Large transparent splats: every pixel is visited by thousands."""
+    return replace(
+        a_ball(count),
+        log_scales=np.full((count, 3), np.log(0.5), np.float32),
+        opacity_logits=np.full(count, -4.5, np.float32),
+    )

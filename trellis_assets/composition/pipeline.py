@@ -20,6 +20,7 @@ from trellis_assets.settings import (
     SettingsError,
     ValidatorBackend,
 )
+from trellis_assets.sparing import Sparing
 from trellis_assets.steps.alert import AlertStep
 from trellis_assets.steps.check_integrity import CheckIntegrityStep
 from trellis_assets.steps.dispatch import DispatchStep
@@ -69,6 +70,29 @@ class Pipeline(Adapters):
             raise SettingsError(
                 f"{problem}: start one, mine with --start-server, or set TRELLIS_GENERATOR=embedded"
             )
+
+        if (problem := self.verdict_problem()) is not None:
+            raise SettingsError(
+                f"TRELLIS_REQUIRE_VERDICT is set and no model can be validated: {problem}. "
+                "`trellis-assets doctor` says more; without the setting models go out unjudged"
+            )
+
+    def verdict_problem(self) -> str | None:
+        """Return why nothing is to be pulled for want of a verdict; None where none is required.
+
+        Raises:
+            SettingsError: the validator cannot be made, or validation is off and required.
+        """
+        settings = self.settings
+        if not settings.require_verdict:
+            return None
+        if not settings.validate_models:
+            raise SettingsError("TRELLIS_REQUIRE_VERDICT is set and validation is off: choose one")
+        return self._verdict_look.look(self.validator.problem)
+
+    @cached_property
+    def _verdict_look(self) -> Sparing[str | None]:
+        return Sparing(None, spared=20)
 
     def pull_step(self, cadence: timedelta = timedelta(0)) -> PullStep:
         """Polls validators; rounds come at the cadence."""
@@ -140,7 +164,8 @@ class Pipeline(Adapters):
 
     def validate_step(self) -> ValidateStep:
         """Judges models."""
-        policy = ValidationPolicy(self.settings.validate_models, self.settings.min_score)
+        settings = self.settings
+        policy = ValidationPolicy(settings.validate_models, settings.min_score, settings.require_verdict)
         return ValidateStep(self.store, self.files, self.validator, self.clock, policy)
 
     def preview_step(self) -> PreviewStep:

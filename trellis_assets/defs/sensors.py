@@ -18,7 +18,7 @@ from trellis_assets.defs.sensor_switch import paused_reason
 from trellis_assets.domain.health import Health
 from trellis_assets.domain.tasks import Task, printable
 from trellis_assets.ports import MetagraphError
-from trellis_assets.settings import RunLauncherName, Settings
+from trellis_assets.settings import RunLauncherName, Settings, SettingsError
 from trellis_assets.steps.keep_pulling import KeepPullingStep
 from trellis_assets.steps.pull import PullReport
 from trellis_assets.system.progress_files import POLLER, SENSOR, progress_folder, write_progress
@@ -153,6 +153,14 @@ def closed_reason(parts: Pipeline) -> str | None:
         return nothing
     if (problem := parts.probe_endpoints_step().run()) is not None:
         return f"nothing is pulled that could not be generated: {problem}"
+    try:
+        problem = parts.verdict_problem()
+    except SettingsError as error:
+        problem = str(error)
+    if problem is not None:
+        return (
+            f"Nothing is pulled because TRELLIS_REQUIRE_VERDICT is set and no model can be judged: {problem}"
+        )
     return None
 
 

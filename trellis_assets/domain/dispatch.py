@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
+from trellis_assets.compat import StrEnum
 from trellis_assets.domain.clocks import elapsed, is_ahead
 from trellis_assets.domain.submission_lock import LONGEST_LOCK
 from trellis_assets.domain.tasks import LEASE, Task

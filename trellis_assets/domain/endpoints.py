@@ -14,6 +14,12 @@ from hashlib import sha256
 from statistics import median
 
 from trellis_assets.compat import UTC, StrEnum
+from trellis_assets.domain.blame import (
+    PROMPTS_TO_DOUBT,
+    is_failure_of_prompt,
+    is_refusal_of_prompt,
+    with_mark,
+)
 from trellis_assets.domain.clocks import is_ahead
 from trellis_assets.domain.orientation_trials import OrientationTrials
 
@@ -71,19 +77,31 @@ class Outcome:
     Attributes:
         failure: why there is no model; None when there is one.
         is_away: nobody was there to ask.
+        is_lasting: somebody must mend the endpoint: it is no generation server, say.
+        is_unclear: the prompt or the endpoint may be at fault (`domain.blame`).
+        prompt: mark of the prompt that failed.
     """
 
     duration_s: float
     failure: str | None = None
     is_away: bool = False
+    is_lasting: bool = False
+    is_unclear: bool = False
+    prompt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a look at an endpoint's door found; `trouble` is None when it takes work."""
+    """What a health check of an endpoint found.
+
+    Attributes:
+        trouble: why it takes no work, in the server's own words where it has any; None when it does.
+        is_answering: somebody is there, and loads its models, say; it may take work by itself later.
+    """
 
     endpoint: str
     trouble: str | None = None
+    is_answering: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +115,8 @@ class Endpoint:
         generations, failures, generation_s: counts and seconds since it was first used.
         busy_share: of the last hour, 0..1; None where nobody summed it up.
         orientation_trials: what judging its first models each way up showed.
+        failed_prompts: marks of the different prompts that failed since its last model, the newest last.
+        is_proven: it has made a model since it last came up.
     """
 
     name: str
@@ -113,6 +133,8 @@ class Endpoint:
     last_succeeded_at: datetime | None = None
     busy_share: float | None = None
     orientation_trials: OrientationTrials = field(default_factory=OrientationTrials)
+    failed_prompts: tuple[str, ...] = ()
+    is_proven: bool = False
 
     @property
     def pace_s(self) -> float | None:
@@ -130,23 +152,49 @@ def after_outcome(endpoint: Endpoint, outcome: Outcome, now: datetime) -> Endpoi
             generations=endpoint.generations + 1,
             generation_s=endpoint.generation_s + outcome.duration_s,
             last_succeeded_at=now,
+            failed_prompts=(),
+            is_proven=True,
         )
+    marks = (
+        endpoint.failed_prompts
+        if outcome.prompt is None
+        else with_mark(endpoint.failed_prompts, outcome.prompt)
+    )
+    is_known = outcome.prompt in endpoint.failed_prompts
+    seen = replace(endpoint, failed_prompts=marks, is_proven=endpoint.is_proven and not outcome.is_away)
+    if outcome.is_unclear and is_of_prompt(endpoint, outcome.prompt or ""):
+        return seen
+    if outcome.is_unclear and is_known:
+        # The same prompt again tells nothing new of the endpoint.
+        return replace(seen, last_error=outcome.failure, last_failed_at=now)
     return replace(
-        endpoint,
-        breaker=_after_failure(endpoint.name, endpoint.breaker, outcome, now),
+        seen,
+        breaker=_after_failure(endpoint.name, endpoint.breaker, outcome, now, len(marks)),
         failures=endpoint.failures + 1,
         last_error=outcome.failure,
         last_failed_at=now,
     )
 
 
-def _after_failure(name: str, breaker: Breaker, outcome: Outcome, now: datetime) -> Breaker:
+def is_of_prompt(endpoint: Endpoint, mark: str) -> bool:
+    """Return whether an unclear answer of the endpoint to this prompt is believed to be about the prompt."""
+    return is_refusal_of_prompt(mark, endpoint.failed_prompts, is_proven=endpoint.is_proven)
+
+
+def has_only_failed_at(endpoint: Endpoint, mark: str) -> bool:
+    """Return whether the endpoint makes models, and failed at this prompt alone since its last one."""
+    return is_failure_of_prompt(mark, endpoint.failed_prompts, is_proven=endpoint.is_proven)
+
+
+def _after_failure(name: str, breaker: Breaker, outcome: Outcome, now: datetime, prompts: int) -> Breaker:
     failures = breaker.failures_in_a_row + 1
     opens = (
         breaker.open_until is not None
         or outcome.is_away
+        or outcome.is_lasting
         or outcome.duration_s >= COSTLY_FAILURE_S
         or failures >= FAILURES_TO_OPEN
+        or (outcome.is_unclear and prompts >= PROMPTS_TO_DOUBT)
     )
     if not opens:
         return replace(breaker, failures_in_a_row=failures)
@@ -169,7 +217,8 @@ def after_probe(endpoint: Endpoint, probe: Probe, now: datetime) -> Endpoint:
             return endpoint
         return replace(endpoint, breaker=replace(breaker, is_away=False, open_until=now))
     renewed_from = now + timedelta(seconds=RENEW_BEFORE_S)
-    if breaker.is_away and is_ahead(breaker.open_until, now, LONGEST_REST):
+    is_told = breaker.is_away and endpoint.last_error == probe.trouble
+    if is_told and is_ahead(breaker.open_until, now, LONGEST_REST):
         assert breaker.open_until is not None
         if breaker.open_until > renewed_from:
             return endpoint
@@ -177,7 +226,8 @@ def after_probe(endpoint: Endpoint, probe: Probe, now: datetime) -> Endpoint:
     if breaker.state(now) is BreakerState.OPEN and breaker.open_until is not None:
         until = max(until, breaker.open_until)
     opened = replace(breaker, is_away=True, open_until=until)
-    return replace(endpoint, breaker=opened, last_error=probe.trouble, last_failed_at=now)
+    # Whatever comes up again may be another server than the one that made models.
+    return replace(endpoint, breaker=opened, last_error=probe.trouble, last_failed_at=now, is_proven=False)
 
 
 def taking_work(endpoints: Sequence[Endpoint], now: datetime) -> list[Endpoint]:
@@ -231,8 +281,8 @@ def why_none_takes_work(endpoints: Sequence[Endpoint], now: datetime) -> str | N
 
 
 def why_none_is_ready(probes: Sequence[Probe]) -> str | None:
-    """What was found at each door; None when somebody can take work."""
-    troubles = [probe.trouble for probe in probes if probe.trouble is not None]
+    """What is the matter with each endpoint; None when one takes work, or is there and may do so later."""
+    troubles = [probe.trouble for probe in probes if probe.trouble is not None and not probe.is_answering]
     if not probes or len(troubles) < len(probes):
         return None
     return "no generation endpoint is ready: " + "; ".join(troubles)
@@ -247,7 +297,7 @@ def told(endpoint: Endpoint, now: datetime) -> str:
         case BreakerState.HALF_OPEN:
             return f"{endpoint.name} gets one task to try: {error}"
         case BreakerState.OPEN if breaker.is_away:
-            return f"{endpoint.name} is away: {error}"
+            return f"{endpoint.name} takes no work: {error}"
         case BreakerState.OPEN:
             assert breaker.open_until is not None
             left_s = (breaker.open_until - now).total_seconds()

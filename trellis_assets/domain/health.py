@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
+from trellis_assets.compat import StrEnum
 from trellis_assets.domain.endpoints import Endpoint, Probe, after_probe, told, why_none_takes_work
 from trellis_assets.domain.orientation import Orientation
 from trellis_assets.domain.queues import told_unserved

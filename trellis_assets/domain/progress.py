@@ -5,8 +5,9 @@ All times are seconds of the machine's monotonic clock.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, Self
+from typing import Any
+
+from trellis_assets.compat import Self, StrEnum
 
 # A writer may wait 30 s for SQLite; longer than that nothing holds up an event loop that is well.
 SILENT_AFTER_S = 40.0

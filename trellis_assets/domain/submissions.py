@@ -42,6 +42,7 @@ class HandBackReason(StrEnum):
     BELOW_MIN_SCORE = "below_min_score"
     BELOW_VALIDATOR_THRESHOLD = "below_validator_threshold"
     INVALID_MODEL = "invalid_model"
+    NO_VERDICT = "no_verdict"
     UNSUPPORTED_TASK = "unsupported_task"
 
 
@@ -58,19 +59,25 @@ class Submission:
 
 
 def quality_gate(
-    verdict: Verdict | None, *, min_score: float, validator_threshold: float
+    verdict: Verdict | None,
+    *,
+    min_score: float,
+    validator_threshold: float,
+    requires_verdict: bool = False,
 ) -> HandBackReason | None:
     """Why a validated model should be handed back rather than submitted, or None to submit.
 
-    A model that was not validated (`--no-validate`) passes: there is nothing to judge it by.
+    A model that was not validated (`--no-validate`) passes, unless a verdict is required: there is
+    nothing to judge it by.
 
     Args:
         verdict: the local verdict, or None.
         min_score: our own floor (`--min-score`).
         validator_threshold: the least score this validator accepts.
+        requires_verdict: whether a model without a verdict goes back (`TRELLIS_REQUIRE_VERDICT`).
     """
     if verdict is None:
-        return None
+        return HandBackReason.NO_VERDICT if requires_verdict else None
     if not verdict.is_valid:
         return HandBackReason.INVALID_MODEL
     if verdict.score < validator_threshold:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from trellis_assets.compat import UTC
 from trellis_assets.domain.clocks import is_ahead
 from trellis_assets.domain.worth import Worth, best_first, worth_of
 

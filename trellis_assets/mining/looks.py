@@ -5,10 +5,8 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import httpx
-
-from trellis_assets.adapters.bounded_http import BoundedClient, NoAnswerError, shown_url
-from trellis_assets.composition import Pipeline, secret
+from trellis_assets.adapters.bounded_http import shown_url
+from trellis_assets.composition import Pipeline
 from trellis_assets.domain.endpoints import Endpoint
 from trellis_assets.domain.health import Health, Symptom, describe_orientation, judge_generator
 from trellis_assets.domain.tasks import printable
@@ -17,7 +15,6 @@ from trellis_assets.settings import (
     GeneratorBackend,
     ServerBackendName,
     Settings,
-    SettingsError,
     ValidatorBackend,
 )
 
@@ -88,25 +85,27 @@ def _orientations(settings: Settings, generator: Generator, endpoints: Sequence[
 
 
 def look_at_validation(patient: Patient) -> list[Symptom]:
-    """Whether somebody would judge a model now."""
+    """Return whether a model would be judged now, found by trying."""
     settings = patient.settings
-    if settings.validator is not ValidatorBackend.HTTP:
-        return [Symptom("validation", Health.OK, f"{settings.validator}, in the runs themselves")]
-    url = settings.validator_url.rstrip("/")
-    token = secret(settings.validator_token or settings.server_token)
-    later = "models are submitted unjudged meanwhile, and judged when idle"
-    try:
-        where = shown_url(url)
-        client = BoundedClient(timeout_s=_ANSWER_S, max_bytes=_ANSWER_BYTES, token=token)
-        answer = client.get(f"{url}/version/")
-    except NoAnswerError as error:
-        return [Symptom("validation", Health.WARNING, str(error), f"start it: {later}")]
-    except ValueError as error:
-        raise SettingsError(f"TRELLIS_VALIDATOR_URL: {error}") from None
-    if not httpx.codes.is_success(answer.status):
-        text = f"{where} answered {answer.status}: {answer.excerpt}"
-        return [Symptom("validation", Health.WARNING, text, f"look at its log and token: {later}")]
-    return [Symptom("validation", Health.OK, f"{where} answers")]
+    if not settings.validate_models:
+        return [Symptom("validation", Health.OK, "off: models are submitted unjudged")]
+    problem = patient.pipeline.validator.problem()
+    if problem is None:
+        where = "in the runs themselves"
+        if settings.validator is ValidatorBackend.HTTP:
+            where = f"{shown_url(settings.validator_url)} answers"
+        return [Symptom("validation", Health.OK, f"{settings.validator}: {where}")]
+    later = (
+        "nothing is pulled meanwhile (TRELLIS_REQUIRE_VERDICT)"
+        if settings.require_verdict
+        else "models are submitted unjudged meanwhile, and judged when idle"
+    )
+    mend = (
+        "start the server, or look at its log and token"
+        if settings.validator is ValidatorBackend.HTTP
+        else "see docs/validation.md, The neural validator"
+    )
+    return [Symptom("validation", Health.FAILED, printable(problem, 500), f"{mend}: {later}")]
 
 
 def look_at_gpu(patient: Patient) -> list[Symptom]:

@@ -12,12 +12,14 @@ from trellis_assets.ports.files import (
 from trellis_assets.ports.generation import (
     BrokenGpuError,
     DeclaresOrientation,
+    EndpointFaultError,
     GenerationError,
     Generator,
     PictureRoute,
     PictureSource,
     PromptRefusedError,
     ServerBackend,
+    UnclearFaultError,
     UnsupportedPromptError,
     Watch,
 )
@@ -56,6 +58,7 @@ from trellis_assets.ports.upkeep import (
 )
 from trellis_assets.ports.validation import (
     LocalValidator,
+    TooCostlyToJudgeError,
     ValidationUnavailableError,
 )
 
@@ -66,6 +69,7 @@ __all__ = [
     "Clock",
     "CoolingDown",
     "DeclaresOrientation",
+    "EndpointFaultError",
     "EndpointStore",
     "FileStore",
     "GenerationError",
@@ -97,6 +101,8 @@ __all__ = [
     "TaskAssigned",
     "TaskStore",
     "TaskTable",
+    "TooCostlyToJudgeError",
+    "UnclearFaultError",
     "Unreachable",
     "UnsupportedPromptError",
     "ValidationUnavailableError",

@@ -31,6 +31,20 @@ class PromptRefusedError(GenerationError):
         super().__init__(message, is_transient=False)
 
 
+class UnclearFaultError(GenerationError):
+    """An endpoint refused a prompt, or gave no model for it: whose fault that is, its record tells."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, is_transient=False)
+
+
+class EndpointFaultError(GenerationError):
+    """The endpoint is no generation server, or lets nobody in: the next prompt would fare no better."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, is_transient=False)
+
+
 class BrokenGpuError(GenerationError):
     """The GPU's context is broken: every call fails until a new process starts."""
 

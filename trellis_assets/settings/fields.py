@@ -82,6 +82,9 @@ class Fields(PictureFields):
 
     harvest: bool = Field(True, description="Pull tasks from validators (else: default prompts).")
     validate_models: bool = Field(True, description="Validate models before submitting them.")
+    require_verdict: bool = Field(
+        False, description="Pull and submit nothing while models cannot be validated here."
+    )
     submit: bool = Field(True, description="Submit results to validators.")
     min_score: float = Field(
         0.0, ge=0, le=1, description="Least local score to submit; below it a task is handed back."

@@ -8,11 +8,15 @@ from datetime import datetime
 from hashlib import sha256
 
 from trellis_assets.audit import audit
+from trellis_assets.domain.blame import prompt_mark
 from trellis_assets.domain.endpoints import (
+    LONGEST_REST_S,
     Endpoint,
     Outcome,
     free_endpoints,
+    has_only_failed_at,
     is_any_well,
+    is_of_prompt,
     taking_work,
     told,
 )
@@ -27,6 +31,7 @@ from trellis_assets.ports import (
     PromptRefusedError,
     StoreError,
     TaskStore,
+    UnclearFaultError,
     UnsupportedPromptError,
 )
 from trellis_assets.steps.claims import renewed
@@ -63,12 +68,18 @@ class _Tries:
     """What a task has been through.
 
     Attributes:
+        mark: of its prompt.
         failed: endpoints where it failed and may be tried again, once for each time.
         unfit: endpoints that would say the same again.
+        since: when it failed first at an endpoint that may be tried again.
+        wait_s: until the next try where every endpoint failed it already.
     """
 
+    mark: str
     failed: list[str] = field(default_factory=list)
     unfit: set[str] = field(default_factory=set)
+    since: datetime | None = None
+    wait_s: float = FIRST_RETRY_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,34 +92,62 @@ class TryEndpointsStep:
     retries: int
 
     def run(self, task: Task, run_id: str) -> Made:
-        """The model. Each try has an endpoint of its own, the one that has failed this task least.
+        """Return the model. Each try has an endpoint of its own, the one that has failed this task least.
+
+        A fault of the endpoints is waited out, as long as they may come back; retries are counted
+        where the fault may be the task's.
 
         Raises:
+            PromptRefusedError: the prompt is at fault.
             UnsupportedPromptError: no endpoint takes such prompts.
             GenerationError: the retries are used up, no endpoint was left, or none was well for too long.
         """
-        tries, wait_s = _Tries(), FIRST_RETRY_S
+        tries = _Tries(prompt_mark(task.prompt))
         while True:
             with self._turn(task.key, tries) as turn:
                 try:
-                    return self._at(turn, task, run_id)
+                    return self._at(turn, task, run_id, tries.mark)
                 except PromptRefusedError:
                     raise
                 except GenerationError as error:
-                    (tries.failed.append if error.is_transient else tries.unfit.add)(turn.endpoint)
-                    if len(tries.failed) > self.retries or not self._endpoints_left(tries):
-                        raise
-                    audit("generation retried", task=task, level=logging.WARNING, reason=str(error))
+                    self._note(tries, turn.endpoint, error)
+                    failure = error
+            if self._is_over(tries):
+                raise failure
+            audit("generation retried", task=task, level=logging.WARNING, reason=str(failure))
             # Another endpoint may begin at once; only who failed already is given time.
             if set(self._endpoints_left(tries)) <= set(tries.failed):
                 enter_stage(Stage.WAITING)
-                self.clock.sleep(wait_s)
-                wait_s *= 2
+                self.clock.sleep(tries.wait_s)
+                tries.wait_s = min(2 * tries.wait_s, LONGEST_REST_S)
+
+    def _note(self, tries: _Tries, name: str, error: GenerationError) -> None:
+        """Note the failure, with the endpoint's record as it was before."""
+        now = self.clock.now()
+        (endpoint,) = self.store.endpoints([name], now)
+        is_prompts = isinstance(error, UnclearFaultError) and is_of_prompt(endpoint, tries.mark)
+        if is_prompts or isinstance(error, UnsupportedPromptError):
+            tries.unfit.add(name)
+        else:
+            tries.failed.append(name)
+            tries.since = tries.since or now
+
+    def _is_over(self, tries: _Tries) -> bool:
+        """Whether another try is no use, or has been waited for long enough."""
+        left, now = self._endpoints_left(tries), self.clock.now()
+        if not left:
+            return True
+        if len(tries.failed) <= self.retries or tries.since is None:
+            return False
+        if (now - tries.since).total_seconds() >= LONGEST_WAIT_S:
+            return True
+        pool = self.store.endpoints(left, now)
+        return any(has_only_failed_at(endpoint, tries.mark) for endpoint in pool)
 
     def _endpoints_left(self, tries: _Tries) -> list[str]:
         return [name for name in self.generator.endpoints if name not in tries.unfit]
 
-    def _at(self, turn: _Turn, task: Task, run_id: str) -> Made:
+    def _at(self, turn: _Turn, task: Task, run_id: str, mark: str) -> Made:
         started, seed, endpoint = self.clock.now(), generation_seed(task), turn.endpoint
         task = self.store.move(task.key, TaskState.GENERATING, now=started, run_id=run_id)
         audit("generation started", task=task, endpoint=endpoint, seed=seed)
@@ -116,8 +155,7 @@ class TryEndpointsStep:
         try:
             splats = self.generator.generate(task.prompt, kind=task.kind, seed=seed, endpoint=endpoint)
         except GenerationError as error:
-            if not isinstance(error, PromptRefusedError | UnsupportedPromptError):
-                turn.outcome = Outcome(self._seconds_since(started), str(error), error.is_away)
+            turn.outcome = _outcome_of(error, self._seconds_since(started), mark)
             raise
         turn.outcome = Outcome(self._seconds_since(started))
         return Made(splats, endpoint, started, self.clock.now())
@@ -168,6 +206,21 @@ class TryEndpointsStep:
                 raise GenerationError(_gave_up(pool, now), is_transient=False)
             waited_s = (now - since).total_seconds()
             self.clock.sleep(next_look_s(pool, now, waited_s))
+
+
+def _outcome_of(error: GenerationError, seconds: float, mark: str) -> Outcome | None:
+    """What the endpoint's record says of the failure; None where it is none of the endpoint's."""
+    if isinstance(error, PromptRefusedError | UnsupportedPromptError):
+        return None
+    is_unclear = isinstance(error, UnclearFaultError)
+    return Outcome(
+        duration_s=seconds,
+        failure=str(error),
+        is_away=error.is_away,
+        is_lasting=not error.is_transient and not is_unclear,
+        is_unclear=is_unclear,
+        prompt=mark,
+    )
 
 
 def _gave_up(pool: Sequence[Endpoint], now: datetime) -> str:

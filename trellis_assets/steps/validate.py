@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from trellis_assets.audit import audit
 from trellis_assets.domain.generations import StoredFile
-from trellis_assets.domain.progress import Stage
 from trellis_assets.domain.submissions import HandBackReason, quality_gate
 from trellis_assets.domain.tasks import LEASE, Task, TaskState
 from trellis_assets.domain.verdicts import Verdict
@@ -15,21 +14,29 @@ from trellis_assets.ports import (
     LocalValidator,
     StoredFileError,
     TaskStore,
+    TooCostlyToJudgeError,
     ValidationUnavailableError,
 )
 from trellis_assets.steps.claims import renewed
-from trellis_assets.system.stages import enter_stage
 
-TRIES = 2
-RETRY_S = 1.0
+RETRY_S = (1.0,)
+# Where no model is submitted without a verdict, a validator that restarts is waited for.
+PATIENT_RETRY_S = (1.0, 5.0, 15.0, 30.0, 60.0)
 
 
 @dataclass(frozen=True, slots=True)
 class ValidationPolicy:
-    """Settings of this step. `is_enabled` False: submit unseen (`--no-validate`)."""
+    """Settings of this step.
+
+    Attributes:
+        is_enabled: False submits unseen (`--no-validate`).
+        min_score: models that score less are handed back.
+        requires_verdict: models that cannot be judged are handed back too.
+    """
 
     is_enabled: bool = True
     min_score: float = 0.0
+    requires_verdict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,8 @@ class ValidateStep:
         """The task validated or declined; None when it is not ours to work on.
 
         When the local validator cannot judge, the model goes on without a verdict: a result that
-        is probably good is worth more than none.
+        is probably good is worth more than none. Where a verdict is required the validator is waited
+        for, two minutes at most, and then the task is handed back.
 
         Raises:
             ClaimLostError: another run took over meanwhile.
@@ -73,12 +81,15 @@ class ValidateStep:
             )
         verdict, unavailable = self._verdict(task, spz)
         gate = quality_gate(
-            verdict, min_score=self.policy.min_score, validator_threshold=task.validation_threshold
+            verdict,
+            min_score=self.policy.min_score,
+            validator_threshold=task.validation_threshold,
+            requires_verdict=self.policy.requires_verdict,
         )
         state, reason = TaskState.VALIDATED, unavailable
         if gate is not None:
             state = TaskState.DECLINED if task.is_harvested else TaskState.KEPT
-            reason = gate_reason(gate, verdict, task, self.policy.min_score)
+            reason = gate_reason(gate, verdict, task, self.policy.min_score, unavailable)
         moved = self.store.move(
             key, state, now=self.clock.now(), verdict=verdict, reason=reason, run_id=run_id
         )
@@ -93,12 +104,13 @@ class ValidateStep:
 
     def _verdict(self, task: Task, spz: bytes) -> tuple[Verdict | None, str | None]:
         reason = ""
-        for attempt in range(TRIES):
-            if attempt:
-                self.clock.sleep(RETRY_S)
-            enter_stage(Stage.VALIDATING)
+        for wait_s in (0.0, *(PATIENT_RETRY_S if self.policy.requires_verdict else RETRY_S)):
+            if wait_s:
+                self.clock.sleep(wait_s)
             try:
                 return self.validator.validate(spz, prompt=task.prompt, kind=task.kind), None
+            except TooCostlyToJudgeError as error:
+                return None, f"local validation unavailable: {error}"
             except ValidationUnavailableError as error:
                 reason = f"local validation unavailable: {error}"
         return None, reason
@@ -110,10 +122,16 @@ def _spz(task: Task) -> StoredFile:
     return task.generation.spz
 
 
-def gate_reason(gate: HandBackReason, verdict: Verdict | None, task: Task, min_score: float) -> str:
-    """The gate's decision with its figures, for the store and for people."""
+def gate_reason(
+    gate: HandBackReason,
+    verdict: Verdict | None,
+    task: Task,
+    min_score: float,
+    unavailable: str | None = None,
+) -> str:
+    """Return the gate's decision with its figures, for the store and for people."""
     if verdict is None:
-        return str(gate)
+        return f"{gate}: {unavailable}" if unavailable else str(gate)
     if gate is HandBackReason.INVALID_MODEL:
         return f"{gate}: {'; '.join(verdict.failed_checks)}"
     floor = task.validation_threshold if gate is HandBackReason.BELOW_VALIDATOR_THRESHOLD else min_score

@@ -173,7 +173,7 @@ def test_why_nothing_can_be_generated_is_said_only_when_all_are_out() -> None:
     text = why_none_takes_work([resting, away], NOW) or ""
     assert "gpu rests for" in text
     assert "answered 500" in text
-    assert "other is away: cannot be reached" in text
+    assert "other takes no work: cannot be reached" in text
     assert why_none_takes_work([resting, at("well")], NOW) is None
     assert why_none_takes_work([resting], NOW + timedelta(seconds=61)) is None, "one may try it"
     assert "cannot be reached" in (why_none_is_ready([REFUSED]) or "")

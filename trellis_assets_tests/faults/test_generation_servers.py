@@ -4,25 +4,31 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
 import zstandard
 
 from trellis_assets.adapters.generation.http import HttpGenerator
+from trellis_assets.adapters.generation.trellis.backend import TrellisBackend
+from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.adapters.splat_io.ply import write_ply
 from trellis_assets.adapters.splat_io.spz import PAYLOAD_MAGIC, encode_spz
 from trellis_assets.adapters.storage.files import LocalFileStore
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
-from trellis_assets.domain.tasks import TaskState
+from trellis_assets.domain.tasks import TaskKind, TaskState
 from trellis_assets.ports import TaskAssigned
+from trellis_assets.servers.generation.app import generation_app
 from trellis_assets.steps.generate import GenerationPolicy
 from trellis_assets.testing.hostile_server import PATIENCE_S, Request, serving, too_slow
 from trellis_assets_tests.fakes import FakeClock, ScriptedNetwork, a_pulled_task, a_validator, an_answer
-from trellis_assets_tests.faults.miner import Miner
+from trellis_assets_tests.faults.miner import REST_S, Miner
 from trellis_assets_tests.models import a_ball, with_first
+from trellis_assets_tests.waiting import wait_until
 
 ONE = a_validator(1)
 SPZ = encode_spz(a_ball())
@@ -103,14 +109,12 @@ def generating(shop: Shop, server: Server, *, timeout_s: float = PATIENCE_S) -> 
 
 
 BAD_MODELS: dict[str, tuple[Callable[[Request], None], str]] = {
-    "HTML": (answers(b"<html>hello", content_type="text/html"), "generation_failed: .*web page"),
     "a truncated PLY": (answers(PLY[: len(PLY) // 2]), "generation_failed: .*no model"),
     "a PLY cut in its header": (answers(PLY[:60]), "generation_failed: .*no model"),
     "an empty body": (answers(b""), "generation_failed: .*no bytes at all"),
     "a truncated SPZ": (answers(SPZ[: len(SPZ) // 2]), "generation_failed: .*no model"),
     "nothing but NaN": (answers(write_ply(all_nan())), "invalid_model: no usable splat of 8000"),
     "a zstd bomb": (answers(bomb()), "generation_failed: .*no model"),
-    "404": (answers(b"no such page", status=404), "generation_failed: .*404"),
     "JSON": (answers(b'{"detail": "sorry"}'), "generation_failed: .*no model"),
 }
 
@@ -118,15 +122,98 @@ BAD_MODELS: dict[str, tuple[Callable[[Request], None], str]] = {
 @pytest.mark.parametrize("fault", BAD_MODELS)
 def test_what_is_no_model_is_handed_back_at_once_and_the_next_task_is_served(shop: Shop, fault: str) -> None:
     respond, reason = BAD_MODELS[fault]
-    server = Server(respond)
+    server = Server(answers(SPZ))
+    with generating(shop, server):
+        shop.heals()
+        server.respond, asked = respond, server.asked
+        assert shop.runs("faulty", SubmissionOutcome.HANDED_BACK) is TaskState.HANDED_BACK
+        task = shop.miner.tasks()[-1]
+        assert server.asked == asked + 1, "asking again would bring the same"
+        assert re.match(reason, task.reason or ""), task.reason
+        assert shop.network.submitted[-1][1] is SubmissionKind.HAND_BACK
+        server.respond = answers(SPZ)
+        assert shop.runs("next", SubmissionOutcome.ACCEPTED) is TaskState.ACCEPTED
+
+
+NOT_OURS: dict[str, Callable[[Request], None]] = {
+    "a web page": answers(b"<html>hello", content_type="text/html"),
+    "404": answers(b"no such page", status=404),
+    "405": answers(b"no", status=405),
+    "401": answers(b'{"detail": "a token is wanted"}', status=401),
+    "a route that it lacks": answers(b'{"detail": "no picture route"}', status=501),
+    "422 to every prompt": answers(b'{"detail": "field required: text"}', status=422),
+    "400 to every prompt": answers(b'{"detail": "unknown field"}', status=400),
+    "JSON to every prompt": answers(b'{"detail": "sorry"}'),
+    "500 to every prompt": answers(b"no module named trellis", status=500),
+}
+
+
+def until(clock: FakeClock, after_s: float, fault: Callable[[Request], None]) -> Callable[[Request], None]:
+    """The fault, until the server is mended so much later."""
+    mended_at = clock.now() + timedelta(seconds=after_s)
+
+    def respond(request: Request) -> None:
+        (answers(SPZ) if clock.now() >= mended_at else fault)(request)
+
+    return respond
+
+
+@pytest.mark.parametrize("fault", NOT_OURS)
+def test_what_an_endpoint_says_to_every_prompt_hands_no_task_back_while_it_may_be_mended(
+    shop: Shop, clock: FakeClock, fault: str
+) -> None:
+    """It has made no model yet: the fault is taken for its own, and the task is kept for it."""
+    server = Server(NOT_OURS[fault])
+    with generating(shop, server):
+        server.respond = until(clock, REST_S + 400, NOT_OURS[fault])
+        assert shop.runs("first", SubmissionOutcome.ACCEPTED) is TaskState.ACCEPTED
+    assert server.asked > 2
+    assert [kind for _, kind, _ in shop.network.submitted] == [SubmissionKind.RESULT]
+
+
+@pytest.mark.parametrize("fault", ["422 to every prompt", "JSON to every prompt"])
+def test_the_third_prompt_in_a_row_that_an_endpoint_refuses_speaks_against_the_endpoint(
+    shop: Shop, clock: FakeClock, fault: str
+) -> None:
+    server = Server(answers(SPZ))
+    with generating(shop, server):
+        shop.heals()
+        server.respond = NOT_OURS[fault]
+        for name in ("a", "b"):
+            assert shop.runs(name, SubmissionOutcome.HANDED_BACK) is TaskState.HANDED_BACK
+        server.respond = until(clock, REST_S + 60, NOT_OURS[fault])
+        assert shop.runs("c", SubmissionOutcome.ACCEPTED) is TaskState.ACCEPTED, "it was waited for"
+
+
+def test_a_prompt_that_our_server_calls_at_fault_is_handed_back_at_once(shop: Shop) -> None:
+    refused = answers(b'{"detail": "the picture shows no object"}', status=422, x_fault="prompt")
+    server = Server(refused)
     with generating(shop, server):
         assert shop.runs("faulty", SubmissionOutcome.HANDED_BACK) is TaskState.HANDED_BACK
-        (task,) = shop.miner.tasks()
-        assert server.asked == 1, "asking again would bring the same"
-        assert re.match(reason, task.reason or ""), task.reason
-        assert [kind for _, kind, _ in shop.network.submitted] == [SubmissionKind.HAND_BACK]
-        server.respond = answers(SPZ)
+        assert server.asked == 1
+        (endpoint,) = shop.miner.store.endpoints(shop.miner.generator.endpoints, shop.miner.clock.now())
+        assert (endpoint.failures, endpoint.failed_prompts) == (0, ())
+
+
+def test_a_server_without_trellis_hands_nothing_back_and_the_miner_says_why(
+    shop: Shop, serve: Callable[[Any], str]
+) -> None:
+    """Our own server, over the real backend, in an environment without TRELLIS's package."""
+    backend = TrellisBackend(models={TaskKind.TEXT: "weights"}, device="cpu")
+    url = serve(generation_app(backend, BytesCodec()))
+    shop.miner.generator = HttpGenerator([url], timeout_s=PATIENCE_S)
+    wait_until(lambda: "failed" in (shop.miner.generator.probe()[0].trouble or ""))
+    assert "is failed: the TRELLIS package is not installed" in (shop.miner.closed() or "")
+    shop.miner.policy = replace(shop.miner.policy, endpoints=shop.miner.generator.endpoints)
+    shop.miner.pull()
+    assert shop.network.pulled == [], "nothing is pulled"
+    with serving(answers(SPZ)) as other:
+        shop.miner.generator = HttpGenerator([url, other], timeout_s=PATIENCE_S)
+        shop.miner.policy = replace(shop.miner.policy, endpoints=shop.miner.generator.endpoints)
         shop.heals()
+    assert [kind for _, kind, _ in shop.network.submitted] == [SubmissionKind.RESULT], (
+        "nothing is handed back"
+    )
 
 
 def test_two_gigabytes_are_not_read(shop: Shop) -> None:

@@ -17,6 +17,7 @@ from filelock import FileLock
 from typer.testing import CliRunner
 
 from trellis_assets.adapters.bittensor import keys
+from trellis_assets.adapters.validation.neural.validator import NeuralValidator
 from trellis_assets.cli import app
 from trellis_assets.composition import Pipeline
 from trellis_assets.domain.health import Health, Symptom
@@ -209,9 +210,34 @@ def test_a_validation_server_is_asked_with_its_token(tmp_path: Path) -> None:
         refused = found(Settings.load(**there, server_token="other"))["validation"]
     there["validator_url"] = "http://me:SECRETKEY@127.0.0.1:9"
     away = found(Settings.load(**there))["validation"]
-    assert [s.health for s in (fine, refused, away)] == [Health.OK, Health.WARNING, Health.WARNING]
+    assert [s.health for s in (fine, refused, away)] == [Health.OK, Health.FAILED, Health.FAILED]
     assert "401" in refused.text
     assert "SECRETKEY" not in f"{fine}{refused}{away}"
+
+
+@pytest.mark.parametrize(
+    ("required", "consequence"), [(False, "submitted unjudged"), (True, "nothing is pulled")]
+)
+def test_a_validation_server_that_cannot_judge_is_a_failed_check(
+    tmp_path: Path, required: bool, consequence: str
+) -> None:
+    def sick(request: Any) -> None:
+        request.answer(b'{"status": "unhealthy", "judge": "neural 2.4", "problem": "no space left"}')
+
+    with serving(sick) as url:
+        there = {"data_dir": tmp_path, "validator": "http", "validator_url": url}
+        symptom = found(Settings.load(**there, require_verdict=required))["validation"]
+    assert symptom.health is Health.FAILED
+    assert "no space left" in symptom.text
+    assert consequence in symptom.advice
+
+
+def test_a_neural_validator_that_cannot_judge_is_a_failed_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(NeuralValidator, "problem", lambda _: "the networks cannot be used: OSError: away")
+    symptom = found(Settings.load(data_dir=tmp_path, validator="neural"))["validation"]
+    assert (symptom.health, "cannot be used" in symptom.text) == (Health.FAILED, True)
 
 
 def tool(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,6 +263,7 @@ def test_the_gpu_is_as_its_driver_says(
 ) -> None:
     tool(tmp_path, script, monkeypatch)
     monkeypatch.setattr(looks, "_GPU_S", 0.5)
+    monkeypatch.setattr(NeuralValidator, "problem", lambda _: None)
     symptom = found(Settings.load(data_dir=tmp_path, validator=validator))["gpu"]
     assert symptom.health is expected[0]
     assert expected[1] in symptom.text

@@ -99,12 +99,12 @@ def test_all_models_are_tried_at_the_start_and_health_says_so(
     settings: Settings, package: type[trellis_package.ImagePipeline], serve: Serve
 ) -> None:
     url = serve(generation_app(server_backend(settings), BytesCodec()))
-    wait_until(lambda: httpx.get(f"{url}/health/").status_code == 200, 60)
+    wait_until(lambda: httpx.get(f"{url}/health/").status_code == 200, "the models are loaded", 60)
     loaded = httpx.get(f"{url}/status/").json()["models_loaded"]
     assert [name.split(":")[0] for name in loaded] == ["picture", "cut", "image"]
     broken = settings.model_copy(update={"server_picture_model": "/nowhere"})
     url = serve(generation_app(server_backend(broken), BytesCodec()))
-    wait_until(lambda: httpx.get(f"{url}/health/").json()["status"] == "failed", 60)
+    wait_until(lambda: httpx.get(f"{url}/health/").json()["status"] == "failed", "the fault shows", 60)
     health = httpx.get(f"{url}/health/")
     assert health.status_code == 503
     assert "the picture model /nowhere cannot be loaded" in health.json()["detail"]

@@ -3,11 +3,13 @@
 import base64
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
+from fastapi import FastAPI
 from PIL import Image
 
 from trellis_assets.adapters.rendering.pictures import validator_views
@@ -17,10 +19,12 @@ from trellis_assets.adapters.splat_io.spz import decode_spz, encode_spz
 from trellis_assets.adapters.validation.embedded import EmbeddedValidator
 from trellis_assets.adapters.validation.http import Api, HttpValidator
 from trellis_assets.domain.tasks import TaskKind
+from trellis_assets.ports import TooCostlyToJudgeError
 from trellis_assets.prompts import default_pictures
 from trellis_assets.servers.validation.app import validation_app
 from trellis_assets_tests.fakes import FakeClock
-from trellis_assets_tests.models import a_ball
+from trellis_assets_tests.models import a_ball, a_fog
+from trellis_assets_tests.waiting import wait_until
 
 BALL = a_ball()
 SPZ = encode_spz(BALL)
@@ -111,3 +115,43 @@ def test_the_duel_view_is_a_picture_and_rubbish_is_refused(url: str) -> None:
 
 def test_the_version_is_a_json_string(url: str) -> None:
     assert httpx.get(f"{url}/version/").text == '"2.4.0"'
+
+
+def test_a_preview_of_a_model_without_a_sound_splat_is_told_as_missing(url: str) -> None:
+    broken = replace(BALL, positions=np.full_like(BALL.positions, np.nan))
+    answer = ask(
+        url,
+        write_ply(broken),
+        compression=0,
+        generate_single_preview=True,
+        generate_grid_preview=True,
+        preview_score_threshold=-1,
+    )
+    assert (answer["score"], answer["preview"], answer["grid_preview"]) == (0, None, None)
+    assert "no preview: no splat of the model can be rendered" in answer["detail"]
+
+
+def test_a_model_that_takes_too_long_to_draw_is_told_and_the_server_goes_on(url: str) -> None:
+    fog = encode_spz(a_fog())
+    with pytest.raises(TooCostlyToJudgeError, match="too costly to draw"):
+        HttpValidator(url, clock=FakeClock()).validate(fog, prompt="fog", kind=TaskKind.TEXT)
+    grid = {"prompt": "fog", "data": base64.b64encode(fog).decode(), "compression": 2}
+    assert httpx.post(f"{url}/render_duel_view/", json=grid, timeout=60).status_code == 413
+    assert ask(url)["score"] > 0.5
+
+
+def test_the_server_says_what_was_found_when_its_judge_was_tried(
+    serve: Callable[[Any], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = EmbeddedValidator(FakeClock())
+    monkeypatch.setattr(judge, "problem", lambda: "the weights are gone")
+    client = HttpValidator(serve(validation_app(judge)), clock=FakeClock())
+    wait_until(lambda: "the weights are gone" in (client.problem() or ""))
+
+
+def test_a_sound_server_and_the_subnets_own_have_no_problem(url: str, serve: Callable[[Any], str]) -> None:
+    client = HttpValidator(url, clock=FakeClock())
+    wait_until(lambda: client.problem() is None)
+    theirs = FastAPI()
+    theirs.get("/version/")(lambda: "2.4.0")
+    assert HttpValidator(serve(theirs), clock=FakeClock()).problem() is None

@@ -18,6 +18,9 @@ from trellis_assets.ports import (
     ClaimLostError,
     GenerationError,
     LocalValidator,
+    PromptRefusedError,
+    TooCostlyToJudgeError,
+    UnclearFaultError,
     UnsupportedPromptError,
     ValidationUnavailableError,
     WrongHotkeyError,
@@ -69,6 +72,20 @@ class FixedValidator:
         return a_verdict(self.score)
 
 
+class Restarting(FixedValidator):
+    """Cannot judge so many times."""
+
+    def __init__(self, failures: int, error: type[ValidationUnavailableError]) -> None:
+        super().__init__(0.8)
+        self.failures, self.error, self.asked = failures, error, 0
+
+    def validate(self, spz: bytes, *, prompt: str, kind: TaskKind):  # noqa: ANN201 - a test double
+        self.asked += 1
+        if self.asked <= self.failures:
+            raise self.error("down")
+        return super().validate(spz, prompt=prompt, kind=kind)
+
+
 class Bench:
     """The three steps over one store."""
 
@@ -80,6 +97,7 @@ class Bench:
         store.save_validators([ONE], clock.now())
         self.generation = GenerationPolicy()
         self.min_score = 0.0
+        self.requires_verdict = False
         self.is_validating = self.is_submitting = True
 
     def pull(self, task_id: str = "a", prompt: str = "a red vase", **changes: object) -> Task:
@@ -96,7 +114,7 @@ class Bench:
         return step.run(key, run)
 
     def validate(self, key: int, run: str = "run") -> Task | None:
-        policy = ValidationPolicy(self.is_validating, self.min_score)
+        policy = ValidationPolicy(self.is_validating, self.min_score, self.requires_verdict)
         return ValidateStep(self.store, self.files, self.validator, self.clock, policy).run(key, run)
 
     def submit(self, key: int, run: str = "run") -> Task | None:
@@ -205,13 +223,14 @@ def test_a_passing_failure_of_the_generator_is_retried(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("failures", "calls"),
     [
-        ([GenerationError("no such model", is_transient=False)], 1),
+        ([UnclearFaultError("no model")], 1),
         ([GenerationError("busy", is_transient=True)] * 3, 3),
     ],
 )
-def test_a_generation_that_fails_for_good_is_handed_back(
+def test_a_prompt_that_fails_where_others_have_models_is_handed_back(
     bench: Bench, failures: list[GenerationError], calls: int
 ) -> None:
+    assert bench.run(bench.pull("before", "a green cup").key, ACCEPTED).state is TaskState.ACCEPTED
     bench.generator = FailingGenerator(*failures)
     done = bench.run(bench.pull().key, HANDED_BACK)
     assert done.state is TaskState.HANDED_BACK
@@ -220,7 +239,7 @@ def test_a_generation_that_fails_for_good_is_handed_back(
 
 
 def test_the_slot_is_free_after_a_failed_generation(bench: Bench) -> None:
-    bench.generator = FailingGenerator(GenerationError("broken", is_transient=False))
+    bench.generator = FailingGenerator(PromptRefusedError("shows nothing"))
     bench.run(bench.pull("a").key, HANDED_BACK)
     assert bench.run(bench.pull("b", "a blue boat").key, ACCEPTED).state is TaskState.ACCEPTED
 
@@ -414,3 +433,39 @@ def test_a_hand_back_that_is_refused_as_not_assigned_after_a_lost_answer_is_hand
     done = bench.run(task.key, SubmissionOutcome.NOT_ASSIGNED)
     assert done.state is TaskState.HANDED_BACK
     assert "below_validator_threshold" in (done.reason or "")
+
+
+def test_where_a_verdict_is_required_a_validator_that_restarts_is_waited_for(bench: Bench) -> None:
+    bench.requires_verdict = True
+    bench.validator = Restarting(4, ValidationUnavailableError)
+    task = bench.pull()
+    bench.generate(task.key)
+    validated = bench.validate(task.key)
+    assert validated is not None
+    assert (validated.state, validated.verdict is not None) == (TaskState.VALIDATED, True)
+
+
+def test_where_a_verdict_is_required_a_model_that_cannot_be_judged_is_handed_back(bench: Bench) -> None:
+    bench.requires_verdict = True
+    bench.validator = FixedValidator(None)
+    began = bench.clock.now()
+    task = bench.pull()
+    bench.generate(task.key)
+    declined = bench.validate(task.key)
+    assert declined is not None
+    assert declined.state is TaskState.DECLINED
+    assert declined.reason == "no_verdict: local validation unavailable: down"
+    assert timedelta(seconds=60) < bench.clock.now() - began < timedelta(minutes=3)
+
+
+@pytest.mark.parametrize(("required", "state"), [(False, TaskState.VALIDATED), (True, TaskState.DECLINED)])
+def test_a_model_that_is_too_costly_to_judge_is_judged_once_and_goes_unjudged_where_it_may(
+    bench: Bench, required: bool, state: TaskState
+) -> None:
+    bench.requires_verdict = required
+    bench.validator = validator = Restarting(9, TooCostlyToJudgeError)
+    task = bench.pull()
+    bench.generate(task.key)
+    after = bench.validate(task.key)
+    assert after is not None
+    assert (after.state, validator.asked) == (state, 1)

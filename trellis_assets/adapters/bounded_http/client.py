@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import Any
 from urllib.parse import urlencode
 
@@ -102,6 +103,23 @@ class BoundedClient:
             text = f"the prompt is not valid Unicode: {error.reason}"
             raise NoAnswerError(text, is_transient=False) from None
         return self._ask("POST", url, content, _FORM)
+
+    def post_file(self, url: str, fields: Mapping[str, str], name: str, file: bytes) -> Answer:
+        """Return the answer to a multipart form with one uploaded file, in the field `name`.
+
+        Raises:
+            NoAnswerError: none came in bounds.
+        """
+        boundary = token_hex(16)
+        parts = [
+            f'Content-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'.encode()
+            for field, value in fields.items()
+        ]
+        head = f'Content-Disposition: form-data; name="{name}"; filename="prompt"\r\n'
+        parts.append(head.encode() + b"Content-Type: application/octet-stream\r\n\r\n" + file + b"\r\n")
+        between = f"--{boundary}\r\n".encode()
+        content = between + between.join(parts) + f"--{boundary}--\r\n".encode()
+        return self._ask("POST", url, content, f"multipart/form-data; boundary={boundary}")
 
     def post_json(self, url: str, fields: Mapping[str, Any]) -> Answer:
         """Return the answer to a JSON object.

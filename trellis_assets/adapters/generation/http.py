@@ -1,7 +1,10 @@
 """TRELLIS generation servers over HTTP (PROTOCOL 7)."""
 
-from collections.abc import Mapping, Sequence
+import base64
+import json
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import httpx
 
@@ -12,11 +15,18 @@ from trellis_assets.adapters.prompt_images import PromptImageError, decode_promp
 from trellis_assets.adapters.splat_io.errors import SplatFormatError
 from trellis_assets.adapters.splat_io.sniff import decode_splats
 from trellis_assets.domain.endpoints import Probe
+from trellis_assets.domain.faults import FAULT_HEADER, PROMPT_FAULT
 from trellis_assets.domain.orders import PictureKind, Route
 from trellis_assets.domain.orientation import ORIENTATION_HEADER, Orientation
 from trellis_assets.domain.splats import GaussianSplats
-from trellis_assets.domain.tasks import TaskKind
-from trellis_assets.ports import GenerationError, PromptRefusedError, UnsupportedPromptError
+from trellis_assets.domain.tasks import TaskKind, printable
+from trellis_assets.ports import (
+    EndpointFaultError,
+    GenerationError,
+    PromptRefusedError,
+    UnclearFaultError,
+    UnsupportedPromptError,
+)
 
 # About what scoring services accept (PROTOCOL 6.1); a bare PLY of two million splats fits.
 MAX_ANSWER_BYTES = 512 * 1024 * 1024
@@ -28,8 +38,13 @@ _SEED_SERVER_HEADER = "x-compression-ratio"
 _FIELDS = {TaskKind.TEXT: "prompt", TaskKind.IMAGE: "prompt_image"}
 # Besides all 5xx: too slow, too early, too many.
 _TRANSIENT_STATUSES = frozenset({408, 425, 429})
-# It is the prompt, not the server, that these speak of.
+# May be about the prompt, or about a form that the server does not know.
 _REFUSALS = frozenset({400, 413, 422})
+# The server lacks what was asked for: no route to pictures, say.
+_LASTING_STATUSES = frozenset({501, 505})
+# What servers call themselves when they take no work, even with status 200.
+_NOT_READY = frozenset({"loading", "starting", "failed", "unhealthy", "error"})
+_TROUBLE = 500
 
 
 class HttpGenerator:
@@ -84,18 +99,17 @@ class HttpGenerator:
             return list(doors.map(self._probe, self._urls))
 
     def _probe(self, endpoint: str) -> Probe:
-        """A server that takes the connection and is slow to answer is at work, not away.
+        """Ask a server for its health.
 
-        One that does not know `/health/` is the reference server, which has no such route.
+        One that takes the connection and is slow to answer is at work, not away. One that does not know
+        `/health/` is the reference server, which has no such route.
         """
         url = self._urls[endpoint]
         try:
             answer = self._prober.get(f"{url}/health/")
         except NoAnswerError as error:
             return Probe(endpoint, str(error) if error.is_away else None)
-        if not httpx.codes.is_server_error(answer.status):
-            return Probe(endpoint)
-        return Probe(endpoint, f"{shown_url(url)} is not healthy: it answered {answer.status}")
+        return Probe(endpoint, trouble_in(answer, shown_url(url)), is_answering=True)
 
     def supports(self, kind: TaskKind) -> bool:
         """Whether the servers may take such prompts. The reference server turns out not to take pictures."""
@@ -107,7 +121,9 @@ class HttpGenerator:
         Raises:
             GenerationError: transient when the server is away, slow, busy or failing; permanent
                 when it answers with something that is no model.
-            PromptRefusedError: the prompt can be sent to nobody, or the server does not want it.
+            PromptRefusedError: the prompt can be sent to nobody, or the server says that it is at fault.
+            UnclearFaultError: the server refused it or sent no model, and does not say whose fault that is.
+            EndpointFaultError: no generation server, or one that lets us not in.
             UnsupportedPromptError: a server that takes words only was asked for a picture's model.
         """
         _check_prompt(prompt, kind)
@@ -115,16 +131,14 @@ class HttpGenerator:
         form = {_FIELDS[kind]: prompt, "seed": str(seed), "return_compressed": "true"}
         if kind is TaskKind.TEXT and self._route is not None:
             form["route"] = self._route
-        try:
-            answer = self._client.post_form(f"{url}/generate/", form)
-        except NoAnswerError as error:
-            raise GenerationError(
-                str(error), is_transient=error.is_transient, is_away=error.is_away
-            ) from error
+        answer = self._ask(lambda: self._client.post_form(f"{url}/generate/", form))
         where = shown_url(url)
-        if kind is TaskKind.IMAGE and answer.status == httpx.codes.UNPROCESSABLE_ENTITY:
+        is_refused = answer.status == httpx.codes.UNPROCESSABLE_ENTITY and not is_fault_of_prompt(answer)
+        if kind is TaskKind.IMAGE and is_refused:
             # The picture itself is sound, so that it is the form's field that the server lacks.
-            raise UnsupportedPromptError(f"{where} takes no pictures: {answer.excerpt}")
+            answer = self._upload(url, prompt, seed)
+            if answer.status in {httpx.codes.UNPROCESSABLE_ENTITY, httpx.codes.BAD_REQUEST}:
+                raise UnsupportedPromptError(f"{where} takes no pictures: {answer.excerpt}")
         splats = _model_in(answer, where)
         self._declared[endpoint] = declared_orientation(answer.headers)
         if (offer := offer_in(answer, url)) is not None:
@@ -134,6 +148,22 @@ class HttpGenerator:
     def declared_orientation(self, endpoint: str) -> tuple[Orientation, bool]:
         """Return what the last answer of the endpoint spoke for, and whether that is certain."""
         return self._declared.get(endpoint, (Orientation.AS_IS, False))
+
+    def _upload(self, url: str, prompt: str, seed: int) -> Answer:
+        """The answer to the picture as an uploaded file, in the field that other servers have for it."""
+        file = base64.b64decode(prompt)
+        fields = {"seed": str(seed), "return_compressed": "true"}
+        return self._ask(
+            lambda: self._client.post_file(f"{url}/generate/", fields, "prompt_image_file", file)
+        )
+
+    def _ask(self, call: Callable[[], Answer]) -> Answer:
+        try:
+            return call()
+        except NoAnswerError as error:
+            if not error.is_transient:
+                raise UnclearFaultError(str(error)) from error
+            raise GenerationError(str(error), is_transient=True, is_away=error.is_away) from error
 
     def pictures(self, prompt: str, *, seed: int, endpoint: str) -> Mapping[PictureKind, bytes]:
         """WebP files of what a model was made from; a server that named none is not asked."""
@@ -165,25 +195,50 @@ def _check_prompt(prompt: str, kind: TaskKind) -> None:
         raise PromptRefusedError(str(error)) from error
 
 
+def trouble_in(answer: Answer, where: str) -> str | None:
+    """Return why the server takes no work, by its answer of `/health/`; None when it does.
+
+    Its own words are told where it has any: ours has `status` and `detail`.
+    """
+    status, detail = "", ""
+    with suppress(ValueError):
+        told = json.loads(answer.body)
+        if isinstance(told, dict):
+            status, detail = str(told.get("status", "")).lower(), str(told.get("detail") or "")
+    is_failing = httpx.codes.is_server_error(answer.status)
+    if not is_failing and status not in _NOT_READY:
+        return None
+    said = f"is {status}" if status else f"is not healthy: it answered {answer.status}"
+    return printable(f"{where} {said}" + (f": {detail}" if detail else ""), _TROUBLE)
+
+
+def is_fault_of_prompt(answer: Answer) -> bool:
+    """Return whether the server says that the prompt is at fault."""
+    return answer.status in _REFUSALS and answer.headers.get(FAULT_HEADER.lower()) == PROMPT_FAULT
+
+
 def _model_in(answer: Answer, where: str) -> GaussianSplats:
     if answer.status != httpx.codes.OK:
-        raise _refusal(answer, where)
+        raise _error_of(answer, where)
     if answer.is_html:
-        text = f"{where} answered with a web page: is it a generation server?"
-        raise GenerationError(text, is_transient=False)
+        raise EndpointFaultError(f"{where} answered with a web page: is it a generation server?")
     try:
         return decode_splats(answer.body)
     except SplatFormatError as error:
-        raise GenerationError(f"{where} answered with no model: {error}", is_transient=False) from error
+        raise UnclearFaultError(f"{where} answered with no model: {error}") from error
 
 
-def _refusal(answer: Answer, where: str) -> GenerationError:
-    is_transient = answer.status in _TRANSIENT_STATUSES or httpx.codes.is_server_error(answer.status)
+def _error_of(answer: Answer, where: str) -> GenerationError:
     said = "a web page" if answer.is_html else answer.excerpt or "nothing"
     text = f"{where} answered {answer.status}: {said}"
     retry_after = answer.headers.get("retry-after", "")
     if retry_after.isdecimal():
         text += f" (asks to wait {int(retry_after)} s)"
-    if answer.status in _REFUSALS and not answer.is_html:
+    if is_fault_of_prompt(answer):
         return PromptRefusedError(text)
-    return GenerationError(text, is_transient=is_transient)
+    if answer.status in _REFUSALS and not answer.is_html:
+        return UnclearFaultError(text)
+    is_failing = httpx.codes.is_server_error(answer.status) and answer.status not in _LASTING_STATUSES
+    if answer.status in _TRANSIENT_STATUSES or is_failing:
+        return GenerationError(text, is_transient=True)
+    return EndpointFaultError(text)

@@ -25,6 +25,8 @@ _BUCKETS = 1 << _KEY_BITS
 _LOWER = _BUCKETS - 1
 # Pixels are grouped in squares of this side to see quickly where the picture is opaque.
 BLOCK_SHIFT = 3
+# So many pixels, as a power of two, that are looked at by blocks cost as much as one that is visited.
+_LOOK_SHIFT = 8
 RECORD = 16
 _C1 = np.float32(0.4886025119029199)
 _C2 = (
@@ -188,8 +190,11 @@ def _is_open(open_pixels, x0, x1, y0, y1):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def splat(records, sh, order, rotation, translation, position, focal, cx, cy, width, height):  # noqa: ANN001, ANN201, C901, PLR0912, PLR0915, PLR0917
-    """(H, W, 4) float32: colour without background, and the transmittance left, of splats in `order`.
+def splat(records, sh, order, rotation, translation, position, focal, cx, cy, width, height, most):  # noqa: ANN001, ANN201, C901, PLR0912, PLR0915, PLR0917
+    """Return (H, W, 4) float32 and the work done: colour without background and transmittance left.
+
+    Splats are taken in `order`. The work counts pixels visited, a row as four and a look at 256 pixels
+    as one; above `most` the picture is left as it is.
 
     EWA splatting: the covariance is projected by the Jacobian of the perspective at the centre
     (Zwicker et al. 2001), blended front to back.
@@ -214,7 +219,10 @@ def splat(records, sh, order, rotation, translation, position, focal, cx, cy, wi
     # How much longer than at the picture's centre a length may appear at its edge.
     spread = np.sqrt(_ONE + max(left, right) * max(left, right) + max(top, bottom) * max(top, bottom))
     has_harmonics = sh.shape[1] > 1
+    work = np.int64(0)
     for index in order:
+        if work > most:
+            break
         record = records[index]
         px, py, pz = record[0], record[1], record[2]
         x = r00 * px + r01 * py + r02 * pz + translation[0]
@@ -225,6 +233,7 @@ def splat(records, sh, order, rotation, translation, position, focal, cx, cy, wi
         xx, xy, xz, yy, yz, zz = record[3], record[4], record[5], record[6], record[7], record[8]
         # A square that surely holds the splat: nothing to do where all of it is opaque already.
         bound = _REACH * (spread * focal * inverse * record[14] + np.float32(0.55)) + _HALF
+        work += np.int64(min(_TWO * bound, wide) * min(_TWO * bound, high)) >> _LOOK_SHIFT
         if not _is_open(open_pixels, u - bound, u + bound, v - bound, v + bound):
             continue
         # Jacobian of the projection times the camera's rotation: two rows of three.
@@ -290,6 +299,7 @@ def splat(records, sh, order, rotation, translation, position, focal, cx, cy, wi
             x0 = np.int32(max(left_most, np.ceil(middle - half)))
             x1 = np.int32(min(right_most, np.floor(middle + half)))
             base = _HALF * rest * dy * dy
+            work += max(np.int64(0), np.int64(x1) - x0 + 1) + 4
             for column in range(x0, x1 + 1):
                 left_over = picture[row, column, 3]
                 if left_over <= 0:
@@ -312,4 +322,4 @@ def splat(records, sh, order, rotation, translation, position, focal, cx, cy, wi
     for row in range(height):
         for column in range(width):
             picture[row, column, 3] = abs(picture[row, column, 3])
-    return picture
+    return picture, work

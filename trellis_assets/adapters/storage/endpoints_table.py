@@ -82,6 +82,7 @@ def _change(session: Session, name: str, change: Callable[[Endpoint], Endpoint])
     row.generation_s, row.last_error = changed.generation_s, changed.last_error
     row.last_failed_at, row.last_succeeded_at = changed.last_failed_at, changed.last_succeeded_at
     row.orientation_gains = {str(way): list(gains) for way, gains in changed.orientation_trials.gains.items()}
+    row.failed_prompts, row.is_proven = list(changed.failed_prompts), changed.is_proven
     session.flush()
     return changed
 
@@ -103,6 +104,8 @@ def _endpoint_of(row: SlotRow | Row[Any], held_by: int | None, began_at: datetim
         orientation_trials=OrientationTrials(
             {Orientation(way): tuple(gains) for way, gains in (row.orientation_gains or {}).items()}
         ),
+        failed_prompts=tuple(row.failed_prompts or ()),
+        is_proven=row.is_proven,
     )
 
 

@@ -235,6 +235,8 @@ class SlotRow(Base):
     last_succeeded_at: Mapped[datetime | None]
     # Score differences of its first models, each way up.
     orientation_gains: Mapped[dict[str, list[float]] | None]
+    failed_prompts: Mapped[list[str] | None]
+    is_proven: Mapped[bool] = mapped_column(default=False)
 
 
 class SessionRow(Base):

@@ -11,14 +11,18 @@ from trellis_assets.adapters.bounded_http import Answer, BoundedClient, NoAnswer
 from trellis_assets.adapters.splat_io.errors import SplatFormatError
 from trellis_assets.adapters.splat_io.spz import decode_spz
 from trellis_assets.domain.checks import failed_data_checks
-from trellis_assets.domain.tasks import TaskKind
+from trellis_assets.domain.tasks import TaskKind, printable
 from trellis_assets.domain.verdicts import Verdict
-from trellis_assets.ports import Clock, ValidationUnavailableError
+from trellis_assets.ports import Clock, TooCostlyToJudgeError, ValidationUnavailableError
 
 Api = Literal["2.4", "2.0"]
 # An answer without previews is a few hundred bytes.
 MAX_ANSWER_BYTES = 1024 * 1024
 COMPRESSION_SPZ = 2
+# How our own server says that it will not judge this model, now or later.
+TOO_COSTLY = httpx.codes.REQUEST_ENTITY_TOO_LARGE
+_MOST_SHOWN = 300
+_HEALTH_S, _MAX_HEALTH_BYTES = 3.0, 10_000
 _ROUTES = {TaskKind.TEXT: "validate_txt_to_3d_ply", TaskKind.IMAGE: "validate_img_to_3d_ply"}
 _PROMPT_FIELDS = {TaskKind.TEXT: "prompt", TaskKind.IMAGE: "prompt_image"}
 _NO_PREVIEW: Mapping[Api, tuple[str, ...]] = {
@@ -57,6 +61,9 @@ class HttpValidator:
         self._where = shown_url(url)
         self._url, self._clock, self._api = url.rstrip("/"), clock, api
         self._client = BoundedClient(timeout_s=timeout_s, max_bytes=MAX_ANSWER_BYTES, token=token)
+        self._health = BoundedClient(
+            timeout_s=min(timeout_s, _HEALTH_S), max_bytes=_MAX_HEALTH_BYTES, token=token
+        )
 
     @property
     def name(self) -> str:
@@ -82,6 +89,23 @@ class HttpValidator:
             parts=parts,
             failed_checks=failed,
         )
+
+    def problem(self) -> str | None:
+        """Return why the service would not judge now: away, or its own finding; None if it would."""
+        try:
+            answer = self._health.get(f"{self._url}/health/")
+            if answer.status == httpx.codes.NOT_FOUND:
+                answer = self._health.get(f"{self._url}/version/")  # the subnet's own service
+        except NoAnswerError as error:
+            return str(error)
+        if not httpx.codes.is_success(answer.status):
+            return f"{self._where} answered {answer.status}: {answer.excerpt}"
+        try:
+            fields = json.loads(answer.body)
+        except (ValueError, RecursionError):
+            return None
+        found = fields.get("problem") if isinstance(fields, dict) else None
+        return f"{self._where}: {printable(str(found), _MOST_SHOWN)}" if found else None
 
     def _ask(self, spz: bytes, prompt: str, kind: TaskKind) -> tuple[float, dict[str, float]]:
         try:
@@ -120,6 +144,8 @@ def _scores_in(answer: Answer, where: str) -> tuple[float, dict[str, float]]:
     Raises:
         ValidationUnavailableError: not an answer that scores a model.
     """
+    if answer.status == TOO_COSTLY:
+        raise TooCostlyToJudgeError(f"{where}: {answer.excerpt}")
     if answer.status != httpx.codes.OK:
         raise ValidationUnavailableError(f"{where} answered {answer.status}: {answer.excerpt}")
     try:

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 from trellis_assets.adapters.prompt_images import PromptImageError
+from trellis_assets.adapters.rendering.cpu import RenderCostError
 from trellis_assets.adapters.splat_io.errors import SplatFormatError
 from trellis_assets.adapters.splat_io.frames import ZSTD_MAGIC
 from trellis_assets.adapters.splat_io.spz import decode_spz
@@ -12,7 +13,7 @@ from trellis_assets.domain.checks import failed_data_checks
 from trellis_assets.domain.splats import GaussianSplats, is_well_formed
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.domain.verdicts import Verdict
-from trellis_assets.ports import Clock, ValidationUnavailableError
+from trellis_assets.ports import Clock, TooCostlyToJudgeError, ValidationUnavailableError
 
 
 class NoScoreError(ValueError):
@@ -68,6 +69,7 @@ class SplatJudge(ABC):
         """The verdict on decoded splats.
 
         Raises:
+            TooCostlyToJudgeError: a validator's GPU would draw them, and this CPU would take too long.
             ValidationUnavailableError: no score can be given now.
         """
         started_at = self._clock.now()
@@ -83,6 +85,8 @@ class SplatJudge(ABC):
                 failed = (*failed, str(error))
             except NoScoreError as error:
                 failed, parts = (*failed, str(error)), error.parts
+            except RenderCostError as error:
+                raise TooCostlyToJudgeError(str(error)) from error
         if not all(map(math.isfinite, (score, *parts.values()))):
             raise ValidationUnavailableError(f"{self.name} gave no number as score: {score} of {parts}")
         return Verdict(
@@ -93,6 +97,10 @@ class SplatJudge(ABC):
             parts=parts,
             failed_checks=failed,
         )
+
+    def problem(self) -> str | None:
+        """Return why no model could be judged now; None if one could, as for judges that need nothing."""
+        return None
 
     def _failed(self, reason: str) -> Verdict:
         now = self._clock.now()

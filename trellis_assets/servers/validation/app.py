@@ -11,13 +11,15 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
+from trellis_assets.adapters.rendering.cpu import RenderCostError
 from trellis_assets.adapters.rendering.pictures import ByteImages, png_bytes, validator_views
 from trellis_assets.adapters.splat_io.errors import SplatFormatError
+from trellis_assets.adapters.validation.http import TOO_COSTLY
 from trellis_assets.adapters.validation.judge import SplatJudge
 from trellis_assets.domain.splats import GaussianSplats, is_well_formed
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.domain.verdicts import Verdict
-from trellis_assets.ports import ValidationUnavailableError
+from trellis_assets.ports import TooCostlyToJudgeError, ValidationUnavailableError
 from trellis_assets.servers.validation.requests import ModelInRequest, ScoreAnswer, ScoreRequest
 
 # The version of the service whose answers these are.
@@ -62,19 +64,31 @@ def validation_app(judge: SplatJudge) -> FastAPI:
             picture = await loop.run_in_executor(worker, lambda: _grid(_views(request.splats())))
         except SplatFormatError as error:
             raise HTTPException(400, str(error)) from None
+        except RenderCostError as error:
+            raise HTTPException(TOO_COSTLY, str(error)) from None
         return Response(picture, media_type="image/png")
+
+    _add_state(app, judge, worker)
+    return app
+
+
+def _add_state(app: FastAPI, judge: SplatJudge, worker: ThreadPoolExecutor) -> None:
+    """Add the routes that say who serves; the judge is tried before the first model comes."""
+    trial = worker.submit(judge.problem)
 
     @app.get("/version/")
     async def version() -> str:
-        """The version of the service's API, as a JSON string."""
+        """Return the version of the service's API, as a JSON string."""
         return API_VERSION
 
     @app.get("/health/")
-    async def health() -> dict[str, str]:
-        """Whether the server lives, and who judges."""
-        return {"status": "healthy", "judge": judge.name}
-
-    return app
+    async def health() -> dict[str, str | None]:
+        """Return who judges, and what was found when it was tried at the start."""
+        if not trial.done():
+            return {"status": "starting", "judge": judge.name, "problem": "the judge is being tried"}
+        problem = trial.result()
+        status = "unhealthy" if problem else "healthy"
+        return {"status": status, "judge": judge.name, "problem": problem}
 
 
 def score_of(judge: SplatJudge, request: ScoreRequest, kind: TaskKind, prompt: str | None) -> ScoreAnswer:
@@ -86,16 +100,28 @@ def score_of(judge: SplatJudge, request: ScoreRequest, kind: TaskKind, prompt: s
         verdict = judge.judge(splats, prompt=prompt, kind=kind)
     except SplatFormatError as error:
         return ScoreAnswer(detail=f"the model cannot be read: {error}")
+    except TooCostlyToJudgeError as error:
+        raise HTTPException(TOO_COSTLY, str(error)) from None
     except ValidationUnavailableError as error:
         _log.exception("no verdict")
         raise HTTPException(503, str(error)) from None
     answer = _answer_of(verdict)
     if verdict.score > request.preview_score_threshold:
-        wanted = (request.generate_single_preview, request.generate_grid_preview)
-        views = _views(splats) if any(wanted) else np.empty(0, np.uint8)
-        answer.preview = _base64(png_bytes(views[SINGLE_VIEW])) if wanted[0] else None
-        answer.grid_preview = _base64(_grid(views)) if wanted[1] else None
+        _add_previews(answer, request, splats)
     return answer
+
+
+def _add_previews(answer: ScoreAnswer, request: ScoreRequest, splats: GaussianSplats) -> None:
+    """Add the pictures that are asked for; where none can be drawn, the detail says why."""
+    if not (request.generate_single_preview or request.generate_grid_preview):
+        return
+    try:
+        views = _views(splats)
+    except (SplatFormatError, RenderCostError) as error:
+        answer.detail = "; ".join(filter(None, (answer.detail, f"no preview: {error}")))
+        return
+    answer.preview = _base64(png_bytes(views[SINGLE_VIEW])) if request.generate_single_preview else None
+    answer.grid_preview = _base64(_grid(views)) if request.generate_grid_preview else None
 
 
 def _answer_of(verdict: Verdict) -> ScoreAnswer:

@@ -6,12 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from trellis_assets.adapters.rendering import cpu
 from trellis_assets.adapters.rendering.cpu import render
-from trellis_assets.domain.cameras import Camera, orbit_camera
+from trellis_assets.domain.cameras import Camera, orbit_camera, validator_cameras
 from trellis_assets.domain.scenes import Scene, as_validators_see, scene_of
 from trellis_assets.domain.splats import SH_C0
 from trellis_assets_tests.adapters.rendering import reference
-from trellis_assets_tests.models import a_ball, a_cloud
+from trellis_assets_tests.models import a_ball, a_cloud, a_fog
 
 
 def layers(scene: Scene, cameras: Sequence[Camera]) -> np.ndarray:
@@ -130,3 +131,19 @@ def test_a_splat_wider_than_the_picture_covers_all_of_it() -> None:
 def test_nothing_gives_an_empty_picture() -> None:
     nothing = as_validators_see(a_ball().subset(np.zeros(8000, bool)))
     assert (layers(nothing, [CAMERA])[0] == [0, 0, 0, 1]).all()
+
+
+def test_the_work_of_a_view_is_bounded_wherever_its_splats_lie() -> None:
+    scene, cameras = as_validators_see(a_fog(2000)), validator_cameras(64)
+    free = cpu.render(scene, cameras, np.asarray, visits_per_pixel=10**6)
+    assert len(free) == 16
+    with pytest.raises(cpu.RenderCostError, match="visit more than"):
+        cpu.render(scene, cameras, np.asarray, visits_per_pixel=10)
+
+
+def test_the_bound_changes_no_picture_below_it() -> None:
+    scene, cameras = as_validators_see(a_ball()), validator_cameras(64)
+    bound, free = (
+        cpu.render(scene, cameras, np.asarray, visits_per_pixel=visits) for visits in (1000, 10**9)
+    )
+    assert np.array_equal(bound, free)

@@ -3,12 +3,13 @@
 import pytest
 
 from trellis_assets.adapters.splat_io.spz import encode_spz
+from trellis_assets.adapters.validation.embedded import EmbeddedValidator
 from trellis_assets.adapters.validation.judge import SplatJudge
 from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
-from trellis_assets.ports import ValidationUnavailableError
+from trellis_assets.ports import TooCostlyToJudgeError, ValidationUnavailableError
 from trellis_assets_tests.fakes import FakeClock
-from trellis_assets_tests.models import a_ball
+from trellis_assets_tests.models import a_ball, a_fog
 
 
 class FixedJudge(SplatJudge):
@@ -31,3 +32,8 @@ def test_a_score_that_is_no_number_is_no_verdict(given: tuple[float, dict[str, f
     judge.given = given
     with pytest.raises(ValidationUnavailableError, match="no number"):
         judge.validate(spz, prompt="a ball", kind=TaskKind.TEXT)
+
+
+def test_a_model_that_takes_too_long_to_draw_is_told_as_such_and_not_failed() -> None:
+    with pytest.raises(TooCostlyToJudgeError, match="too costly to draw on a CPU"):
+        EmbeddedValidator(FakeClock()).judge(a_fog(), prompt="fog", kind=TaskKind.TEXT)

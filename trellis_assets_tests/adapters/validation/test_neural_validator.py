@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from trellis_assets.adapters.splat_io.spz import encode_spz
-from trellis_assets.adapters.validation.neural import networks, weights
+from trellis_assets.adapters.validation.neural import networks, validator, weights
 from trellis_assets.adapters.validation.neural.formula import NeuralParts, combined
 from trellis_assets.adapters.validation.neural.lpips import ALEXNET_FILE
 from trellis_assets.adapters.validation.neural.validator import NeuralValidator
@@ -249,3 +249,32 @@ def test_the_revision_of_a_first_download_is_kept(tmp_path: Path, monkeypatch: p
     newest[0] = "2" * 40
     assert weights.kept_revision(weights.CLIP, file) == "1" * 40
     assert weights.kept_revision(weights.CLIP, None) == "2" * 40
+
+
+def test_readiness_is_found_by_judging_and_what_it_loads_is_let_go(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(networks.Quality, "scores", lambda *_: np.full(16, 0.5))
+    judge = NeuralValidator(FakeClock(), weights_dir=folder, device="cpu")
+    seen = []
+    cosines = networks.TextAlignment.cosines
+    monkeypatch.setattr(networks.TextAlignment, "cosines", lambda *given: seen.append(1) or cosines(*given))
+    assert judge.problem() is None
+    assert judge.problem() is None
+    assert len(seen) == 1, "found once, and kept"
+    assert "_text" not in judge.__dict__
+
+
+def test_readiness_says_what_is_wrong_and_looks_again_later(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "weights"
+    shutil.copytree(folder, other)
+    (other / weights.CLIP_FILE).write_bytes(b"cut off")
+    judge = NeuralValidator(FakeClock(), weights_dir=other, device="cpu")
+    assert "SafetensorError" in (judge.problem() or "")
+    shutil.copy(folder / weights.CLIP_FILE, other)
+    assert judge.problem() is not None
+    monkeypatch.setattr(validator, "_PROBLEM_KEPT_S", -1.0)
+    monkeypatch.setattr(networks.Quality, "scores", lambda *_: np.full(16, 0.5))
+    assert judge.problem() is None

@@ -2,14 +2,16 @@
 
 import gc
 import math
+import time
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from trellis_assets.adapters.card_lock import card_lock
 from trellis_assets.adapters.prompt_images import decode_as_stored
 from trellis_assets.adapters.rendering.pictures import validator_views
 from trellis_assets.adapters.validation.judge import NoScoreError, SplatJudge
-from trellis_assets.adapters.validation.neural import formula
+from trellis_assets.adapters.validation.neural import formula, readiness
 from trellis_assets.adapters.validation.neural.networks import (
     PictureAlignment,
     Quality,
@@ -20,6 +22,8 @@ from trellis_assets.adapters.validation.neural.weights import Weights, check_rea
 from trellis_assets.domain.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import Clock, ValidationUnavailableError
+
+_PROBLEM_KEPT_S = 60.0
 
 
 class NeuralValidator(SplatJudge):
@@ -50,6 +54,9 @@ class NeuralValidator(SplatJudge):
         """
         super().__init__(clock)
         check_ready(weights_dir)
+        # None until tried, then the problem or nothing.
+        self._tried: str | None = None
+        self._tried_at = 0.0
         self._weights, self._wanted_device = Weights(weights_dir, revisions), device
 
     @property
@@ -71,9 +78,12 @@ class NeuralValidator(SplatJudge):
 
         if not is_valid:
             return 0.0, {}
-        wanted = self._picture(prompt) if kind is TaskKind.IMAGE else None
+        picture = decode_as_stored(prompt) if kind is TaskKind.IMAGE else None
+        views = validator_views(splats)
         try:
-            parts = self._parts(self._tensor(validator_views(splats)), prompt, wanted)
+            with card_lock(self._device):
+                wanted = self._tensor(picture[None]) if picture is not None else None
+                parts = self._parts(self._tensor(views), prompt, wanted)
         except torch.cuda.OutOfMemoryError as error:
             self._unload()
             raise ValidationUnavailableError("the GPU's memory is full") from error
@@ -89,6 +99,19 @@ class NeuralValidator(SplatJudge):
             )
             raise NoScoreError(text, {name: shown[name] for name in shown if name not in without})
         return min(1.0, formula.combined(parts)), shown
+
+    def problem(self) -> str | None:
+        """Return why no model could be judged, found by loading everything and judging two tiny ones.
+
+        What was found is kept, a problem for a minute. What this loads is unloaded again: who asks is
+        not always who judges.
+        """
+        if self._tried is None or (self._tried and time.monotonic() - self._tried_at > _PROBLEM_KEPT_S):
+            was_in_use = "_quality" in self.__dict__
+            self._tried, self._tried_at = readiness.problem_of(self), time.monotonic()
+            if not was_in_use:
+                self._unload()
+        return self._tried or None
 
     def _parts(self, views: Any, prompt: str, wanted: Any | None) -> formula.NeuralParts:
         alignment = (
@@ -124,9 +147,6 @@ class NeuralValidator(SplatJudge):
     @cached_property
     def _similarity(self) -> Similarity:
         return Similarity(self._weights, self._device)
-
-    def _picture(self, prompt: str) -> Any:
-        return self._tensor(decode_as_stored(prompt)[None])
 
     def _tensor(self, pictures: Any) -> Any:
         """(V, H, W, 3) bytes as (V, 3, H, W) in 0..1 on the device."""

@@ -142,7 +142,7 @@ def test_missing_package_is_told_with_how_to_install_it(monkeypatch: pytest.Monk
     assert not failure.value.is_transient
 
 
-def test_rembg_that_exits_without_its_runtime_is_an_error_and_no_exit(
+def test_rembg_that_exits_without_its_runtime_ends_no_server(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     import importlib

@@ -18,21 +18,10 @@ _ROWS = 20
 _LONGEST_CELL = 200
 
 
-def column_schema(columns: Mapping[str, str]) -> dict[str, Any]:
-    """Metadata that tells what each column means."""
-    described = [dg.TableColumn(name, _type_of(name), meaning) for name, meaning in columns.items()]
+def column_schema(columns: Mapping[str, str], types: Mapping[str, str]) -> dict[str, Any]:
+    """Return metadata that tells what each column means, and its type."""
+    described = [dg.TableColumn(name, types[name], meaning) for name, meaning in columns.items()]
     return {"dagster/column_schema": dg.TableSchema(columns=described)}
-
-
-def _type_of(column: str) -> str:
-    """By how columns are named here."""
-    if column.endswith("_at") or column in {"last_task_received", "cooldown_until"}:
-        return "timestamp"
-    real = ("_s", "score", "reward", "rewards", "stake", "rating", "rate", "fidelity", "threshold")
-    if column.endswith(real):
-        return "float"
-    whole = ("uid", "key", "seed", "count", "size", "tasks", "accepted", "rejected", "failed", "port")
-    return "int" if column.startswith("total_") or column.endswith(whole) else "string"
 
 
 def small_table(frame: "pd.DataFrame", columns: Iterable[str]) -> dg.MetadataValue[Any]:

@@ -74,3 +74,30 @@ VALIDATOR_COLUMNS = {
     "validator_window": "results accepted in four hours, as the validator counts them",
     "success_rate": "accepted per submitted, 0 to 1",
 }
+
+_INTS = (
+    *("key", "validator_uid", "uid", "seed", "splat_count", "reused_from", "spz_size"),
+    *("generations_within_the_window", "tasks", "accepted", "rejected", "answer_unknown", "handed_back"),
+    *("failed", "cooldown_violations", "total_pulls", "total_tasks_received", "total_tasks_submitted"),
+    *("total_successful_submissions", "total_handed_back"),
+)
+_FLOATS = (
+    *("generation_s", "validation_s", "submission_s", "local_score", "validation_threshold"),
+    *("task_fidelity_score", "average_fidelity_score", "current_duel_rating", "current_miner_reward"),
+    *("mean_fidelity", "mean_local_score", "stake", "average_score", "validator_average", "last_reward"),
+    *("standing", "standing_change", "reward_per_hour"),
+    *("last_duel_rating", "success_rate"),
+)
+_TIMESTAMPS = (
+    *("pulled_at", "generation_started_at", "generated_at", "submitted_at", "finished_at"),
+    *("cooldown_until", "last_task_received"),
+)
+_BOOLS = ("is_listed", "is_inferred")
+# The type of every column, as Dagster shows it; a test holds it against the schema.
+COLUMN_TYPES = {
+    **dict.fromkeys((*TASK_COLUMNS, *REWARD_COLUMNS, *VALIDATOR_COLUMNS), "string"),
+    **dict.fromkeys(_INTS, "int"),
+    **dict.fromkeys(_FLOATS, "float"),
+    **dict.fromkeys(_TIMESTAMPS, "timestamp"),
+    **dict.fromkeys(_BOOLS, "bool"),
+}

@@ -24,11 +24,12 @@ def write_page(report: Report, ledger: Ledger, start: datetime, end: datetime) -
     """HTML. Every text that a stranger may have written is escaped."""
     tasks = pd.concat(list(ledger.tasks(start, end, newest=CHARTED_TASKS)), ignore_index=True)
     drawn = [
-        charts.rewards_over_time(tasks),
-        charts.fidelity_by_validator(tasks),
-        charts.local_against_feedback(tasks),
-        charts.time_by_stage(tasks),
-        charts.reasons(ledger.reasons(start, end)),
+        charts.draw_outcomes(tasks),
+        charts.draw_standings(tasks),
+        charts.draw_fidelities(tasks),
+        charts.draw_score_pairs(tasks),
+        charts.draw_stage_times(tasks),
+        charts.draw_reasons(ledger.reasons(start, end)),
     ]
     rows = list(islice(_rows(report.pieces(ledger, start, end)), SHOWN_ROWS + 1))
     return _template().render(

@@ -131,12 +131,16 @@ class SqlLedger:
         unsubmitted = [str(TaskState.HANDED_BACK), str(TaskState.FAILED), str(TaskState.KEPT)]
         colon = func.instr(TaskRow.reason, ":") if self._is_sqlite else func.strpos(TaskRow.reason, ":")
         short = case((colon > 0, func.substr(TaskRow.reason, 1, colon - 1)), else_=TaskRow.reason)
-        query = (
-            select(func.coalesce(short, "none").label("reason"), func.count().label("tasks"))
+        # By another name than the column's: databases group by the column where both have one.
+        reason = func.coalesce(short, "none").label("short_reason")
+        grouped = (
+            select(reason, func.count().label("tasks"))
             .where(TaskRow.finished_at >= start, TaskRow.finished_at < end, TaskRow.state.in_(unsubmitted))
-            .group_by("reason")
-            .order_by(func.count().desc(), "reason")
+            .group_by("short_reason")
+            .subquery()
         )
+        columns = (grouped.c.short_reason.label("reason"), grouped.c.tasks)
+        query = select(*columns).order_by(grouped.c.tasks.desc(), grouped.c.short_reason)
         return self._frame(query)
 
     @property

@@ -7,7 +7,7 @@ from trellis_assets.defs.assets.tasks import submissions, task_table
 from trellis_assets.defs.metadata import OWNERS, Materialized, column_schema
 from trellis_assets.defs.partitions import days, span_of
 from trellis_assets.defs.resources import PipelineResource
-from trellis_assets.reports.columns import REWARD_COLUMNS, TASK_COLUMNS
+from trellis_assets.reports.columns import COLUMN_TYPES, REWARD_COLUMNS, TASK_COLUMNS
 
 _FORMS = ("parquet", "csv", "html")
 
@@ -30,7 +30,7 @@ def _publish(context: dg.AssetExecutionContext, pipeline: PipelineResource, name
     group_name="reports",
     kinds={"parquet", "csv"},
     owners=OWNERS,
-    metadata=column_schema(REWARD_COLUMNS),
+    metadata=column_schema(REWARD_COLUMNS, COLUMN_TYPES),
     description="What a day's tasks brought, per miner and validator: Parquet, CSV and a page with charts.",
 )
 def reward_report(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> Materialized:
@@ -44,7 +44,7 @@ def reward_report(context: dg.AssetExecutionContext, pipeline: PipelineResource)
     group_name="reports",
     kinds={"parquet", "csv"},
     owners=OWNERS,
-    metadata=column_schema(TASK_COLUMNS),
+    metadata=column_schema(TASK_COLUMNS, COLUMN_TYPES),
     description="A day's rows of the task table: Parquet, CSV and a page with charts.",
 )
 def task_report(context: dg.AssetExecutionContext, pipeline: PipelineResource) -> Materialized:

@@ -9,19 +9,25 @@ from trellis_assets.defs.assets.tasks import submissions, task_table
 from trellis_assets.defs.metadata import OWNERS, Materialized, column_schema, records_table, small_table
 from trellis_assets.defs.resources import PipelineResource
 from trellis_assets.domain.statistics import StatisticsSnapshot, performance, standing, sum_of, to_json
-from trellis_assets.reports.columns import VALIDATOR_COLUMNS
+from trellis_assets.reports.columns import COLUMN_TYPES, VALIDATOR_COLUMNS
 
 # The schedule runs every ten minutes: one that was missed warns, two fail.
 _FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(minutes=35), warn_window=timedelta(minutes=25))
 _ENDPOINT = ("state", "generations", "failures", "recent_generation_time", "busy_share", "last_error")
 _MINER = ("tasks_pulled", "tasks_processed", "successful_submissions", "in_flight")
+# What matters first; the 48 characters of our own hotkey say nothing to somebody with one miner.
 _SHOWN = (
-    "miner_hotkey",
     "uid",
-    "stake",
-    "total_tasks_received",
     "total_successful_submissions",
+    "total_tasks_submitted",
+    "success_rate",
     "average_score",
+    "last_reward",
+    "total_handed_back",
+    "last_outcome",
+    "last_task_received",
+    "stake",
+    "miner_hotkey",
 )
 
 
@@ -76,7 +82,7 @@ def _miner_table(snapshot: StatisticsSnapshot) -> dg.MetadataValue[Any]:
     kinds={"parquet", "csv"},
     owners=OWNERS,
     freshness_policy=_FRESH,
-    metadata=column_schema(VALIDATOR_COLUMNS),
+    metadata=column_schema(VALIDATOR_COLUMNS, COLUMN_TYPES),
     description="What each validator asked, accepted and paid, per miner, since the beginning: Parquet, CSV "
     "and a page in the reports folder.",
 )

@@ -13,13 +13,21 @@ _COLUMNS = {
     "stake": "in TAO",
     "validator_permit": "whether it may validate",
 }
+_TYPES = {
+    "hotkey": "string",
+    "uid": "int",
+    "ip": "string",
+    "port": "int",
+    "stake": "float",
+    "validator_permit": "bool",
+}
 
 
 @dg.asset(
     group_name="mining",
     kinds={"bittensor", "sql"},
     owners=OWNERS,
-    metadata=column_schema(_COLUMNS),
+    metadata=column_schema(_COLUMNS, _TYPES),
     description="The neurons of the subnet's metagraph, in the store. The sensor polls some of them.",
 )
 def validators(pipeline: PipelineResource) -> Materialized:

@@ -7,7 +7,7 @@ import dagster as dg
 from trellis_assets.defs.assets.subnet import validators
 from trellis_assets.defs.metadata import OWNERS, Materialized, Metadata, column_schema, small_table
 from trellis_assets.defs.resources import PipelineResource
-from trellis_assets.reports.columns import TASK_COLUMNS
+from trellis_assets.reports.columns import COLUMN_TYPES, TASK_COLUMNS
 
 _DAY = timedelta(days=1)
 _SHOWN = ("key", "state", "kind", "prompt", "validator_uid", "local_score", "task_fidelity_score", "reason")
@@ -29,7 +29,7 @@ submissions = dg.AssetSpec(
     group_name="mining",
     kinds={"sql"},
     owners=OWNERS,
-    metadata=column_schema(TASK_COLUMNS),
+    metadata=column_schema(TASK_COLUMNS, COLUMN_TYPES),
     description="Every task ever pulled, one row each, from its prompt to its feedback. Mining writes it; "
     "materialising it tells how it stands.",
 )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from trellis_assets.compat import UTC
+from trellis_assets.domain.clock_offset import Offset, validators_time
 from trellis_assets.domain.clocks import is_ahead
 from trellis_assets.domain.worth import Worth, best_first, worth_of
 
@@ -58,7 +59,7 @@ class PollTimes:
     def due_at(self, now: datetime, longest_rest: timedelta) -> datetime | None:
         """When the next pull may happen; None means at once.
 
-        A cooldown is told in the validator's time, so that it stays right when our clock is set.
+        A cooldown was told in the validator's time, and counted by our clock when it came.
         """
         limits = ((self.next_poll_at, longest_rest), (self.cooldown_until, MAX_COOLDOWN))
         return max((t for t, longest in limits if t is not None and is_ahead(t, now, longest)), default=None)
@@ -149,12 +150,20 @@ def due_validators(
     return left_out + best_first((v for v in due if not is_left_out(v)), worth, waits_since)
 
 
-def bounded_cooldown(cooldown_until_s: int, now: datetime) -> datetime | None:
-    """The validator's `cooldown_until` (unix seconds) as a time, or None when it is not ahead.
+def bounded_cooldown(cooldown_until_s: int, now: datetime, offset: Offset | None = None) -> datetime | None:
+    """Return the validator's `cooldown_until` (unix seconds) by our clock, or None when it is not ahead.
 
-    Values beyond `MAX_COOLDOWN` are cut to it; zero, negative and past ones mean no cooldown.
+    Values beyond `MAX_COOLDOWN` are cut to it; zero, negative and past ones mean no cooldown. What remains is
+    counted by the validator's clock: with ours 10 minutes ahead of it, a cooldown of 300 s that it names
+    still ends in 300 s.
+
+    Args:
+        cooldown_until_s: as it came.
+        now: by our clock.
+        offset: of the validator's clock, as its answer shows it.
     """
+    its_now_s = validators_time(offset, now).timestamp()
     # Compared before it is calculated with: it may be too large for a float.
-    furthest_s = now.timestamp() + MAX_COOLDOWN.total_seconds()
-    remaining_s = min(max(0, cooldown_until_s), furthest_s) - now.timestamp()
+    furthest_s = its_now_s + MAX_COOLDOWN.total_seconds()
+    remaining_s = min(max(0, cooldown_until_s), furthest_s) - its_now_s
     return now + min(timedelta(seconds=remaining_s), MAX_COOLDOWN) if remaining_s > 0 else None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from trellis_assets.composition import Pipeline
 from trellis_assets.domain.health import Health, Symptom
+from trellis_assets.mining.clock_check import check_clock
 from trellis_assets.mining.looks import (
     Patient,
     look_at_disk,
@@ -37,6 +38,7 @@ _LOOKS: dict[str, Callable[[Patient], list[Symptom]]] = {
     "mining": check_mining,
     "workers": look_at_workers,
     "proxy": check_proxies,
+    "clock": check_clock,
 }
 
 

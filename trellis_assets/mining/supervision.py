@@ -20,6 +20,7 @@ from trellis_assets.domain.progress import (
     why_poller_is_stuck,
     why_silent,
 )
+from trellis_assets.mining.clock_check import check_clock
 from trellis_assets.mining.dagster_home import LOCATION, dagster_home
 from trellis_assets.mining.looks import (
     Patient,
@@ -85,6 +86,7 @@ class Supervision:
                 Check("generator", 5.0, lambda: look_at_generator(patient)),
                 Check("validation", 15.0, lambda: look_at_validation(patient)),
                 Check("files", 60.0, lambda: look_at_files(patient)),
+                Check("clock", 15.0, lambda: check_clock(patient)),
                 Check("workers", 15.0, lambda: look_at_workers(patient)),
                 Check("sensor switch", 3.0, self._tick_while_paused),
                 Check("code server", _PING_EVERY_S, self._ping),

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from trellis_assets.domain.clock_offset import Offset
 from trellis_assets.domain.endpoints import Endpoint, Outcome, Probe
 from trellis_assets.domain.orientation import Orientation
 from trellis_assets.domain.orientation_trials import OrientationTrials
@@ -55,6 +56,10 @@ class PollStore(Protocol):
         """Claim the next pull from a validator; False if another process was first."""
         ...
 
+    def clock_offsets(self, miner_hotkey: str, since: datetime) -> list[Offset]:
+        """How far listed validators' clocks were from ours, as measured since, one of each."""
+        ...
+
     def record_poll(
         self,
         miner_hotkey: str,
@@ -67,6 +72,7 @@ class PollStore(Protocol):
         cooldown_until: datetime | None = None,
         violations: int | None = None,
         brings_task: bool = False,
+        clock: Offset | None = None,
     ) -> None:
         """The answer is stored; where it brings a task, that counts as asked for until it has arrived.
 

@@ -3,9 +3,10 @@
 import logging
 import random
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from trellis_assets.audit import audit
+from trellis_assets.domain.clock_offset import Offset, measure_offset
 from trellis_assets.domain.dispatch import MAX_ATTEMPTS
 from trellis_assets.domain.submissions import SubmissionKind
 from trellis_assets.domain.tasks import REOPENABLE_STATES, Task, TaskState, is_final
@@ -112,6 +113,7 @@ class PullAnswerStep:
             reason=answer.reason if isinstance(answer, Unreachable | Rubbish) else None,
             now=now,
             brings_task=isinstance(answer, TaskAssigned),
+            clock=_clock_of(answer, now),
             **fields,  # type: ignore[arg-type]
         )
 
@@ -151,3 +153,8 @@ class PullAnswerStep:
                 cooldown_until=answer.cooldown_until,
             )
             audit("settled task handed back", task=task, level=logging.WARNING, outcome=str(answer.outcome))
+
+
+def _clock_of(answer: PollAnswer, now: datetime) -> Offset | None:
+    exchange = answer.exchange
+    return None if exchange is None else measure_offset(exchange.server_time, exchange.round_trip_s, now)

@@ -56,7 +56,7 @@ def found(settings: Settings, **how: Any) -> dict[str, Symptom]:
 def test_a_sound_miner_is_told_to_be_sound(tmp_path: Path, door: int) -> None:
     symptoms = found(with_metagraph(tmp_path, a_validator(port=door)))
     parts = ["store", "files", "disk", "wallet", "subnet", "registration", "validators"]
-    assert list(symptoms) == [*parts, "generator", "validation", "gpu", "mining"]
+    assert list(symptoms) == [*parts, "generator", "validation", "gpu", "mining", "clock"]
     unwell = {part for part, symptom in symptoms.items() if symptom.health is not Health.OK}
     assert unwell == {"mining"}, "nobody mines yet"
     assert "1 of 1" in symptoms["validators"].text

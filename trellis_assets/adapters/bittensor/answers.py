@@ -14,6 +14,7 @@ from trellis_assets.adapters.bittensor.wire import (
     TaskFields,
     decode,
 )
+from trellis_assets.domain.clock_offset import Offset, measure_offset
 from trellis_assets.domain.feedback import Feedback, finite_in
 from trellis_assets.domain.submissions import (
     SubmissionKind,
@@ -46,6 +47,7 @@ MAX_REWARD = 1e9
 UNREGISTERED_COOLDOWN = timedelta(seconds=3540)
 
 HTTP_OK = 200
+HTTP_UNAUTHORIZED = 401
 HTTP_FORBIDDEN = 403
 HTTP_TIMEOUT = 408
 HTTP_SERVER_ERROR = 500
@@ -68,7 +70,7 @@ def read_pull(answer: HttpAnswer | CallFailure, now: datetime) -> PollAnswer:
         return Rubbish(printable(f"not an answer to a pull: {error}", 300), exchange=exchange)
     if fields.task is not None:
         return _read_task(fields, fields.task, exchange)
-    until = bounded_cooldown(whole(fields.cooldown_until), now)
+    until = bounded_cooldown(whole(fields.cooldown_until), now, offset_in(exchange, now))
     if until is None:
         return NoTask(exchange=exchange)
     violations = min(max(0, whole(fields.cooldown_violations)), 10**6)
@@ -120,7 +122,7 @@ def read_submission(
         message = printable(f"not an answer to a submission: {error}", 300)
         return SubmissionAnswer(SubmissionOutcome.ANSWER_LOST, None, None, message, exchange)
     feedback = read_feedback(fields.feedback, now)
-    until = bounded_cooldown(whole(fields.cooldown_until), now)
+    until = bounded_cooldown(whole(fields.cooldown_until), now, offset_in(exchange, now))
     return SubmissionAnswer(outcome_of_feedback(kind, feedback, until), feedback, until, "answered", exchange)
 
 
@@ -151,6 +153,11 @@ def read_feedback(fields: FeedbackFields | None, now: datetime) -> Feedback | No
 def exchange_of(answer: HttpAnswer) -> HttpExchange:
     """Return what the call tells of the validator's clock and distance."""
     return HttpExchange(answer.server_time, answer.round_trip_s)
+
+
+def offset_in(exchange: HttpExchange | None, now: datetime) -> Offset | None:
+    """Return how far the validator's clock is from ours, by the answer that came just now."""
+    return None if exchange is None else measure_offset(exchange.server_time, exchange.round_trip_s, now)
 
 
 def refusal_of(answer: HttpAnswer) -> str:

@@ -8,7 +8,10 @@ from typing import Any
 from trellis_assets.adapters.bittensor import synapses
 from trellis_assets.adapters.bittensor.answers import (
     ANSWER_WITHOUT_PROMPT,
+    HTTP_UNAUTHORIZED,
     MAX_PULL_BYTES,
+    exchange_of,
+    offset_in,
     read_pull,
     read_submission,
 )
@@ -17,6 +20,7 @@ from trellis_assets.adapters.bittensor.metagraph import read_metagraph
 from trellis_assets.adapters.bittensor.requests import signed_request
 from trellis_assets.adapters.bittensor.transport import CallFailure, HttpAnswer, ValidatorTransport
 from trellis_assets.adapters.bounded_http.response import ResponseBounds
+from trellis_assets.domain.clock_offset import TOLERANCE_S
 from trellis_assets.domain.submissions import SubmissionKind, signed_message
 from trellis_assets.domain.tasks import Task, TaskKind
 from trellis_assets.domain.validators import Validator
@@ -32,6 +36,8 @@ class BittensorNetwork:
         self._clock = clock
         self._keypair = load_hotkey(settings)
         self._transport = ValidatorTransport()
+        # Of validators that refused our nonce: their clock less ours, by hotkey.
+        self._offsets_s: dict[str, float] = {}
 
     @property
     def miner_hotkey(self) -> str:
@@ -96,8 +102,31 @@ class BittensorNetwork:
     async def _call(
         self, validator: Validator, synapse: Any, *, timeout_s: float, longest_answer: int
     ) -> HttpAnswer | CallFailure:
-        bounds = ResponseBounds(body=longest_answer)
-        request = signed_request(synapse, validator, self._keypair, timeout_s=timeout_s, bounds=bounds)
+        """Return the answer; where the nonce of a slow clock is refused, ask again by the validator's clock.
+
+        A clock that is ahead is no reason for an Axon to refuse.
+        """
+        known_s = self._offsets_s.get(validator.hotkey, 0.0)
+        answer = await self._post(validator, synapse, known_s, timeout_s, longest_answer)
+        if not isinstance(answer, HttpAnswer) or answer.status != HTTP_UNAUTHORIZED:
+            return answer
+        offset = offset_in(exchange_of(answer), self._clock.now())
+        if offset is None or not offset.is_wrong or abs(offset.seconds - known_s) <= TOLERANCE_S:
+            return answer
+        self._offsets_s[validator.hotkey] = offset.seconds
+        return await self._post(validator, synapse, offset.seconds, timeout_s, longest_answer)
+
+    async def _post(
+        self, validator: Validator, synapse: Any, clock_offset_s: float, timeout_s: float, longest_answer: int
+    ) -> HttpAnswer | CallFailure:
+        request = signed_request(
+            synapse,
+            validator,
+            self._keypair,
+            timeout_s=timeout_s,
+            bounds=ResponseBounds(body=longest_answer),
+            clock_offset_s=clock_offset_s,
+        )
         return await self._transport.post(validator.ip, validator.port, request, timeout_s=timeout_s)
 
 

@@ -25,7 +25,13 @@ class _Signer:
 
 
 def signed_request(
-    synapse: Any, validator: Validator, keypair: Any, *, timeout_s: float, bounds: ResponseBounds
+    synapse: Any,
+    validator: Validator,
+    keypair: Any,
+    *,
+    timeout_s: float,
+    bounds: ResponseBounds,
+    clock_offset_s: float = 0.0,
 ) -> HttpRequest:
     """Return the synapse's request to the validator, signed now.
 
@@ -35,6 +41,8 @@ def signed_request(
         keypair: the miner's.
         timeout_s: told to the validator, which derives from it how old a nonce may be.
         bounds: of the response.
+        clock_offset_s: the validator's clock less ours. The signature names the validator, so that a nonce by
+            its own clock is worth nothing anywhere else.
     """
     axon = bt.AxonInfo(
         version=0,
@@ -46,9 +54,19 @@ def signed_request(
     )
     signer = _Signer(keypair)
     signed = bt.Dendrite.preprocess_synapse_for_request(signer, axon, synapse, timeout_s)
+    if clock_offset_s:
+        _sign_by_its_clock(signed, keypair, clock_offset_s)
     return HttpRequest(
         path=f"/{type(synapse).__name__}",
         headers=signed.to_headers(),
         body=json.dumps(signed.model_dump()).encode("ascii"),
         bounds=bounds,
     )
+
+
+def _sign_by_its_clock(signed: Any, keypair: Any, clock_offset_s: float) -> None:
+    """Replace nonce and signature: an Axon refuses a nonce that is some seconds old by its own clock."""
+    sender, receiver = signed.dendrite, signed.axon
+    sender.nonce += int(clock_offset_s * 1e9)
+    message = f"{sender.nonce}.{sender.hotkey}.{receiver.hotkey}.{sender.uuid}.{signed.body_hash}"
+    sender.signature = f"0x{keypair.sign(message).hex()}"

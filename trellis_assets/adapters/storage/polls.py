@@ -13,6 +13,7 @@ from trellis_assets.adapters.storage.models import PollRow, TaskRow, ValidatorRo
 from trellis_assets.adapters.storage.moments import is_not_ahead
 from trellis_assets.adapters.storage.rows import validator_of
 from trellis_assets.domain import submission_lock
+from trellis_assets.domain.clock_offset import Offset
 from trellis_assets.domain.feedback import Feedback, moving_average
 from trellis_assets.domain.statistics import kept_standings
 from trellis_assets.domain.submission_lock import lock_after_refusal, lock_after_scoring
@@ -113,6 +114,17 @@ def poll_records(session: Session, miner_hotkey: str) -> list[PollRecord]:
     ]
 
 
+def clock_offsets(session: Session, miner_hotkey: str, since: datetime) -> list[Offset]:
+    """How far listed validators' clocks were from ours, as measured since, one of each."""
+    query = (
+        select(PollRow.clock_offset_s, PollRow.clock_margin_s)
+        .join(ValidatorRow, ValidatorRow.hotkey == PollRow.hotkey)
+        .where(PollRow.miner_hotkey == miner_hotkey, ValidatorRow.is_listed, PollRow.clock_at >= since)
+    )
+    rows = session.execute(query).all()
+    return [Offset(s, margin) for s, margin in rows if s is not None and margin is not None]
+
+
 def begin_poll(
     session: Session,
     miner_hotkey: str,
@@ -160,11 +172,14 @@ def record_poll(
     cooldown_until: datetime | None,
     violations: int | None,
     brings_task: bool,
+    clock: Offset | None,
 ) -> None:
     """What is given is stored; None leaves a column as it is, but for the reason, which is this poll's."""
     values: dict[str, Any] = {"last_outcome": outcome, "last_reason": reason, "answered_at": now}
     if not brings_task:
         values["asked_at"] = None
+    if clock is not None:
+        values |= {"clock_offset_s": clock.seconds, "clock_margin_s": clock.margin, "clock_at": now}
     if next_poll_at is not None:
         values["next_poll_at"] = next_poll_at
     if cooldown_until is not None:

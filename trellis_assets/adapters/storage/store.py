@@ -18,6 +18,7 @@ from trellis_assets.adapters.storage.engine import BUSY_TIMEOUT_S, open_engine
 from trellis_assets.adapters.storage.models import SessionRow, SnapshotRow, TaskRow
 from trellis_assets.adapters.storage.rows import task_of
 from trellis_assets.adapters.storage.transactions import Transactions
+from trellis_assets.domain.clock_offset import Offset
 from trellis_assets.domain.endpoints import Endpoint, Outcome, Probe
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation
@@ -100,6 +101,7 @@ class SqlTaskStore(Transactions):
         cooldown_until: datetime | None = None,
         violations: int | None = None,
         brings_task: bool = False,
+        clock: Offset | None = None,
     ) -> None:
         """The poll's outcome is stored."""
         with self.writing() as session:
@@ -114,7 +116,13 @@ class SqlTaskStore(Transactions):
                 cooldown_until=cooldown_until,
                 violations=violations,
                 brings_task=brings_task,
+                clock=clock,
             )
+
+    def clock_offsets(self, miner_hotkey: str, since: datetime) -> list[Offset]:
+        """How far listed validators' clocks were from ours, as measured since, one of each."""
+        with self.reading() as session:
+            return polls.clock_offsets(session, miner_hotkey, since)
 
     def record_arrival(
         self,

@@ -24,7 +24,7 @@ from trellis_assets.ports import (
 from trellis_assets_tests.fakes import NOW
 
 NOW_S = int(NOW.timestamp())
-SERVER_TIME = datetime(2026, 11, 23, 11, 59, 30, tzinfo=UTC)
+SERVER_TIME = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 REFUSED = CallFailure("no connection: refused", never_sent=True)
 LATE = CallFailure("no whole answer within 12 s")
 BROKEN_HTTP = CallFailure("malformed response: not HTTP", is_malformed=True)

@@ -6,6 +6,8 @@ with other `CUDA_VISIBLE_DEVICES` mean the same one. Containers share it where t
 """
 
 import contextlib
+import logging
+import os
 import re
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+_log = logging.getLogger(__name__)
 # Locks of this process by file: a thread that holds one may take it again.
 _locks: dict[Path, FileLock] = {}
 
@@ -21,19 +24,35 @@ _locks: dict[Path, FileLock] = {}
 def card_lock(device: str) -> Iterator[None]:
     """Hold the card while the block runs; nothing is held for a CPU.
 
+    Where the lock's file cannot be used the block runs all the same, which the log says: a card shared
+    without a lock may run out of memory, which is told and tried again.
+
     Args:
         device: as torch names it.
-
-    Raises:
-        OSError: the lock's file cannot be made.
     """
-    if not device.startswith("cuda"):
+    lock = _locked(device) if device.startswith("cuda") else None
+    try:
         yield
-        return
-    path = Path(tempfile.gettempdir()) / f"trellis-assets-{_card(device)}.lock"
-    # Users of one machine share its cards: whoever comes first makes the file for all.
-    with _locks.setdefault(path, FileLock(path, mode=0o666, thread_local=True)):
-        yield
+    finally:
+        if lock is not None:
+            lock.release()
+
+
+def _locked(device: str) -> FileLock | None:
+    # In a sticky folder no user may open what another one made: the name says whose it is.
+    path = Path(tempfile.gettempdir()) / f"trellis-assets-{_user()}-{_card(device)}.lock"
+    lock = _locks.setdefault(path, FileLock(path, thread_local=True))
+    try:
+        lock.acquire()
+    except OSError as error:
+        _log.warning("the GPU is used without a lock: %s", error)
+        return None
+    return lock
+
+
+def _user() -> int:
+    """Return the user's number; 0 where the system has none."""
+    return os.getuid() if hasattr(os, "getuid") else 0
 
 
 def _card(device: str) -> str:
@@ -41,6 +60,8 @@ def _card(device: str) -> str:
     import torch
 
     name = device
-    if torch.cuda.is_available():
-        name = str(getattr(torch.cuda.get_device_properties(device), "uuid", device))
+    # A process that was given one card knows it as the first, whatever its number in the machine.
+    with contextlib.suppress(AssertionError, RuntimeError):
+        if torch.cuda.is_available():
+            name = str(getattr(torch.cuda.get_device_properties(device), "uuid", device))
     return re.sub(r"[^A-Za-z0-9]+", "-", name)

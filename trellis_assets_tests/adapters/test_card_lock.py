@@ -44,3 +44,19 @@ def test_another_process_on_the_same_card_is_waited_for(folder: Path) -> None:
 def test_a_cpu_is_not_locked(folder: Path) -> None:
     with card_lock("cpu"):
         assert not list(folder.iterdir())
+
+
+def test_a_folder_that_cannot_be_used_stops_no_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "not there"))
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    done = []
+    with card_lock("cuda:unlocked"):
+        done.append(1)
+    assert done
+    assert "without a lock" in caplog.text
+
+
+def refuse(_lock: FileLock) -> None:
+    raise PermissionError(13, "no such right")

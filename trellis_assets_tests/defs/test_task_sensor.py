@@ -5,12 +5,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from trellis_assets.adapters.validation.embedded import EmbeddedValidator
 from trellis_assets.composition import Pipeline
 from trellis_assets.defs.runs import run_status
-from trellis_assets.defs.sensors import task_sensor
+from trellis_assets.defs.sensors import closed_reason, task_sensor
 from trellis_assets.domain.dispatch import RunStatus
 from trellis_assets.ports import MetagraphError, TaskAssigned
-from trellis_assets.settings import Settings
+from trellis_assets.settings import Settings, SettingsError
 from trellis_assets_tests.defs.pipelines import Resource, ScriptedPipeline
 from trellis_assets_tests.fakes import MINER, ScriptedNetwork, a_pulled_task, a_validator
 
@@ -95,3 +96,25 @@ def test_a_draining_session_takes_no_new_task(tmp_path: Path, network: ScriptedN
 def test_a_run_key_nobody_used_has_no_run() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         assert run_status(instance, "x") is RunStatus.NONE
+
+
+def test_nothing_is_pulled_while_no_model_can_be_judged_and_a_verdict_is_required(
+    tmp_path: Path, network: ScriptedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem: list[str | None] = ["the weights are gone"]
+    monkeypatch.setattr(EmbeddedValidator, "problem", lambda _: problem[0])
+    parts = ScriptedPipeline(Settings.load(data_dir=tmp_path, require_verdict=True), network)
+    assert "no model can be judged: the weights are gone" in (closed_reason(parts) or "")
+    with pytest.raises(SettingsError, match="TRELLIS_REQUIRE_VERDICT is set and no model can be validated"):
+        parts.check()
+    problem[0] = None
+    parts._verdict_look.spared = 0
+    parts._verdict_look._again_at = 0.0
+    assert closed_reason(parts) is None
+
+
+def test_a_required_verdict_and_no_validation_contradict_each_other(
+    tmp_path: Path, network: ScriptedNetwork
+) -> None:
+    settings = Settings.load(data_dir=tmp_path, require_verdict=True, validate_models=False)
+    assert "choose one" in (closed_reason(ScriptedPipeline(settings, network)) or "")

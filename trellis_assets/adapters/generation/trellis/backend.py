@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
+from trellis_assets.adapters.card_lock import card_lock
 from trellis_assets.adapters.generation.picture.centring import require_object
 from trellis_assets.adapters.generation.trellis.conversion import splats_of
 from trellis_assets.adapters.generation.trellis.faults import gpu_fault, is_gpu_fault
@@ -67,7 +68,7 @@ class TrellisBackend:
         try:
             import torch
 
-            with torch.inference_mode():
+            with card_lock(self._device), torch.inference_mode():
                 splats = self._generate(order, watch)
         except ModuleNotFoundError as error:
             raise GenerationError(f"TRELLIS needs the package {error.name}", is_transient=False) from error

@@ -31,6 +31,7 @@ def mine(  # noqa: PLR0917 - the flags of one command
     with clear_errors():
         from trellis_assets.domain.statistics import to_json
         from trellis_assets.mining.session import mine as run_session
+        from trellis_assets.mining.watch import StopAskedError
         from trellis_assets.settings import GeneratorBackend, Settings
 
         settings = Settings.load(
@@ -46,7 +47,11 @@ def mine(  # noqa: PLR0917 - the flags of one command
             network=network,
             data_dir=data_dir,
         )
-        snapshot = run_session(settings, lambda line: typer.echo(line, err=True))
+        try:
+            snapshot = run_session(settings, lambda line: typer.echo(line, err=True))
+        except StopAskedError:
+            typer.echo("stopped before mining began", err=True)
+            raise typer.Exit(0) from None
         if as_json:
             typer.echo(json.dumps(to_json(snapshot)))
         else:

@@ -10,6 +10,7 @@ from trellis_assets.composition.backends import secret
 from trellis_assets.domain.dispatch import RunStatus
 from trellis_assets.domain.endpoints import why_none_is_ready
 from trellis_assets.domain.health import Symptom
+from trellis_assets.domain.metagraph_reads import CHAIN_BACKOFF, FILE_BACKOFF
 from trellis_assets.domain.retention import RetentionPolicy
 from trellis_assets.domain.tasks import Task
 from trellis_assets.domain.validators import PollPolicy
@@ -34,7 +35,7 @@ from trellis_assets.steps.prompts import PromptStep
 from trellis_assets.steps.publish_report import PublishReportStep
 from trellis_assets.steps.pull import PullPolicy, PullStep
 from trellis_assets.steps.pull_answer import JITTER
-from trellis_assets.steps.refresh_validators import RefreshValidatorsStep
+from trellis_assets.steps.refresh_validators import MetagraphPolicy, RefreshValidatorsStep
 from trellis_assets.steps.submit import SubmissionPolicy, SubmitStep
 from trellis_assets.steps.validate import ValidateStep, ValidationPolicy
 from trellis_assets.steps.validate_idle import ValidateIdleStep
@@ -51,10 +52,10 @@ class Pipeline(Adapters):
     """The pipeline of one process."""
 
     def check(self) -> None:
-        """What mining needs is there: store, files, hotkey, prompts, metagraph.
+        """What mining needs is there: store, files, hotkey, prompts.
 
         Raises:
-            StoreError, WalletError, SettingsError, MetagraphError: with what to do.
+            StoreError, WalletError, SettingsError: with what to do.
         """
         settings = self.settings
         self.store.count_by_state()
@@ -62,8 +63,6 @@ class Pipeline(Adapters):
         self.alert_step  # noqa: B018 - reads the URL
         if settings.harvest:
             self.network.miner_hotkey  # noqa: B018 - reads the key
-            if not settings.is_local:
-                self.network.metagraph()
         else:
             read_prompts(settings.prompts_file)
         if not settings.start_server and (problem := why_none_is_ready(self.generator.probe())) is not None:
@@ -112,6 +111,7 @@ class Pipeline(Adapters):
             cadence=cadence,
             task_limit=settings.task_limit,
             session_id=settings.session_id,
+            metagraph=self.metagraph_policy(),
         )
         return PullStep(self.store, self.network, self.clock, policy)
 
@@ -187,7 +187,19 @@ class Pipeline(Adapters):
 
     def refresh_validators_step(self) -> RefreshValidatorsStep:
         """Stores the metagraph."""
-        return RefreshValidatorsStep(self.store, self.network, self.clock)
+        return RefreshValidatorsStep(self.store, self.network, self.clock, self.metagraph_policy())
+
+    def metagraph_policy(self) -> MetagraphPolicy:
+        """Return where the list of validators comes from, and what it tells."""
+        settings = self.settings
+        is_file = settings.metagraph_file is not None
+        return MetagraphPolicy(
+            source=settings.metagraph_source,
+            backoff=FILE_BACKOFF if is_file else CHAIN_BACKOFF,
+            registration=None if is_file else settings.registration_command,
+            alert=self.alert_step,
+            link=f"http://127.0.0.1:{settings.webserver_port}",
+        )
 
     def check_integrity_step(self) -> CheckIntegrityStep:
         """Looks for what must not be."""

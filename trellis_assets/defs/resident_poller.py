@@ -92,6 +92,7 @@ class ResidentPoller:
         with self._lock:
             self._report.add(report)
             self._report.next_due_in_s = report.next_due_in_s
+            self._report.problem = report.problem
 
     def _count_round(self, report: PullReport) -> None:
         """Rounds and polls are told with the next heartbeat; a round that failed has ended too."""

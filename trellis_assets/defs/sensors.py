@@ -179,6 +179,8 @@ def _find_work(parts: Pipeline) -> str:
 
 
 def _describe(report: PullReport) -> str:
+    if report.problem is not None:
+        return report.problem
     if report.asked:
         answers = ", ".join(f"{count} {name}" for name, count in sorted(report.answers.items()))
         return f"asked {report.asked} validators: {answers}"

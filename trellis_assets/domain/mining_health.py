@@ -92,7 +92,7 @@ def _all_polls_fail(facts: MiningFacts) -> Symptom | None:
     outcomes = {record.outcome for record in facts.records if record.outcome is not None}
     if outcomes == {"NotRegistered"}:
         text = f"none of {len(facts.records)} validators knows our hotkey"
-        return Symptom(PART, Health.FAILED, text, "register it on the subnet: btcli subnet register")
+        return Symptom(PART, Health.FAILED, text, "register it on the subnet: btcli subnets register")
     if outcomes and outcomes <= _FAILURES:
         text = f"the last poll of every validator failed{_last_failure(facts)}"
         return Symptom(PART, Health.FAILED, text, "look at the reason, this machine's network and its clock")

@@ -16,6 +16,7 @@ from trellis_assets.composition import Pipeline, secret
 from trellis_assets.domain.pacing import ENDPOINTS_FLAG
 from trellis_assets.domain.progress import Stage, stage_bounds
 from trellis_assets.domain.statistics import StatisticsSnapshot
+from trellis_assets.mining.chain_checks import read_list_at_start
 from trellis_assets.mining.dagster_home import LOCATION, dagster_home, name_secrets, write_dagster_home
 from trellis_assets.mining.looks import Patient
 from trellis_assets.mining.own_server import INSTANCE_VARIABLE, OwnServer
@@ -69,10 +70,14 @@ def mine(settings: Settings, say: Callable[[str], None]) -> StatisticsSnapshot:
     Raises:
         MiningError: another miner works on the same data folder, or the store was deleted meanwhile.
         WalletError, SettingsError, StoreError, ChildError: with what to do.
+        MetagraphError: the list of validators cannot be read, and none is stored.
+        StopAskedError: a stop was asked before mining began.
     """
     with StopSignal().listening() as stop, only_miner(settings.folder):
         first = Pipeline(settings)
-        first.check()
+        with stop.interrupting():
+            first.check()
+            read_list_at_start(first, say)
         server = OwnServer(settings) if settings.start_server else None
         _check_ports(settings, server)
         _tell_proxies(first, say)

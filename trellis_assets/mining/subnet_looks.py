@@ -8,11 +8,14 @@ from trellis_assets.adapters.bittensor.keys import WalletError, find_wallet
 from trellis_assets.adapters.bittensor.metagraph import read_metagraph
 from trellis_assets.domain.health import Health, Symptom
 from trellis_assets.domain.validators import PollPolicy, Validator, may_be_asked
+from trellis_assets.mining.chain_checks import age_in_words, check_chain
 from trellis_assets.mining.looks import Patient
 from trellis_assets.ports import MetagraphError
 from trellis_assets.settings import Settings
 
 _REACH_S = 3.0
+# Shorter than the doctor's patience: the chain's own fault is told instead of a time-out.
+_CHAIN_S = 22.0
 # Enough to tell a broken network from a broken validator.
 _REACHED = 16
 
@@ -35,14 +38,35 @@ def look_at_subnet(patient: Patient) -> list[Symptom]:
     settings = patient.settings
     if not settings.harvest:
         return []
-    try:
-        neurons = read_metagraph(settings)
-    except MetagraphError as error:
-        advice = "start `trellis-assets mine` or `subnet`" if settings.is_local else "see TRELLIS_NETWORK"
-        return [Symptom("subnet", Health.FAILED, str(error), advice)]
+    stored = _stored_list(patient)
+    if stored is not None:
+        neurons, how = stored
+    else:
+        how = ""
+        try:
+            neurons = read_metagraph(settings, deadline_s=_CHAIN_S)
+        except MetagraphError as error:
+            advice = "start `trellis-assets mine` or `subnet`" if settings.is_local else "see TRELLIS_NETWORK"
+            return [Symptom("subnet", Health.FAILED, str(error), advice)]
     mine = _own_hotkey(patient)
-    subnet = Symptom("subnet", Health.OK, f"{len(neurons)} neurons on {settings.network_shown}")
-    return [subnet, _registration(settings, neurons, mine), _validators(settings, neurons, mine)]
+    subnet = Symptom("subnet", Health.OK, f"{len(neurons)} neurons on {settings.network_shown}{how}")
+    outage = [symptom for symptom in check_chain(patient) if symptom.part == "chain"] if stored else []
+    return [subnet, *outage, _registration(settings, neurons, mine), _validators(settings, neurons, mine)]
+
+
+def _stored_list(patient: Patient) -> tuple[Sequence[Validator], str] | None:
+    """Return the list that the miner read, with its age; None where the chain is to be asked.
+
+    Who only watches asks no chain: a monitor would ask it a thousand times a day.
+    """
+    settings = patient.settings
+    if patient.reads_key or settings.chain_endpoint is None:
+        return None
+    store = patient.pipeline.store
+    listed, saved_at = store.listed_validators()
+    if saved_at is None or not listed or not store.metagraph_read(settings.metagraph_source).is_current:
+        return None
+    return listed, f", read {age_in_words(saved_at, patient.pipeline.clock.now())} ago"
 
 
 def _own_hotkey(patient: Patient) -> str | None:
@@ -62,15 +86,18 @@ def _registration(settings: Settings, neurons: Sequence[Validator], mine: str | 
         return Symptom("registration", Health.WARNING, "our hotkey is not known here", advice)
     if any(neuron.hotkey == mine for neuron in neurons):
         return Symptom("registration", Health.OK, "the hotkey is registered")
-    advice = f"btcli subnet register --netuid {settings.netuid}"
-    return Symptom("registration", Health.FAILED, f"{mine} is not registered", advice)
+    text = f"the hotkey {mine} is not registered on subnet {settings.netuid}, so nothing is polled"
+    return Symptom("registration", Health.FAILED, text, settings.registration_command)
 
 
 def _validators(settings: Settings, neurons: Sequence[Validator], mine: str | None) -> Symptom:
     policy = PollPolicy(settings.min_stake, settings.require_permit)
     asked = [neuron for neuron in neurons if may_be_asked(neuron, policy, mine or "")]
     if not asked:
-        advice = "lower TRELLIS_MIN_STAKE, or look at TRELLIS_REQUIRE_PERMIT"
+        advice = (
+            "lower TRELLIS_MIN_STAKE (stake weight: alpha plus a share of TAO, not TAO), or look at "
+            "TRELLIS_REQUIRE_PERMIT"
+        )
         return Symptom("validators", Health.FAILED, "none passes stake and permit", advice)
     tried = asked[:_REACHED]
     with ThreadPoolExecutor(_REACHED) as callers:

@@ -20,6 +20,7 @@ from trellis_assets.domain.progress import (
     why_poller_is_stuck,
     why_silent,
 )
+from trellis_assets.mining.chain_checks import check_chain
 from trellis_assets.mining.clock_check import check_clock
 from trellis_assets.mining.dagster_home import LOCATION, dagster_home
 from trellis_assets.mining.looks import (
@@ -82,6 +83,7 @@ class Supervision:
         self._checks = SessionChecks(
             [
                 Check("mining", 3.0, lambda: _as_news(check_mining(patient))),
+                Check("chain", 5.0, lambda: check_chain(patient)),
                 Check("disk", 5.0, lambda: look_at_disk(patient)),
                 Check("generator", 5.0, lambda: look_at_generator(patient)),
                 Check("validation", 15.0, lambda: look_at_validation(patient)),

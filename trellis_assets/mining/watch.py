@@ -21,14 +21,36 @@ LAST_POLLS_S = 3.0
 SPARED = 50
 
 
+class StopAskedError(BaseException):
+    """A stop was asked before mining began: nothing is in hand that would have to be finished."""
+
+
 @dataclass
 class StopSignal:
     """Set by SIGINT and SIGTERM: once to finish the work in hand, twice to leave at once."""
 
     count: int = 0
+    _interrupts: bool = False
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
         self.count += 1
+        if self._interrupts:
+            raise StopAskedError
+
+    @contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """Let a stop end the block at once, whatever it waits for.
+
+        Raises:
+            StopAskedError: a stop was asked, or had been before.
+        """
+        self._interrupts = True
+        try:
+            if self.count:
+                raise StopAskedError
+            yield
+        finally:
+            self._interrupts = False
 
     @contextmanager
     def listening(self) -> Iterator["StopSignal"]:

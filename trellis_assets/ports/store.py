@@ -6,6 +6,7 @@ from typing import Protocol
 
 from trellis_assets.domain.clock_offset import Offset
 from trellis_assets.domain.endpoints import Endpoint, Outcome, Probe
+from trellis_assets.domain.metagraph_reads import MetagraphRead
 from trellis_assets.domain.orientation import Orientation
 from trellis_assets.domain.orientation_trials import OrientationTrials
 from trellis_assets.domain.statistics import StatisticsSnapshot, ValidatorCounters
@@ -33,7 +34,23 @@ class StoreGoneError(StoreError):
 class PollStore(Protocol):
     """Validators, and when each may be asked."""
 
-    def save_validators(self, validators: Iterable[Validator], now: datetime) -> None: ...
+    def save_validators(
+        self, validators: Iterable[Validator], now: datetime, *, source: str | None = None
+    ) -> None:
+        """Store the metagraph, and which source it was read from."""
+        ...
+
+    def metagraph_read(self, source: str) -> MetagraphRead:
+        """How reads of the metagraph from the source went."""
+        ...
+
+    def record_metagraph_failure(
+        self, source: str, *, failures: int, reason: str, next_read_at: datetime
+    ) -> None: ...
+    def forget_not_registered(self, miner_hotkey: str) -> int:
+        """Forget the cooldowns of validators that did not know the hotkey; return how many."""
+        ...
+
     def listed_validators(self) -> tuple[list[Validator], datetime | None]:
         """The neurons of the last saved metagraph, and when it was saved (None: never)."""
         ...

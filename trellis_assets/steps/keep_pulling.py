@@ -1,14 +1,18 @@
 """Keep pulling: validators are asked as soon as they are due and the generator has room."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from trellis_assets.steps.pull import LOOK_S, PROMPT_ANSWER, PullReport, PullStep
 
 # The store is looked at again after so long at the most, while there is nothing to expect.
 IDLE_REST_S = 0.5
+# Without any list of validators a round waits so long for the first one.
+FIRST_LIST_S = 2.0
 # Tasks whose run died wait for a lease of half a minute anyway.
 DISPATCH_EVERY_S = 1.0
 PROMPT_ANSWER_S = PROMPT_ANSWER.total_seconds()
@@ -39,7 +43,7 @@ class KeepPullingStep:
     _polls: dict[str, _Poll] = field(default_factory=dict)
     _dispatched_at: float = 0.0
     _has_new_task: bool = False
-    _refreshing: asyncio.Task[None] | None = None
+    _refreshing: asyncio.Future[None] | None = None
 
     async def round(self, *, may_ask: bool = True) -> None:
         """Ask who is due; return when an answer came, or after a rest.
@@ -65,11 +69,13 @@ class KeepPullingStep:
             raise failure
 
     async def _refresh_validators(self) -> None:
-        """A chain takes seconds to ask: it is asked beside the polls, but for the first time."""
+        """A chain takes seconds to read, or half a minute to fail: that goes on beside the polls."""
         listing = self.pull.listing
         if self._refreshing is None and listing.is_old():
-            self._refreshing = asyncio.create_task(asyncio.to_thread(listing.refresh))
-        if self._refreshing is not None and (self._refreshing.done() or not listing.validators()):
+            self._refreshing = _in_daemon_thread(listing.refresh)
+        if self._refreshing is not None and not listing.validators():
+            await asyncio.wait([self._refreshing], timeout=FIRST_LIST_S)
+        if self._refreshing is not None and self._refreshing.done():
             done, self._refreshing = self._refreshing, None
             await done
 
@@ -123,3 +129,18 @@ class KeepPullingStep:
             self.report.add(poll.report)
             self._has_new_task |= bool(poll.report.new_tasks)
         return [failure for poll in polls if (failure := poll.task.exception()) is not None]
+
+
+def _in_daemon_thread(call: Callable[[], None]) -> asyncio.Future[None]:
+    """Run the call in a thread that no process waits for when it ends."""
+    outcome: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            call()
+            outcome.set_result(None)
+        except BaseException as error:  # noqa: BLE001 - raised where it is awaited
+            outcome.set_exception(error)
+
+    threading.Thread(target=run, name="metagraph", daemon=True).start()
+    return asyncio.wrap_future(outcome)

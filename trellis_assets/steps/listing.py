@@ -1,20 +1,33 @@
-"""The list of validators between two looks at the metagraph: an outage of the chain stops no mining."""
+"""The list of validators between two reads of the metagraph: an outage of the chain stops no mining."""
 
-import logging
 import time
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
-from trellis_assets.audit import audit
 from trellis_assets.domain.clocks import elapsed
+from trellis_assets.domain.metagraph_reads import MetagraphRead
 from trellis_assets.domain.validators import Validator
 from trellis_assets.ports import Clock, MetagraphError, TaskStore, ValidatorNetwork
-from trellis_assets.steps.refresh_validators import RefreshValidatorsStep
+from trellis_assets.steps.refresh_validators import (
+    MetagraphPolicy,
+    RefreshValidatorsStep,
+    why_unregistered,
+)
 
-# The stored list is read again after so long: somebody else may have refreshed it.
+# The stored list is looked at again after so long: another process may have refreshed it.
 KEPT_S = 5.0
-# A chain that could not be asked is left alone for so long.
-TRY_AGAIN_S = 60.0
+# While we may not be registered the metagraph is read so often.
+DOUBTFUL_AGE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What the store held at a moment of the monotonic clock."""
+
+    at_s: float
+    listed: list[Validator]
+    saved_at: datetime | None
+    read: MetagraphRead
 
 
 @dataclass(slots=True)
@@ -25,35 +38,61 @@ class ValidatorListing:
     network: ValidatorNetwork
     clock: Clock
     longest_age: timedelta
-    _read: tuple[float, list[Validator], bool] | None = None
-    _not_before: float = 0.0
+    policy: MetagraphPolicy = field(default_factory=MetagraphPolicy)
+    _stored: _Stored | None = None
+    _is_doubtful: bool = False
 
     def validators(self) -> list[Validator]:
-        """The last list that was stored; empty before the first."""
-        return self._look()[1]
+        """Return the last list that was stored; empty before the first."""
+        return self._look().listed
 
     def is_old(self) -> bool:
-        """Whether the metagraph is to be asked for."""
-        return self._look()[2] and time.monotonic() >= self._not_before
+        """Return whether the metagraph is to be read now: not while a back-off runs."""
+        stored, now = self._look(), self.clock.now()
+        if not self.policy.backoff.is_due(stored.read.next_read_at, now):
+            return False
+        is_doubtful = self._is_doubtful or self.why_unregistered() is not None
+        longest = min(self.longest_age, DOUBTFUL_AGE) if is_doubtful else self.longest_age
+        return stored.saved_at is None or elapsed(stored.saved_at, now) >= longest
+
+    def doubt_registration(self) -> None:
+        """Read the metagraph sooner: a validator says that it does not know our hotkey."""
+        self._is_doubtful = self.policy.registration is not None
+
+    def why_unregistered(self) -> str | None:
+        """Return that our hotkey is not registered, and how to register it; None if it is, or unknown."""
+        listed = self.validators()
+        if self.policy.registration is None or not listed:
+            return None
+        return why_unregistered(listed, self.network.miner_hotkey, self.policy.registration)
+
+    def problem(self) -> str | None:
+        """Return why nobody can be polled with this list; None if somebody may be."""
+        stored = self._look()
+        if not stored.listed:
+            return f"there is no list of validators yet: {stored.read.reason or 'it is being read'}"
+        return self.why_unregistered()
 
     def refresh(self) -> None:
-        """The metagraph of now is stored. Where it cannot be had, the list that is there goes on to serve.
+        """Read the metagraph. Where it cannot be read, the list that is there goes on to serve.
 
         Raises:
             MetagraphError: there is no list yet, with what to do.
         """
         try:
-            RefreshValidatorsStep(self.store, self.network, self.clock).run()
-        except MetagraphError as error:
+            RefreshValidatorsStep(self.store, self.network, self.clock, self.policy).run()
+            self._is_doubtful = False
+        except MetagraphError:
+            self._stored = None
             if not self.validators():
                 raise
-            self._not_before = time.monotonic() + TRY_AGAIN_S
-            audit("metagraph not refreshed", level=logging.WARNING, reason=str(error))
-        self._read = None
+        self._stored = None
 
-    def _look(self) -> tuple[float, list[Validator], bool]:
-        if self._read is None or time.monotonic() - self._read[0] >= KEPT_S:
+    def _look(self) -> _Stored:
+        if self._stored is None or time.monotonic() - self._stored.at_s >= KEPT_S:
             listed, saved_at = self.store.listed_validators()
-            is_old = saved_at is None or elapsed(saved_at, self.clock.now()) >= self.longest_age
-            self._read = (time.monotonic(), listed, is_old)
-        return self._read
+            read = self.store.metagraph_read(self.policy.source)
+            if not read.is_current:
+                listed, saved_at = [], None  # of another network
+            self._stored = _Stored(time.monotonic(), listed, saved_at, read)
+        return self._stored

@@ -21,12 +21,14 @@ from trellis_assets.domain.tasks import TaskState
 from trellis_assets.domain.validators import PollPolicy, Validator, due_validators
 from trellis_assets.ports import (
     Clock,
+    NotRegistered,
     TaskAssigned,
     TaskStore,
     ValidatorNetwork,
 )
 from trellis_assets.steps.listing import ValidatorListing
 from trellis_assets.steps.pull_answer import PullAnswerStep
+from trellis_assets.steps.refresh_validators import MetagraphPolicy
 from trellis_assets.steps.sparing_look import SparingLook
 
 # The store is looked at so often while tasks are in hand.
@@ -61,16 +63,21 @@ class PullPolicy:
     cadence: timedelta = timedelta(0)
     task_limit: int | None = None
     session_id: int | None = None
+    metagraph: MetagraphPolicy = field(default_factory=MetagraphPolicy)
 
 
 @dataclass(slots=True)
 class PullReport:
-    """What pulls did: validators by answer, and the tasks that are new."""
+    """What pulls did: validators by answer, and the tasks that are new.
+
+    `problem` says why nobody can be polled; None where somebody can be.
+    """
 
     asked: int = 0
     answers: dict[str, int] = field(default_factory=dict)
     new_tasks: list[int] = field(default_factory=list)
     next_due_in_s: float | None = None
+    problem: str | None = None
 
     def count(self, answer: str) -> None:
         """One more validator gave this answer."""
@@ -100,7 +107,7 @@ class PullStep:
 
     def __post_init__(self) -> None:
         age = self.policy.metagraph_age
-        self.listing = ValidatorListing(self.store, self.network, self.clock, age)
+        self.listing = ValidatorListing(self.store, self.network, self.clock, age, self.policy.metagraph)
         self._look = SparingLook(self.store, self.policy.endpoints)
         self._answer = PullAnswerStep(
             self.store,
@@ -144,6 +151,10 @@ class PullStep:
         Raises:
             MetagraphError: no list of validators can be had, with what to do.
         """
+        report.problem = self.listing.problem()
+        if report.problem is not None:
+            report.next_due_in_s = None
+            return []
         in_hand = self.store.in_hand(self.network.miner_hotkey)
         owing = {t.validator_hotkey for t in in_hand if t.state is TaskState.UNSETTLED}
         room = self._room(in_hand, asking, owed)
@@ -202,6 +213,8 @@ class PullStep:
         started = time.monotonic()
         answer = await self.network.pull(validator)
         report.count(type(answer).__name__)
+        if isinstance(answer, NotRegistered):
+            self.listing.doubt_registration()
         self._brought_task.append(isinstance(answer, TaskAssigned))
         if isinstance(answer, TaskAssigned):
             self._took_s.append(time.monotonic() - started)

@@ -1,26 +1,102 @@
-"""Refresh validators: the metagraph of this moment is in the store."""
+"""Refresh validators: read the metagraph, store it, and see whether our hotkey is registered."""
 
+import logging
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from trellis_assets.audit import audit
+from trellis_assets.domain.backoff import BackoffPolicy
+from trellis_assets.domain.metagraph_reads import CHAIN_BACKOFF
+from trellis_assets.domain.tasks import printable
 from trellis_assets.domain.validators import Validator
-from trellis_assets.ports import Clock, TaskStore, ValidatorNetwork
+from trellis_assets.ports import Clock, MetagraphError, TaskStore, ValidatorNetwork
+from trellis_assets.steps.alert import AlertStep
+
+
+@dataclass(frozen=True, slots=True)
+class MetagraphPolicy:
+    """Where the list of validators comes from, and what it tells.
+
+    Attributes:
+        source: network and subnet: lists of two networks are not mixed.
+        backoff: between reads that fail, for whatever reason.
+        registration: the command that registers our hotkey; None where the list does not tell who is
+            registered, as a file does not.
+        alert: tells a person that the hotkey was deregistered.
+        link: that goes with the message.
+    """
+
+    source: str = "unnamed"
+    backoff: BackoffPolicy = CHAIN_BACKOFF
+    registration: str | None = None
+    alert: AlertStep | None = None
+    link: str = ""
+
+
+def why_unregistered(listed: Sequence[Validator], hotkey: str, registration: str) -> str | None:
+    """Return that the hotkey is not on the list, with the command that registers it; None if it is."""
+    if any(neuron.hotkey == hotkey for neuron in listed):
+        return None
+    problem = f"the hotkey {hotkey} is not registered on the subnet, so nothing is polled"
+    return f"{problem}; register it: {registration}"
 
 
 @dataclass(frozen=True, slots=True)
 class RefreshValidatorsStep:
-    """The step with what it works on."""
+    """Reads the metagraph into the store."""
 
     store: TaskStore
     network: ValidatorNetwork
     clock: Clock
+    policy: MetagraphPolicy = MetagraphPolicy()
 
     def run(self) -> Sequence[Validator]:
-        """All neurons listed now.
+        """Return all neurons listed now; they are in the store.
 
         Raises:
-            MetagraphError: it cannot be had; what was stored before stays.
+            MetagraphError: they cannot be read; what was stored before stays, and the failure with the
+                time of the next try is stored too.
         """
-        listed = list(self.network.metagraph())
-        self.store.save_validators(listed, self.clock.now())
+        before, _ = self.store.listed_validators()
+        known = self.store.metagraph_read(self.policy.source)
+        try:
+            listed = list(self.network.metagraph())
+        except Exception as error:
+            raise self._failed(error, known.failures + 1) from error
+        self.store.save_validators(listed, self.clock.now(), source=self.policy.source)
+        if known.failures:
+            audit("metagraph read again", failures=known.failures)
+        if self.policy.registration is not None:
+            self._see_registration(before if known.is_current else [], listed, self.policy.registration)
         return listed
+
+    def _failed(self, error: Exception, failures: int) -> MetagraphError:
+        if not isinstance(error, MetagraphError):
+            error = MetagraphError(f"the list of validators cannot be read: {type(error).__name__}")
+        pause = self.policy.backoff.delay(failures, random.random())
+        reason = printable(str(error), 500)
+        self.store.record_metagraph_failure(
+            self.policy.source,
+            failures=failures,
+            reason=reason,
+            next_read_at=self.clock.now() + pause,
+        )
+        next_in_s = round(pause.total_seconds())
+        audit("metagraph not read", level=logging.WARNING, reason=reason, next_try_in_s=next_in_s)
+        return error
+
+    def _see_registration(
+        self, before: Sequence[Validator], listed: Sequence[Validator], registration: str
+    ) -> None:
+        hotkey = self.network.miner_hotkey
+        was_registered = any(neuron.hotkey == hotkey for neuron in before)
+        problem = why_unregistered(listed, hotkey, registration)
+        if problem is None:
+            forgotten = self.store.forget_not_registered(hotkey)
+            if before and not was_registered:
+                audit("hotkey is registered", hotkey=hotkey, validators_to_poll_again=forgotten)
+            return
+        audit("hotkey is not registered", level=logging.ERROR, hotkey=hotkey, command=registration)
+        if was_registered and self.policy.alert is not None:
+            self.policy.alert.run("deregistered", problem, self.policy.link)

@@ -113,8 +113,10 @@ class SubmitStep:
         # The stored metagraph: a chain would take seconds to ask, and may be away just now.
         listed, _ = self.store.listed_validators()
         validator = next((v for v in listed if v.hotkey == task.validator_hotkey), None)
-        if validator is None:
+        if validator is None or not validator.is_serving:
             reason = "the validator is no longer in the metagraph"
+            if validator is not None:
+                reason = "the validator publishes no address that may be called"
             return self.store.move(
                 task.key, TaskState.FAILED, now=self.clock.now(), reason=reason, run_id=run_id
             )

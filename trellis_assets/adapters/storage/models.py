@@ -156,6 +156,18 @@ class ValidatorRow(Base):
     saved_at: Mapped[datetime]
 
 
+class MetagraphReadRow(Base):
+    """How reads of the list of validators from one source went."""
+
+    __tablename__ = "metagraph_reads"
+
+    source: Mapped[ShortText] = mapped_column(primary_key=True, comment="network and subnet")
+    read_at: Mapped[datetime | None] = mapped_column(comment="last success")
+    failures: Mapped[int] = mapped_column(comment="in a row")
+    next_read_at: Mapped[datetime | None]
+    reason: Mapped[str | None] = mapped_column(Words, comment="of the last failure")
+
+
 class PollRow(Base):
     """What one miner knows of one validator: when to ask, and how it went so far."""
 

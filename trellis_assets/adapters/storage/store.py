@@ -8,6 +8,7 @@ from sqlalchemy import update
 from trellis_assets.adapters.storage import (
     endpoints_table,
     judgements,
+    metagraph_reads,
     other_miners,
     polls,
     slots,
@@ -23,6 +24,7 @@ from trellis_assets.domain.endpoints import Endpoint, Outcome, Probe
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation
 from trellis_assets.domain.idle_validation import JudgedCounts
+from trellis_assets.domain.metagraph_reads import MetagraphRead
 from trellis_assets.domain.orientation import Orientation
 from trellis_assets.domain.orientation_trials import OrientationTrials
 from trellis_assets.domain.pacing import Elsewhere, TaskInHand
@@ -47,10 +49,33 @@ def open_store(database_url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> 
 class SqlTaskStore(Transactions):
     """`TaskStore` over SQLAlchemy. Safe to share between threads and processes."""
 
-    def save_validators(self, validators: Iterable[Validator], now: datetime) -> None:
-        """The metagraph is stored."""
+    def save_validators(
+        self, validators: Iterable[Validator], now: datetime, *, source: str | None = None
+    ) -> None:
+        """Store the metagraph, and which source it was read from."""
         with self.writing() as session:
             polls.save_validators(session, validators, now)
+            if source is not None:
+                metagraph_reads.record_success(session, source, now)
+
+    def metagraph_read(self, source: str) -> MetagraphRead:
+        """Return how reads from the source went."""
+        with self.reading() as session:
+            return metagraph_reads.metagraph_read(session, source)
+
+    def record_metagraph_failure(
+        self, source: str, *, failures: int, reason: str, next_read_at: datetime
+    ) -> None:
+        """Store that the source could not be read, and when it may be tried again."""
+        with self.writing() as session:
+            metagraph_reads.record_failure(
+                session, source, failures=failures, reason=reason, next_read_at=next_read_at
+            )
+
+    def forget_not_registered(self, miner_hotkey: str) -> int:
+        """Forget the cooldowns of validators that did not know the hotkey; return how many."""
+        with self.writing() as session:
+            return metagraph_reads.forget_not_registered(session, miner_hotkey)
 
     def listed_validators(self) -> tuple[list[Validator], datetime | None]:
         """The last stored metagraph and its time."""

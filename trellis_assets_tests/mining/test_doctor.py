@@ -87,11 +87,11 @@ def test_when_no_validator_can_be_reached_the_network_is_to_blame(tmp_path: Path
 def test_a_missing_wallet_is_named_and_so_is_the_rest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subnet_looks, "read_metagraph", lambda _: [a_validator(port=CLOSED)])
+    monkeypatch.setattr(subnet_looks, "read_metagraph", lambda _, **_how: [a_validator(port=CLOSED)])
     settings = Settings.load(data_dir=tmp_path, network="finney", wallet_path=tmp_path / "none")
     symptoms = found(settings)
     assert symptoms["wallet"].health is Health.FAILED
-    assert "btcli wallet new_hotkey" in symptoms["wallet"].text
+    assert "btcli wallet new-hotkey" in symptoms["wallet"].text
     assert symptoms["subnet"].health is Health.OK, "the list of neurons needs no wallet"
     assert symptoms["registration"].health is Health.WARNING
 
@@ -101,11 +101,12 @@ def test_an_unregistered_hotkey_is_told_how_to_register(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hotkey: str, health: Health
 ) -> None:
     neurons = [a_validator(1), a_validator(2, hotkey=MINER)]
-    monkeypatch.setattr(subnet_looks, "read_metagraph", lambda _: neurons)
+    monkeypatch.setattr(subnet_looks, "read_metagraph", lambda _, **_how: neurons)
     settings = Settings.load(data_dir=tmp_path, network="finney", netuid=89, miner_hotkey=hotkey)
     symptom = found(settings, reads_key=False)["registration"]
     assert symptom.health is health
-    assert symptom.advice == ("" if health is Health.OK else "btcli subnet register --netuid 89")
+    command = "btcli subnets register --netuid 89 --network finney --wallet-name default --hotkey default"
+    assert symptom.advice == ("" if health is Health.OK else command)
 
 
 def test_a_chain_that_is_away_is_told_without_its_access_key(
@@ -133,7 +134,7 @@ def test_where_nothing_is_signed_no_key_is_read(tmp_path: Path, monkeypatch: pyt
     hotkey = tmp_path / "w" / "default" / "hotkeys" / "default"
     hotkey.parent.mkdir(parents=True)
     hotkey.write_text("{}")
-    monkeypatch.setattr(subnet_looks, "read_metagraph", lambda _: [a_validator()])
+    monkeypatch.setattr(subnet_looks, "read_metagraph", lambda _, **_how: [a_validator()])
     settings = Settings.load(data_dir=tmp_path, network="finney", wallet_path=tmp_path / "w")
     symptoms = found(settings, reads_key=False)
     assert symptoms["wallet"].health is Health.OK
@@ -382,7 +383,7 @@ def test_other_machines_see_no_more_than_that_the_gallery_lives(
 
 
 def test_a_metagraph_error_of_any_text_is_a_symptom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: Settings) -> None:
+    def fail(_: Settings, **_how: float) -> None:
         raise MetagraphError("no such list")
 
     monkeypatch.setattr(subnet_looks, "read_metagraph", fail)

@@ -22,7 +22,7 @@ def find_wallet(settings: Settings) -> str:
     where = f"wallet {settings.wallet_name!r}, hotkey {settings.wallet_hotkey!r} in {path}"
     if not (path / settings.wallet_name / "hotkeys" / settings.wallet_hotkey).is_file():
         raise WalletError(
-            f"there is no {where}: create it with `btcli wallet new_hotkey`, or set "
+            f"there is no {where}: create it with `btcli wallet new-hotkey`, or set "
             "TRELLIS_WALLET_NAME, TRELLIS_WALLET_HOTKEY and TRELLIS_WALLET_PATH"
         )
     return where

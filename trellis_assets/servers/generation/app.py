@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request, Response
@@ -26,7 +25,7 @@ from trellis_assets.servers.generation.picture_routes import (
     picture_router,
 )
 from trellis_assets.servers.generation.readiness import Readiness, ServerState
-from trellis_assets.servers.generation.status_routes import status_router
+from trellis_assets.servers.generation.status_routes import server_version, status_router
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +71,7 @@ def generation_app(
 
     app = FastAPI(
         title="trellis-assets generation server",
-        version=version("trellis-assets"),
+        version=server_version(),
         description="Text or a picture in, 3D Gaussian splats out. One job at a time.",
         lifespan=lifespan,
     )

@@ -22,7 +22,7 @@ def failed_data_checks(splats: GaussianSplats) -> tuple[str, ...]:
     return tuple(
         sentence
         for sentence in (
-            _too_few(splats),
+            too_few(splats),
             _placeholder_positions(splats),
             _too_transparent(splats),
             _unrotated(splats),
@@ -31,7 +31,8 @@ def failed_data_checks(splats: GaussianSplats) -> tuple[str, ...]:
     )
 
 
-def _too_few(splats: GaussianSplats) -> str | None:
+def too_few(splats: GaussianSplats) -> str | None:
+    """Return what is wrong with a model of fewer than 7000 splats; preparing it adds none."""
     if len(splats) >= MIN_SPLATS:
         return None
     return f"the model has {len(splats)} splats, at least {MIN_SPLATS} are needed"

@@ -9,6 +9,7 @@ from hashlib import sha256
 
 from trellis_assets.audit import audit
 from trellis_assets.domain.blame import prompt_mark
+from trellis_assets.domain.checks import too_few
 from trellis_assets.domain.endpoints import (
     LONGEST_REST_S,
     Endpoint,
@@ -154,6 +155,7 @@ class TryEndpointsStep:
         enter_stage(Stage.GENERATING)
         try:
             splats = self.generator.generate(task.prompt, kind=task.kind, seed=seed, endpoint=endpoint)
+            _refuse_too_few(splats, endpoint)
         except GenerationError as error:
             turn.outcome = _outcome_of(error, self._seconds_since(started), mark)
             raise
@@ -221,6 +223,12 @@ def _outcome_of(error: GenerationError, seconds: float, mark: str) -> Outcome | 
         is_unclear=is_unclear,
         prompt=mark,
     )
+
+
+def _refuse_too_few(splats: GaussianSplats, endpoint: str) -> None:
+    """Raise for a model that every validator rejects: the prompt or the endpoint may be at fault."""
+    if (problem := too_few(splats)) is not None:
+        raise UnclearFaultError(f"{endpoint}: {problem}")
 
 
 def _gave_up(pool: Sequence[Endpoint], now: datetime) -> str:

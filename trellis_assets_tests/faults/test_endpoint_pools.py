@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from trellis_assets.adapters.generation.http import HttpGenerator
+from trellis_assets.adapters.splat_io.spz import encode_spz
 from trellis_assets.adapters.storage.files import LocalFileStore
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.domain.endpoints import FAILURES_TO_OPEN, LONGEST_REST_S, BreakerState
@@ -23,6 +25,7 @@ from trellis_assets.testing.hostile_server import Request, serving
 from trellis_assets_tests.fakes import FakeClock, ScriptedNetwork, a_pulled_task, a_validator, an_answer
 from trellis_assets_tests.faults.gpu_server import SPZ, GpuServer, Pool, ended
 from trellis_assets_tests.faults.miner import Miner
+from trellis_assets_tests.models import a_ball
 from trellis_assets_tests.steps.test_pull import POLICY
 
 ONE = a_validator(1)
@@ -215,6 +218,21 @@ def test_rubbish_of_one_endpoint_costs_no_task_where_another_makes_models(
             assert shop.runs(f"t{number}", SubmissionOutcome.ACCEPTED) is TaskState.ACCEPTED
     assert {kind for _, kind, _ in shop.network.submitted} == {SubmissionKind.RESULT}
     assert len(asked) == 1, "after that the other one is preferred"
+
+
+def test_an_endpoint_whose_models_are_too_small_costs_no_task_and_is_left_alone(
+    store: SqlTaskStore, files: LocalFileStore
+) -> None:
+    """6,999 splats: every validator would reject the model, and a rejection costs 900 s."""
+    small = encode_spz(a_ball(6999))
+    with serving(lambda request: request.answer(small)) as liar, serving(lambda r: r.answer(SPZ)) as honest:
+        pool = Pool(store, files, [SimpleNamespace(url=liar), SimpleNamespace(url=honest)])
+        tasks = pool.generated(6)
+    assert {task.state for task in tasks} == {TaskState.GENERATED}
+    assert {task.generation.endpoint for task in tasks if task.generation} == {pool.generator.endpoints[1]}
+    lying = pool.endpoints()[0]
+    assert "6999 splats" in str(lying.last_error)
+    assert lying.breaker.failures_in_a_row >= 1
 
 
 def test_a_picture_goes_to_the_endpoint_that_takes_pictures(

@@ -7,9 +7,9 @@ nothing, so it is the first to go when there is no room: idle connections never 
 from collections import Counter
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Generic, TypeVar
 
+from trellis_assets.compat import StrEnum
 from trellis_assets.servers.hosts import LOOPBACK
 
 # Descriptors that stay free for what the process opens besides: files, databases, threads.

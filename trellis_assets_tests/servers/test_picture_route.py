@@ -25,7 +25,7 @@ from trellis_assets.composition import Pipeline
 from trellis_assets.domain.orders import Route
 from trellis_assets.domain.retention import RetentionPolicy
 from trellis_assets.domain.tasks import Task, TaskKind
-from trellis_assets.ports import GenerationError, MissingFileError, PromptRefusedError
+from trellis_assets.ports import EndpointFaultError, MissingFileError
 from trellis_assets.servers.gallery.run import guarded_gallery
 from trellis_assets.servers.generation.app import generation_app
 from trellis_assets.servers.generation.backends import server_backend
@@ -138,10 +138,8 @@ def test_route_that_a_server_lacks_is_its_own_fault_and_hands_no_task_back(serve
         assert answer.status_code == 501
         assert f"no {route} route" in answer.text
     generator = HttpGenerator([embedded], timeout_s=20, route=Route.PICTURE)
-    with pytest.raises(GenerationError, match="TRELLIS_SERVER_PICTURE_MODEL") as failure:
+    with pytest.raises(EndpointFaultError, match="TRELLIS_SERVER_PICTURE_MODEL"):
         generator.generate("a vase", kind=TaskKind.TEXT, seed=7, endpoint=generator.endpoints[0])
-    assert failure.value.is_transient
-    assert not isinstance(failure.value, PromptRefusedError)
     assert post(embedded, prompt="a vase", route="sideways").status_code == 422
 
 

@@ -30,6 +30,8 @@ class Conditions:
     validators: int = 8
     pull_delay_s: float = 0.0
     submit_delay_s: float = 3.0
+    # On top of the validators: so many that take tasks' results and do not answer.
+    hanging: int = 0
     # Validators that do not know the miner have no task for it.
     knows_miner: bool = True
 
@@ -73,7 +75,9 @@ def arena(folder: Path, conditions: Conditions) -> Iterator[Arena]:
     with ExitStack() as stack:
         subnet = [sys.executable, "-m", "orchestration.subnet", "--folder", str(folder / "subnet")]
         known = hotkey if conditions.knows_miner else "nobody"
-        subnet += ["--registered", known, "--validators", str(conditions.validators)]
+        validators = conditions.validators + conditions.hanging
+        subnet += ["--registered", known, "--validators", str(validators)]
+        subnet += ["--hanging", str(conditions.hanging)]
         subnet += ["--pull-delay-s", str(conditions.pull_delay_s)]
         subnet += ["--submit-delay-s", str(conditions.submit_delay_s)]
         stack.enter_context(running(subnet, environment, folder / "subnet.log"))

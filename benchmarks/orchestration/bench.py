@@ -98,7 +98,11 @@ def one_run(
     for service_s in profiles:
         for number, (name, pull_delay_s) in enumerate(measured(service_s, given)):
             conditions = replace(
-                Conditions(service_s), submit_delay_s=given.submit_delay_s, pull_delay_s=pull_delay_s
+                Conditions(service_s),
+                validators=given.validators,
+                hanging=given.hanging,
+                submit_delay_s=given.submit_delay_s,
+                pull_delay_s=pull_delay_s,
             )
             start = SUBJECTS[name]
             begin = partial(project, settings=settings) if start is project else start
@@ -171,6 +175,8 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument(
         "--pull-delay-s", type=float, action="append", default=[], help="a pull's latency, seconds"
     )
+    parser.add_argument("--validators", type=int, default=Conditions(0).validators)
+    parser.add_argument("--hanging", type=int, default=0, help="validators beside them that do not answer")
     parser.add_argument("--submit-delay-s", type=float, default=Conditions(0).submit_delay_s)
     parser.add_argument("--set", action="append", default=[], help="TRELLIS_…=value for this project")
     parser.add_argument("--keep", type=Path, help="folder that logs and stores are left in")
@@ -179,11 +185,10 @@ def options() -> argparse.ArgumentParser:
 
 def note(given: argparse.Namespace) -> str:
     """What the figures were measured under."""
-    usual = Conditions(0)
     often = ", ".join(f"{times} at {service_s:g} s" for service_s, times in how_often(given).items())
     changed = f"; {', '.join(given.set)}" if given.set else ""
     return (
-        f"{usual.validators} validators that always have a task and answer a submission after "
+        f"{given.validators} validators that always have a task and answer a submission after "
         f"{given.submit_delay_s:g} s, one generation server, local validation off; "
         f"medians of runs: {often}{changed}"
     )

@@ -57,6 +57,7 @@ def main() -> None:
     parser.add_argument("--validators", type=int, default=8)
     parser.add_argument("--pull-delay-s", type=float, default=0.0)
     parser.add_argument("--submit-delay-s", type=float, default=0.0)
+    parser.add_argument("--hanging", type=int, default=0, help="validators that do not answer submissions")
     parser.add_argument("--same-every", type=int, default=0)
     given = parser.parse_args()
     stop = threading.Event()
@@ -69,6 +70,7 @@ def main() -> None:
         validators=given.validators,
         rules=NO_WAITS,
         faults=Faults(pull_delay_s=given.pull_delay_s, submit_delay_s=given.submit_delay_s),
+        hanging=given.hanging,
         tasks=lambda uid: NewPrompts(uid, given.same_every),
     )
     run_subnet(config, AcceptsAll, stop)

@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trellis_assets.adapters.local_subnet.prompts import PromptSource, TaskSource
@@ -21,6 +21,8 @@ FIRST_UID, UID_STEP = 10, 10
 STAKES = (53_000.0, 21_000.0, 8_000.0)
 THRESHOLDS = (0.6, 0.65, 0.7)
 START_TIMEOUT_S = 30.0
+# Just within the time that a miner waits for an answer.
+HANGING_S = 299.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class SubnetConfig:
 
     Attributes:
         rules: None: development rules with varied thresholds.
+        hanging: so many of the validators, the first, answer no submission within `HANGING_S`.
         address: that the validators serve on.
         tasks: what the validator with this uid asks for; None: `prompts` and `pictures`, with repetitions.
     """
@@ -40,9 +43,16 @@ class SubnetConfig:
     validators: int = 3
     rules: Rules | None = None
     faults: Faults | None = None
+    hanging: int = 0
     seed: int = 17
     address: str = "127.0.0.1"
     tasks: Callable[[int], TaskSource] | None = None
+
+    def faults_of(self, index: int) -> Faults | None:
+        """What goes wrong with the validator of this index."""
+        if index >= self.hanging:
+            return self.faults
+        return replace(self.faults or Faults(), submit_delay_s=HANGING_S)
 
     def task_source(self, uid: int) -> TaskSource:
         """What the validator asks for."""
@@ -70,7 +80,7 @@ def run_subnet(config: SubnetConfig, scorer: Callable[[], LocalValidator], stop:
                 prompts=config.task_source(uid),
                 scorer=scorer(),
                 registered=config.registered,
-                faults=config.faults,
+                faults=config.faults_of(index),
             )
             validator.start()
             validators.append(validator)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import dagster as dg
 
+from trellis_assets.defs.run_tags import TASK_TAG
 from trellis_assets.defs.run_workers.marks import worker_of
-from trellis_assets.defs.runs import TASK_TAG
 
 _IN_PROGRESS = [
     # Created, and its creator died before it was launched.

@@ -8,6 +8,7 @@ import dagster as dg
 from trellis_assets.composition import Pipeline
 from trellis_assets.defs.metadata import markdown_picture
 from trellis_assets.defs.resources import PipelineResource
+from trellis_assets.defs.run_tags import tags_at_end
 from trellis_assets.domain.progress import Stage
 from trellis_assets.domain.submissions import HandBackReason
 from trellis_assets.domain.tasks import Task, TaskState, printable
@@ -77,6 +78,8 @@ def generate(context: dg.OpExecutionContext, config: TaskConfig, pipeline: Pipel
     parts = pipeline.get()
     enter_stage(Stage.WAITING)
     task = parts.generate_step().run(config.task_key, context.run_id)
+    if task is None:
+        parts.store.task(config.task_key)  # fails a run that was launched for a task that does not exist
     _describe(context, config.task_key, task, parts.settings.gallery_address)
     return config.task_key
 
@@ -106,6 +109,8 @@ def submit(context: dg.OpExecutionContext, pipeline: PipelineResource, task_key:
         shown = _metadata_of(task, gallery, pictures)
         context.log_event(dg.AssetMaterialization("submissions", metadata=shown))
     _describe(context, task_key, task, gallery, NOTHING if is_answered else pictures)
+    if task is not None:
+        context.instance.add_run_tags(context.run_id, tags_at_end(task))
     if task is not None and _needs_eyes(task):
         reason = printable(task.reason or "", _LONGEST_REASON)
         raise dg.Failure(description=f"task {task_key}: {reason}", allow_retries=False)

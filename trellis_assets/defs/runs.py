@@ -14,12 +14,13 @@ from dagster._core.origin import DEFAULT_DAGSTER_ENTRY_POINT, JobPythonOrigin, R
 from dagster._core.remote_origin import CodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from trellis_assets.audit import audit
+from trellis_assets.defs.run_tags import tags_at_start
 from trellis_assets.defs.run_workers.launcher import WarmRunLauncher
 from trellis_assets.domain.dispatch import RunStatus
 from trellis_assets.domain.tasks import Task, printable
 
 DEFINITIONS_MODULE, DEFINITIONS = "trellis_assets.definitions", "defs"
-RUN_KEY_TAG, SENSOR_TAG, TASK_TAG = "dagster/run_key", "dagster/sensor_name", "trellis/task"
+RUN_KEY_TAG, SENSOR_TAG = "dagster/run_key", "dagster/sensor_name"
 _RUN_IDS = uuid.UUID("7e1f0a5c-5f0e-4c39-9b0a-3f5a1d2c6b17")
 _RUNNING = {
     # A run that was created and not launched, because its creator died just then.
@@ -45,11 +46,7 @@ def run_request(task: Task) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=task.run_key,
         run_config={"ops": {"generate": {"config": {"task_key": task.key}}}},
-        tags={
-            TASK_TAG: str(task.key),
-            "trellis/validator_uid": str(task.validator_uid),
-            "trellis/prompt": task.label,
-        },
+        tags=tags_at_start(task),
     )
 
 

@@ -208,6 +208,6 @@ def _svg(title: str, draw: Callable[[Any], None] | None) -> str:
     with mpl.rc_context({"svg.fonttype": "none", "font.family": "sans-serif"}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
         file = io.StringIO()
-        figure(title, draw).savefig(file, format="svg", metadata={"Date": None, "Title": title})
+        figure(title, draw).savefig(file, format="svg", metadata={"Date": None})
     text = file.getvalue()
     return text[text.index("<svg") :].replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1)

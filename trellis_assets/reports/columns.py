@@ -79,7 +79,7 @@ _INTS = (
     *("key", "validator_uid", "uid", "seed", "splat_count", "reused_from", "spz_size"),
     *("generations_within_the_window", "tasks", "accepted", "rejected", "answer_unknown", "handed_back"),
     *("failed", "cooldown_violations", "total_pulls", "total_tasks_received", "total_tasks_submitted"),
-    *("total_successful_submissions", "total_handed_back"),
+    *("total_successful_submissions", "total_handed_back", "validator_window"),
 )
 _FLOATS = (
     *("generation_s", "validation_s", "submission_s", "local_score", "validation_threshold"),

@@ -7,8 +7,8 @@ import dagster as dg
 
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.defs.dead_runs import close_dead_runs, dead_claims
+from trellis_assets.defs.run_tags import TASK_TAG
 from trellis_assets.defs.run_workers.marks import marked
-from trellis_assets.defs.runs import TASK_TAG
 from trellis_assets_tests.fakes import MINER, NOW, a_pulled_task, a_validator
 
 

@@ -35,8 +35,8 @@ def tasks(history: History, store: SqlTaskStore) -> pd.DataFrame:
     history.answered(
         outcome=SubmissionOutcome.REJECTED, fidelity=0.0, validator=TWO, at=NOW + timedelta(hours=2)
     )
-    history.handed_back("duplicate of task 1")
-    history.handed_back("duplicate of task 2", validator=TWO)
+    history.handed_back("duplicate: of task 1")
+    history.handed_back("duplicate: of task 2", validator=TWO)
     history.handed_back("low score: 0.3 under 0.6")
     return pd.concat(list(SqlLedger(store.engine).tasks(*DAY)), ignore_index=True)
 

@@ -35,7 +35,8 @@ def test_types_shown_are_those_of_the_schema(tables: tuple[Any, ...], columns: d
         assert name in COLUMN_TYPES
         for table in tables:
             if name in table.__table__.columns:
-                python = table.__table__.columns[name].type.python_type.__name__
+                kind = table.__table__.columns[name].type
+                python = getattr(kind, "impl_instance", kind).python_type.__name__
                 assert COLUMN_TYPES[name] == PYTHON_TYPES[python], name
                 break
 

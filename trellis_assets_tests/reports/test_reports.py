@@ -156,7 +156,7 @@ def test_an_empty_store_gives_whole_reports(
     assert (tmp_path / f"{name}.csv").read_text().strip() == ",".join(columns)
     assert json.loads((tmp_path / f"{name}.json").read_text()) == []
     page = (tmp_path / f"{name}.html").read_text()
-    assert page.count("nothing yet") == 6, "five charts and the table"
+    assert page.count("nothing yet") == 7, "six charts and the table"
 
 
 @pytest.mark.parametrize("prompt", HOSTILE)
@@ -180,7 +180,7 @@ def test_a_hostile_prompt_is_a_text_in_every_form(
     assert "<img" not in page
     assert "onerror=alert(2)>" not in page
     assert "\u202e" not in page, "no mark turns the text of the page around"
-    assert page.count("</table>") == page.count("</title>") == page.count("</style>") - 5 == 1
+    assert page.count("</table>") == page.count("</title>") == page.count("</style>") - 6 == 1
 
 
 def test_a_picture_s_prompt_is_its_hash(history: History, ledger: SqlLedger, tmp_path: Path) -> None:

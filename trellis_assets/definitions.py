@@ -9,6 +9,7 @@ from trellis_assets.defs.assets.statistics import mining_statistics, validator_s
 from trellis_assets.defs.assets.subnet import validators
 from trellis_assets.defs.assets.tasks import submissions, task_table
 from trellis_assets.defs.failure_sensor import failure_sensor
+from trellis_assets.defs.first_look_sensor import first_look_sensor
 from trellis_assets.defs.jobs import (
     export_statistics_job,
     maintain_store_job,
@@ -54,7 +55,7 @@ defs = dg.Definitions(
         publish_reports_job,
         validate_idle_job,
     ],
-    sensors=[task_sensor, failure_sensor],
+    sensors=[task_sensor, failure_sensor, first_look_sensor],
     schedules=[
         export_statistics_job_ten_minutely_schedule,
         maintain_store_job_hourly_schedule,

@@ -23,7 +23,7 @@ def test_the_definitions_are_exactly_these() -> None:
         "publish_reports_job",
         "validate_idle_job",
     }
-    assert {s.name for s in repository.sensor_defs} == {"task_sensor", "failure_sensor"}
+    assert {s.name for s in repository.sensor_defs} == {"task_sensor", "failure_sensor", "first_look_sensor"}
     assert {s.name: s.cron_schedule for s in repository.schedule_defs} == {
         "export_statistics_job_ten_minutely_schedule": "*/10 * * * *",
         "maintain_store_job_hourly_schedule": "7 * * * *",

@@ -12,8 +12,8 @@ from trellis_assets.defs.resources import PipelineResource
 from trellis_assets.domain.idle_validation import IdleReport, JudgedCounts
 
 ASSET = "idle_validation"
-# Dagster's tag on what a schedule asked for; a backfill or a click in the UI lacks it.
-_SCHEDULE_TAG = "dagster/schedule_name"
+# Dagster's tags on what a schedule or a sensor asked for; a backfill or a click in the UI lacks them.
+_AUTOMATIC = {"dagster/schedule_name", "dagster/sensor_name"}
 
 
 @dg.asset(
@@ -41,7 +41,7 @@ def idle_validation(
         dagster.Failure: a person asked for hours in which models are left without a score.
     """
     step = pipeline.get().validate_idle_step()
-    is_scheduled = _SCHEDULE_TAG in context.run.tags
+    is_scheduled = not _AUTOMATIC.isdisjoint(context.run.tags)
     undone: list[str] = []
     for key in context.partition_keys:
         window = hours_of_generation.time_window_for_partition_key(key)

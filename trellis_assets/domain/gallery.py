@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from trellis_assets.compat import UTC
+from trellis_assets.domain.tasks import TaskState
 
 MAX_TEXT = 200
 # Digits of the largest number that databases hold, less one.
@@ -23,6 +24,8 @@ class ModelFilter:
         least_score: of the validator's fidelity, or of the local score where there is none, 0 to 1.
         day: its first moment, UTC; the day is that of the pull.
         text: part of the prompt, whatever the case of its letters.
+        outcome: state of the task.
+        has_model: only tasks with a model.
         before: only tasks with smaller keys: where a page ended.
     """
 
@@ -30,6 +33,8 @@ class ModelFilter:
     least_score: float | None = None
     day: datetime | None = None
     text: str | None = None
+    outcome: TaskState | None = None
+    has_model: bool = True
     before: int | None = None
 
     @property
@@ -57,6 +62,8 @@ def filter_from(values: Mapping[str, str]) -> ModelFilter:
         least_score=_score(given["score"]) if "score" in given else None,
         day=_day(given["day"]) if "day" in given else None,
         text=text,
+        outcome=_outcome(given["outcome"]) if "outcome" in given else None,
+        has_model=given.get("tasks") != "all",
         before=_key(given["before"]) if "before" in given else None,
     )
 
@@ -69,6 +76,12 @@ def _score(text: str) -> float:
     if not 0 <= score <= 1:
         raise FilterError(f"score: a number from 0 to 1, not {text!r:.40}")
     return score
+
+
+def _outcome(text: str) -> TaskState:
+    if text not in set(TaskState):
+        raise FilterError(f"outcome: one of {', '.join(TaskState)}, not {text!r:.40}")
+    return TaskState(text)
 
 
 def _day(text: str) -> datetime:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -22,6 +23,7 @@ from trellis_assets.domain.generations import StoredFile
 from trellis_assets.domain.health import Health, Symptom
 from trellis_assets.domain.tasks import Task, TaskKind
 from trellis_assets.mining.mining_checks import notice
+from trellis_assets.servers.gallery.models import KeptBytes, ModelForm, convert
 from trellis_assets.servers.gallery.run import guarded_gallery
 from trellis_assets.servers.guards import ExposureError, check_exposure
 from trellis_assets.settings import Settings
@@ -149,6 +151,76 @@ def test_a_full_page_leads_to_older_models_under_the_same_filter(
     first = shown(client, "/?text=vase+%26")
     assert "/?text=vase+%26&amp;before=2" in first
     assert "vase &amp; 0" in shown(client, "/?text=vase+%26&before=2")
+
+
+def test_tasks_without_a_model_and_outcomes_can_be_chosen(client: httpx.Client, history: History) -> None:
+    history.answered("a red vase")
+    history.handed_back("duplicate")
+    assert shown(client).count('<a href="/models/') == 1
+    everything = shown(client, "/?tasks=all")
+    assert everything.count('<a href="/models/') == 2
+    assert "no model" in everything
+    assert shown(client, "/?tasks=all&outcome=handed_back").count('<a href="/models/') == 1
+    assert "outcome: one of" in client.get("/?outcome=lost").text
+    without = shown(client, "/models/2")
+    assert "This task has no model." in without
+    assert "viewer.js" not in without
+
+
+def test_a_task_leads_to_its_neighbours_and_its_run(client: httpx.Client, history: History) -> None:
+    for prompt in ("first", "second", "third"):
+        history.answered(prompt)
+    page = shown(client, "/models/2")
+    assert 'rel="prev" href="/models/1"' in page
+    assert 'rel="next" href="/models/3"' in page
+    assert 'rel="prev"' not in shown(client, "/models/1")
+    assert 'rel="next"' not in shown(client, "/models/3")
+
+
+def test_pictures_say_what_they_show(client: httpx.Client, history: History) -> None:
+    history.answered("a red vase")
+    for page in (shown(client), shown(client, "/models/1")):
+        assert 'alt="Rendered model of task 1: a red vase"' in page
+        assert "no picture" not in page
+
+
+def test_scripts_are_compressed_and_kept_under_an_address_of_their_content(
+    client: httpx.Client, history: History
+) -> None:
+    history.answered("a ball")
+    (address,) = set(re.findall(r'src="(/files/\w+/static/viewer.js)"', shown(client, "/models/1")))
+    script = client.get(address)
+    assert script.headers["content-encoding"] == "gzip"
+    assert "immutable" in script.headers["cache-control"]
+    plain = client.get(address, headers={"accept-encoding": "identity"})
+    assert (plain.content, "content-encoding" in plain.headers) == (script.content, False)
+    spark = address.replace("static/viewer.js", "vendor/spark.module.min.js")
+    with client.stream("GET", spark) as sent:
+        assert sum(map(len, sent.iter_raw())) < 1_500_000, "of 2.7 MB"
+
+
+def test_a_ply_of_a_submitted_model_holds_only_finite_numbers(
+    client: httpx.Client, pipeline: Pipeline, history: History
+) -> None:
+    ball = a_ball(100)
+    ball.opacity_logits[:50], ball.opacity_logits[50:] = np.inf, -np.inf
+    stored = encode_spz(ball)
+    splats = read_ply(convert(stored, ModelForm.PLY))
+    assert np.isfinite(splats.opacity_logits).all()
+    assert encode_spz(splats) == stored, "it is the same model"
+
+
+def test_converted_models_are_kept_up_to_a_number_of_bytes() -> None:
+    kept, made = KeptBytes(250), []
+
+    def make(name: str) -> bytes:
+        made.append(name)
+        return b"x" * 100
+
+    for name in ("a", "b", "a", "c", "a", "b"):
+        kept.get(name, lambda name=name: make(name))  # type: ignore[misc]
+    assert made == ["a", "b", "c", "b"], "b was used longest ago when c came"
+    assert len(kept.get("large", lambda: b"x" * 1000)) == 1000
 
 
 HOSTILE = [

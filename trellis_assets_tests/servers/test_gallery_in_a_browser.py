@@ -3,11 +3,12 @@
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
@@ -114,3 +115,39 @@ def test_a_report_opens_in_the_browser(page: Page, address: str) -> None:
     assert page.locator("svg").count() == 5
     assert page.locator("tbody tr").count() == 2
     assert page.get_by_text("a ball of <b>many</b> colours").count() == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_a_serious_fault_of_accessibility(
+    page: Page, address: str, serve: Callable[[Any], str], tmp_path: Path, scheme: Literal["light", "dark"]
+) -> None:
+    page.emulate_media(color_scheme=scheme)
+    parts = Pipeline(Settings.load(data_dir=tmp_path)).gallery_parts()
+    locked = serve(guarded_gallery(parts, host="0.0.0.0", token="a-token-of-many-characters"))
+    found = {}
+    for url in (address, f"{address}/?tasks=all", f"{address}/models/1", f"{address}/reports", locked):
+        page.set_viewport_size({"width": 390, "height": 844})
+        page.goto(url)
+        results = Axe().run(page).response
+        bad = [v["id"] for v in results["violations"] if v["impact"] in {"serious", "critical"}]
+        assert results["passes"], "axe looked at something"
+        found[url] = bad
+    assert {url: faults for url, faults in found.items() if faults} == {}
+
+
+def test_a_model_turns_by_keyboard_and_fits_its_view(page: Page, address: str, tmp_path: Path) -> None:
+    page.goto(f"{address}/models/1")
+    page.wait_for_function("document.getElementById('status').textContent.includes('splats')", timeout=60_000)
+    page.wait_for_timeout(500)
+    page.locator("#viewer").focus()
+    before = page.locator("#viewer").screenshot()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(500)
+    assert page.locator("#viewer").screenshot() != before
+    assert page.evaluate("document.querySelector('#viewer canvas').style.touchAction") == "pan-y"
+    picture = tmp_path / "view.png"
+    page.locator("#viewer").screenshot(path=picture)
+    pixels = np.asarray(Image.open(picture).convert("RGB")).astype(int)[4:-4, 4:-4]
+    coloured = pixels.max(axis=2) - pixels.min(axis=2) > 40
+    edges = (coloured[0], coloured[-1], coloured[:, 0], coloured[:, -1])
+    assert not any(edge.any() for edge in edges), "nothing of the model is cut off"

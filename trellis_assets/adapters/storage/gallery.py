@@ -1,5 +1,7 @@
 """Tasks that have a model, for people to look at."""
 
+from dataclasses import replace
+
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
@@ -16,8 +18,12 @@ class SqlGallery:
         self._engine = engine
 
     def models(self, wanted: ModelFilter, limit: int) -> list[Task]:
-        """Tasks with a model, the newest first."""
-        query = select(TaskRow).where(TaskRow.spz_path.is_not(None), TaskRow.model_deleted_at.is_(None))
+        """Return the tasks that the filter lets through, the newest first."""
+        query = select(TaskRow)
+        if wanted.has_model:
+            query = query.where(TaskRow.spz_path.is_not(None), TaskRow.model_deleted_at.is_(None))
+        if wanted.outcome is not None:
+            query = query.where(TaskRow.state == str(wanted.outcome))
         if wanted.validator is not None:
             query = query.where(TaskRow.validator_hotkey == wanted.validator)
         if wanted.least_score is not None:
@@ -33,7 +39,7 @@ class SqlGallery:
             query = query.where(TaskRow.key < wanted.before)
         with self._reading() as session:
             rows = session.scalars(query.order_by(TaskRow.key.desc()).limit(limit))
-            return [task_of(row) for row in rows]
+            return [_shown(row) for row in rows]
 
     def model(self, key: int) -> Task | None:
         """The task of that key, if it has a model."""
@@ -41,6 +47,19 @@ class SqlGallery:
             row = session.get(TaskRow, key)
             is_there = row is not None and row.spz_path is not None and row.model_deleted_at is None
             return task_of(row) if row is not None and is_there else None
+
+    def task(self, key: int) -> Task | None:
+        """Return the task of that key; without its generation where the model was deleted."""
+        with self._reading() as session:
+            row = session.get(TaskRow, key)
+            return None if row is None else _shown(row)
+
+    def neighbours(self, key: int) -> tuple[int | None, int | None]:
+        """Return the keys of the tasks before and after, None at the ends."""
+        before = select(func.max(TaskRow.key)).where(TaskRow.key < key)
+        after = select(func.min(TaskRow.key)).where(TaskRow.key > key)
+        with self._reading() as session:
+            return session.scalar(before), session.scalar(after)
 
     def validators(self) -> list[tuple[str, str]]:
         """Hotkey and name of the validators that were ever asked, the highest stake first."""
@@ -56,3 +75,9 @@ class SqlGallery:
 
     def _reading(self) -> Session:
         return Session(self._engine.execution_options(reads_only=True))
+
+
+def _shown(row: TaskRow) -> Task:
+    """Return the task, without its generation where the model was deleted."""
+    task = task_of(row)
+    return task if row.model_deleted_at is None else replace(task, generation=None)

@@ -2,17 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
-from starlette.staticfiles import StaticFiles
 
 from trellis_assets.domain.health import Health, Symptom, as_json, worst
 from trellis_assets.ports import ModelCatalogue
 from trellis_assets.servers.gallery.model_routes import file_routes, model_routes
 from trellis_assets.servers.gallery.models import ModelFiles
+from trellis_assets.servers.gallery.packed_files import PackedFiles
 from trellis_assets.servers.gallery.pages import Pages
 from trellis_assets.servers.gallery.report_routes import WriteReport, report_routes
 
@@ -37,13 +36,12 @@ def gallery_app(parts: GalleryParts) -> FastAPI:
     """The application. It only reads."""
     # FastAPI's own pages of documentation load their scripts from elsewhere.
     app = FastAPI(title="trellis-assets gallery", docs_url=None, redoc_url=None, openapi_url=None)
-    pages = Pages(parts.dagster_url)
+    packed = PackedFiles()
+    pages = Pages(parts.dagster_url, packed.address)
     app.include_router(model_routes(parts.catalogue, pages, parts.notice))
     app.include_router(file_routes(parts.catalogue, parts.models))
     app.include_router(report_routes(parts.write_report, pages))
-    package = files("trellis_assets.servers.gallery")
-    for folder in ("static", "vendor"):
-        app.mount(f"/{folder}", StaticFiles(directory=str(package / folder)))
+    app.include_router(packed.router())
 
     @app.exception_handler(HTTPException)
     def problem(_: Request, error: HTTPException) -> HTMLResponse:

@@ -7,14 +7,14 @@ from fastapi.responses import HTMLResponse, Response
 
 from trellis_assets.domain.gallery import FilterError, ModelFilter, filter_from
 from trellis_assets.domain.orders import PictureKind
-from trellis_assets.domain.tasks import Task
+from trellis_assets.domain.tasks import Task, TaskState
 from trellis_assets.ports import ModelCatalogue
 from trellis_assets.servers.gallery import shown
 from trellis_assets.servers.gallery.models import ModelFiles, ModelForm, NoModelError, prompt_png
 from trellis_assets.servers.gallery.pages import CACHED, Pages
 
 PAGE = 48
-_FIELDS = ("text", "validator", "score", "day")
+_FIELDS = ("text", "validator", "outcome", "tasks", "score", "day")
 # Databases have no larger integers.
 _LARGEST_KEY = 2**63
 
@@ -35,6 +35,7 @@ def model_routes(catalogue: ModelCatalogue, pages: Pages, notice: Callable[[], s
             cards=[shown.card(task) for task in tasks],
             given={name: given.get(name, "") for name in _FIELDS},
             validators=catalogue.validators(),
+            outcomes=[(str(state), str(state).replace("_", " ")) for state in TaskState],
             older=shown.older_page(tasks, given) if len(tasks) == PAGE else None,
             problem=problem,
             notice=notice(),
@@ -44,8 +45,16 @@ def model_routes(catalogue: ModelCatalogue, pages: Pages, notice: Callable[[], s
     def model(key: int) -> HTMLResponse:
         """One model: its splats in 3D, what is known of it, its files."""
         task = _task(catalogue, key)
-        made_from = shown.made_from(task)
-        return pages.answer("model", task=shown.card(task), facts=shown.facts(task), made_from=made_from)
+        previous, following = catalogue.neighbours(key)
+        return pages.answer(
+            "model",
+            task=shown.card(task),
+            facts=shown.facts(task),
+            made_from=shown.made_from(task),
+            previous=previous,
+            following=following,
+            run_id=task.run_id,
+        )
 
     return router
 
@@ -95,9 +104,9 @@ def file_routes(catalogue: ModelCatalogue, models: ModelFiles) -> APIRouter:
 
 
 def _task(catalogue: ModelCatalogue, key: int) -> Task:
-    task = catalogue.model(key) if 0 < key < _LARGEST_KEY else None
+    task = catalogue.task(key) if 0 < key < _LARGEST_KEY else None
     if task is None:
-        raise HTTPException(404, f"task {key} has no model")
+        raise HTTPException(404, f"there is no task {key}")
     return task
 
 

@@ -1,19 +1,27 @@
 """Models as files and pictures to send, made from the stored SPZ, whose checksum is verified."""
 
+import math
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+
+import numpy as np
 
 from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image, on_white
 from trellis_assets.adapters.rendering.pictures import png_bytes
 from trellis_assets.adapters.splat_io.ply import write_ply
 from trellis_assets.adapters.splat_io.spz import decode_spz, encode_gzip_spz
 from trellis_assets.domain.orders import PictureKind
+from trellis_assets.domain.splats import FloatArray
 from trellis_assets.domain.tasks import Task, TaskKind
 from trellis_assets.ports import FileStore, StoredFileError, StoreError
 
 _PROMPT_SIDE = 512
+_LARGEST_LOGIT = np.float32(math.log((1 - 0.25 / 255) / (0.25 / 255)))
+# Bytes of converted models that are kept: one conversion takes a quarter of a second.
+_KEPT_BYTES = 64 * 1024 * 1024
 
 
 class ModelForm(StrEnum):
@@ -28,6 +36,31 @@ class NoModelError(LookupError):
     """There is nothing to send; the text says why."""
 
 
+class KeptBytes:
+    """What was computed last, up to a number of bytes; what was used longest ago goes first."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._size = limit, 0
+        self._kept: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, compute: Callable[[], bytes]) -> bytes:
+        """Return what is kept for the key, or compute and keep it."""
+        with self._lock:
+            if (found := self._kept.get(key)) is not None:
+                self._kept.move_to_end(key)
+                return found
+        made = compute()
+        with self._lock:
+            if key not in self._kept and len(made) <= self._limit:
+                self._kept[key] = made
+                self._size += len(made)
+            while self._size > self._limit:
+                _, dropped = self._kept.popitem(last=False)
+                self._size -= len(dropped)
+        return made
+
+
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
     """Files of models.
@@ -40,6 +73,7 @@ class ModelFiles:
     files: FileStore
     convert: Callable[[bytes, ModelForm], bytes]
     draw: Callable[[bytes], bytes]
+    _converted: "KeptBytes" = field(default_factory=lambda: KeptBytes(_KEPT_BYTES))
     # The renderer takes all cores for one picture; several at once would only be slower.
     _drawing: threading.Lock = field(default_factory=threading.Lock)
 
@@ -53,7 +87,9 @@ class ModelFiles:
             raise NoModelError(f"task {task.key} has no model")
         try:
             stored = self.files.read(task.generation.spz)
-            return stored if form is ModelForm.SPZ else self.convert(stored, form)
+            if form is ModelForm.SPZ:
+                return stored
+            return self._converted.get((task.generation.spz.sha256, form), lambda: self.convert(stored, form))
         except (StoredFileError, StoreError, ValueError) as error:
             raise NoModelError(str(error)) from error
 
@@ -108,4 +144,15 @@ def convert(stored: bytes, form: ModelForm) -> bytes:
         SplatFormatError: it is no model.
     """
     splats = decode_spz(stored)
-    return write_ply(splats) if form is ModelForm.PLY else encode_gzip_spz(splats)
+    if form is ModelForm.PLY:
+        return write_ply(replace(splats, opacity_logits=finite_opacities(splats.opacity_logits)))
+    return encode_gzip_spz(splats)
+
+
+def finite_opacities(logits: FloatArray) -> FloatArray:
+    """Return (N,) opacities that editors can read: SPZ's 0 and 255 mean minus and plus infinity.
+
+    The bound is a quarter of a step from the end, logit(1 - 0.25 / 255) = 6.93, so that encoding the file
+    again gives the same byte.
+    """
+    return np.clip(logits, -_LARGEST_LOGIT, _LARGEST_LOGIT)

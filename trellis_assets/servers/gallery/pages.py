@@ -22,10 +22,11 @@ CACHED = HEADERS | {"cache-control": "private, max-age=86400, immutable"}
 class Pages:
     """The templates. Everything is escaped, and a name that is missing is an error."""
 
-    def __init__(self, dagster_url: str) -> None:
+    def __init__(self, dagster_url: str, files: str) -> None:
         loader = jinja2.PackageLoader("trellis_assets.servers.gallery")
         self._templates = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, loader=loader)
         self._templates.globals["dagster_url"] = dagster_url
+        self._templates.globals["files"] = files
 
     def answer(self, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
         """The page `name` with these values."""

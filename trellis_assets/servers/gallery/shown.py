@@ -14,7 +14,7 @@ _LONGEST_PROMPT = 1024
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A model in the grid."""
+    """A task in the grid."""
 
     key: int
     prompt: str
@@ -23,6 +23,7 @@ class Card:
     scores: str
     when: str
     is_image: bool
+    has_model: bool
 
 
 def card(task: Task) -> Card:
@@ -35,6 +36,7 @@ def card(task: Task) -> Card:
         scores=" / ".join(f"{name} {value:.3f}" for name, value in _scores(task)) or "no score",
         when=_moment(task.pulled_at),
         is_image=task.kind is TaskKind.IMAGE,
+        has_model=task.generation is not None,
     )
 
 

@@ -1,6 +1,7 @@
 """The sensor that asks the validators and starts a run per task."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,6 +13,7 @@ from trellis_assets.composition import Pipeline
 from trellis_assets.defs.jobs import mine_task_job
 from trellis_assets.defs.resident_poller import ResidentPoller
 from trellis_assets.defs.resources import PipelineResource
+from trellis_assets.defs.run_tags import TASK_TAG
 from trellis_assets.defs.run_workers.launcher import WarmRunLauncher, why_pool_is_away
 from trellis_assets.defs.runs import RunStarter, launches_at_once, run_request, run_status
 from trellis_assets.defs.sensor_switch import paused_reason
@@ -27,6 +29,7 @@ from trellis_assets.system.progress_files import POLLER, SENSOR, progress_folder
 TICK = timedelta(seconds=5)
 # Starting a run takes some hundredths of a second, in which the poller does nothing else.
 STARTS_AT_ONCE = 8
+_SHOWN_TASKS = 10
 
 
 @dg.sensor(
@@ -67,7 +70,35 @@ def _tick_of_resident(context: dg.SensorEvaluationContext, parts: Pipeline) -> d
         _start_runs(parts, starter)
         return dg.SkipReason(closed or f"{len(made)} tasks made from prompts")
     report, hindered = _resident(parts, starter).tick()
-    return dg.SkipReason(hindered or f"{_describe(report)}; runs started for {len(report.new_tasks)} tasks")
+    _show_runs(context, report)
+    return dg.SkipReason(hindered or f"{_describe_runs(report)} {_describe(report)}")
+
+
+def _show_runs(context: dg.SensorEvaluationContext, report: PullReport) -> None:
+    """Tell of the runs that the poller started: Dagster counts only those that a tick itself requests."""
+    before = int(context.cursor) if (context.cursor or "").isdecimal() else 0
+    if report.new_tasks:
+        context.update_cursor(str(before + len(report.new_tasks)))
+    for key in report.new_tasks:
+        context.log.info("pulled task %s: its run has the tag %s=%s", key, TASK_TAG, key)
+    for answer, count in sorted(report.answers.items()):
+        context.log.info("%s: %s", _in_words(answer), count)
+
+
+def _in_words(answer: str) -> str:
+    """Return the name of an answer's class as words: "TaskAssigned" is "task assigned"."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", answer).lower()
+
+
+def _describe_runs(report: PullReport) -> str:
+    """Say how many runs were started since the last tick, and how to find them."""
+    if not report.new_tasks:
+        return "No run was started since the last tick."
+    shown = ", ".join(str(key) for key in report.new_tasks[:_SHOWN_TASKS])
+    more = len(report.new_tasks) - _SHOWN_TASKS
+    listed = shown + (f" and {more} more" if more > 0 else "")
+    runs = "1 run was" if len(report.new_tasks) == 1 else f"{len(report.new_tasks)} runs were"
+    return f"{runs} started since the last tick, for task {listed} (tag {TASK_TAG})."
 
 
 @cache
@@ -182,8 +213,8 @@ def _describe(report: PullReport) -> str:
     if report.problem is not None:
         return report.problem
     if report.asked:
-        answers = ", ".join(f"{count} {name}" for name, count in sorted(report.answers.items()))
-        return f"asked {report.asked} validators: {answers}"
+        answers = ", ".join(f"{_in_words(name)} {count}" for name, count in sorted(report.answers.items()))
+        return f"{report.asked} polls: {answers}."
     if report.next_due_in_s is None:
-        return "nobody is asked: the generator has enough to do, or no validator passes stake and permit"
-    return f"no validator is due; the next one in {max(0.0, report.next_due_in_s):.0f} s"
+        return "Not polling: enough tasks are queued, or no validator is eligible."
+    return f"No validator is due; the next one is in {max(0.0, report.next_due_in_s):.0f} s."

@@ -45,7 +45,7 @@ def test_all_assets_that_a_schedule_keeps_are_requested_once_in_a_session(parts:
         "refresh_validators_job": None,
         "export_statistics_job": None,
         "publish_reports_job": "2026-11-23",
-        "validate_idle_job": "2026-11-23-11:00",
+        "validate_idle_job": "2026-11-23-12:00",
     }
     repository = defs.get_repository_def()
     selected = {

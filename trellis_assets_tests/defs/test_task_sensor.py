@@ -8,10 +8,17 @@ import pytest
 from trellis_assets.adapters.validation.embedded import EmbeddedValidator
 from trellis_assets.composition import Pipeline
 from trellis_assets.defs.runs import run_status
-from trellis_assets.defs.sensors import closed_reason, task_sensor
+from trellis_assets.defs.sensors import (
+    _describe,
+    _describe_runs,
+    _show_runs,
+    closed_reason,
+    task_sensor,
+)
 from trellis_assets.domain.dispatch import RunStatus
 from trellis_assets.ports import MetagraphError, TaskAssigned
 from trellis_assets.settings import Settings, SettingsError
+from trellis_assets.steps.pull import PullReport
 from trellis_assets_tests.defs.pipelines import Resource, ScriptedPipeline
 from trellis_assets_tests.fakes import MINER, ScriptedNetwork, a_pulled_task, a_validator
 
@@ -118,3 +125,14 @@ def test_a_required_verdict_and_no_validation_contradict_each_other(
 ) -> None:
     settings = Settings.load(data_dir=tmp_path, require_verdict=True, validate_models=False)
     assert "choose one" in (closed_reason(ScriptedPipeline(settings, network)) or "")
+
+
+def test_a_tick_names_the_tasks_whose_runs_the_poller_started() -> None:
+    report = PullReport(asked=3, answers={"TaskAssigned": 2, "CoolingDown": 1}, new_tasks=[7, 8])
+    assert _describe_runs(report) == (
+        "2 runs were started since the last tick, for task 7, 8 (tag trellis/task)."
+    )
+    assert _describe(report) == "3 polls: cooling down 1, task assigned 2."
+    with dg.build_sensor_context(cursor="5") as context:
+        _show_runs(context, report)
+        assert context.cursor == "7", "runs started so far"

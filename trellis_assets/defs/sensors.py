@@ -76,7 +76,8 @@ def _tick_of_resident(context: dg.SensorEvaluationContext, parts: Pipeline) -> d
 
 def _show_runs(context: dg.SensorEvaluationContext, report: PullReport) -> None:
     """Tell of the runs that the poller started: Dagster counts only those that a tick itself requests."""
-    before = int(context.cursor) if (context.cursor or "").isdecimal() else 0
+    cursor = context.cursor or ""
+    before = int(cursor) if cursor.isdecimal() else 0
     if report.new_tasks:
         context.update_cursor(str(before + len(report.new_tasks)))
     for key in report.new_tasks:

@@ -137,7 +137,7 @@ def test_no_page_has_a_serious_fault_of_accessibility(
 
 def test_a_model_turns_by_keyboard_and_fits_its_view(page: Page, address: str, tmp_path: Path) -> None:
     page.goto(f"{address}/models/1")
-    page.wait_for_function("document.getElementById('status').textContent.includes('splats')", timeout=60_000)
+    page.get_by_text("splats: drag").wait_for(timeout=60_000)
     page.wait_for_timeout(500)
     page.locator("#viewer").focus()
     before = page.locator("#viewer").screenshot()

@@ -22,7 +22,7 @@ from trellis_assets.testing.hostile_peer import (
 FIRST_UID = 1000
 # So long such a validator says to rest after a task of its own: its tasks are work like any other's, and
 # shall not be what slows the miner.
-REST_S = 30
+REST_S = 180
 # How the submission of such a task is answered.
 ON_SUBMISSION = (
     "silence", "headers that drip", "a task beside 30,000 lists", "punycode over gzip", "a body without end",

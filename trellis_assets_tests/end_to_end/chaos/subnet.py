@@ -48,4 +48,8 @@ def witnesses(
         yield metagraph
     finally:
         process.terminate()
-        process.wait(20)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()  # on a busy machine its threads may take long; what they logged is on disk
+            process.wait()

@@ -68,22 +68,33 @@ class Siege:
     led_away: int
 
 
-def besiege(
-    folder: Path, *, alone_s: float, besieged_s: float, say: Callable[[str], None], honest: int = 3
-) -> Siege:
-    """Mine from honest validators alone, then for `besieged_s` with hostile ones beside them."""
+@contextmanager
+def honest_subnet(folder: Path, honest: int = 3) -> Iterator[list[dict[str, object]]]:
+    """Serve honest validators and make the miner's wallet; gives their metagraph entries."""
     hotkey = make_wallet(folder / "wallets")
     subnet = witnesses(
         folder / "subnet", [hotkey], clean_environment(), validators=honest, answer_delay_s=0.2
     )
     with subnet as metagraph:
-        listed = json.loads(metagraph.read_text())
+        yield json.loads(metagraph.read_text())
+
+
+@contextmanager
+def besieged_subnet(folder: Path) -> Iterator[tuple[list[dict[str, object]], HostileValidators]]:
+    """Serve honest validators beside a hostile one for every attack; gives all entries."""
+    with honest_subnet(folder) as listed, hostile_validators() as hostile:
+        yield [*hostile.entries(), *listed], hostile
+
+
+def besiege(folder: Path, *, alone_s: float, besieged_s: float, say: Callable[[str], None]) -> Siege:
+    """Mine from honest validators alone, then for `besieged_s` with hostile ones beside them."""
+    with honest_subnet(folder) as listed:
         say("honest validators alone")
-        alone = _mine(folder, "alone", listed, alone_s, say)
+        alone = mine(folder, "alone", listed, alone_s, say)
         say(f"{alone.pace:.1f} accepted a minute")
         with hostile_validators() as hostile:
             say(f"with {len(hostile.peers)} hostile validators")
-            besieged = _mine(folder, "besieged", [*hostile.entries(), *listed], besieged_s, say)
+            besieged = mine(folder, "besieged", [*hostile.entries(), *listed], besieged_s, say)
             say(f"{besieged.pace:.1f} accepted a minute; {hostile.polls} calls to hostile validators")
             return _siege(alone, besieged, hostile)
 
@@ -93,9 +104,10 @@ def _siege(alone: Measured, besieged: Measured, hostile: HostileValidators) -> S
     return Siege(alone, besieged, len(hostile.peers), hostile.polls, hostile.never_polled, led_away)
 
 
-def _mine(
+def mine(
     folder: Path, name: str, validators: list[dict[str, object]], seconds: float, say: Callable[[str], None]
 ) -> Measured:
+    """Start the product with this metagraph, and measure it for `seconds` once it is warm."""
     data = folder / name
     data.mkdir()
     metagraph = data / "metagraph.json"
@@ -108,6 +120,8 @@ def _mine(
         "TRELLIS_ERROR_BACKOFF_S": "5",
         "TRELLIS_WEBSERVER_PORT": str(free_port()),
         "TRELLIS_GALLERY_PORT": str(free_port()),
+        # Submissions that hang would be waited for.
+        "TRELLIS_STOP_TIMEOUT_S": "10",
     }
     with _miner(data, environment):
         _wait_for_tasks(settings, WARM_UP_TASKS, data)

@@ -5,6 +5,7 @@ from trellis_assets.adapters.inspection import InspectionError
 from trellis_assets.adapters.validation.calibration import CalibrationError
 from trellis_assets.mining.processes import ChildError
 from trellis_assets.mining.session import MiningError
+from trellis_assets.modes import FolderError
 from trellis_assets.ports import MetagraphError, StoreError
 from trellis_assets.servers.guards import ExposureError
 from trellis_assets.settings import SettingsError
@@ -13,6 +14,7 @@ OPERATOR_ERRORS: tuple[type[Exception], ...] = (
     CalibrationError,
     ChildError,
     ExposureError,
+    FolderError,
     InspectionError,
     MetagraphError,
     MiningError,

@@ -32,7 +32,7 @@ def run_until_stopped(
         SettingsError: the prompts file cannot be used.
     """
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     local = settings.model_copy(update={"network": "local"})
     # Started by `mine` it is told our address and has no key.

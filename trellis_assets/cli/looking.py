@@ -67,7 +67,10 @@ def report(  # noqa: PLR0917 - the flags of one command
         str | None, typer.Option("--from", help="First day, UTC, like 2026-11-23; default: a week.")
     ] = None,
     until: Annotated[str | None, typer.Option("--to", help="Last day, UTC; default: today.")] = None,
-    form: Annotated[str, typer.Option("--format", help="csv, parquet, json or html.")] = "csv",
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="csv, parquet, json or html; default: as --out ends, else csv."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="File to write; default: standard output.")] = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -79,7 +82,8 @@ def report(  # noqa: PLR0917 - the flags of one command
 
         pipeline = Pipeline(Settings.load(data_dir=data_dir))
         now = pipeline.clock.now()
-        written = report_to(pipeline.ledger, name, since=since, until=until, form=form, out=out, now=now)
+        chosen = form or (out.suffix.removeprefix(".").lower() if out is not None else "") or "csv"
+        written = report_to(pipeline.ledger, name, since=since, until=until, form=chosen, out=out, now=now)
         typer.echo(written, nl=False)
 
 

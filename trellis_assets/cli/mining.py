@@ -16,13 +16,17 @@ def mine(  # noqa: PLR0917 - the flags of one command
     harvest: Annotated[bool | None, typer.Option(help="Pull tasks from validators, or use prompts.")] = None,
     validate: Annotated[bool | None, typer.Option(help="Validate models before submitting.")] = None,
     submit: Annotated[bool | None, typer.Option(help="Submit results to validators.")] = None,
-    min_score: Annotated[float | None, typer.Option(help="Hand back models that score less.")] = None,
+    min_score: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Hand back models that score less.")
+    ] = None,
     start_server: Annotated[
         bool | None, typer.Option("--start-server", help="Start a generation server and use it.")
     ] = None,
-    tasks: Annotated[int | None, typer.Option(help="End after this many tasks.")] = None,
+    tasks: Annotated[int | None, typer.Option(min=1, help="End after this many tasks.")] = None,
     webserver: Annotated[bool | None, typer.Option("--ui", help="Start the Dagster UI too.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port of the Dagster UI.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port of the Dagster UI; default: 3000.")
+    ] = None,
     network: Annotated[str | None, typer.Option(help="local, file:PATH, finney, test or ws://…")] = None,
     as_json: Json = False,
     data_dir: DataDir = None,

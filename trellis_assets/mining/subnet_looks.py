@@ -102,7 +102,7 @@ def _validators(settings: Settings, neurons: Sequence[Validator], mine: str | No
     tried = asked[:_REACHED]
     with ThreadPoolExecutor(_REACHED) as callers:
         reached = sum(callers.map(_is_reachable, tried))
-    text = f"{len(asked)} may be asked, {reached} of {len(tried)} answer the door"
+    text = f"{len(asked)} may be asked, {reached} of {len(tried)} are reachable"
     if reached == 0:
         return Symptom("validators", Health.FAILED, text, "look at this machine's network and firewall")
     return Symptom("validators", Health.OK, text)

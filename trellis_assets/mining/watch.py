@@ -25,9 +25,15 @@ class StopAskedError(BaseException):
     """A stop was asked before mining began: nothing is in hand that would have to be finished."""
 
 
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 @dataclass
 class StopSignal:
-    """Set by SIGINT and SIGTERM: once to finish the work in hand, twice to leave at once."""
+    """Set by SIGINT, SIGTERM and SIGHUP: once to finish the work in hand, twice to leave at once.
+
+    SIGHUP comes when the terminal is closed.
+    """
 
     count: int = 0
     _interrupts: bool = False
@@ -55,7 +61,7 @@ class StopSignal:
     @contextmanager
     def listening(self) -> Iterator["StopSignal"]:
         """Signals count until the block ends."""
-        before = {n: signal.signal(n, self._handle) for n in (signal.SIGINT, signal.SIGTERM)}
+        before = {n: signal.signal(n, self._handle) for n in _STOPS}
         try:
             yield self
         finally:

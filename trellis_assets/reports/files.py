@@ -20,7 +20,7 @@ def write_report(ledger: Ledger, name: str, start: datetime, end: datetime, path
         raise SettingsError(f"there is no report {name!r}: there are {', '.join(REPORTS)}")
     suffix = path.suffix.removeprefix(".")
     if suffix not in set(Format):
-        raise SettingsError(f"there is no form {suffix!r}: there are {', '.join(Format)}")
+        raise SettingsError(f"there is no format {suffix!r}: there are {', '.join(Format)}")
     report = REPORTS[name]
     if suffix == Format.HTML:
         page = write_page(report, ledger, start, end)

@@ -22,6 +22,7 @@ from trellis_assets.settings.values import (
     Days,
     Hours,
     LogLevel,
+    NamedPath,
     Network,
     OptionalSecret,
     Orientations,
@@ -47,7 +48,7 @@ class Fields(PictureFields):
         allow_inf_nan=False,
     )
 
-    data_dir: UserPath = Field(Path("data"), description="Folder of everything the pipeline writes.")
+    data_dir: NamedPath = Field(Path("data"), description="Folder of everything the pipeline writes.")
     database_url: OptionalSecret = Field(
         None,
         description="URL of the store, such as postgresql://user:password@host/trellis; "

@@ -189,7 +189,16 @@ class Settings(Fields):
         """The value of every variable for people: no secret, no password in a URL."""
         fields = {f"TRELLIS_{name.upper()}": getattr(self, name) for name in type(self).model_fields}
         fields["TRELLIS_NETWORK"] = self.network_shown
-        return {name: _PASSWORD.sub("//***@", str(value)) for name, value in fields.items()}
+        return {name: _PASSWORD.sub("//***@", _as_set(value)) for name, value in fields.items()}
+
+
+def _as_set(value: object) -> str:
+    """Return the value as it can be set again: lists comma separated, nothing for None."""
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _place_of(url: str) -> str:

@@ -97,6 +97,12 @@ def _check_path(value: Path) -> Path:
     return value
 
 
+def _refuse_empty(value: object) -> object:
+    if value == "":
+        raise ValueError("is empty, which would mean the current folder: name a folder, or unset it")
+    return value
+
+
 def _check_network(value: str) -> str:
     value = value.strip()
     if value in {LOCAL_NETWORK, *CHAIN_ENDPOINTS}:
@@ -156,6 +162,7 @@ Count = Annotated[int, Field(le=10**9)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 UserPath = Annotated[Path, AfterValidator(_check_path)]
+NamedPath = Annotated[UserPath, BeforeValidator(_refuse_empty)]
 Url = Annotated[str, AfterValidator(_check_url)]
 Urls = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_urls)]
 Orientations = Annotated[

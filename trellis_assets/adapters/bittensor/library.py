@@ -28,7 +28,20 @@ def loggers_kept() -> Iterator[None]:
             logger.handlers = [*handlers, *(h for h in logger.handlers if h not in handlers)]
 
 
-with loggers_kept():
+@contextmanager
+def no_folders_made() -> Iterator[None]:
+    """Keep the import from making `~/.bittensor`, which fails where the home cannot be written."""
+    before = os.environ.get("READ_ONLY")
+    os.environ["READ_ONLY"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["READ_ONLY"]
+        if before is not None:
+            os.environ["READ_ONLY"] = before
+
+
+with loggers_kept(), no_folders_made():
     import bittensor as bt
 
 __all__ = ["bt"]

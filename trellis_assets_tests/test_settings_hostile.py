@@ -119,7 +119,7 @@ def test_a_password_in_an_address_is_not_shown() -> None:
     }
     loaded = load(**addresses, network="wss://entry.example/hunter2")
     assert "hunter2" not in str(loaded.shown())
-    assert loaded.shown()["TRELLIS_GENERATOR_URLS"] == "('http://***@h:1', 'http://***@h:2')"
+    assert loaded.shown()["TRELLIS_GENERATOR_URLS"] == "http://***@h:1,http://***@h:2"
     assert loaded.network_shown == "wss://entry.example"
 
 

@@ -19,7 +19,14 @@ from trellis_assets.domain.tasks import Task, TaskKind
 from trellis_assets.ports import GenerationError
 from trellis_assets.settings import Settings
 from trellis_assets_tests.defs.pipelines import Resource, ScriptedPipeline
-from trellis_assets_tests.fakes import MINER, ScriptedNetwork, a_pulled_task, a_validator, an_answer
+from trellis_assets_tests.fakes import (
+    MINER,
+    FakeClock,
+    ScriptedNetwork,
+    a_pulled_task,
+    a_validator,
+    an_answer,
+)
 from trellis_assets_tests.models import a_ball
 
 MARKUP = (
@@ -46,7 +53,7 @@ class Maker:
         assert prompt == PROMPT, "the generator gets the prompt as it came"
         if self.fails:
             raise GenerationError(PROMPT, is_transient=False)
-        return a_ball(3000)
+        return a_ball(7000)
 
 
 @dataclass
@@ -65,6 +72,8 @@ def ran(request: pytest.FixtureRequest, tmp_path: Path, caplog: pytest.LogCaptur
     network.answers = [an_answer(outcome, message=PROMPT)]
     parts = ScriptedPipeline(Settings.load(data_dir=tmp_path, validate_models=False), network)
     parts.__dict__["generator"] = Maker(request.param)
+    # An endpoint that fails for good is waited for, for ten minutes.
+    parts.__dict__["clock"] = FakeClock()
     parts.store.save_validators([validator], parts.clock.now())
     pulled = a_pulled_task(MARKUP, PROMPT)
     key = parts.store.record_arrival(

@@ -94,9 +94,10 @@ audit: ## known vulnerabilities of what constraints.txt pins, where the advisori
 
 setup: .venv/installed .venv/compiled
 
+# Anew, so that nothing of an earlier version stays: a torchvision that fits no more breaks what finds it.
 # torch first and alone: the range admits builds with gigabytes of GPU libraries, 2.13.0 has a CPU wheel.
 .venv/installed: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv --clear .venv
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/pip install --quiet --constraint constraints.txt "torch==2.13.0"
 	$(BIN)/pip install --quiet --constraint constraints.txt --group dev --editable ".[neural,picture,postgres,celery,s3]"

@@ -45,6 +45,7 @@ defs = dg.Definitions(
         checks.no_duplicate_was_generated,
         checks.submissions_have_feedback,
         checks.scores_do_not_drift,
+        checks.models_have_verdicts,
         checks.statistics_agree,
     ],
     jobs=[

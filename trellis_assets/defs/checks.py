@@ -1,11 +1,15 @@
 """Asset checks: what must hold of the task table. One that fails names the rows."""
 
+from datetime import timedelta
+
 import dagster as dg
 
 from trellis_assets.defs.assets.statistics import mining_statistics
 from trellis_assets.defs.assets.tasks import task_table
 from trellis_assets.defs.resources import PipelineResource
-from trellis_assets.domain.integrity import Finding
+from trellis_assets.domain.integrity import Finding, none_of
+
+_RECENT = timedelta(hours=1)
 
 
 def _result(finding: Finding, severity: dg.AssetCheckSeverity) -> dg.AssetCheckResult:
@@ -51,6 +55,19 @@ def submissions_have_feedback(pipeline: PipelineResource) -> dg.AssetCheckResult
 def scores_do_not_drift(pipeline: PipelineResource) -> dg.AssetCheckResult:
     """The local score still means something; if not: `trellis-assets calibrate`."""
     return _result(pipeline.get().check_integrity_step().scores_do_not_drift(), dg.AssetCheckSeverity.WARN)
+
+
+@dg.asset_check(asset=task_table, description="Every model of the last hour has a local score.")
+def models_have_verdicts(pipeline: PipelineResource) -> dg.AssetCheckResult:
+    """Warn where the local validator cannot judge: models are submitted without a score meanwhile."""
+    parts = pipeline.get()
+    if not parts.settings.validate_models:
+        off = Finding(True, 0, "models are not validated before they are submitted (TRELLIS_VALIDATE_MODELS)")
+        return _result(off, dg.AssetCheckSeverity.WARN)
+    step, now = parts.validate_idle_step(), parts.clock.now()
+    rows = tuple(step.candidates(now - _RECENT, now))
+    finding = none_of(rows, step.counts(now - _RECENT, now).models, "of the last hour have no local score")
+    return _result(finding, dg.AssetCheckSeverity.WARN)
 
 
 @dg.asset_check(asset=mining_statistics, description="The statistics count what the task table holds.")

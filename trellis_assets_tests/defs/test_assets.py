@@ -31,6 +31,7 @@ CHECKS = {
     "no_duplicate_was_generated",
     "submissions_have_feedback",
     "scores_do_not_drift",
+    "models_have_verdicts",
     "statistics_agree",
 }
 
@@ -189,6 +190,19 @@ def test_a_backfill_of_48_hours_scores_every_model_once_and_a_second_one_nothing
     assert second.success
     assert validator.calls == 48
     assert parts.store.statistics(None, NOW).totals.idle_validations == 48
+
+
+def test_models_that_went_out_without_a_score_are_a_warning_that_names_them(
+    parts: Pipeline, history: History, instance: dg.DagsterInstance
+) -> None:
+    history.answered(score=0.9, at=NOW)
+    bare = history.answered(score=None, at=NOW + timedelta(minutes=10))
+    history.answered(score=None, at=NOW - timedelta(hours=3))
+    result = run("export_statistics_job", parts, instance)
+    (found,) = [c for c in result.get_asset_check_evaluations() if c.check_name == "models_have_verdicts"]
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert found.metadata["tasks"].value == [bare.key]
+    assert found.metadata["looked_at"].value == 2
 
 
 def hours_of(result: dg.ExecuteInProcessResult) -> dict[str | None, dict[str, object]]:

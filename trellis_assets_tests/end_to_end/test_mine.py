@@ -245,7 +245,8 @@ def test_a_high_minimum_score_hands_everything_back(tmp_path: Path) -> None:
     ("options", "environment", "message"),
     [
         (["--network", "file:none.json"], {}, "there is no"),
-        (["--min-score", "7"], {}, "TRELLIS_MIN_SCORE"),
+        (["--min-score", "7"], {}, "--min-score"),
+        ([], {"TRELLIS_MIN_SCORE": "7"}, "TRELLIS_MIN_SCORE"),
         (["--network", "finney"], {"TRELLIS_WALLET_PATH": "none"}, "there is no wallet"),
         ([], {"TRELLIS_DATABASE_URL": "nonsense"}, "TRELLIS_DATABASE_URL"),
         (

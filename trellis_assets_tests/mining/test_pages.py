@@ -57,7 +57,11 @@ def test_the_pages_show_the_sensors_without_a_wallet(tmp_path: Path, postgres_se
         process.terminate()
         process.wait(30)
     assert repository["location"]["name"] == "trellis_assets"
-    assert {sensor["name"] for sensor in repository["sensors"]} == {"task_sensor", "failure_sensor"}
+    assert {sensor["name"] for sensor in repository["sensors"]} == {
+        "task_sensor",
+        "failure_sensor",
+        "first_look_sensor",
+    }
 
 
 def ask(port: int, deadline: float) -> list[dict[str, object]]:

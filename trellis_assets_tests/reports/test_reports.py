@@ -256,7 +256,7 @@ def test_a_file_is_whole_or_as_it_was(
     ("options", "message"),
     [
         ({"name": "wages"}, "there is no report 'wages': there are rewards, validators, tasks"),
-        ({"form": "xlsx"}, "there is no form 'xlsx': there are"),
+        ({"form": "xlsx"}, "there is no format 'xlsx': there are"),
         ({"since": "yesterday"}, "--from wants a day like 2026-11-23"),
         ({"until": "2026-13-01"}, "--to wants a day"),
         ({"since": "2026-11-24", "until": "2026-11-23"}, "is after"),

@@ -208,10 +208,15 @@ def test_a_server_is_bound_to_this_machine_unless_told_otherwise(
     import uvicorn
 
     bound: list[str] = []
-    monkeypatch.setattr(uvicorn, "run", lambda _app, *, host, **_: bound.append(host))
+
+    def run(server: uvicorn.Server) -> None:
+        bound.append(server.config.host)
+        server.started = True
+
+    monkeypatch.setattr(uvicorn.Server, "run", run)
     monkeypatch.setenv("TRELLIS_DATA_DIR", str(tmp_path))
     assert CliRunner().invoke(app, [command]).exit_code == 0
-    monkeypatch.setenv("TRELLIS_SERVER_TOKEN", "t0ken")
+    monkeypatch.setenv("TRELLIS_SERVER_TOKEN", "t0ken" * 4)
     assert CliRunner().invoke(app, [command, "--host", "0.0.0.0"]).exit_code == 0
     assert bound == ["127.0.0.1", "0.0.0.0"]
 

@@ -50,7 +50,7 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Siege:
+class HostileRun:
     """What was measured without and with hostile validators.
 
     Attributes:
@@ -61,7 +61,7 @@ class Siege:
     """
 
     alone: Measured
-    besieged: Measured
+    beside_hostile: Measured
     attacks: int
     polls: int
     never_polled: list[str]
@@ -80,28 +80,32 @@ def honest_subnet(folder: Path, honest: int = 3) -> Iterator[list[dict[str, obje
 
 
 @contextmanager
-def besieged_subnet(folder: Path) -> Iterator[tuple[list[dict[str, object]], HostileValidators]]:
+def subnet_with_hostile_peers(folder: Path) -> Iterator[tuple[list[dict[str, object]], HostileValidators]]:
     """Serve honest validators beside a hostile one for every attack; gives all entries."""
     with honest_subnet(folder) as listed, hostile_validators() as hostile:
         yield [*hostile.entries(), *listed], hostile
 
 
-def besiege(folder: Path, *, alone_s: float, besieged_s: float, say: Callable[[str], None]) -> Siege:
-    """Mine from honest validators alone, then for `besieged_s` with hostile ones beside them."""
+def run_beside_hostile(
+    folder: Path, *, alone_s: float, hostile_s: float, say: Callable[[str], None]
+) -> HostileRun:
+    """Mine from honest validators alone, then for `hostile_s` with hostile ones beside them."""
     with honest_subnet(folder) as listed:
         say("honest validators alone")
         alone = mine(folder, "alone", listed, alone_s, say)
         say(f"{alone.pace:.1f} accepted a minute")
         with hostile_validators() as hostile:
             say(f"with {len(hostile.peers)} hostile validators")
-            besieged = mine(folder, "besieged", [*hostile.entries(), *listed], besieged_s, say)
-            say(f"{besieged.pace:.1f} accepted a minute; {hostile.polls} calls to hostile validators")
-            return _siege(alone, besieged, hostile)
+            beside_hostile = mine(folder, "beside_hostile", [*hostile.entries(), *listed], hostile_s, say)
+            say(f"{beside_hostile.pace:.1f} accepted a minute; {hostile.polls} calls to hostile validators")
+            return _hostile_run(alone, beside_hostile, hostile)
 
 
-def _siege(alone: Measured, besieged: Measured, hostile: HostileValidators) -> Siege:
+def _hostile_run(alone: Measured, beside_hostile: Measured, hostile: HostileValidators) -> HostileRun:
     led_away = len(hostile.led_to.requests)
-    return Siege(alone, besieged, len(hostile.peers), hostile.polls, hostile.never_polled, led_away)
+    return HostileRun(
+        alone, beside_hostile, len(hostile.peers), hostile.polls, hostile.never_polled, led_away
+    )
 
 
 def mine(

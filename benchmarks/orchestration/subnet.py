@@ -47,6 +47,9 @@ class AcceptsAll:
         """The same good score for everything."""
         return Verdict(validator=self.name, score=SCORE, started_at=datetime.now(UTC), duration_s=0.0)
 
+    def problem(self) -> None:
+        """Return None: it can always judge."""
+
 
 def main() -> None:
     """Serve until SIGTERM."""

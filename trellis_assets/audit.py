@@ -69,13 +69,28 @@ def write_audit_to(folder: Path, level: str = "INFO") -> None:
     """
     from concurrent_log_handler import ConcurrentRotatingFileHandler
 
+    class ReopeningHandler(ConcurrentRotatingFileHandler):
+        """Goes on in a new file where the folder of logs was deleted."""
+
+        def emit(self, record: logging.LogRecord) -> None:
+            with suppress(OSError):  # the write that follows tells what is wrong
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            super().emit(record)
+
     path = str((folder / "trellis.jsonl").absolute())
     # Several threads open the pipeline of a code server at once; two handlers would write each line twice.
     with _opening:
         if path in _open_files:
             return
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handler = ConcurrentRotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=BACKUPS, chmod=0o600)
+        handler = ReopeningHandler(
+            path,
+            maxBytes=MAX_BYTES,
+            backupCount=BACKUPS,
+            chmod=0o600,
+            # One that stays open writes on into a file that was deleted.
+            keep_file_open=False,
+        )
         handler.setFormatter(_JsonLine())
         package = logging.getLogger("trellis_assets")
         package.addHandler(handler)

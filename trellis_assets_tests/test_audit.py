@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -23,6 +24,18 @@ def test_threads_that_open_it_at_once_do_not_write_each_line_twice(tmp_path: Pat
     audit("task pulled", number=1)
     lines = (tmp_path / "trellis.jsonl").read_text().splitlines()
     assert [json.loads(line)["number"] for line in lines] == [1]
+
+
+def test_lines_go_on_in_a_new_file_after_the_folder_was_deleted(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    write_audit_to(logs)
+    audit("before")
+    shutil.rmtree(logs)
+    audit("after")
+    (logs / "trellis.jsonl").unlink()
+    audit("once more")
+    lines = (logs / "trellis.jsonl").read_text().splitlines()
+    assert [json.loads(line)["event"] for line in lines] == ["once more"]
 
 
 def test_a_log_that_cannot_be_written_costs_no_task(capsys: pytest.CaptureFixture[str]) -> None:

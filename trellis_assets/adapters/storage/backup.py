@@ -12,9 +12,6 @@ from trellis_assets.adapters.storage.engine import HEAD, parse_url
 from trellis_assets.adapters.storage.store_file import recovered_file
 from trellis_assets.ports import StoreError
 
-# Pages per step: between two, writers get their turn.
-_PAGES = 1_000
-
 
 def backup(database_url: str, target: Path) -> int:
     """The store as of one moment is in the file; its number of tasks.
@@ -31,7 +28,9 @@ def backup(database_url: str, target: Path) -> int:
     partial.touch(mode=0o600)
     try:
         with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(partial)) as copy:
-            live.backup(copy, pages=_PAGES)
+            # In one step: the journal lets writers go on meanwhile, and a copy in several steps begins anew
+            # after each write between two of them.
+            live.backup(copy)
             # One file, that can be carried away: no journal beside it.
             copy.execute("PRAGMA journal_mode=DELETE")
         tasks = _checked(partial)

@@ -3,6 +3,7 @@
 import sqlite3
 import stat
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,38 @@ def test_a_backup_made_while_tasks_come_in_is_whole(store: SqlTaskStore, url: st
         counters = opened.validator_counters()[0]
         assert count - 1 <= counters.total_successful_submissions <= count, "one moment, all tables"
         opened.close()
+
+
+def test_a_backup_of_a_large_store_ends_while_somebody_writes_all_the_time(
+    store: SqlTaskStore, url: str, tmp_path: Path
+) -> None:
+    history = History(store)
+    history.answered()
+    path = url.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path)) as filling:
+        filling.execute("CREATE TABLE filler (content BLOB)")
+        filling.executemany("INSERT INTO filler VALUES (?)", [(bytes(2**20),)] * 40)
+        filling.commit()
+    is_done = threading.Event()
+    writes = 0
+
+    def keep_writing() -> None:
+        nonlocal writes
+        # Bounded: where a copy begins anew after each write, it ends with the last of them.
+        with closing(sqlite3.connect(path, timeout=30)) as writer:
+            while not is_done.is_set() and writes < 200_000:
+                writer.execute("UPDATE filler SET content = zeroblob(10) WHERE rowid = 1")
+                writer.commit()
+                writes += 1
+
+    thread = threading.Thread(target=keep_writing)
+    thread.start()
+    try:
+        assert backup(url, tmp_path / "copy.db") == 1
+        assert thread.is_alive(), "the backup ended before the writes did"
+    finally:
+        is_done.set()
+        thread.join()
 
 
 def test_a_backup_is_one_file_that_only_its_owner_reads(

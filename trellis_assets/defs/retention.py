@@ -1,6 +1,9 @@
 """Dagster's own history: it grows by a quarter of a megabyte with every run, for ever."""
 
+import re
 import shutil
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -11,6 +14,9 @@ _PARTITION_TAGS = (
     "dagster/asset_partition_range_start",
     "dagster/asset_partition_range_end",
 )
+_RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# A run that begins has files before Dagster's table knows it.
+_YOUNG_S = 3600
 # Runs of so many are looked at in one go.
 _PAGE = 500
 
@@ -44,8 +50,40 @@ def prune_runs(instance: dg.DagsterInstance, home: Path, keep: int) -> int:
         cursor = runs[-1].run_id
 
 
+def sweep_leftovers(instance: dg.DagsterInstance, home: Path) -> int:
+    """Delete what runs left on disk that Dagster no longer knows; return how many such runs there were.
+
+    Deleting a run in the UI leaves its database, its printed output and its results.
+    """
+    before = time.time() - _YOUNG_S
+    found = {run_id for run_id, path in _on_disk(home) if path.stat().st_mtime < before}
+    unknown: set[str] = set()
+    listed = sorted(found)
+    for start in range(0, len(listed), _PAGE):
+        some = listed[start : start + _PAGE]
+        known = {run.run_id for run in instance.get_runs(dg.RunsFilter(run_ids=some))}
+        unknown |= set(some) - known
+    for run_id in unknown:
+        _delete_files(home, run_id)
+    return len(unknown)
+
+
+def _on_disk(home: Path) -> Iterator[tuple[str, Path]]:
+    """Return the id and a path of each run that left something."""
+    places = (home / "storage" / "history" / "runs", home / "storage", home / "compute_logs")
+    for place in places:
+        for path in place.iterdir() if place.is_dir() else ():
+            name = path.name.partition(".")[0]
+            if _RUN_ID.fullmatch(name):
+                yield name, path
+
+
 def _delete(instance: dg.DagsterInstance, home: Path, run_id: str) -> None:
     instance.delete_run(run_id)
+    _delete_files(home, run_id)
+
+
+def _delete_files(home: Path, run_id: str) -> None:
     # What Dagster leaves behind: the run's own database, its printed output, its ops' results.
     for path in (home / "storage" / "history" / "runs").glob(f"{run_id}.db*"):
         path.unlink(missing_ok=True)

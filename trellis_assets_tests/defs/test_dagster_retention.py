@@ -1,14 +1,16 @@
 """Dagster's own history, in SQLite and in PostgreSQL: cut to the newest runs, and its dead runs closed."""
 
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from trellis_assets.defs.daemons import silent_daemons
+from trellis_assets.defs.daemons import dagster_state
 from trellis_assets.defs.dead_runs import close_dead_runs
-from trellis_assets.defs.retention import prune_runs
+from trellis_assets.defs.retention import prune_runs, sweep_leftovers
 from trellis_assets.mining.dagster_home import dagster_home, write_dagster_home
 from trellis_assets.settings import Settings
 
@@ -56,6 +58,25 @@ def traces(home: Path, run_id: str) -> list[Path]:
     return [path for path in home.rglob("*") if run_id in path.name]
 
 
+def test_what_a_run_left_that_was_deleted_in_the_ui_goes_and_a_new_run_s_files_stay(
+    instance: dg.DagsterInstance, home: Path
+) -> None:
+    storage = dg.FilesystemIOManager(base_dir=str(home / "storage"))
+    job = mining.graph.to_job(name="mining", resource_defs={"io_manager": storage})
+    deleted, kept, young = [job.execute_in_process(instance=instance).run_id for _ in range(3)]
+    for run_id in (deleted, young):
+        instance.delete_run(run_id)
+    assert traces(home, deleted), "Dagster leaves them"
+    two_hours_ago = time.time() - 7200
+    for run_id in (deleted, kept):
+        for path in traces(home, run_id):
+            os.utime(path, (two_hours_ago, two_hours_ago))
+    assert sweep_leftovers(instance, home) == 1
+    assert not traces(home, deleted)
+    assert traces(home, kept)
+    assert traces(home, young), "a run that begins has files before it is in Dagster's table"
+
+
 def test_the_newest_runs_stay_and_the_others_leave_nothing(instance: dg.DagsterInstance, home: Path) -> None:
     storage = dg.FilesystemIOManager(base_dir=str(home / "storage"))
     job = mining.graph.to_job(name="mining", resource_defs={"io_manager": storage})
@@ -93,7 +114,7 @@ def test_runs_of_a_killed_miner_are_closed(instance: dg.DagsterInstance, home: P
 
 
 def test_daemons_that_never_lived_are_silent(home: Path) -> None:
-    assert "SENSOR" in silent_daemons(home)
+    assert "SENSOR" in dagster_state(home).silent
 
 
 def test_the_home_says_where_the_runs_are_and_holds_no_password(home: Path, database: str) -> None:

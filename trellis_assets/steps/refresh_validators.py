@@ -4,6 +4,7 @@ import logging
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from trellis_assets.audit import audit
 from trellis_assets.domain.backoff import BackoffPolicy
@@ -51,15 +52,20 @@ class RefreshValidatorsStep:
     clock: Clock
     policy: MetagraphPolicy = MetagraphPolicy()
 
-    def run(self) -> Sequence[Validator]:
+    def run(self, max_age: timedelta = timedelta(0)) -> Sequence[Validator]:
         """Return all neurons listed now; they are in the store.
+
+        Args:
+            max_age: a stored list of the same source that is younger is not read again.
 
         Raises:
             MetagraphError: they cannot be read; what was stored before stays, and the failure with the
                 time of the next try is stored too.
         """
-        before, _ = self.store.listed_validators()
+        before, saved_at = self.store.listed_validators()
         known = self.store.metagraph_read(self.policy.source)
+        if known.is_current and saved_at is not None and self.clock.now() - saved_at < max_age:
+            return before
         try:
             listed = list(self.network.metagraph())
         except Exception as error:

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from trellis_assets.adapters.generation.embedded_backend import EmbeddedBackend
 from trellis_assets.adapters.splat_io.codec import BytesCodec
+from trellis_assets.domain.faults import FAULT_HEADER, PROMPT_FAULT
 from trellis_assets.mining.processes import free_port
 from trellis_assets.servers.generation.app import generation_app
 from trellis_assets.servers.guards import guarded
@@ -78,7 +79,10 @@ class RefusesFirst:
             self.generations += 1
             asked = await starlette.requests.Request(scope, receive).body()
             if not self.has_refused and b"prompt_image" not in asked:
-                self.has_refused, app = True, JSONResponse({"detail": "not this one"}, 422)
+                self.has_refused, app = (
+                    True,
+                    JSONResponse({"detail": "not this one"}, 422, {FAULT_HEADER: PROMPT_FAULT}),
+                )
             unread: list[Message] = [{"type": "http.request", "body": asked}]
 
             async def again() -> Message:

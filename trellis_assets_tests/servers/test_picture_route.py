@@ -80,7 +80,7 @@ def test_answer_names_the_pictures_and_the_server_hands_them_out(
 ) -> None:
     answer = post(server, prompt="a red vase")
     assert answer.status_code == 200
-    assert len(decode_splats(answer.content)) == 2000
+    assert len(decode_splats(answer.content)) == 7500
     assert answer.headers["x-model-pictures"] == "picture,cut"
     model = f"{server}/models/{answer.headers['x-model-id']}"
     picture, cut = (Image.open(io.BytesIO(httpx.get(f"{model}/{n}.png").content)) for n in ("picture", "cut"))

@@ -1,5 +1,7 @@
 """The subnet's validators, as the metagraph lists them."""
 
+from datetime import timedelta
+
 import dagster as dg
 
 from trellis_assets.defs.metadata import OWNERS, Materialized, column_schema
@@ -36,7 +38,8 @@ def validators(pipeline: PipelineResource) -> Materialized:
     Raises:
         MetagraphError: it cannot be had; the stored one stays.
     """
-    listed = pipeline.get().refresh_validators_step().run()
+    # Read at the start of a session a moment ago: the chain is not asked twice.
+    listed = pipeline.get().refresh_validators_step().run(max_age=timedelta(minutes=2))
     serving = [v for v in listed if v.is_serving]
     return dg.MaterializeResult(
         metadata={

@@ -55,7 +55,7 @@ def test_words_become_a_picture_its_object_and_a_model(saved: Saved, package: ty
     made_by = backend(saved)
     seen: list[str] = []
     splats = made_by.generate(WORDS, lambda stage, _: seen.append(stage) if stage not in seen else None)
-    assert len(splats) == 2000
+    assert len(splats) == 7500
     assert seen[:3] == ["loading the picture model", "picture", "cutting"]
     assert seen[-3:] == ["structure", "appearance", "decoding"]
     files = made_by.pictures(WORDS.model_id)

@@ -148,6 +148,8 @@ def test_validators_are_stored_and_a_dead_chain_leaves_them(
         raise MetagraphError("the chain does not answer")
 
     monkeypatch.setattr(parts.network, "metagraph", fail)
+    assert run("refresh_validators_job", parts, instance).success, "the list is a moment old: not read again"
+    parts.clock.sleep(180)
     assert not run("refresh_validators_job", parts, instance).success
     listed, _ = parts.store.listed_validators()
     assert [v.uid for v in listed] == [1]

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from trellis_assets.audit import audit
 from trellis_assets.domain.backoff import BackoffPolicy
+from trellis_assets.domain.clocks import elapsed
 from trellis_assets.domain.metagraph_reads import CHAIN_BACKOFF
 from trellis_assets.domain.tasks import printable
 from trellis_assets.domain.validators import Validator
@@ -64,7 +65,7 @@ class RefreshValidatorsStep:
         """
         before, saved_at = self.store.listed_validators()
         known = self.store.metagraph_read(self.policy.source)
-        if known.is_current and saved_at is not None and self.clock.now() - saved_at < max_age:
+        if known.is_current and saved_at is not None and elapsed(saved_at, self.clock.now()) < max_age:
             return before
         try:
             listed = list(self.network.metagraph())

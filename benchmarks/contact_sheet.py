@@ -9,15 +9,15 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from trellis_assets.adapters.generation.embedded import EmbeddedGenerator
-from trellis_assets.adapters.generation.reading import Design, read_prompt
-from trellis_assets.adapters.generation.vocabulary import load_vocabulary
+from trellis_assets.adapters.generation.embedded.generator import EmbeddedGenerator
+from trellis_assets.adapters.generation.embedded.prompt_parser import Design, read_prompt
+from trellis_assets.adapters.generation.embedded.vocabulary import load_vocabulary
+from trellis_assets.adapters.prompt_lists import read_prompts
 from trellis_assets.adapters.rendering.pictures import render
-from trellis_assets.domain.cameras import preview_camera
-from trellis_assets.domain.preparation import prepare_for_submission
-from trellis_assets.domain.scenes import as_validators_see
+from trellis_assets.domain.splats.cameras import preview_camera
+from trellis_assets.domain.splats.preparation import prepare_for_submission
+from trellis_assets.domain.splats.scenes import as_validators_see
 from trellis_assets.domain.tasks import TaskKind
-from trellis_assets.prompts import read_prompts
 
 SIDE, CAPTION, COLUMNS = 256, 34, 6
 

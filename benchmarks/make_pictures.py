@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from trellis_assets.adapters.generation.embedded import EmbeddedGenerator
+from trellis_assets.adapters.generation.embedded.generator import EmbeddedGenerator
 from trellis_assets.adapters.rendering.pictures import preview
 from trellis_assets.domain.tasks import TaskKind
 
@@ -24,7 +24,7 @@ PROMPTS = {
 
 def main() -> None:
     """Each picture is in the package."""
-    folder = Path(__file__).parents[1] / "trellis_assets" / "pictures"
+    folder = Path(__file__).parents[1] / "trellis_assets" / "resources" / "pictures"
     folder.mkdir(exist_ok=True)
     for name, prompt in PROMPTS.items():
         model = EmbeddedGenerator().generate(prompt, kind=TaskKind.TEXT, seed=1, endpoint="embedded")

@@ -19,7 +19,8 @@ from orchestration.logs import quantile
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from trellis_assets.adapters.storage import judgements, polls, slots, tasks_table, totals
+from trellis_assets.adapters.storage import endpoint_slots, polls, statistics, validations
+from trellis_assets.adapters.storage import tasks as task_queries
 from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
 from trellis_assets.domain.tasks import UNFINISHED_STATES, WORKABLE_STATES, TaskState
 from trellis_assets.domain.validators import Validator
@@ -74,7 +75,7 @@ def questions(store: SqlTaskStore, tasks: int) -> dict[str, Question]:
     oldest = store.task(1).pulled_at
 
     def earlier(session: Session, number: int, validator: int) -> object:
-        return tasks_table.earlier_with_prompt(
+        return task_queries.earlier_with_prompt(
             session,
             miner_hotkey=ledger.MINER,
             validator_hotkey=f"5Validator{validator % 8}",
@@ -86,25 +87,25 @@ def questions(store: SqlTaskStore, tasks: int) -> dict[str, Question]:
     def claim(session: Session, number: int) -> object:
         # The lease is over at once: the next repetition finds the task free again.
         key = tasks - number % UNFINISHED
-        return tasks_table.claim(session, key, f"run {number}", now=now, until=past)
+        return task_queries.claim(session, key, f"run {number}", now=now, until=past)
 
     def in_states(states: frozenset[TaskState], limit: int | None) -> Question:
-        return lambda session, _: tasks_table.tasks_in(session, states, limit, newest_first=False)
+        return lambda session, _: task_queries.tasks_in(session, states, limit, newest_first=False)
 
     return {
         "duplicate lookup: new prompt": lambda session, n: earlier(session, n * _STEP % (tasks // 2), n),
         "duplicate lookup: seen": lambda session, n: earlier(session, tasks - 9 - n, tasks - 9 - n),
         "claim": claim,
-        "renew a claim": lambda session, n: tasks_table.extend_claim(session, tasks, f"run {n}", soon),
+        "renew a claim": lambda session, n: task_queries.extend_claim(session, tasks, f"run {n}", soon),
         f"who is due, {VALIDATORS} validators": lambda session, _: polls.poll_times(session, ledger.MINER),
         f"the list of {VALIDATORS} validators": lambda session, _: polls.listed_validators(session),
         f"unfinished tasks, {UNFINISHED}": in_states(UNFINISHED_STATES, None),
         "is anything mined": in_states(WORKABLE_STATES, 1),
-        "to be judged: nothing": lambda session, _: judgements.unjudged(session, ledger.MINER, now, soon),
-        f"to be judged: {UNJUDGED} tasks": lambda session, _: judgements.unjudged(
+        "to be judged: nothing": lambda session, _: validations.unjudged(session, ledger.MINER, now, soon),
+        f"to be judged: {UNJUDGED} tasks": lambda session, _: validations.unjudged(
             session, ledger.MINER, oldest, oldest + timedelta(hours=2)
         ),
-        "hold an endpoint": lambda session, n: slots.acquire_slot(
+        "hold an endpoint": lambda session, n: endpoint_slots.acquire_slot(
             session, ["http://one"], n, now=now, until=past
         ),
     }
@@ -158,7 +159,7 @@ def main(tasks: int = TASKS, times: int | None = None) -> list[Row]:
         counts = measure(
             store,
             f"states of a session with {tasks:,} tasks",
-            lambda s, _: totals.count_by_state(s, 1),
+            lambda s, _: statistics.count_by_state(s, 1),
             times or SLOW_TIMES,
         )
         rows += [counts, whole_calls(store, times or DISK_TIMES)]

@@ -16,7 +16,7 @@ from pathlib import Path
 import dagster as dg
 from capacity.dagster_runs import Bench, apart, opened
 
-from trellis_assets.mining.dagster_home import dagster_home
+from trellis_assets.orchestration.dagster_home import dagster_home
 from trellis_assets.settings import Settings
 
 FEW, MANY = 100, 10_000

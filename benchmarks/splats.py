@@ -47,13 +47,13 @@ def work_of(name: str) -> Callable[[], object]:
         ply = write_ply(splats)
         return lambda: read_ply(ply)
     if name == "prepare for submission":
-        from trellis_assets.domain.preparation import prepare_for_submission
+        from trellis_assets.domain.splats.preparation import prepare_for_submission
 
         return lambda: prepare_for_submission(splats)
     if name == "embedded validation":
-        from trellis_assets.adapters.validation.embedded import EmbeddedValidator
-        from trellis_assets.clock import SystemClock
+        from trellis_assets.adapters.validation.embedded.validator import EmbeddedValidator
         from trellis_assets.domain.tasks import TaskKind
+        from trellis_assets.system.clock import SystemClock
 
         judge = EmbeddedValidator(SystemClock())
         return lambda: judge.validate(spz, prompt="a robot", kind=TaskKind.TEXT)

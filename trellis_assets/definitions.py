@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from trellis_assets.defs import checks
+from trellis_assets.defs import asset_checks
 from trellis_assets.defs.assets.idle_validation import idle_validation
 from trellis_assets.defs.assets.reports import reward_report, task_report
 from trellis_assets.defs.assets.statistics import mining_statistics, validator_stats
@@ -26,7 +26,7 @@ from trellis_assets.defs.schedules import (
     refresh_validators_job_hourly_schedule,
     validate_idle_job_five_minutely_schedule,
 )
-from trellis_assets.defs.sensors import task_sensor
+from trellis_assets.defs.task_sensor import task_sensor
 
 defs = dg.Definitions(
     assets=[
@@ -40,13 +40,13 @@ defs = dg.Definitions(
         idle_validation,
     ],
     asset_checks=[
-        checks.no_task_is_stuck,
-        checks.model_files_match,
-        checks.no_duplicate_was_generated,
-        checks.submissions_have_feedback,
-        checks.scores_do_not_drift,
-        checks.models_have_verdicts,
-        checks.statistics_agree,
+        asset_checks.no_task_is_stuck,
+        asset_checks.model_files_match,
+        asset_checks.no_duplicate_was_generated,
+        asset_checks.submissions_have_feedback,
+        asset_checks.scores_do_not_drift,
+        asset_checks.models_have_verdicts,
+        asset_checks.statistics_agree,
     ],
     jobs=[
         mine_task_job,

@@ -23,7 +23,7 @@ def finney_metadata() -> RuntimeMetadata:
 
 def ss58(name: str) -> str:
     """Return the address of a development key."""
-    from trellis_assets.adapters.bittensor.library import bt
+    from trellis_assets.adapters.bittensor.import_guard import bt
 
     return str(bt.Keypair.create_from_uri(f"//{name}").ss58_address)
 

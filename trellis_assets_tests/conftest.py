@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import uvicorn
 
+from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.splat_io.codec import BytesCodec
-from trellis_assets.adapters.storage.files import LocalFileStore
 from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
 from trellis_assets.settings import Settings
 from trellis_assets_tests.fakes import FakeClock

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from trellis_assets.domain.splats import SH_REST_BY_DEGREE, GaussianSplats
+from trellis_assets.domain.splats.splats import SH_REST_BY_DEGREE, GaussianSplats
 
 
 def a_cloud(count: int = 8000, *, degree: int = 0, seed: int = 0) -> GaussianSplats:

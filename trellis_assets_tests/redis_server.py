@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from trellis_assets.mining.processes import die_with_parent, free_port
+from trellis_assets.supervisor.processes import die_with_parent, free_port
 
 PASSWORD = "a-password-of-tests"
 _START_TIMEOUT_S = 60

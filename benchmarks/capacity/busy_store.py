@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage.models import SlotRow, TaskRow
 from trellis_assets.adapters.storage.store import SqlTaskStore
-from trellis_assets.clock import SystemClock
 from trellis_assets.domain.tasks import LEASE, TaskState
+from trellis_assets.system.clock import SystemClock
 from trellis_assets_tests.fakes import MINER, a_validator
 
 HISTORY = 20_000

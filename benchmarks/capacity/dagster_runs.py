@@ -28,9 +28,9 @@ from sqlalchemy import text
 
 from trellis_assets.composition import Pipeline
 from trellis_assets.definitions import defs
-from trellis_assets.defs.runs import RunStarter
-from trellis_assets.domain.dispatch import RunStatus
-from trellis_assets.mining.dagster_home import LOCATION, dagster_home, write_dagster_home
+from trellis_assets.domain.scheduling.run_attempts import RunStatus
+from trellis_assets.orchestration.dagster_home import LOCATION, dagster_home, write_dagster_home
+from trellis_assets.orchestration.runs import RunStarter
 from trellis_assets.settings import Settings
 
 WARM_UP = 3

@@ -18,21 +18,21 @@ from typing import Any, cast
 
 from capacity.busy_store import VALIDATORS, bytes_per_task, fill, keep_busy
 from capacity.recorder import Asked, RecordedStore
+from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.splat_io.codec import BytesCodec
-from trellis_assets.adapters.storage.files import LocalFileStore
 from trellis_assets.adapters.storage.store import open_store
-from trellis_assets.clock import SystemClock
-from trellis_assets.domain.dispatch import RunStatus
-from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.scheduling.run_attempts import RunStatus
+from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.submissions import SubmissionOutcome
 from trellis_assets.domain.tasks import LEASE, TaskKind, TaskState
 from trellis_assets.domain.validators import PollPolicy
 from trellis_assets.ports import SubmissionAnswer, TaskAssigned, TaskStore
-from trellis_assets.steps.dispatch import DispatchStep
+from trellis_assets.steps.dispatch_runs import DispatchStep
 from trellis_assets.steps.generate import GenerateStep, GenerationPolicy
-from trellis_assets.steps.pull import PullPolicy, PullReport, PullStep
+from trellis_assets.steps.poll_validators import PullPolicy, PullReport, PullStep
 from trellis_assets.steps.submit import SubmissionPolicy, SubmitStep
 from trellis_assets.steps.validate import ValidateStep, ValidationPolicy
+from trellis_assets.system.clock import SystemClock
 from trellis_assets_tests.fakes import (
     MINER,
     ScriptedNetwork,

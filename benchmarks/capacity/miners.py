@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 from capacity.costs import SQLITE, Costs, Demand
 from capacity.simulation import Process, Simulation, Station, served
-from trellis_assets.domain.pacing import START_S
-from trellis_assets.domain.waiting import LONGEST_SLOT_POLL_S, SLOT_POLL_S, SLOT_POLL_SHARE
-from trellis_assets.steps.claims import RENEW_EVERY_S
-from trellis_assets.steps.keep_pulling import IDLE_REST_S
-from trellis_assets.steps.pull import LOOK_S
-from trellis_assets.steps.try_endpoints import YIELD_S
+from trellis_assets.domain.scheduling.prefetch import START_S
+from trellis_assets.domain.scheduling.slot_polling import LONGEST_SLOT_POLL_S, SLOT_POLL_S, SLOT_POLL_SHARE
+from trellis_assets.steps.generate_with_failover import YIELD_S
+from trellis_assets.steps.lease_heartbeat import RENEW_EVERY_S
+from trellis_assets.steps.poll_continuously import IDLE_REST_S
+from trellis_assets.steps.poll_validators import LOOK_S
 
 # Of the machine with PostgreSQL.
 DATABASE_CORES = 8

@@ -16,7 +16,7 @@ from fastapi import FastAPI, Form
 from fastapi.responses import Response
 
 from trellis_assets.adapters.splat_io.codec import BytesCodec
-from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.splats.splats import GaussianSplats
 
 # A little more than the least that validators accept.
 SPLATS = 8000

@@ -14,12 +14,12 @@ from datetime import UTC, datetime
 import aiohttp
 
 from trellis_assets.adapters.bittensor.client import BittensorNetwork
-from trellis_assets.clock import SystemClock
 from trellis_assets.domain.submissions import SubmissionKind
 from trellis_assets.domain.tasks import PulledTask, Task, TaskState, prompt_hash
 from trellis_assets.domain.validators import Validator
 from trellis_assets.ports import CoolingDown, NotRegistered, TaskAssigned
 from trellis_assets.settings import Settings
+from trellis_assets.system.clock import SystemClock
 
 OWN_COOLDOWN_S = 300
 NOBODY_IS_DUE_S = 10

@@ -19,7 +19,7 @@ from orchestration.arena import (
 
 from scaling.hosts import Hosts
 from scaling.results import Site
-from trellis_assets.mining.processes import free_port, is_listening
+from trellis_assets.supervisor.processes import free_port, is_listening
 from trellis_assets_tests.postgres import PostgresServer
 from trellis_assets_tests.redis_server import RedisServer
 

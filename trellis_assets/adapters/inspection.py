@@ -8,11 +8,11 @@ from trellis_assets.adapters.rendering.pictures import png_bytes, preview
 from trellis_assets.adapters.splat_io.frames import GZIP_MAGIC, ZSTD_MAGIC
 from trellis_assets.adapters.splat_io.ply import PLY_MAGIC
 from trellis_assets.adapters.splat_io.sniff import decode_splats
-from trellis_assets.adapters.validation.embedded import measure, score
-from trellis_assets.domain.axes import turned
-from trellis_assets.domain.checks import failed_data_checks
-from trellis_assets.domain.orientation import Orientation
-from trellis_assets.domain.splats import GaussianSplats, is_well_formed
+from trellis_assets.adapters.validation.embedded.validator import measure, score
+from trellis_assets.domain.endpoints.orientation import Orientation
+from trellis_assets.domain.splats.axes import turned
+from trellis_assets.domain.splats.quality_checks import failed_data_checks
+from trellis_assets.domain.splats.splats import GaussianSplats, is_well_formed
 from trellis_assets.domain.tasks import TaskKind
 
 _FORMATS = {

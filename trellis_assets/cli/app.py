@@ -35,7 +35,7 @@ def _every_command(
     ] = None,
 ) -> None:
     """Mine Bittensor subnet 17: prompts from validators in, 3D Gaussian splats out."""
-    from trellis_assets.modes import write_privately
+    from trellis_assets.system.file_permissions import write_privately
     from trellis_assets.system.proxies import keep_loopback_direct
 
     write_privately()
@@ -48,7 +48,7 @@ def _name_mistyped_settings() -> None:
     from dotenv import dotenv_values
 
     from trellis_assets.settings import Settings
-    from trellis_assets.settings.unknown import unknown_variables
+    from trellis_assets.settings.mistyped import unknown_variables
 
     try:
         in_file = dotenv_values(".env")
@@ -61,7 +61,7 @@ def _name_mistyped_settings() -> None:
 @contextmanager
 def clear_errors() -> Iterator[None]:
     """What a person can mend ends with one clear text and exit code 2, not with a traceback."""
-    from trellis_assets.errors import OPERATOR_ERRORS
+    from trellis_assets.cli.operator_errors import OPERATOR_ERRORS
 
     try:
         yield

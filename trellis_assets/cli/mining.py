@@ -34,9 +34,9 @@ def mine(  # noqa: PLR0917 - the flags of one command
     """Mine until stopped (Ctrl-C finishes the work in hand), or until --tasks are done."""
     with clear_errors():
         from trellis_assets.domain.statistics import to_json
-        from trellis_assets.mining.session import mine as run_session
-        from trellis_assets.mining.watch import StopAskedError
         from trellis_assets.settings import GeneratorBackend, Settings
+        from trellis_assets.supervisor.progress import StopAskedError
+        from trellis_assets.supervisor.session import mine as run_session
 
         settings = Settings.load(
             harvest=harvest,
@@ -75,8 +75,8 @@ def worker(
 ) -> None:
     """Execute runs that a miner with TRELLIS_RUN_LAUNCHER=celery hands out, until stopped."""
     with clear_errors():
-        from trellis_assets.mining.worker import serve_queues
         from trellis_assets.settings import RunLauncherName, Settings
+        from trellis_assets.supervisor.celery_worker import serve_queues
 
         settings = Settings.load(
             run_launcher=RunLauncherName.CELERY,
@@ -102,8 +102,8 @@ def subnet(  # noqa: PLR0917 - each is an option
 ) -> None:
     """Run a local subnet for development: real Axons on 127.0.0.1 that apply the subnet's rules."""
     with clear_errors():
-        from trellis_assets.local_subnet import run_until_stopped
         from trellis_assets.settings import Settings
+        from trellis_assets.supervisor.local_subnet import run_until_stopped
 
         settings = Settings.load(subnet_validators=validators, subnet_prompts_file=prompts, data_dir=data_dir)
         logging.basicConfig(level=settings.log_level, stream=sys.stderr)
@@ -114,7 +114,7 @@ def subnet(  # noqa: PLR0917 - each is an option
 def materialize(data_dir: DataDir = None) -> None:
     """Materialise every asset now: statistics, checks, today's reports, idle validation of the last hours."""
     with clear_errors():
-        from trellis_assets.mining.materialize import materialize_all
         from trellis_assets.settings import Settings
+        from trellis_assets.supervisor.materialize import materialize_all
 
         materialize_all(Settings.load(data_dir=data_dir), lambda line: typer.echo(line, err=True))

@@ -40,10 +40,10 @@ def validator_server(
 ) -> None:
     """Run a 404 validation server over the embedded or the neural validator."""
     with clear_errors():
-        from trellis_assets.clock import SystemClock
         from trellis_assets.composition import local_judge, secret
         from trellis_assets.servers.validation.run import run_validation_server
         from trellis_assets.settings import Settings
+        from trellis_assets.system.clock import SystemClock
 
         settings = Settings.load(validator=backend, data_dir=data_dir)
         judge = local_judge(settings, SystemClock())
@@ -59,9 +59,9 @@ def gallery(
     """Show the generated models in a browser: pictures, 3D views, downloads, reports."""
     with clear_errors():
         from trellis_assets.composition import Pipeline, secret
-        from trellis_assets.mining.doctor import Practice, examine
-        from trellis_assets.mining.looks import Patient
-        from trellis_assets.mining.mining_checks import check_mining_safely, notice
+        from trellis_assets.diagnostics.doctor import Practice, examine
+        from trellis_assets.diagnostics.machine_checks import Patient
+        from trellis_assets.diagnostics.mining_checks import check_mining_safely, notice
         from trellis_assets.servers.gallery.run import run_gallery
         from trellis_assets.settings import Settings
 
@@ -87,8 +87,8 @@ def webserver(
 ) -> None:
     """Serve Dagster's pages for a miner whose history is in PostgreSQL, without its key."""
     with clear_errors():
-        from trellis_assets.mining.pages import serve_pages
         from trellis_assets.settings import Settings
+        from trellis_assets.supervisor.pages import serve_pages
 
         settings = Settings.load(webserver_host=host, webserver_port=port, data_dir=data_dir)
         serve_pages(settings, settings.webserver_host)

@@ -17,8 +17,8 @@ def backup(
     """Copy the store into one file, also while mining."""
     with clear_errors():
         from trellis_assets.adapters.storage.backup import backup as copy_store
-        from trellis_assets.clock import SystemClock
         from trellis_assets.settings import Settings
+        from trellis_assets.system.clock import SystemClock
 
         settings = Settings.load(data_dir=data_dir)
         target = out or settings.folder / "backups" / f"trellis-{SystemClock().now():%Y%m%dT%H%M%S}.db"
@@ -34,9 +34,9 @@ def restore(
     """Put a backup in the place of the store; what was there is kept beside it. Stop mining before."""
     with clear_errors():
         from trellis_assets.adapters.storage.backup import restore as put_back
-        from trellis_assets.clock import SystemClock
-        from trellis_assets.mining.session import only_miner
         from trellis_assets.settings import Settings
+        from trellis_assets.supervisor.session import only_miner
+        from trellis_assets.system.clock import SystemClock
 
         settings = Settings.load(data_dir=data_dir)
         with only_miner(settings.folder):

@@ -4,11 +4,9 @@ import shutil
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from trellis_assets.audit import write_audit_to
-from trellis_assets.clock import SystemClock
 from trellis_assets.composition.backends import local_judge, secret
-from trellis_assets.domain.health import Symptom, judge_disk
-from trellis_assets.modes import make_private
+from trellis_assets.domain.diagnostics import Symptom, judge_disk
+from trellis_assets.observability.audit_log import write_audit_to
 from trellis_assets.ports import (
     Clock,
     FileStore,
@@ -26,6 +24,8 @@ from trellis_assets.settings import (
     SettingsError,
     ValidatorBackend,
 )
+from trellis_assets.system.clock import SystemClock
+from trellis_assets.system.file_permissions import make_private
 
 if TYPE_CHECKING:
     from trellis_assets.adapters.storage.store import SqlTaskStore
@@ -67,21 +67,21 @@ class Adapters:
     @cached_property
     def ledger(self) -> Ledger:
         """The store as tables, for reports."""
-        from trellis_assets.adapters.storage.ledger import SqlLedger
+        from trellis_assets.adapters.storage.report_queries import SqlLedger
 
         return SqlLedger(self.database.engine)
 
     @cached_property
     def catalogue(self) -> ModelCatalogue:
         """The store's models, for people to look at."""
-        from trellis_assets.adapters.storage.gallery import SqlGallery
+        from trellis_assets.adapters.storage.model_catalogue import SqlGallery
 
         return SqlGallery(self.database.engine)
 
     @cached_property
     def files(self) -> FileStore:
         """Model files, under the data folder or where the settings say."""
-        from trellis_assets.adapters.storage.open_files import open_files
+        from trellis_assets.adapters.file_storage.factory import open_files
 
         settings = self.settings
         return open_files(settings.files_url, settings.storage_options, settings.folder)
@@ -92,7 +92,7 @@ class Adapters:
         Raises:
             StoreError, StoredFileError: they cannot; says what to do.
         """
-        from trellis_assets.adapters.storage.open_files import prove_files
+        from trellis_assets.adapters.file_storage.factory import prove_files
 
         prove_files(self.files)
 
@@ -142,7 +142,7 @@ class Adapters:
                 )
             except ValueError as error:
                 raise SettingsError(f"TRELLIS_GENERATOR_URLS: {error}") from None
-        from trellis_assets.adapters.generation.embedded import EmbeddedGenerator
+        from trellis_assets.adapters.generation.embedded.generator import EmbeddedGenerator
 
         return EmbeddedGenerator()
 

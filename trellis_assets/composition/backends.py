@@ -14,7 +14,7 @@ from trellis_assets.settings import (
 )
 
 if TYPE_CHECKING:
-    from trellis_assets.adapters.validation.judge import SplatJudge
+    from trellis_assets.adapters.validation.scorer import SplatJudge
 
 
 def secret(value: SecretStr | None) -> str | None:
@@ -39,6 +39,6 @@ def local_judge(settings: Settings, clock: Clock) -> "SplatJudge":
     if settings.validator is ValidatorBackend.HTTP:
         raise SettingsError("TRELLIS_VALIDATOR: a validation server judges by itself: embedded or neural")
     from trellis_assets.adapters.validation import calibration
-    from trellis_assets.adapters.validation.embedded import EmbeddedValidator
+    from trellis_assets.adapters.validation.embedded.validator import EmbeddedValidator
 
     return EmbeddedValidator(clock, calibration.load(settings.calibration_file))

@@ -5,40 +5,40 @@ from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
+from trellis_assets.adapters.prompt_lists import read_prompts
 from trellis_assets.composition.adapters import Adapters
 from trellis_assets.composition.backends import secret
-from trellis_assets.domain.dispatch import RunStatus
-from trellis_assets.domain.endpoints import why_none_is_ready
-from trellis_assets.domain.health import Symptom
+from trellis_assets.domain.diagnostics import Symptom
+from trellis_assets.domain.endpoints.endpoints import why_none_is_ready
 from trellis_assets.domain.metagraph_reads import CHAIN_BACKOFF, FILE_BACKOFF
 from trellis_assets.domain.retention import RetentionPolicy
+from trellis_assets.domain.scheduling.run_attempts import RunStatus
 from trellis_assets.domain.tasks import Task
 from trellis_assets.domain.validators import PollPolicy
 from trellis_assets.ports import DeclaresOrientation, PictureSource
-from trellis_assets.prompts import read_prompts
 from trellis_assets.settings import (
     DuplicatePolicy,
     SettingsError,
     ValidatorBackend,
 )
-from trellis_assets.sparing import Sparing
-from trellis_assets.steps.alert import AlertStep
-from trellis_assets.steps.check_integrity import CheckIntegrityStep
-from trellis_assets.steps.dispatch import DispatchStep
+from trellis_assets.steps.check_consistency import CheckIntegrityStep
+from trellis_assets.steps.create_prompt_tasks import PromptStep
+from trellis_assets.steps.dispatch_runs import DispatchStep
 from trellis_assets.steps.export_statistics import ExportStatisticsStep
 from trellis_assets.steps.generate import GenerateStep, GenerationPolicy
+from trellis_assets.steps.handle_poll_response import JITTER
 from trellis_assets.steps.maintain import MaintainStep
+from trellis_assets.steps.notify import AlertStep
 from trellis_assets.steps.orient_model import OrientModelStep
+from trellis_assets.steps.poll_validators import PullPolicy, PullStep
 from trellis_assets.steps.preview import MadeFromStep, PreviewStep
 from trellis_assets.steps.probe_endpoints import ProbeEndpointsStep
-from trellis_assets.steps.prompts import PromptStep
 from trellis_assets.steps.publish_report import PublishReportStep
-from trellis_assets.steps.pull import PullPolicy, PullStep
-from trellis_assets.steps.pull_answer import JITTER
 from trellis_assets.steps.refresh_validators import MetagraphPolicy, RefreshValidatorsStep
 from trellis_assets.steps.submit import SubmissionPolicy, SubmitStep
 from trellis_assets.steps.validate import ValidateStep, ValidationPolicy
 from trellis_assets.steps.validate_idle import ValidateIdleStep
+from trellis_assets.system.adaptive_cache import Sparing
 
 if TYPE_CHECKING:
     from trellis_assets.servers.gallery.app import GalleryParts
@@ -203,7 +203,7 @@ class Pipeline(Adapters):
 
     def check_integrity_step(self) -> CheckIntegrityStep:
         """Looks for what must not be."""
-        from trellis_assets.adapters.storage.integrity_store import SqlIntegrityStore
+        from trellis_assets.adapters.storage.consistency_store import SqlIntegrityStore
 
         window = timedelta(hours=self.settings.duplicate_window_h)
         return CheckIntegrityStep(SqlIntegrityStore(self.database.engine), self.files, self.clock, window)
@@ -229,9 +229,9 @@ class Pipeline(Adapters):
     ) -> "GalleryParts":
         """What the gallery shows; `examine` looks at the miner's health, `notice` at whether it mines."""
         from trellis_assets.adapters.rendering.pictures import webp_preview
-        from trellis_assets.reports.command import write_days
+        from trellis_assets.reports.report_command import write_days
         from trellis_assets.servers.gallery.app import GalleryParts
-        from trellis_assets.servers.gallery.models import ModelFiles, convert
+        from trellis_assets.servers.gallery.model_files import ModelFiles, convert
 
         return GalleryParts(
             catalogue=self.catalogue,
@@ -254,7 +254,7 @@ class Pipeline(Adapters):
         url = secret(self.settings.webhook_url)
         if url is None:
             return None
-        from trellis_assets.adapters.notify.webhook import WebhookNotifier
+        from trellis_assets.adapters.notifications.webhook import WebhookNotifier
 
         try:
             return AlertStep(WebhookNotifier(url), self.clock)

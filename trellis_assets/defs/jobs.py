@@ -11,8 +11,8 @@ from trellis_assets.defs.assets.subnet import validators
 from trellis_assets.defs.assets.tasks import task_table
 from trellis_assets.defs.ops import generate, submit, validate
 from trellis_assets.defs.resources import PipelineResource
-from trellis_assets.defs.retention import prune_runs, sweep_leftovers
-from trellis_assets.logs import cut_logs
+from trellis_assets.observability.log_rotation import cut_logs
+from trellis_assets.orchestration.run_retention import prune_runs, sweep_leftovers
 
 
 @dg.job(

@@ -8,10 +8,10 @@ import dagster as dg
 from trellis_assets.composition import Pipeline
 from trellis_assets.defs.metadata import markdown_picture
 from trellis_assets.defs.resources import PipelineResource
-from trellis_assets.defs.run_tags import tags_at_end
-from trellis_assets.domain.progress import Stage
+from trellis_assets.domain.heartbeats import Stage
 from trellis_assets.domain.submissions import HandBackReason
 from trellis_assets.domain.tasks import Task, TaskState, printable
+from trellis_assets.orchestration.run_tags import tags_at_end
 from trellis_assets.system.stages import enter_stage
 
 TaskKey = int

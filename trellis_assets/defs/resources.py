@@ -5,8 +5,8 @@ from functools import cache
 import dagster as dg
 
 from trellis_assets.composition import Pipeline
-from trellis_assets.modes import write_privately
 from trellis_assets.settings import Settings
+from trellis_assets.system.file_permissions import write_privately
 from trellis_assets.system.proxies import keep_loopback_direct
 
 

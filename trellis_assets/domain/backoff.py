@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from trellis_assets.domain.clocks import is_ahead
+from trellis_assets.domain.clock_skew import is_ahead
 
 
 @dataclass(frozen=True, slots=True)

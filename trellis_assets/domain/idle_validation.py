@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from trellis_assets.domain.pacing import TaskInHand
+from trellis_assets.domain.scheduling.prefetch import TaskInHand
 from trellis_assets.domain.tasks import WORKABLE_STATES, TaskState
 
 # Who is about to ask the validator, or asks it.

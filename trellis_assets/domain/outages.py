@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from trellis_assets.domain.health import Health, Symptom
+from trellis_assets.domain.diagnostics import Health, Symptom
 
 # A part is told when it has been unwell, or well again, for so long.
 TELL_AFTER_S = 5.0

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from trellis_assets.compat import StrEnum
+from trellis_assets.system.compat import StrEnum
 
 # One object, whole, on white: what the cut and TRELLIS need. White comes first:
 # some pipelines cut long prompts off. `{prompt}` is where the words go.

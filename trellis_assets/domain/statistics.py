@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
-from trellis_assets.domain.endpoints import Endpoint
+from trellis_assets.domain.endpoints.endpoints import Endpoint
 
 
 @dataclass(frozen=True, slots=True)

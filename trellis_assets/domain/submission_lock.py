@@ -6,7 +6,7 @@ With a cooldown shorter than the lock each task would be sent several times, wit
 
 from datetime import datetime, timedelta
 
-from trellis_assets.domain.clocks import is_ahead
+from trellis_assets.domain.clock_skew import is_ahead
 
 # The subnet's default, and the longest that is waited for.
 DEFAULT_LOCK_S, LONGEST_LOCK_S = 30.0, 900.0

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from trellis_assets.compat import StrEnum
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.verdicts import Verdict
+from trellis_assets.system.compat import StrEnum
 
 # The licence that each submission signs, byte-exact (PROTOCOL 2): 199 ASCII characters.
 LICENCE_DECLARATION = (

@@ -4,11 +4,11 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from trellis_assets.compat import StrEnum
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation
 from trellis_assets.domain.submissions import Submission
 from trellis_assets.domain.verdicts import Verdict
+from trellis_assets.system.compat import StrEnum
 
 # A run holds its task for so long at a time. A dead worker's task is free after it; the issue asks for
 # recovery within 60 s.

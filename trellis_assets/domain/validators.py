@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from trellis_assets.compat import UTC
 from trellis_assets.domain.clock_offset import Offset, validators_time
-from trellis_assets.domain.clocks import is_ahead
-from trellis_assets.domain.worth import Worth, best_first, worth_of
+from trellis_assets.domain.clock_skew import is_ahead
+from trellis_assets.domain.scheduling.worth import Worth, best_first, worth_of
+from trellis_assets.system.compat import UTC
 
 # A validator's word is bounded: nobody may silence a miner for longer than this by a large number.
 MAX_COOLDOWN = timedelta(hours=24)

@@ -23,6 +23,11 @@ from trellis_assets.ports.generation import (
     UnsupportedPromptError,
     Watch,
 )
+from trellis_assets.ports.maintenance import (
+    IntegrityStore,
+    Notifier,
+    RetentionStore,
+)
 from trellis_assets.ports.network import (
     CoolingDown,
     HttpExchange,
@@ -36,7 +41,7 @@ from trellis_assets.ports.network import (
     Unreachable,
     ValidatorNetwork,
 )
-from trellis_assets.ports.reading import (
+from trellis_assets.ports.report_reading import (
     Ledger,
     ModelCatalogue,
 )
@@ -51,11 +56,6 @@ from trellis_assets.ports.store import (
     WrongHotkeyError,
 )
 from trellis_assets.ports.tasks import Arrival, TaskTable
-from trellis_assets.ports.upkeep import (
-    IntegrityStore,
-    Notifier,
-    RetentionStore,
-)
 from trellis_assets.ports.validation import (
     LocalValidator,
     TooCostlyToJudgeError,

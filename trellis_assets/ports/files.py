@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from trellis_assets.domain.generations import StoredFile
-from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.splats.splats import GaussianSplats
 
 
 class SplatCodec(Protocol):

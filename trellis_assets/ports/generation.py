@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from trellis_assets.domain.endpoints import Probe
-from trellis_assets.domain.orders import BackendState, Order, PictureKind, Route
-from trellis_assets.domain.orientation import Orientation
-from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.endpoints.endpoints import Probe
+from trellis_assets.domain.endpoints.orientation import Orientation
+from trellis_assets.domain.generation_requests import BackendState, Order, PictureKind, Route
+from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 
 

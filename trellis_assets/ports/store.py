@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from trellis_assets.domain.clock_offset import Offset
-from trellis_assets.domain.endpoints import Endpoint, Outcome, Probe
+from trellis_assets.domain.endpoints.endpoints import Endpoint, Outcome, Probe
+from trellis_assets.domain.endpoints.orientation import Orientation
+from trellis_assets.domain.endpoints.orientation_trials import OrientationTrials
 from trellis_assets.domain.metagraph_reads import MetagraphRead
-from trellis_assets.domain.orientation import Orientation
-from trellis_assets.domain.orientation_trials import OrientationTrials
 from trellis_assets.domain.statistics import StatisticsSnapshot, ValidatorCounters
 from trellis_assets.domain.tasks import TaskState
 from trellis_assets.domain.validators import PollRecord, PollTimes, Validator

@@ -8,7 +8,7 @@ from typing import Protocol
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation
 from trellis_assets.domain.idle_validation import JudgedCounts
-from trellis_assets.domain.pacing import Elsewhere, TaskInHand
+from trellis_assets.domain.scheduling.prefetch import Elsewhere, TaskInHand
 from trellis_assets.domain.submissions import Submission
 from trellis_assets.domain.tasks import PulledTask, Task, TaskState
 from trellis_assets.domain.validators import Validator

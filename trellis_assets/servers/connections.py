@@ -9,8 +9,8 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from trellis_assets.compat import StrEnum
 from trellis_assets.servers.hosts import LOOPBACK
+from trellis_assets.system.compat import StrEnum
 
 # Descriptors that stay free for what the process opens besides: files, databases, threads.
 _SPARE_DESCRIPTORS = 64

@@ -11,9 +11,9 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from trellis_assets.servers.guards import CLOSE, BodyLimit, KnownHost, check_exposure, refuse
 from trellis_assets.servers.hosts import LOOPBACK
 from trellis_assets.servers.login import Login
+from trellis_assets.servers.middleware import CLOSE, BodyLimit, KnownHost, check_exposure, refuse
 from trellis_assets.servers.same_origin import SameOrigin
 
 TOKEN_VARIABLE = "TRELLIS_WEBSERVER_TOKEN"  # noqa: S105 - the name of a variable

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from trellis_assets.servers.failed_logins import FailedLogins
-from trellis_assets.servers.guards import CLOSE, OPEN_ROUTES, BearerToken, refuse
+from trellis_assets.servers.middleware import CLOSE, OPEN_ROUTES, BearerToken, refuse
 
 ENTER = "/enter"
 _VALID_S = 30 * 24 * 3600

@@ -4,8 +4,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from trellis_assets.servers.guards import CLOSE, refuse
 from trellis_assets.servers.hosts import origin_host
+from trellis_assets.servers.middleware import CLOSE, refuse
 
 _READING = frozenset({"GET", "HEAD"})
 _OURS = frozenset({"same-origin", "none"})

@@ -1,6 +1,6 @@
 """What a setting can be one of."""
 
-from trellis_assets.compat import StrEnum
+from trellis_assets.system.compat import StrEnum
 
 LOCAL_NETWORK = "local"
 FILE_NETWORK_PREFIX = "file:"

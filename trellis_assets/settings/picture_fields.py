@@ -3,7 +3,7 @@
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from trellis_assets.domain.orders import Route
+from trellis_assets.domain.generation_requests import Route
 from trellis_assets.domain.picture_route import PROMPT_TEMPLATE, Background, MemoryProfile
 from trellis_assets.settings.choices import PictureDtype
 from trellis_assets.settings.values import Commit, OptionalText, PictureSide, PromptTemplate

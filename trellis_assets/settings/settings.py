@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 
-from trellis_assets.compat import Self
-from trellis_assets.domain.orientation import Orientation
+from trellis_assets.domain.endpoints.orientation import Orientation
 from trellis_assets.settings.choices import (
     AUTO_ORIENTATION,
     CHAIN_ENDPOINTS,
@@ -20,6 +19,7 @@ from trellis_assets.settings.choices import (
 )
 from trellis_assets.settings.fields import Fields
 from trellis_assets.settings.values import as_json
+from trellis_assets.system.compat import Self
 
 _PASSWORD = re.compile(r"//[^/\s]*@")
 # Names of the fields that are shown nowhere.

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
 from pydantic_settings import NoDecode
 
-from trellis_assets.domain.orientation import Orientation
+from trellis_assets.domain.endpoints.orientation import Orientation
 from trellis_assets.settings.choices import (
     AUTO_ORIENTATION,
     CHAIN_ENDPOINTS,

@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from trellis_assets.audit import audit
 from trellis_assets.domain.duplicates import Duplicate, Fresh, Reusable, judge_prompt
+from trellis_assets.domain.generation_requests import PictureKind
 from trellis_assets.domain.generations import Generation, StoredFile
-from trellis_assets.domain.orders import PictureKind
-from trellis_assets.domain.preparation import PreparedModel, prepare_for_submission, unprepared
-from trellis_assets.domain.progress import Stage
-from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.heartbeats import Stage
+from trellis_assets.domain.splats.preparation import PreparedModel, prepare_for_submission, unprepared
+from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.submissions import HandBackReason
 from trellis_assets.domain.tasks import LEASE, Task, TaskState
+from trellis_assets.observability.audit_log import audit
 from trellis_assets.ports import (
     Clock,
     FileStore,
@@ -26,10 +26,10 @@ from trellis_assets.ports import (
     TaskStore,
     UnsupportedPromptError,
 )
-from trellis_assets.steps.claims import renewed
-from trellis_assets.steps.insisting import insist
+from trellis_assets.steps.generate_with_failover import TryEndpointsStep, generation_seed
+from trellis_assets.steps.lease_heartbeat import renewed
 from trellis_assets.steps.orient_model import OrientModelStep
-from trellis_assets.steps.try_endpoints import TryEndpointsStep, generation_seed
+from trellis_assets.steps.store_retry import insist
 from trellis_assets.system.stages import enter_stage
 
 

@@ -3,8 +3,8 @@
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
-from trellis_assets.audit import audit
 from trellis_assets.domain.retention import RetentionPolicy, surplus
+from trellis_assets.observability.audit_log import audit
 from trellis_assets.ports import Clock, FileStore, RetentionStore
 
 # Nobody is still writing a file of that age.

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from trellis_assets.audit import audit
-from trellis_assets.domain.axes import turned
-from trellis_assets.domain.orientation import Orientation
-from trellis_assets.domain.preparation import prepare_for_submission
-from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.endpoints.orientation import Orientation
+from trellis_assets.domain.splats.axes import turned
+from trellis_assets.domain.splats.preparation import prepare_for_submission
+from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import Task
+from trellis_assets.observability.audit_log import audit
 from trellis_assets.ports import (
     Clock,
     DeclaresOrientation,

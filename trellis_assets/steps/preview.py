@@ -4,8 +4,8 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from trellis_assets.audit import audit
 from trellis_assets.domain.tasks import Task
+from trellis_assets.observability.audit_log import audit
 from trellis_assets.ports import FileStore, StoredFileError, StoreError
 
 

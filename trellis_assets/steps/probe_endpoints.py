@@ -3,8 +3,8 @@
 import logging
 from dataclasses import dataclass
 
-from trellis_assets.audit import audit
-from trellis_assets.domain.endpoints import after_probe, why_none_takes_work
+from trellis_assets.domain.endpoints.endpoints import after_probe, why_none_takes_work
+from trellis_assets.observability.audit_log import audit
 from trellis_assets.ports import Clock, Generator, TaskStore
 
 

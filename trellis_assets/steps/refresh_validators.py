@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from trellis_assets.audit import audit
 from trellis_assets.domain.backoff import BackoffPolicy
-from trellis_assets.domain.clocks import elapsed
+from trellis_assets.domain.clock_skew import elapsed
 from trellis_assets.domain.metagraph_reads import CHAIN_BACKOFF
 from trellis_assets.domain.tasks import printable
 from trellis_assets.domain.validators import Validator
+from trellis_assets.observability.audit_log import audit
 from trellis_assets.ports import Clock, MetagraphError, TaskStore, ValidatorNetwork
-from trellis_assets.steps.alert import AlertStep
+from trellis_assets.steps.notify import AlertStep
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from trellis_assets.audit import audit
-from trellis_assets.domain.progress import Stage
+from trellis_assets.domain.heartbeats import Stage
 from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome, quality_gate
 from trellis_assets.domain.tasks import LEASE, Task, TaskState
 from trellis_assets.domain.validators import Validator
+from trellis_assets.observability.audit_log import audit
 from trellis_assets.ports import (
     Clock,
     FileStore,
@@ -20,8 +20,8 @@ from trellis_assets.ports import (
     ValidatorNetwork,
     WrongHotkeyError,
 )
-from trellis_assets.steps.claims import renewed
-from trellis_assets.steps.insisting import insist
+from trellis_assets.steps.lease_heartbeat import renewed
+from trellis_assets.steps.store_retry import insist
 from trellis_assets.steps.validate import gate_reason
 from trellis_assets.system.stages import enter_stage
 

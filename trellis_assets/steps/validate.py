@@ -3,11 +3,11 @@
 import logging
 from dataclasses import dataclass
 
-from trellis_assets.audit import audit
 from trellis_assets.domain.generations import StoredFile
 from trellis_assets.domain.submissions import HandBackReason, quality_gate
 from trellis_assets.domain.tasks import LEASE, Task, TaskState
 from trellis_assets.domain.verdicts import Verdict
+from trellis_assets.observability.audit_log import audit
 from trellis_assets.ports import (
     Clock,
     FileStore,
@@ -17,7 +17,7 @@ from trellis_assets.ports import (
     TooCostlyToJudgeError,
     ValidationUnavailableError,
 )
-from trellis_assets.steps.claims import renewed
+from trellis_assets.steps.lease_heartbeat import renewed
 
 RETRY_S = (1.0,)
 # Where no model is submitted without a verdict, a validator that restarts is waited for.

@@ -4,7 +4,6 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
-from trellis_assets.audit import audit
 from trellis_assets.domain.idle_validation import (
     IdleReport,
     JudgedCounts,
@@ -12,6 +11,7 @@ from trellis_assets.domain.idle_validation import (
     is_validator_wanted,
 )
 from trellis_assets.domain.tasks import Task
+from trellis_assets.observability.audit_log import audit
 from trellis_assets.ports import (
     Clock,
     FileStore,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from trellis_assets.domain.progress import Stage
+from trellis_assets.domain.heartbeats import Stage
 
 _listeners: list[Callable[[Stage], None]] = []
 

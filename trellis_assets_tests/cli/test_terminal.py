@@ -80,7 +80,7 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
 
 
 def test_a_home_that_cannot_be_written_is_not_written_to(tmp_path: Path) -> None:
-    code = "import trellis_assets.adapters.bittensor.library"
+    code = "import trellis_assets.adapters.bittensor.import_guard"
     done = execute([sys.executable, "-c", code], {"HOME": str(tmp_path / "home")})
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "home" / ".bittensor").exists()

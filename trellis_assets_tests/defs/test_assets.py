@@ -16,7 +16,7 @@ from trellis_assets.defs.schedules import (
     publish_reports_job_hourly_schedule,
     validate_idle_job_five_minutely_schedule,
 )
-from trellis_assets.domain.endpoints import Outcome
+from trellis_assets.domain.endpoints.endpoints import Outcome
 from trellis_assets.domain.tasks import TaskKind, TaskState
 from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.ports import MetagraphError, ValidationUnavailableError
@@ -65,7 +65,7 @@ def parts(tmp_path: Path, validator: CountingValidator) -> Iterator[Pipeline]:
 
 @pytest.fixture
 def history(parts: Pipeline) -> History:
-    from trellis_assets.adapters.storage.files import LocalFileStore
+    from trellis_assets.adapters.file_storage.local import LocalFileStore
 
     assert isinstance(parts.files, LocalFileStore)
     return History(parts.database, parts.files)

@@ -5,20 +5,20 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from trellis_assets.adapters.validation.embedded import EmbeddedValidator
+from trellis_assets.adapters.validation.embedded.validator import EmbeddedValidator
 from trellis_assets.composition import Pipeline
-from trellis_assets.defs.runs import run_status
-from trellis_assets.defs.sensors import (
+from trellis_assets.defs.task_sensor import (
     _describe,
     _describe_runs,
     _show_runs,
     closed_reason,
     task_sensor,
 )
-from trellis_assets.domain.dispatch import RunStatus
+from trellis_assets.domain.scheduling.run_attempts import RunStatus
+from trellis_assets.orchestration.runs import run_status
 from trellis_assets.ports import MetagraphError, TaskAssigned
 from trellis_assets.settings import Settings, SettingsError
-from trellis_assets.steps.pull import PullReport
+from trellis_assets.steps.poll_validators import PullReport
 from trellis_assets_tests.defs.pipelines import Resource, ScriptedPipeline
 from trellis_assets_tests.fakes import MINER, ScriptedNetwork, a_pulled_task, a_validator
 

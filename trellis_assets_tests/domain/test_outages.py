@@ -1,6 +1,6 @@
 """A part that fails is told once, and once when it is back; what passes in seconds is not told."""
 
-from trellis_assets.domain.health import Health, Symptom
+from trellis_assets.domain.diagnostics import Health, Symptom
 from trellis_assets.domain.outages import TELL_AFTER_S, Outages
 
 DOWN = Symptom("generator", Health.FAILED, "no generation endpoint takes work: refused", "start it")

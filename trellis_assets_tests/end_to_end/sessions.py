@@ -10,7 +10,7 @@ import psutil
 
 from trellis_assets.adapters.storage.store import open_store
 from trellis_assets.settings import Settings
-from trellis_assets.system.progress_files import SESSION, progress_folder, read_progress
+from trellis_assets.system.heartbeat_files import SESSION, progress_folder, read_progress
 from trellis_assets_tests.clean_environment import clean_environment
 from trellis_assets_tests.end_to_end.site import kill
 from trellis_assets_tests.waiting import wait_until

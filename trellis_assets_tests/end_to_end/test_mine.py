@@ -19,9 +19,9 @@ import pytest
 from trellis_assets.adapters.local_subnet.state import read_decisions
 from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
 from trellis_assets.domain.tasks import UNFINISHED_STATES, TaskState
-from trellis_assets.mining.dagster_home import name_secrets
-from trellis_assets.mining.processes import free_port
+from trellis_assets.orchestration.dagster_home import name_secrets
 from trellis_assets.settings import Settings
+from trellis_assets.supervisor.processes import free_port
 from trellis_assets.testing.dead_proxy import dead_proxy
 from trellis_assets_tests.clean_environment import clean_environment
 

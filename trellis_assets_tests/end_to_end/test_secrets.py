@@ -18,12 +18,12 @@ import starlette.requests
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from trellis_assets.adapters.generation.embedded_backend import EmbeddedBackend
+from trellis_assets.adapters.generation.embedded.backend import EmbeddedBackend
 from trellis_assets.adapters.splat_io.codec import BytesCodec
-from trellis_assets.domain.faults import FAULT_HEADER, PROMPT_FAULT
-from trellis_assets.mining.processes import free_port
+from trellis_assets.domain.endpoints.faults import FAULT_HEADER, PROMPT_FAULT
 from trellis_assets.servers.generation.app import generation_app
-from trellis_assets.servers.guards import guarded
+from trellis_assets.servers.middleware import guarded
+from trellis_assets.supervisor.processes import free_port
 from trellis_assets.testing.hostile_server import Request, serving
 from trellis_assets_tests.clean_environment import clean_environment
 from trellis_assets_tests.waiting import wait_until

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from trellis_assets.adapters.local_subnet.state import read_decisions
-from trellis_assets.adapters.storage.ledger import SqlLedger
+from trellis_assets.adapters.storage.report_queries import SqlLedger
 from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
 from trellis_assets.domain.statistics import to_json
 from trellis_assets.domain.tasks import TaskState

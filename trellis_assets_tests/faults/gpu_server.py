@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 
+from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.generation.http import HttpGenerator
 from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.adapters.splat_io.spz import encode_spz
-from trellis_assets.adapters.storage.files import LocalFileStore
 from trellis_assets.adapters.storage.store import SqlTaskStore
-from trellis_assets.clock import SystemClock
-from trellis_assets.domain.endpoints import Endpoint
+from trellis_assets.domain.endpoints.endpoints import Endpoint
 from trellis_assets.domain.tasks import Task
 from trellis_assets.steps.generate import GenerateStep, GenerationPolicy
 from trellis_assets.steps.probe_endpoints import ProbeEndpointsStep
+from trellis_assets.system.clock import SystemClock
 from trellis_assets.testing.hostile_server import Request, serving
 from trellis_assets_tests.fakes import MINER, a_pulled_task, a_validator
 from trellis_assets_tests.models import a_ball

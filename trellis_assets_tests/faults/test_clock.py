@@ -4,11 +4,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from trellis_assets.adapters.storage.files import LocalFileStore
-from trellis_assets.adapters.storage.integrity_store import SqlIntegrityStore
+from trellis_assets.adapters.file_storage.local import LocalFileStore
+from trellis_assets.adapters.storage.consistency_store import SqlIntegrityStore
 from trellis_assets.adapters.storage.store import SqlTaskStore
-from trellis_assets.domain.clocks import CLOCK_SLACK, elapsed, is_ahead
-from trellis_assets.domain.dispatch import Request, RunStatus, Wait, next_attempt
+from trellis_assets.domain.clock_skew import CLOCK_SLACK, elapsed, is_ahead
+from trellis_assets.domain.scheduling.run_attempts import Request, RunStatus, Wait, next_attempt
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import LEASE, TaskState
 from trellis_assets.domain.validators import PollTimes
@@ -21,7 +21,7 @@ from trellis_assets.ports import (
     TaskAssigned,
     Unreachable,
 )
-from trellis_assets.steps.alert import AlertStep
+from trellis_assets.steps.notify import AlertStep
 from trellis_assets_tests.fakes import (
     NOW,
     FakeClock,

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from trellis_assets.adapters.storage.files import LocalFileStore
+from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import LEASE, TaskState
 from trellis_assets.domain.validators import Validator
 from trellis_assets.ports import PollAnswer, StoreError, TaskAssigned
-from trellis_assets.steps import claims, insisting
-from trellis_assets.steps.claims import renewed
+from trellis_assets.steps import lease_heartbeat, store_retry
+from trellis_assets.steps.lease_heartbeat import renewed
 from trellis_assets_tests.fakes import NOW, FakeClock, ScriptedNetwork, a_pulled_task, a_validator, an_answer
 from trellis_assets_tests.faults.miner import BallGenerator, Miner
 
@@ -228,7 +228,7 @@ def test_an_answer_that_can_never_be_stored_is_unknown_and_not_sent_for_again(
     (failure,) = bench.miner.failures
     assert isinstance(failure, StoreError)
     assert fault.words in str(failure)
-    assert len(bench.clock.slept) == len(insisting.RESTS_S)
+    assert len(bench.clock.slept) == len(store_retry.RESTS_S)
     bench.broken.mends()
     assert bench.miner.only_task().state is TaskState.SUBMITTING
     bench.miner.round()
@@ -240,7 +240,7 @@ def test_a_lease_outlives_a_store_that_fails_for_a_while(
     bench: Bench, fault: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The thread that renews it goes on: otherwise the store's return would end with the task taken away."""
-    monkeypatch.setattr(claims, "RENEW_EVERY_S", 0.01)
+    monkeypatch.setattr(lease_heartbeat, "RENEW_EVERY_S", 0.01)
     bench.serves()
     bench.miner.pull()
     store, key = bench.miner.store, bench.miner.only_task().key

@@ -13,11 +13,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.splat_io.spz import encode_spz
-from trellis_assets.adapters.storage.files import LocalFileStore
 from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
-from trellis_assets.defs.sensors import task_sensor
-from trellis_assets.domain import health
+from trellis_assets.defs.task_sensor import task_sensor
+from trellis_assets.domain import diagnostics
 from trellis_assets.domain.generations import StoredFile
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import TaskState
@@ -220,7 +220,7 @@ def test_nothing_is_begun_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.Mon
         assert isinstance(result, dg.SensorResult | dg.SkipReason)
         return result
 
-    monkeypatch.setattr(health, "NO_BYTES", 1 << 62)
+    monkeypatch.setattr(diagnostics, "NO_BYTES", 1 << 62)
     skipped = tick()
     assert isinstance(skipped, dg.SkipReason)
     assert "make room" in str(skipped.skip_message)

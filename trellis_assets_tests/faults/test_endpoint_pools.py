@@ -10,23 +10,23 @@ from types import SimpleNamespace
 
 import pytest
 
+from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.generation.http import HttpGenerator
+from trellis_assets.adapters.prompt_lists import default_pictures
 from trellis_assets.adapters.splat_io.spz import encode_spz
-from trellis_assets.adapters.storage.files import LocalFileStore
 from trellis_assets.adapters.storage.store import SqlTaskStore
-from trellis_assets.domain.endpoints import FAILURES_TO_OPEN, LONGEST_REST_S, BreakerState
+from trellis_assets.domain.endpoints.endpoints import FAILURES_TO_OPEN, LONGEST_REST_S, BreakerState
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import TaskKind, TaskState
 from trellis_assets.ports import TaskAssigned
-from trellis_assets.prompts import default_pictures
-from trellis_assets.steps import try_endpoints
-from trellis_assets.steps.pull import PullStep
+from trellis_assets.steps import generate_with_failover
+from trellis_assets.steps.poll_validators import PullStep
 from trellis_assets.testing.hostile_server import Request, serving
 from trellis_assets_tests.fakes import FakeClock, ScriptedNetwork, a_pulled_task, a_validator, an_answer
 from trellis_assets_tests.faults.gpu_server import SPZ, GpuServer, Pool, ended
 from trellis_assets_tests.faults.miner import Miner
 from trellis_assets_tests.models import a_ball
-from trellis_assets_tests.steps.test_pull import POLICY
+from trellis_assets_tests.steps.test_poll_validators import POLICY
 
 ONE = a_validator(1)
 
@@ -158,7 +158,7 @@ class Shop:
 def test_endpoints_that_stay_away_are_waited_for_only_so_long(
     store: SqlTaskStore, files: LocalFileStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(try_endpoints, "LONGEST_WAIT_S", 30.0)
+    monkeypatch.setattr(generate_with_failover, "LONGEST_WAIT_S", 30.0)
     clock = ProbingClock()
     shop = Shop(store, files, clock)
     with serving(lambda r: r.answer(SPZ)) as url:

@@ -11,7 +11,7 @@ import pytest
 
 from trellis_assets.adapters.bittensor import client
 from trellis_assets.adapters.bittensor.client import BittensorNetwork
-from trellis_assets.adapters.storage.files import LocalFileStore
+from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.domain.statistics import to_json
 from trellis_assets.domain.tasks import TaskState

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from trellis_assets.adapters.storage.files import LocalFileStore
+from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.adapters.validation.http import HttpValidator
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome

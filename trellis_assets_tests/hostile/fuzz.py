@@ -6,7 +6,7 @@ import sys
 import atheris
 
 with atheris.instrument_imports(
-    include=["trellis_assets.adapters.bounded_http", "trellis_assets.adapters.bittensor"]
+    include=["trellis_assets.adapters.http_client", "trellis_assets.adapters.bittensor"]
 ):
     from trellis_assets_tests.hostile.parsing import read_all_ways
 

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from trellis_assets.adapters.bittensor.answers import read_pull, read_submission
+from trellis_assets.adapters.bittensor.responses import read_pull, read_submission
 from trellis_assets.adapters.bittensor.transport import HttpAnswer
-from trellis_assets.adapters.bounded_http.response import (
+from trellis_assets.adapters.http_client.response import (
     MalformedResponseError,
     ResponseBounds,
     ResponseReader,

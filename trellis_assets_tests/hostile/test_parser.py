@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from trellis_assets.adapters.bounded_http.response import ResponseBounds, ResponseReader
+from trellis_assets.adapters.http_client.response import ResponseBounds, ResponseReader
 from trellis_assets.testing.hostile_peer import A_TASK, CHUNKED, JSON, LINE
 from trellis_assets_tests.hostile.parsing import read, read_all_ways
 

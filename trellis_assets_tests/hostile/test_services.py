@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from trellis_assets.adapters.bounded_http import BoundedClient, NoAnswerError
+from trellis_assets.adapters.http_client import BoundedClient, NoAnswerError
 from trellis_assets.testing.hostile_peer import ATTACKS, Conversation, answers, hostile_peer, redirects
 
 TIMEOUT_S = 1.0
@@ -148,7 +148,7 @@ def test_tls_is_tunnelled_through_a_proxy_and_its_refusal_told(monkeypatch: pyte
 def test_tls_needs_a_certificate_that_is_trusted_and_then_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from trellis_assets.adapters.bounded_http import connection
+    from trellis_assets.adapters.http_client import connection
     from trellis_assets.testing.tls import self_signed
 
     certificate, key = self_signed(tmp_path)

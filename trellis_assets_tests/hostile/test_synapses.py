@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import pytest
 
 from trellis_assets.adapters.bittensor.client import BittensorNetwork
-from trellis_assets.clock import SystemClock
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.validators import Validator
 from trellis_assets.ports import PollAnswer, Rubbish, SubmissionAnswer, TaskAssigned, Unreachable
 from trellis_assets.settings import Settings
+from trellis_assets.system.clock import SystemClock
 from trellis_assets.testing.hostile_peer import (
     A_TASK,
     ATTACKS,

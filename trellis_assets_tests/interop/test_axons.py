@@ -19,12 +19,12 @@ from typing import Any
 import pytest
 
 from trellis_assets.adapters.bittensor.client import BittensorNetwork
-from trellis_assets.clock import SystemClock
 from trellis_assets.domain.submissions import LICENCE_DECLARATION, SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.domain.validators import Validator
 from trellis_assets.ports import CoolingDown, TaskAssigned
 from trellis_assets.settings import Settings
+from trellis_assets.system.clock import SystemClock
 from trellis_assets_tests.clean_environment import clean_environment
 from trellis_assets_tests.fakes import a_task
 from trellis_assets_tests.waiting import wait_until

@@ -12,12 +12,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from trellis_assets.adapters.generation.embedded_backend import EmbeddedBackend
+from trellis_assets.adapters.generation.embedded.backend import EmbeddedBackend
 from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.adapters.splat_io.sniff import decode_splats
-from trellis_assets.mining.processes import free_port
 from trellis_assets.servers.generation import status_routes
 from trellis_assets.servers.generation.app import generation_app
+from trellis_assets.supervisor.processes import free_port
 from trellis_assets_tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +34,7 @@ FOREIGN = (
     "matplotlib",
     "httptools",
 )
-# In the standard library since 3.11; `trellis_assets.compat` has them for both.
+# In the standard library since 3.11; `trellis_assets.system.compat` has them for both.
 NEW = {"datetime.UTC", "enum.StrEnum", "typing.Self", "tomllib", "typing.assert_never", "asyncio.TaskGroup"}
 
 
@@ -71,7 +71,7 @@ def test_the_package_ships_every_module_that_the_server_imports(modules: dict[st
 def test_no_module_of_the_server_needs_python_3_11(modules: dict[str, Path]) -> None:
     found = []
     for name, file in modules.items():
-        if name == "trellis_assets.compat":
+        if name == "trellis_assets.system.compat":
             continue
         tree = ast.parse(file.read_text(encoding="utf-8"), feature_version=(3, 10))
         for node in ast.walk(tree):
@@ -81,7 +81,7 @@ def test_no_module_of_the_server_needs_python_3_11(modules: dict[str, Path]) -> 
                 found += [name for alias in node.names if alias.name in NEW]
             if isinstance(node, ast.TryStar):
                 found.append(name)
-    assert found == [], "import these from trellis_assets.compat"
+    assert found == [], "import these from trellis_assets.system.compat"
 
 
 def test_the_server_knows_its_version_where_only_its_own_package_is_installed(

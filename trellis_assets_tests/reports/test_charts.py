@@ -10,7 +10,7 @@ from matplotlib.dates import date2num
 from matplotlib.figure import Figure
 from sqlalchemy import text
 
-from trellis_assets.adapters.storage.ledger import SqlLedger
+from trellis_assets.adapters.storage.report_queries import SqlLedger
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.domain.submissions import SubmissionOutcome
 from trellis_assets.reports import charts

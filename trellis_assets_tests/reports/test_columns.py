@@ -7,7 +7,7 @@ import pytest
 from pandas.api import types
 
 from trellis_assets.adapters.storage import models
-from trellis_assets.adapters.storage.ledger import SqlLedger
+from trellis_assets.adapters.storage.report_queries import SqlLedger
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.reports.columns import (
     COLUMN_TYPES,

@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 from sqlalchemy import text
 
-from trellis_assets.adapters.storage.ledger import SqlLedger
+from trellis_assets.adapters.storage.report_queries import SqlLedger
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.domain.submissions import SubmissionOutcome
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.reports.columns import REWARD_COLUMNS, TASK_COLUMNS, VALIDATOR_COLUMNS
-from trellis_assets.reports.command import report_to, span
 from trellis_assets.reports.files import write_report
+from trellis_assets.reports.report_command import report_to, span
 from trellis_assets.settings import SettingsError
 from trellis_assets_tests.ended_tasks import History
 from trellis_assets_tests.fakes import NOW, a_validator
@@ -227,7 +227,7 @@ def test_pieces_of_a_large_table_make_one_file(
     history: History, ledger: SqlLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The first piece has no score at all, the second has: types must not depend on values.
-    monkeypatch.setattr("trellis_assets.adapters.storage.ledger.PIECE", 3)
+    monkeypatch.setattr("trellis_assets.adapters.storage.report_queries.PIECE", 3)
     for _ in range(3):
         history.failed("no server")
     for _ in range(4):

@@ -12,17 +12,17 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from trellis_assets.adapters.generation.embedded_backend import EmbeddedBackend
+from trellis_assets.adapters.generation.embedded.backend import EmbeddedBackend
 from trellis_assets.adapters.splat_io.codec import BytesCodec
-from trellis_assets.adapters.validation.embedded import EmbeddedValidator
+from trellis_assets.adapters.validation.embedded.validator import EmbeddedValidator
 from trellis_assets.cli import app
-from trellis_assets.clock import SystemClock
 from trellis_assets.composition import Pipeline
 from trellis_assets.servers.gallery.run import guarded_gallery
 from trellis_assets.servers.generation.app import generation_app
-from trellis_assets.servers.guards import guarded
+from trellis_assets.servers.middleware import guarded
 from trellis_assets.servers.validation.app import validation_app
 from trellis_assets.settings import Settings
+from trellis_assets.system.clock import SystemClock
 
 QUICK = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 THEIR_FAULT = {400, 404, 405, 413, 421, 422}

@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from trellis_assets.adapters.generation.embedded import EmbeddedGenerator
+from trellis_assets.adapters.file_storage.local import LocalFileStore
+from trellis_assets.adapters.generation.embedded.generator import EmbeddedGenerator
 from trellis_assets.adapters.splat_io.codec import BytesCodec
-from trellis_assets.adapters.storage.files import LocalFileStore
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.domain.tasks import Task, TaskState
 from trellis_assets.steps.generate import GenerateStep, GenerationPolicy
-from trellis_assets.steps.try_endpoints import YIELD_S
+from trellis_assets.steps.generate_with_failover import YIELD_S
 from trellis_assets_tests.fakes import MINER, FakeClock, a_pulled_task, a_validator
 
 RICH, POOR = a_validator(1, stake=53_000.0), a_validator(2, stake=2_000.0)

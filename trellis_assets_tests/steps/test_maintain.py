@@ -11,18 +11,18 @@ import pytest
 from PIL import Image
 from sqlalchemy import select
 
-from trellis_assets.adapters.storage.files import LocalFileStore
-from trellis_assets.adapters.storage.gallery import SqlGallery
-from trellis_assets.adapters.storage.integrity_store import SqlIntegrityStore
+from trellis_assets.adapters.file_storage.local import LocalFileStore
+from trellis_assets.adapters.storage.consistency_store import SqlIntegrityStore
+from trellis_assets.adapters.storage.model_catalogue import SqlGallery
 from trellis_assets.adapters.storage.models import TaskRow, ValidationRow
 from trellis_assets.adapters.storage.retention_store import SqlRetentionStore
 from trellis_assets.adapters.storage.store import SqlTaskStore
-from trellis_assets.domain.gallery import ModelFilter
+from trellis_assets.domain.model_filter import ModelFilter
 from trellis_assets.domain.retention import RetentionPolicy
 from trellis_assets.domain.submissions import SubmissionOutcome
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import MissingFileError
-from trellis_assets.steps.check_integrity import CheckIntegrityStep
+from trellis_assets.steps.check_consistency import CheckIntegrityStep
 from trellis_assets.steps.maintain import Maintained, MaintainStep
 from trellis_assets_tests.ended_tasks import History
 from trellis_assets_tests.fakes import MINER, NOW, FakeClock, a_pulled_task, a_validator

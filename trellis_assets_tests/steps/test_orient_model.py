@@ -9,9 +9,9 @@ import pytest
 from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.adapters.splat_io.spz import decode_spz
 from trellis_assets.adapters.storage.store import SqlTaskStore
-from trellis_assets.adapters.validation.embedded import EmbeddedValidator
-from trellis_assets.domain.orientation import Orientation
-from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.adapters.validation.embedded.validator import EmbeddedValidator
+from trellis_assets.domain.endpoints.orientation import Orientation
+from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import Task, TaskKind
 from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.ports import LocalValidator

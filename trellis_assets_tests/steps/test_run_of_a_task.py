@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from trellis_assets.adapters.generation.embedded import EmbeddedGenerator
+from trellis_assets.adapters.file_storage.local import LocalFileStore
+from trellis_assets.adapters.generation.embedded.generator import EmbeddedGenerator
 from trellis_assets.adapters.rendering.pictures import webp_preview
 from trellis_assets.adapters.splat_io.codec import BytesCodec
-from trellis_assets.adapters.storage.files import LocalFileStore
 from trellis_assets.adapters.storage.store import SqlTaskStore
-from trellis_assets.adapters.validation.embedded import EmbeddedValidator
-from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.adapters.validation.embedded.validator import EmbeddedValidator
+from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import Task, TaskKind, TaskState
 from trellis_assets.ports import (

@@ -4,11 +4,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 from trellis_assets.adapters.storage.store import SqlTaskStore
-from trellis_assets.domain.pacing import PROMPT_START, Elsewhere
+from trellis_assets.domain.scheduling.prefetch import PROMPT_START, Elsewhere
 from trellis_assets.domain.tasks import LEASE, TaskState
 from trellis_assets.domain.validators import PollPolicy
 from trellis_assets.ports import CoolingDown, TaskAssigned
-from trellis_assets.steps.pull import PROMPT_ANSWER, PullPolicy, PullReport, PullStep
+from trellis_assets.steps.poll_validators import PROMPT_ANSWER, PullPolicy, PullReport, PullStep
 from trellis_assets_tests.fakes import MINER, NOW, FakeClock, ScriptedNetwork, a_pulled_task, a_validator
 
 OTHER = "5OtherMinerOtherMinerOtherMinerOtherMinerOther"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from trellis_assets.adapters.storage.files import LocalFileStore
+from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.storage.models import ValidationRow
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.domain.tasks import TaskKind, TaskState

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from trellis_assets.composition import Pipeline
-from trellis_assets.domain.health import Health
-from trellis_assets.mining.looks import Patient
-from trellis_assets.mining.proxy_checks import check_proxies
+from trellis_assets.diagnostics.machine_checks import Patient
+from trellis_assets.diagnostics.proxy_checks import check_proxies
+from trellis_assets.domain.diagnostics import Health
 from trellis_assets.settings import Settings
 from trellis_assets.system.proxies import keep_loopback_direct, loopback_goes_direct, proxies_in, proxy_for
 from trellis_assets.testing.dead_proxy import dead_proxy

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from trellis_assets.adapters.bittensor import synapses
-from trellis_assets.adapters.bittensor.answers import (
+from trellis_assets.adapters.bittensor.metagraph import read_metagraph
+from trellis_assets.adapters.bittensor.requests import signed_request
+from trellis_assets.adapters.bittensor.responses import (
     ANSWER_WITHOUT_PROMPT,
     HTTP_UNAUTHORIZED,
     MAX_PULL_BYTES,
@@ -15,11 +17,9 @@ from trellis_assets.adapters.bittensor.answers import (
     read_pull,
     read_submission,
 )
-from trellis_assets.adapters.bittensor.keys import load_hotkey
-from trellis_assets.adapters.bittensor.metagraph import read_metagraph
-from trellis_assets.adapters.bittensor.requests import signed_request
 from trellis_assets.adapters.bittensor.transport import CallFailure, HttpAnswer, ValidatorTransport
-from trellis_assets.adapters.bounded_http.response import ResponseBounds
+from trellis_assets.adapters.bittensor.wallet import load_hotkey
+from trellis_assets.adapters.http_client.response import ResponseBounds
 from trellis_assets.domain.clock_offset import TOLERANCE_S
 from trellis_assets.domain.submissions import SubmissionKind, signed_message
 from trellis_assets.domain.tasks import Task, TaskKind

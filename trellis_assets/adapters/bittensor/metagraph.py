@@ -16,8 +16,8 @@ from trellis_assets.adapters.bittensor.chain_neurons import (
     parse_metagraph_fields,
 )
 from trellis_assets.adapters.bittensor.chain_reader import DEADLINE_S, ChainQuestion, read_chain
-from trellis_assets.audit import audit
 from trellis_assets.domain.validators import Validator
+from trellis_assets.observability.audit_log import audit
 from trellis_assets.ports import MetagraphError
 from trellis_assets.settings import Settings
 

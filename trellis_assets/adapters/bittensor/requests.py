@@ -5,9 +5,9 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from trellis_assets.adapters.bittensor.library import bt
+from trellis_assets.adapters.bittensor.import_guard import bt
 from trellis_assets.adapters.bittensor.transport import HttpRequest
-from trellis_assets.adapters.bounded_http.response import ResponseBounds
+from trellis_assets.adapters.http_client.response import ResponseBounds
 from trellis_assets.domain.validators import Validator
 
 

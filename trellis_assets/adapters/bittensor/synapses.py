@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, model_validator
 
-from trellis_assets.adapters.bittensor.library import bt
+from trellis_assets.adapters.bittensor.import_guard import bt
 
 COMPRESSION_SPZ = 2
 

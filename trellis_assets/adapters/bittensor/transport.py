@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from weakref import WeakKeyDictionary
 
-from trellis_assets.adapters.bittensor.answer_memory import AnswerInArrival, AnswerMemory
-from trellis_assets.adapters.bounded_http.response import (
+from trellis_assets.adapters.bittensor.response_memory import AnswerInArrival, AnswerMemory
+from trellis_assets.adapters.http_client.response import (
     MalformedResponseError,
     ResponseBounds,
     ResponseReader,

@@ -4,8 +4,8 @@ from ipaddress import ip_address
 
 import httpx
 
-from trellis_assets.adapters.bounded_http import shown_url
 from trellis_assets.adapters.generation.this_machine import on_this_machine
+from trellis_assets.adapters.http_client import shown_url
 
 
 def endpoint_name(url: str) -> str:

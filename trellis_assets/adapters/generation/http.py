@@ -8,17 +8,17 @@ from contextlib import suppress
 
 import httpx
 
-from trellis_assets.adapters.bounded_http import Answer, BoundedClient, NoAnswerError, shown_url
 from trellis_assets.adapters.generation.endpoint_names import endpoint_name
 from trellis_assets.adapters.generation.model_pictures import OfferedPictures, offer_in
+from trellis_assets.adapters.http_client import Answer, BoundedClient, NoAnswerError, shown_url
 from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
 from trellis_assets.adapters.splat_io.errors import SplatFormatError
 from trellis_assets.adapters.splat_io.sniff import decode_splats
-from trellis_assets.domain.endpoints import Probe
-from trellis_assets.domain.faults import FAULT_HEADER, PROMPT_FAULT
-from trellis_assets.domain.orders import PictureKind, Route
-from trellis_assets.domain.orientation import ORIENTATION_HEADER, Orientation
-from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.endpoints.endpoints import Probe
+from trellis_assets.domain.endpoints.faults import FAULT_HEADER, PROMPT_FAULT
+from trellis_assets.domain.endpoints.orientation import ORIENTATION_HEADER, Orientation
+from trellis_assets.domain.generation_requests import PictureKind, Route
+from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind, printable
 from trellis_assets.ports import (
     EndpointFaultError,

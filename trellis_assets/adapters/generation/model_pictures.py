@@ -13,9 +13,9 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
-from trellis_assets.adapters.bounded_http import Answer, BoundedClient, NoAnswerError, shown_url
+from trellis_assets.adapters.http_client import Answer, BoundedClient, NoAnswerError, shown_url
 from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
-from trellis_assets.domain.orders import PictureKind
+from trellis_assets.domain.generation_requests import PictureKind
 
 _log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trellis_assets.adapters.bittensor.library import bt
+from trellis_assets.adapters.bittensor.import_guard import bt
 from trellis_assets.adapters.bittensor.synapses import Feedback, GetVersion, PullTask, SubmitResults
 from trellis_assets.adapters.local_subnet import rules
 from trellis_assets.adapters.local_subnet.prompts import TaskSource

@@ -8,8 +8,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from trellis_assets.domain.cameras import FAR, NEAR, Camera
-from trellis_assets.domain.scenes import Scene
+from trellis_assets.domain.splats.cameras import FAR, NEAR, Camera
+from trellis_assets.domain.splats.scenes import Scene
 
 Picture = TypeVar("Picture")
 # How often the splats of a view may visit each of its pixels, and what each splat may need besides.
@@ -88,7 +88,7 @@ def render(
 
 def warm_up() -> None:
     """The kernels are compiled and cached on disk, so that no task waits for the compiler."""
-    from trellis_assets.domain.cameras import preview_camera
+    from trellis_assets.domain.splats.cameras import preview_camera
 
     one = np.ones((1, 3), np.float32)
     scene = Scene(0 * one, 0.1 * one, np.array([[1, 0, 0, 0]], np.float32), one[:, 0], one[:, None])

@@ -8,11 +8,11 @@ from functools import cache
 
 import numpy as np
 
-from trellis_assets.adapters.card_lock import card_lock
+from trellis_assets.adapters.gpu.card_lock import card_lock
 from trellis_assets.adapters.rendering.cpu import Layer, Picture
-from trellis_assets.domain.cameras import FAR, NEAR, Camera
-from trellis_assets.domain.scenes import Scene
-from trellis_assets.domain.splats import SH_C0
+from trellis_assets.domain.splats.cameras import FAR, NEAR, Camera
+from trellis_assets.domain.splats.scenes import Scene
+from trellis_assets.domain.splats.splats import SH_C0
 
 _log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ tiles, and a splat that lands where the picture is opaque already costs one look
 import numpy as np
 from numba import njit
 
-from trellis_assets.domain.splats import SH_C0
+from trellis_assets.domain.splats.splats import SH_C0
 
 # As gsplat, which the validators render with: blur of a pixel added to the projected covariance,
 # least opacity that counts, most that a splat may have, transmittance at which a pixel is done.

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from trellis_assets.adapters.rendering import cpu, gpu
 from trellis_assets.adapters.splat_io.spz import decode_spz
-from trellis_assets.domain.cameras import (
+from trellis_assets.domain.splats.cameras import (
     PREVIEW_SIZE,
     VALIDATOR_SIZE,
     Camera,
     preview_camera,
     validator_cameras,
 )
-from trellis_assets.domain.scenes import Scene, as_validators_see
-from trellis_assets.domain.splats import GaussianSplats, is_well_formed
+from trellis_assets.domain.splats.scenes import Scene, as_validators_see
+from trellis_assets.domain.splats.splats import GaussianSplats, is_well_formed
 
 ByteImages = NDArray[np.uint8]
 # Of a picture in a run's metadata, which the database keeps.

@@ -2,7 +2,7 @@
 
 from trellis_assets.adapters.splat_io.ply import write_ply
 from trellis_assets.adapters.splat_io.spz import encode_spz
-from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.splats.splats import GaussianSplats
 
 
 class BytesCodec:

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trellis_assets.adapters.splat_io.errors import SplatFormatError
-from trellis_assets.domain.axes import change_axes
-from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.splats.axes import change_axes
+from trellis_assets.domain.splats.splats import GaussianSplats
 
 # By number from 1 on. The letters say where x, y and z point: Left or Right, Up or Down, Front or Back.
 _NAMES = (

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from trellis_assets.adapters.splat_io.errors import SplatFormatError
 from trellis_assets.adapters.splat_io.ply_header import PlyElement, PlyHeader, parse_ply_header
 from trellis_assets.adapters.splat_io.spz import MAX_SPLATS
-from trellis_assets.domain.splats import SH_REST_BY_DEGREE, FloatArray, GaussianSplats
+from trellis_assets.domain.splats.splats import SH_REST_BY_DEGREE, FloatArray, GaussianSplats
 
 PLY_MAGIC = b"ply"
 _POSITION = ("x", "y", "z")

@@ -7,7 +7,7 @@ values on the border between two steps, which differ by one step (libraries roun
 import numpy as np
 from numpy.typing import NDArray
 
-from trellis_assets.domain.splats import FloatArray
+from trellis_assets.domain.splats.splats import FloatArray
 
 Bytes = NDArray[np.uint8]
 

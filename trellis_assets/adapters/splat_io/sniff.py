@@ -5,7 +5,7 @@ from trellis_assets.adapters.splat_io.frames import GZIP_MAGIC, ZSTD_MAGIC
 from trellis_assets.adapters.splat_io.ply import PLY_MAGIC, read_ply
 from trellis_assets.adapters.splat_io.spz import MAX_SPLATS, PAYLOAD_MAGIC
 from trellis_assets.adapters.splat_io.spz_dialects import decode_any_spz
-from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.splats.splats import GaussianSplats
 
 
 def decode_splats(data: bytes, *, max_splats: int = MAX_SPLATS) -> GaussianSplats:

@@ -12,7 +12,7 @@ import numpy as np
 from trellis_assets.adapters.splat_io import quantisation as q
 from trellis_assets.adapters.splat_io.errors import SplatFormatError
 from trellis_assets.adapters.splat_io.frames import gzip_frame, open_frame, zstd_frame
-from trellis_assets.domain.splats import SH_REST_BY_DEGREE, FloatArray, GaussianSplats
+from trellis_assets.domain.splats.splats import SH_REST_BY_DEGREE, FloatArray, GaussianSplats
 
 MAGIC = 0x5053474E
 PAYLOAD_MAGIC = b"NGSP"

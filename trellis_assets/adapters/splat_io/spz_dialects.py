@@ -19,7 +19,7 @@ from trellis_assets.adapters.splat_io.spz import (
     decode_body,
     parse_header,
 )
-from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.splats.splats import GaussianSplats
 
 VERSION_STREAMS = 4
 _SINGLE_STREAM_VERSIONS = (*SUBNET_VERSIONS, 3)

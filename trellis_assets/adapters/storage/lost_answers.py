@@ -6,7 +6,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage.models import PollRow, TaskRow
-from trellis_assets.audit import audit
 from trellis_assets.domain.feedback import Feedback, moving_average
 from trellis_assets.domain.lost_answers import (
     TIMING_SLACK,
@@ -17,6 +16,7 @@ from trellis_assets.domain.lost_answers import (
 )
 from trellis_assets.domain.submissions import SubmissionKind
 from trellis_assets.domain.tasks import Task, TaskState
+from trellis_assets.observability.audit_log import audit
 
 # Older scores weigh less than a ten-millionth in the moving average.
 _SCORES_THAT_COUNT = 300

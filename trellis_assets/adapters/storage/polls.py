@@ -9,9 +9,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage import lost_answers
+from trellis_assets.adapters.storage.clock_skew import is_not_ahead
+from trellis_assets.adapters.storage.mapping import validator_of
 from trellis_assets.adapters.storage.models import PollRow, TaskRow, ValidatorRow
-from trellis_assets.adapters.storage.moments import is_not_ahead
-from trellis_assets.adapters.storage.rows import validator_of
 from trellis_assets.domain import submission_lock
 from trellis_assets.domain.clock_offset import Offset
 from trellis_assets.domain.feedback import Feedback, moving_average

@@ -15,7 +15,7 @@ from trellis_assets.adapters.storage.models import (
     ValidationRow,
 )
 from trellis_assets.adapters.storage.polls import insert
-from trellis_assets.adapters.storage.totals import idle_validations, sums
+from trellis_assets.adapters.storage.statistics import idle_validations, sums
 from trellis_assets.domain.retention import StoredModel
 from trellis_assets.domain.tasks import TaskKind
 

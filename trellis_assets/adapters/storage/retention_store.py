@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from trellis_assets.adapters.storage import retention, tasks_table
+from trellis_assets.adapters.storage import retention, tasks
 from trellis_assets.adapters.storage.transactions import Transactions
 from trellis_assets.domain.retention import Forgotten, StoredModel, Surplus
 
@@ -15,7 +15,7 @@ class SqlRetentionStore(Transactions):
     def forget_prompts(self, before: datetime) -> int:
         """How many prompts were forgotten."""
         with self.writing() as session:
-            return tasks_table.forget_prompts(session, before)
+            return tasks.forget_prompts(session, before)
 
     def stored_models(self) -> list[StoredModel]:
         """Every model whose files are there."""

@@ -6,29 +6,29 @@ from datetime import datetime, timedelta
 from sqlalchemy import update
 
 from trellis_assets.adapters.storage import (
-    endpoints_table,
-    judgements,
+    endpoint_slots,
+    endpoints,
     metagraph_reads,
-    other_miners,
     polls,
-    slots,
-    tasks_table,
-    totals,
+    shared_demand,
+    statistics,
+    tasks,
+    validations,
 )
 from trellis_assets.adapters.storage.engine import BUSY_TIMEOUT_S, open_engine
+from trellis_assets.adapters.storage.mapping import task_of
 from trellis_assets.adapters.storage.models import SessionRow, SnapshotRow, TaskRow
-from trellis_assets.adapters.storage.rows import task_of
 from trellis_assets.adapters.storage.transactions import Transactions
 from trellis_assets.domain.clock_offset import Offset
-from trellis_assets.domain.endpoints import Endpoint, Outcome, Probe
+from trellis_assets.domain.endpoints.endpoints import Endpoint, Outcome, Probe
+from trellis_assets.domain.endpoints.orientation import Orientation
+from trellis_assets.domain.endpoints.orientation_trials import OrientationTrials
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation
 from trellis_assets.domain.idle_validation import JudgedCounts
 from trellis_assets.domain.metagraph_reads import MetagraphRead
-from trellis_assets.domain.orientation import Orientation
-from trellis_assets.domain.orientation_trials import OrientationTrials
-from trellis_assets.domain.pacing import Elsewhere, TaskInHand
-from trellis_assets.domain.priority import first_in_line
+from trellis_assets.domain.scheduling.prefetch import Elsewhere, TaskInHand
+from trellis_assets.domain.scheduling.priority import first_in_line
 from trellis_assets.domain.statistics import StatisticsSnapshot, ValidatorCounters, to_json
 from trellis_assets.domain.submissions import Submission
 from trellis_assets.domain.tasks import PulledTask, Task, TaskState
@@ -160,7 +160,7 @@ class SqlTaskStore(Transactions):
     ) -> Arrival:
         """The task has a row."""
         with self.writing() as session:
-            return tasks_table.record_arrival(
+            return tasks.record_arrival(
                 session,
                 pulled,
                 validator=validator,
@@ -172,7 +172,7 @@ class SqlTaskStore(Transactions):
     def reopen(self, key: int, now: datetime) -> Task:  # noqa: ARG002 - part of the port
         """The task waits for a run again."""
         with self.writing() as session:
-            return tasks_table.reopen(session, key)
+            return tasks.reopen(session, key)
 
     def task(self, key: int) -> Task:
         """The task as it stands.
@@ -191,22 +191,22 @@ class SqlTaskStore(Transactions):
     ) -> list[Task]:
         """Tasks in these states, in the order they came."""
         with self.reading() as session:
-            return tasks_table.tasks_in(session, states, limit, newest_first=newest_first)
+            return tasks.tasks_in(session, states, limit, newest_first=newest_first)
 
     def in_hand(self, miner_hotkey: str | None) -> list[TaskInHand]:
         """The miner's unfinished tasks, or every miner's, in the order they came."""
         with self.reading() as session:
-            return tasks_table.in_hand(session, miner_hotkey)
+            return tasks.in_hand(session, miner_hotkey)
 
     def elsewhere(self, miner_hotkey: str, now: datetime, asked_since: datetime) -> list[Elsewhere]:
         """What other miners have coming, by their sessions."""
         with self.reading() as session:
-            return other_miners.elsewhere(session, miner_hotkey, now, asked_since)
+            return shared_demand.elsewhere(session, miner_hotkey, now, asked_since)
 
     def unclaimed(self, miner_hotkey: str, now: datetime, limit: int | None = None) -> list[Task]:
         """Tasks that no live run works on, lost submissions first."""
         with self.reading() as session:
-            return tasks_table.unclaimed(session, miner_hotkey, now, limit)
+            return tasks.unclaimed(session, miner_hotkey, now, limit)
 
     def mark_requested(self, key: int, attempt: int, now: datetime) -> None:
         """A run is about to be requested under this attempt."""
@@ -218,17 +218,17 @@ class SqlTaskStore(Transactions):
     def claim(self, key: int, run_id: str, *, now: datetime, until: datetime) -> Task | None:
         """The task, now held by the run, or None."""
         with self.writing() as session:
-            return tasks_table.claim(session, key, run_id, now=now, until=until)
+            return tasks.claim(session, key, run_id, now=now, until=until)
 
     def extend_claim(self, key: int, run_id: str, until: datetime) -> bool:
         """Whether the run still held the task."""
         with self.writing() as session:
-            return tasks_table.extend_claim(session, key, run_id, until)
+            return tasks.extend_claim(session, key, run_id, until)
 
     def release_claim(self, key: int, run_id: str) -> None:
         """The task is free, if the run held it."""
         with self.writing() as session:
-            tasks_table.release_claim(session, key, run_id)
+            tasks.release_claim(session, key, run_id)
 
     def locked_until(self, miner_hotkey: str, hotkey: str, now: datetime) -> datetime | None:
         """When the validator scores a result of the miner again; None: now, as far as is known."""
@@ -238,19 +238,19 @@ class SqlTaskStore(Transactions):
     def defer_submission(self, key: int, run_id: str, until: datetime) -> None:
         """The task is free, if the run held it, and its result is not sent before `until`."""
         with self.writing() as session:
-            if tasks_table.release_claim(session, key, run_id):
+            if tasks.release_claim(session, key, run_id):
                 session.execute(update(TaskRow).where(TaskRow.key == key).values(submit_after=until))
 
     def claims(self) -> list[tuple[int, str]]:
         """Unfinished tasks that a run holds, each with the run's id."""
         with self.reading() as session:
-            return tasks_table.claims(session)
+            return tasks.claims(session)
 
     def free_from_dead_run(self, key: int, run_id: str) -> None:
         """The task and the endpoint that it held are free, if the run held the task."""
         with self.writing() as session:
-            if tasks_table.release_claim(session, key, run_id):
-                slots.release_slots_of(session, key)
+            if tasks.release_claim(session, key, run_id):
+                endpoint_slots.release_slots_of(session, key)
 
     def move(
         self,
@@ -267,7 +267,7 @@ class SqlTaskStore(Transactions):
     ) -> Task:
         """The task is in the state, with what is given."""
         with self.writing() as session:
-            return tasks_table.move(
+            return tasks.move(
                 session,
                 key,
                 state,
@@ -294,7 +294,7 @@ class SqlTaskStore(Transactions):
     ) -> Task:
         """The task is in the state, and its validator's counters count it."""
         with self.writing() as session:
-            task = tasks_table.move(
+            task = tasks.move(
                 session,
                 key,
                 state,
@@ -318,7 +318,7 @@ class SqlTaskStore(Transactions):
     ) -> list[Task]:
         """Earlier tasks with the same prompt, newest first."""
         with self.reading() as session:
-            return tasks_table.earlier_with_prompt(
+            return tasks.earlier_with_prompt(
                 session,
                 miner_hotkey=miner_hotkey,
                 validator_hotkey=validator_hotkey,
@@ -330,78 +330,78 @@ class SqlTaskStore(Transactions):
     def unjudged(self, miner_hotkey: str, start: datetime, end: datetime) -> dict[int, datetime]:
         """The miner's finished tasks generated in start..end whose file has no local score, oldest first."""
         with self.reading() as session:
-            return judgements.unjudged(session, miner_hotkey, start, end)
+            return validations.unjudged(session, miner_hotkey, start, end)
 
     def judged_counts(self, miner_hotkey: str, start: datetime, end: datetime) -> JudgedCounts:
         """Return how the miner's models generated in start..end (excluded) stand."""
         with self.reading() as session:
-            return judgements.judged_counts(session, miner_hotkey, start, end)
+            return validations.judged_counts(session, miner_hotkey, start, end)
 
     def record_idle_verdict(self, key: int, verdict: Verdict) -> bool:
         """Whether the verdict is new; it is the task's score where there was none."""
         with self.writing() as session:
-            return judgements.record_idle(session, key, verdict)
+            return validations.record_idle(session, key, verdict)
 
     def acquire_slot(
         self, endpoints: Sequence[str], task_key: int, *, now: datetime, until: datetime
     ) -> str | None:
         """An endpoint that was free, or None."""
         with self.writing() as session:
-            return slots.acquire_slot(session, endpoints, task_key, now=now, until=until)
+            return endpoint_slots.acquire_slot(session, endpoints, task_key, now=now, until=until)
 
     def endpoints(self, names: Sequence[str], now: datetime) -> list[Endpoint]:
         """The named endpoints in their order."""
         with self.reading() as session:
-            return endpoints_table.endpoints(session, names, now)
+            return endpoints.endpoints(session, names, now)
 
     def record_orientation(self, endpoint: str, scores: Mapping[Orientation, float]) -> OrientationTrials:
         """Add the scores of one model, judged each way up, to what is known; return all of it."""
         with self.writing() as session:
-            return endpoints_table.record_orientation(session, endpoint, scores)
+            return endpoints.record_orientation(session, endpoint, scores)
 
     def record_probes(self, probes: Sequence[Probe], now: datetime) -> None:
         """Breakers know what was found at the doors."""
         with self.writing() as session:
-            endpoints_table.record_probes(session, probes, now)
+            endpoints.record_probes(session, probes, now)
 
     def is_next_in_line(self, task_key: int, now: datetime) -> bool:
         """Whether no other waiting task goes before this one."""
         with self.reading() as session:
-            waiting = slots.waiting_tasks(session, now)
-            pace = tasks_table.generation_pace(session) or 0.0
+            waiting = endpoint_slots.waiting_tasks(session, now)
+            pace = tasks.generation_pace(session) or 0.0
         return not waiting or first_in_line(waiting, pace, now).key == task_key
 
     def generation_pace(self) -> float | None:
         """The median over the newest generations, seconds."""
         with self.reading() as session:
-            return tasks_table.generation_pace(session)
+            return tasks.generation_pace(session)
 
     def start_pace(self) -> float | None:
         """In which nine of ten of the newest tasks had a run that was ready, seconds from their pull."""
         with self.reading() as session:
-            return tasks_table.start_pace(session)
+            return tasks.start_pace(session)
 
     def extend_slot(self, endpoint: str, task_key: int, until: datetime) -> bool:
         """Whether the task still held the endpoint."""
         with self.writing() as session:
-            return slots.extend_slot(session, endpoint, task_key, until)
+            return endpoint_slots.extend_slot(session, endpoint, task_key, until)
 
     def release_slot(self, endpoint: str, task_key: int, *, now: datetime, outcome: Outcome | None) -> None:
         """The endpoint is free, and what the generation says of it is known."""
         with self.writing() as session:
-            slots.release_slot(session, endpoint, task_key)
+            endpoint_slots.release_slot(session, endpoint, task_key)
             if outcome is not None:
-                endpoints_table.record_outcome(session, endpoint, outcome, now)
+                endpoints.record_outcome(session, endpoint, outcome, now)
 
     def validator_counters(self) -> list[ValidatorCounters]:
         """Per miner and validator."""
         with self.reading() as session:
-            return totals.validator_counters(session)
+            return statistics.validator_counters(session)
 
     def count_by_state(self, session_id: int | None = None) -> dict[TaskState, int]:
         """States that occur, with how often."""
         with self.reading() as session:
-            return totals.count_by_state(session, session_id)
+            return statistics.count_by_state(session, session_id)
 
     def start_session(self, now: datetime, flags: Mapping[str, object]) -> int:
         """The number of a new session."""
@@ -414,7 +414,7 @@ class SqlTaskStore(Transactions):
     def beginning(self) -> datetime | None:
         """When the first session started."""
         with self.reading() as session:
-            return totals.beginning(session, None)
+            return statistics.beginning(session, None)
 
     def drain_session(self, session_id: int, now: datetime) -> None:
         """The session takes no new task from now on."""
@@ -435,7 +435,7 @@ class SqlTaskStore(Transactions):
     def statistics(self, session_id: int | None, now: datetime) -> StatisticsSnapshot:
         """Totals of the session, or of everything."""
         with self.reading() as session:
-            return totals.snapshot(session, session_id, now)
+            return statistics.snapshot(session, session_id, now)
 
     def save_snapshot(self, snapshot: StatisticsSnapshot) -> None:
         """The snapshot is kept."""

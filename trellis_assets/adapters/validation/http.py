@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 import httpx
 
-from trellis_assets.adapters.bounded_http import Answer, BoundedClient, NoAnswerError, shown_url
+from trellis_assets.adapters.http_client import Answer, BoundedClient, NoAnswerError, shown_url
 from trellis_assets.adapters.splat_io.errors import SplatFormatError
 from trellis_assets.adapters.splat_io.spz import decode_spz
-from trellis_assets.domain.checks import failed_data_checks
+from trellis_assets.domain.splats.quality_checks import failed_data_checks
 from trellis_assets.domain.tasks import TaskKind, printable
 from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.ports import Clock, TooCostlyToJudgeError, ValidationUnavailableError

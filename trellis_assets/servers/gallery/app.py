@@ -7,10 +7,10 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from trellis_assets.domain.health import Health, Symptom, as_json, worst
+from trellis_assets.domain.diagnostics import Health, Symptom, as_json, worst
 from trellis_assets.ports import ModelCatalogue
+from trellis_assets.servers.gallery.model_files import ModelFiles
 from trellis_assets.servers.gallery.model_routes import file_routes, model_routes
-from trellis_assets.servers.gallery.models import ModelFiles
 from trellis_assets.servers.gallery.packed_files import PackedFiles
 from trellis_assets.servers.gallery.pages import Pages
 from trellis_assets.servers.gallery.report_routes import WriteReport, report_routes

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, Response
 
-from trellis_assets.domain.gallery import FilterError, ModelFilter, filter_from
-from trellis_assets.domain.orders import PictureKind
+from trellis_assets.domain.generation_requests import PictureKind
+from trellis_assets.domain.model_filter import FilterError, ModelFilter, filter_from
 from trellis_assets.domain.tasks import Task, TaskState
 from trellis_assets.ports import ModelCatalogue
-from trellis_assets.servers.gallery import shown
-from trellis_assets.servers.gallery.models import ModelFiles, ModelForm, NoModelError, prompt_png
+from trellis_assets.servers.gallery import view_models
+from trellis_assets.servers.gallery.model_files import ModelFiles, ModelForm, NoModelError, prompt_png
 from trellis_assets.servers.gallery.pages import CACHED, Pages
 
 PAGE = 48
@@ -32,11 +32,11 @@ def model_routes(catalogue: ModelCatalogue, pages: Pages, notice: Callable[[], s
         return pages.answer(
             "models",
             status=400 if problem else 200,
-            cards=[shown.card(task) for task in tasks],
+            cards=[view_models.card(task) for task in tasks],
             given={name: given.get(name, "") for name in _FIELDS},
             validators=catalogue.validators(),
             outcomes=[(str(state), str(state).replace("_", " ")) for state in TaskState],
-            older=shown.older_page(tasks, given) if len(tasks) == PAGE else None,
+            older=view_models.older_page(tasks, given) if len(tasks) == PAGE else None,
             problem=problem,
             notice=notice(),
         )
@@ -48,9 +48,9 @@ def model_routes(catalogue: ModelCatalogue, pages: Pages, notice: Callable[[], s
         previous, following = catalogue.neighbours(key)
         return pages.answer(
             "model",
-            task=shown.card(task),
-            facts=shown.facts(task),
-            made_from=shown.made_from(task),
+            task=view_models.card(task),
+            facts=view_models.facts(task),
+            made_from=view_models.made_from(task),
             previous=previous,
             following=following,
             run_id=task.run_id,

@@ -3,9 +3,9 @@
 from starlette.types import ASGIApp
 
 from trellis_assets.servers.gallery.app import GalleryParts, gallery_app
-from trellis_assets.servers.guards import BodyLimit, KnownHost
 from trellis_assets.servers.hosts import LOOPBACK, check_exposure
 from trellis_assets.servers.login import Login
+from trellis_assets.servers.middleware import BodyLimit, KnownHost
 from trellis_assets.servers.same_origin import SameOrigin
 from trellis_assets.servers.serving import serve
 

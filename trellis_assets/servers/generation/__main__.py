@@ -14,7 +14,7 @@ from trellis_assets.servers.generation.options import (
     Lazy,
     Port,
 )
-from trellis_assets.servers.guards import ExposureError
+from trellis_assets.servers.middleware import ExposureError
 from trellis_assets.settings import SettingsError
 
 app = typer.Typer(name="trellis-assets-server", add_completion=False, pretty_exceptions_show_locals=False)

@@ -10,13 +10,12 @@ from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request, Response
 
-from trellis_assets.domain.faults import FAULT_HEADER, PROMPT_FAULT, SERVER_FAULT
-from trellis_assets.domain.orders import GenerationStoppedError, Order
-from trellis_assets.domain.orientation import ORIENTATION_HEADER, Orientation
-from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.endpoints.faults import FAULT_HEADER, PROMPT_FAULT, SERVER_FAULT
+from trellis_assets.domain.endpoints.orientation import ORIENTATION_HEADER, Orientation
+from trellis_assets.domain.generation_requests import GenerationStoppedError, Order
+from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import printable
 from trellis_assets.ports import GenerationError, PromptRefusedError, ServerBackend, SplatCodec
-from trellis_assets.servers.generation.forms import form_in_openapi, read_form
 from trellis_assets.servers.generation.jobs import CallerGoneError, DeadlineError, Jobs, QueueFullError
 from trellis_assets.servers.generation.limits import ServerLimits
 from trellis_assets.servers.generation.picture_routes import (
@@ -25,6 +24,7 @@ from trellis_assets.servers.generation.picture_routes import (
     picture_router,
 )
 from trellis_assets.servers.generation.readiness import Readiness, ServerState
+from trellis_assets.servers.generation.request_forms import form_in_openapi, read_form
 from trellis_assets.servers.generation.status_routes import server_version, status_router
 
 _log = logging.getLogger(__name__)

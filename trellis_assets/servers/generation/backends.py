@@ -1,10 +1,10 @@
 """What the generation server makes models with, as it is set."""
 
-from trellis_assets.adapters.generation.embedded_backend import EmbeddedBackend
+from trellis_assets.adapters.generation.embedded.backend import EmbeddedBackend
 from trellis_assets.adapters.generation.picture.backend import PictureBackend
 from trellis_assets.adapters.generation.picture.stages import PictureStages
 from trellis_assets.adapters.generation.trellis.backend import TrellisBackend
-from trellis_assets.domain.orders import Route
+from trellis_assets.domain.generation_requests import Route
 from trellis_assets.domain.picture_route import Background, CutSettings, PictureSettings
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import ServerBackend

@@ -10,10 +10,10 @@ from itertools import count
 from threading import Event, Lock
 from typing import TypeVar
 
-from trellis_assets.domain.orders import GenerationStoppedError, Order
-from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.generation_requests import GenerationStoppedError, Order
+from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.ports import GenerationError, ServerBackend
-from trellis_assets.servers.generation.kept_models import KeptModels
+from trellis_assets.servers.generation.result_cache import KeptModels
 
 _log = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Response
 from starlette.status import HTTP_501_NOT_IMPLEMENTED
 
-from trellis_assets.domain.faults import FAULT_HEADER, SERVER_FAULT
-from trellis_assets.domain.orders import Order, PictureKind, Route
+from trellis_assets.domain.endpoints.faults import FAULT_HEADER, SERVER_FAULT
+from trellis_assets.domain.generation_requests import Order, PictureKind, Route
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import PictureRoute, ServerBackend
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from trellis_assets.compat import UTC, StrEnum
 from trellis_assets.domain.tasks import printable
 from trellis_assets.ports import BrokenGpuError, GenerationError, PromptRefusedError
 from trellis_assets.servers.generation.jobs import Jobs
+from trellis_assets.system.compat import UTC, StrEnum
 
 _log = logging.getLogger(__name__)
 

@@ -9,12 +9,12 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
-from trellis_assets.compat import UTC
 from trellis_assets.domain.tasks import printable
 from trellis_assets.servers.generation.jobs import Jobs
 from trellis_assets.servers.generation.limits import ServerLimits
 from trellis_assets.servers.generation.picture_routes import described, routes_of
 from trellis_assets.servers.generation.readiness import Readiness, ServerState
+from trellis_assets.system.compat import UTC
 
 # The server is shipped with the product, or alone.
 _DISTRIBUTIONS = ("trellis-assets", "trellis-assets-server")

@@ -15,8 +15,8 @@ from trellis_assets.adapters.rendering.cpu import RenderCostError
 from trellis_assets.adapters.rendering.pictures import ByteImages, png_bytes, validator_views
 from trellis_assets.adapters.splat_io.errors import SplatFormatError
 from trellis_assets.adapters.validation.http import TOO_COSTLY
-from trellis_assets.adapters.validation.judge import SplatJudge
-from trellis_assets.domain.splats import GaussianSplats, is_well_formed
+from trellis_assets.adapters.validation.scorer import SplatJudge
+from trellis_assets.domain.splats.splats import GaussianSplats, is_well_formed
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.ports import TooCostlyToJudgeError, ValidationUnavailableError

@@ -10,7 +10,7 @@ from trellis_assets.adapters.splat_io.errors import SplatFormatError
 from trellis_assets.adapters.splat_io.frames import open_frame
 from trellis_assets.adapters.splat_io.ply import read_ply
 from trellis_assets.adapters.splat_io.spz import decode_spz
-from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.splats.splats import GaussianSplats
 
 MAX_PROMPT = 1024
 # The service allows as many; a bare PLY of five million splats.

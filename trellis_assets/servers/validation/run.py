@@ -1,7 +1,7 @@
 """Starting the validation server."""
 
-from trellis_assets.adapters.validation.judge import SplatJudge
-from trellis_assets.servers.guards import check_exposure, guarded
+from trellis_assets.adapters.validation.scorer import SplatJudge
+from trellis_assets.servers.middleware import check_exposure, guarded
 from trellis_assets.servers.serving import serve
 from trellis_assets.servers.validation.app import validation_app
 from trellis_assets.servers.validation.requests import MAX_DATA_CHARACTERS, MAX_IMAGE_CHARACTERS

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from trellis_assets.adapters.bittensor.client import BittensorNetwork
 from trellis_assets.adapters.bittensor.synapses import Feedback, PullTask, SubmitResults
-from trellis_assets.clock import SystemClock
 from trellis_assets.domain.submissions import SubmissionKind
 from trellis_assets.domain.validators import MAX_COOLDOWN, Validator
 from trellis_assets.ports import CoolingDown, NotRegistered, PollAnswer, SubmissionAnswer, TaskAssigned
 from trellis_assets.settings import Settings
+from trellis_assets.system.clock import SystemClock
 from trellis_assets.testing.hostile_server import Request, serving
 from trellis_assets_tests.fakes import a_task, a_validator
 

@@ -27,7 +27,7 @@ def test_the_numbers_of_the_fields_are_the_sdk_s_own() -> None:
 
 def test_fields_convert_as_the_sdk_s_own_metagraph_converts_them() -> None:
     """The SDK's `Metagraph(sync=False)` holds the same neurons as ours."""
-    from trellis_assets.adapters.bittensor.library import bt
+    from trellis_assets.adapters.bittensor.import_guard import bt
 
     fields = fields_of(*a_subnet(ALICE, BOB))
     theirs = bt.Metagraph(netuid=17, network="finney", sync=False)

@@ -64,7 +64,7 @@ def test_a_whole_subnet_of_256_neurons_is_read(state: ChainState, settings: Sett
 
 
 def test_our_stake_is_what_the_sdk_s_own_metagraph_calls_stake(settings: Settings) -> None:
-    from trellis_assets.adapters.bittensor.library import bt
+    from trellis_assets.adapters.bittensor.import_guard import bt
 
     with bt.Subtensor(network=settings.network) as subtensor:
         theirs = subtensor.get_metagraph_info(17)

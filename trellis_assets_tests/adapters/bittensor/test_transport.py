@@ -6,19 +6,19 @@ import threading
 
 import pytest
 
-from trellis_assets.adapters.bittensor import answer_memory
-from trellis_assets.adapters.bittensor.answer_memory import AnswerMemory
+from trellis_assets.adapters.bittensor import response_memory
+from trellis_assets.adapters.bittensor.response_memory import AnswerMemory
 from trellis_assets.adapters.bittensor.transport import (
     CallFailure,
     HttpAnswer,
     HttpRequest,
     ValidatorTransport,
 )
-from trellis_assets.adapters.bounded_http.response import ResponseBounds, ResponseReader
+from trellis_assets.adapters.http_client.response import ResponseBounds, ResponseReader
 from trellis_assets.testing.hostile_peer import JSON, answers, hostile_peer
 
 REQUEST = HttpRequest("/PullTask", {"name": "PullTask"}, b"{}", ResponseBounds(body=1 << 20))
-LARGE = answer_memory.SMALL_BYTES + 1
+LARGE = response_memory.SMALL_BYTES + 1
 
 
 async def post(ip: str, port: int, request: HttpRequest = REQUEST) -> HttpAnswer | CallFailure:
@@ -79,7 +79,7 @@ def test_a_whole_subnet_is_called_at_once() -> None:
 def test_the_oldest_large_answer_gives_way_when_the_common_memory_is_full(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(answer_memory, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(response_memory, "PATIENCE_S", 0.05)
     memory = AnswerMemory(most_bytes=3 * LARGE)
     readers = [ResponseReader(ResponseBounds(body=1 << 30)) for _ in range(4)]
     with memory.holder(readers[0]) as slow, memory.holder(readers[1]) as quick:

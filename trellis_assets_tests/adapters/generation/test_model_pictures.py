@@ -12,7 +12,7 @@ from PIL import Image
 from trellis_assets.adapters.generation.http import HttpGenerator
 from trellis_assets.adapters.generation.model_pictures import MAX_BYTES, OfferedPictures, offer_in
 from trellis_assets.adapters.splat_io.spz import encode_spz
-from trellis_assets.domain.orders import PictureKind, Route
+from trellis_assets.domain.generation_requests import PictureKind, Route
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import PictureSource
 from trellis_assets.testing.hostile_server import Request, serving
@@ -122,7 +122,7 @@ def test_picture_that_does_not_come_costs_one_bounded_wait() -> None:
 
 def test_route_is_asked_for_with_words_alone() -> None:
     server = Server(lambda request: None)
-    picture = __import__("trellis_assets.prompts", fromlist=["x"]).default_pictures()[0]
+    picture = __import__("trellis_assets.adapters.prompt_lists", fromlist=["x"]).default_pictures()[0]
     with serving(server) as url:
         for route in (None, Route.PICTURE):
             generator = HttpGenerator([url], timeout_s=20, route=route)

@@ -2,7 +2,7 @@
 
 from trellis_assets.adapters.local_subnet.prompts import PICTURES, PromptSource
 from trellis_assets.adapters.prompt_images import decode_prompt_image
-from trellis_assets.prompts import default_pictures
+from trellis_assets.adapters.prompt_lists import default_pictures
 
 
 def test_some_tasks_are_pictures_and_some_repeat() -> None:

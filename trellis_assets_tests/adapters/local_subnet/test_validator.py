@@ -14,21 +14,21 @@ from trellis_assets.adapters.bittensor.client import BittensorNetwork
 from trellis_assets.adapters.bittensor.requests import signed_request
 from trellis_assets.adapters.bittensor.synapses import GetVersion, SubmitResults
 from trellis_assets.adapters.bittensor.transport import HttpAnswer, ValidatorTransport
-from trellis_assets.adapters.bounded_http.response import ResponseBounds
-from trellis_assets.adapters.generation.embedded import EmbeddedGenerator
+from trellis_assets.adapters.generation.embedded.generator import EmbeddedGenerator
+from trellis_assets.adapters.http_client.response import ResponseBounds
 from trellis_assets.adapters.local_subnet.prompts import PromptSource
 from trellis_assets.adapters.local_subnet.rules import Rules
 from trellis_assets.adapters.local_subnet.state import read_decisions
 from trellis_assets.adapters.local_subnet.validator import Faults, LocalSubnetValidator
 from trellis_assets.adapters.splat_io.spz import encode_spz
-from trellis_assets.adapters.validation.embedded import EmbeddedValidator
-from trellis_assets.clock import SystemClock
-from trellis_assets.domain.preparation import prepare_for_submission
+from trellis_assets.adapters.validation.embedded.validator import EmbeddedValidator
+from trellis_assets.domain.splats.preparation import prepare_for_submission
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import Task, TaskKind
 from trellis_assets.domain.validators import Validator
 from trellis_assets.ports import CoolingDown, NotRegistered, SubmissionAnswer, TaskAssigned, Unreachable
 from trellis_assets.settings import Settings
+from trellis_assets.system.clock import SystemClock
 from trellis_assets_tests.fakes import a_task
 
 RESULT, HAND_BACK = SubmissionKind.RESULT, SubmissionKind.HAND_BACK

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from trellis_assets.adapters.bittensor.answers import offset_in
+from trellis_assets.adapters.bittensor.responses import offset_in
 from trellis_assets.adapters.local_subnet.rules import Rules
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.ports import CoolingDown, HttpExchange, TaskAssigned, Unreachable

@@ -8,8 +8,8 @@ harmonics come from scipy's complex ones, not from the closed forms.
 import numpy as np
 from scipy.special import sph_harm_y
 
-from trellis_assets.domain.cameras import Camera
-from trellis_assets.domain.scenes import Scene
+from trellis_assets.domain.splats.cameras import Camera
+from trellis_assets.domain.splats.scenes import Scene
 
 
 def rotation_matrix(quaternion: np.ndarray) -> np.ndarray:

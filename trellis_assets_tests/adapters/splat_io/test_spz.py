@@ -20,7 +20,7 @@ from trellis_assets.adapters.splat_io.spz import (
     encode_payload,
     encode_spz,
 )
-from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets_tests.models import a_ball, a_cloud, with_first
 
 ZSTD = zstandard.ZstdCompressor(level=1)

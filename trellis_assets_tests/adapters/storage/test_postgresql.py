@@ -11,8 +11,8 @@ from sqlalchemy import text
 
 from trellis_assets.adapters.storage import postgresql
 from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
+from trellis_assets.diagnostics.doctor import examine
 from trellis_assets.domain.tasks import Task, TaskState
-from trellis_assets.mining.doctor import examine
 from trellis_assets.ports import StoreError
 from trellis_assets.settings import Settings
 from trellis_assets_tests.ended_tasks import History

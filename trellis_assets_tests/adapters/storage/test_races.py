@@ -13,7 +13,7 @@ import pytest
 
 from trellis_assets.adapters.storage.retention_store import SqlRetentionStore
 from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
-from trellis_assets.domain.endpoints import Outcome, Probe
+from trellis_assets.domain.endpoints.endpoints import Outcome, Probe
 from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import TaskState
 from trellis_assets.ports import ClaimLostError

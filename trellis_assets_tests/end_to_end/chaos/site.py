@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from trellis_assets.mining.dagster_home import BROKER_VARIABLE, DATABASE_VARIABLE
+from trellis_assets.orchestration.dagster_home import BROKER_VARIABLE, DATABASE_VARIABLE
 from trellis_assets.settings import DAGSTER_DRIVER
 from trellis_assets_tests.clean_environment import clean_environment
 from trellis_assets_tests.end_to_end.chaos.roles import Role, role_of

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from trellis_assets.adapters.bittensor.library import bt
+from trellis_assets.adapters.bittensor.import_guard import bt
 
 START_TIMEOUT_S = 90.0
 

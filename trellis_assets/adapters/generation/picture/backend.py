@@ -5,18 +5,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from trellis_assets.adapters.generation.picture.kept_pictures import KeptPictures, png_file
 from trellis_assets.adapters.generation.picture.memory import (
     Between,
     MemoryPlan,
     free_memory,
     plan_for,
 )
+from trellis_assets.adapters.generation.picture.picture_cache import KeptPictures, png_file
 from trellis_assets.adapters.generation.picture.stages import Pictures, PictureStages
 from trellis_assets.adapters.generation.trellis.backend import TrellisBackend
-from trellis_assets.domain.orders import BackendState, Order, PictureKind, Route
+from trellis_assets.domain.generation_requests import BackendState, Order, PictureKind, Route
 from trellis_assets.domain.picture_route import Background, MemoryProfile
-from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import Watch
 

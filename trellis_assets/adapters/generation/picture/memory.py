@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from trellis_assets.compat import StrEnum
 from trellis_assets.domain.picture_route import MemoryProfile
+from trellis_assets.system.compat import StrEnum
 
 GIB = 1024**3
 

@@ -7,9 +7,9 @@ from trellis_assets.adapters.generation.picture.background import Cutter, Pictur
 from trellis_assets.adapters.generation.picture.centring import centred
 from trellis_assets.adapters.generation.picture.memory import Between, MemoryPlan
 from trellis_assets.adapters.generation.picture.text_to_image import load_text_to_image, make_picture
-from trellis_assets.adapters.gpu_memory import release_memory
+from trellis_assets.adapters.gpu.memory import release_memory
 from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
-from trellis_assets.domain.orders import Order
+from trellis_assets.domain.generation_requests import Order
 from trellis_assets.domain.picture_route import CutSettings, PictureSettings
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import PromptRefusedError, Watch

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from trellis_assets.adapters.generation.picture.libraries import load_error, required
 from trellis_assets.adapters.generation.picture.memory import Offload
-from trellis_assets.domain.orders import Order
+from trellis_assets.domain.generation_requests import Order
 from trellis_assets.domain.picture_route import PictureSettings
 from trellis_assets.ports import GenerationError, PromptRefusedError, Watch
 

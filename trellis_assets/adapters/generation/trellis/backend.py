@@ -7,16 +7,22 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
-from trellis_assets.adapters.card_lock import card_lock
 from trellis_assets.adapters.generation.picture.centring import require_object
 from trellis_assets.adapters.generation.trellis.conversion import splats_of
 from trellis_assets.adapters.generation.trellis.faults import gpu_fault, is_gpu_fault
 from trellis_assets.adapters.generation.trellis.loading import load_background_removal, load_pipeline
 from trellis_assets.adapters.generation.trellis.sampling import sampler_settings
-from trellis_assets.adapters.gpu_memory import release_memory
+from trellis_assets.adapters.gpu.card_lock import card_lock
+from trellis_assets.adapters.gpu.memory import release_memory
 from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
-from trellis_assets.domain.orders import BackendState, GenerationStoppedError, GpuMemory, Order, Sampling
-from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.generation_requests import (
+    BackendState,
+    GenerationStoppedError,
+    GpuMemory,
+    Order,
+    Sampling,
+)
+from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import GenerationError, PromptRefusedError, Watch
 

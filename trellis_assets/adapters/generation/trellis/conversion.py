@@ -5,7 +5,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.splats.splats import GaussianSplats
 
 # A turn by -90 degrees about x: (x, y, z) becomes (x, z, -y), so that what was up stays up.
 # TRELLIS's own PLY files turn the other way, head down as many viewers want it; validators render +Y up.

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from trellis_assets.domain.orders import Order
+from trellis_assets.domain.generation_requests import Order
 from trellis_assets.domain.tasks import TaskKind
 
 # Tuned for pictures of words, and so for TRELLIS's image models alone (PROTOCOL 7).

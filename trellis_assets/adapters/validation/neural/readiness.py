@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import ValidationUnavailableError
 
 if TYPE_CHECKING:
-    from trellis_assets.adapters.validation.judge import SplatJudge
+    from trellis_assets.adapters.validation.scorer import SplatJudge
 
 _SPLATS = 50
 

@@ -7,10 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from trellis_assets.adapters.card_lock import card_lock
+from trellis_assets.adapters.gpu.card_lock import card_lock
 from trellis_assets.adapters.prompt_images import decode_as_stored
 from trellis_assets.adapters.rendering.pictures import validator_views
-from trellis_assets.adapters.validation.judge import NoScoreError, SplatJudge
 from trellis_assets.adapters.validation.neural import formula, readiness
 from trellis_assets.adapters.validation.neural.networks import (
     PictureAlignment,
@@ -19,7 +18,8 @@ from trellis_assets.adapters.validation.neural.networks import (
     TextAlignment,
 )
 from trellis_assets.adapters.validation.neural.weights import Weights, check_ready
-from trellis_assets.domain.splats import GaussianSplats
+from trellis_assets.adapters.validation.scorer import NoScoreError, SplatJudge
+from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import Clock, ValidationUnavailableError
 

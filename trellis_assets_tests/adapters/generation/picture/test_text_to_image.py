@@ -16,7 +16,7 @@ from trellis_assets.adapters.generation.picture.text_to_image import (
     load_text_to_image,
     make_picture,
 )
-from trellis_assets.domain.orders import GenerationStoppedError, Order, Sampling
+from trellis_assets.domain.generation_requests import GenerationStoppedError, Order, Sampling
 from trellis_assets.domain.picture_route import PictureSettings
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import GenerationError, PromptRefusedError

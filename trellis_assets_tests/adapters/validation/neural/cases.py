@@ -6,7 +6,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from trellis_assets.prompts import default_pictures
+from trellis_assets.adapters.prompt_lists import default_pictures
 
 
 def pictures() -> dict[str, str]:

@@ -1,0 +1,24 @@
+"""Errors whose text tells a person what to do: shown as they are, without a traceback."""
+
+from trellis_assets.adapters.bittensor.wallet import WalletError
+from trellis_assets.adapters.inspection import InspectionError
+from trellis_assets.adapters.validation.calibration import CalibrationError
+from trellis_assets.ports import MetagraphError, StoreError
+from trellis_assets.servers.middleware import ExposureError
+from trellis_assets.settings import SettingsError
+from trellis_assets.supervisor.processes import ChildError
+from trellis_assets.supervisor.session import MiningError
+from trellis_assets.system.file_permissions import FolderError
+
+OPERATOR_ERRORS: tuple[type[Exception], ...] = (
+    CalibrationError,
+    ChildError,
+    ExposureError,
+    FolderError,
+    InspectionError,
+    MetagraphError,
+    MiningError,
+    SettingsError,
+    StoreError,
+    WalletError,
+)

@@ -1,0 +1,104 @@
+"""A look at every part that mining needs, and what to do about those that are not well."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from trellis_assets.composition import Pipeline
+from trellis_assets.diagnostics.clock_check import check_clock
+from trellis_assets.diagnostics.machine_checks import (
+    Patient,
+    look_at_disk,
+    look_at_files,
+    look_at_generator,
+    look_at_gpu,
+    look_at_store,
+    look_at_validation,
+)
+from trellis_assets.diagnostics.mining_checks import check_mining
+from trellis_assets.diagnostics.proxy_checks import check_proxies
+from trellis_assets.diagnostics.subnet_checks import look_at_subnet, look_at_wallet
+from trellis_assets.diagnostics.worker_checks import look_at_workers
+from trellis_assets.domain.diagnostics import Health, Symptom
+from trellis_assets.settings import Settings, SettingsError
+
+# Longer than any look takes that will end at all, but for a chain that is slow.
+PATIENCE_S = 30.0
+_LOOKS: dict[str, Callable[[Patient], list[Symptom]]] = {
+    "store": look_at_store,
+    "files": look_at_files,
+    "disk": look_at_disk,
+    "wallet": look_at_wallet,
+    "subnet": look_at_subnet,
+    "generator": look_at_generator,
+    "validation": look_at_validation,
+    "gpu": look_at_gpu,
+    "mining": check_mining,
+    "workers": look_at_workers,
+    "proxy": check_proxies,
+    "clock": check_clock,
+}
+
+
+def examine(settings: Settings, *, reads_key: bool = True, patience_s: float = PATIENCE_S) -> list[Symptom]:
+    """All symptoms, after `patience_s` at most. No validator is asked for a task.
+
+    Args:
+        settings: of the miner.
+        reads_key: whether the hotkey is read to see that it can be; False in processes that do not
+            sign, which only look whether it is there.
+        patience_s: a look that takes longer is a symptom itself.
+    """
+    pipeline = Pipeline(settings)
+    patient = Patient(pipeline, reads_key=reads_key)
+    until = time.monotonic() + patience_s
+    try:
+        started = {part: _started(look, patient) for part, look in _LOOKS.items()}
+        return [symptom for part, found in started.items() for symptom in _outcome(part, found, until)]
+    finally:
+        pipeline.close()
+
+
+def _started(look: Callable[[Patient], list[Symptom]], patient: Patient) -> Future[list[Symptom]]:
+    """The look, in a thread that no process waits for when it ends."""
+    found: Future[list[Symptom]] = Future()
+
+    def run() -> None:
+        try:
+            found.set_result(look(patient))
+        except BaseException as error:  # noqa: BLE001 - told as a symptom
+            found.set_exception(error)
+
+    threading.Thread(target=run, name=look.__name__, daemon=True).start()
+    return found
+
+
+def _outcome(part: str, found: Future[list[Symptom]], until: float) -> list[Symptom]:
+    try:
+        return found.result(max(0.0, until - time.monotonic()))
+    except SettingsError as error:
+        return [Symptom(part, Health.FAILED, str(error), "mend the setting")]
+    except Exception as error:  # noqa: BLE001 - one part that cannot be looked at hides no other
+        # The text of an unexpected error may hold anything: only its type is told.
+        text = f"the look at it failed: {type(error).__name__}" if found.done() else "no answer in time"
+        return [Symptom(part, Health.FAILED, text, "see the logs in the data folder")]
+
+
+@dataclass(slots=True)
+class Practice:
+    """`examine` for whoever asks often: one look at a time, and none is repeated within `fresh_s`."""
+
+    examine: Callable[[], Sequence[Symptom]]
+    fresh_s: float = 5.0
+    _last: tuple[float, Sequence[Symptom]] | None = None
+    _one: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self) -> Sequence[Symptom]:
+        """The symptoms, at most `fresh_s` old."""
+        with self._one:
+            if self._last is None or time.monotonic() - self._last[0] > self.fresh_s:
+                found = self.examine()
+                self._last = (time.monotonic(), found)
+            return self._last[1]

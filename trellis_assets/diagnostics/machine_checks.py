@@ -1,0 +1,134 @@
+"""Looks at this machine and the services that mining uses."""
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from trellis_assets.adapters.http_client import shown_url
+from trellis_assets.composition import Pipeline
+from trellis_assets.domain.diagnostics import Health, Symptom, describe_orientation, judge_generator
+from trellis_assets.domain.endpoints.endpoints import Endpoint
+from trellis_assets.domain.tasks import printable
+from trellis_assets.ports import DeclaresOrientation, Generator, StoredFileError, StoreError
+from trellis_assets.settings import (
+    GeneratorBackend,
+    ServerBackendName,
+    Settings,
+    ValidatorBackend,
+)
+
+_ANSWER_S, _ANSWER_BYTES = 3.0, 10_000
+_GPU_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """What is looked at; `reads_key` where the process is one that may open the wallet."""
+
+    pipeline: Pipeline
+    reads_key: bool
+
+    @property
+    def settings(self) -> Settings:
+        """Of the miner."""
+        return self.pipeline.settings
+
+
+def look_at_store(patient: Patient) -> list[Symptom]:
+    """Whether the store opens and answers."""
+    try:
+        tasks = sum(patient.pipeline.store.count_by_state().values())
+    except StoreError as error:
+        advice = "see docs/operating.md, Backup, and docs/scaling.md, PostgreSQL"
+        return [Symptom("store", Health.FAILED, str(error), advice)]
+    return [Symptom("store", Health.OK, f"{tasks} tasks")]
+
+
+def look_at_files(patient: Patient) -> list[Symptom]:
+    """Whether model files can be written and read."""
+    where = patient.settings.files_url or str(patient.settings.folder)
+    try:
+        patient.pipeline.check_files()
+    except (StoreError, StoredFileError) as error:
+        return [Symptom("files", Health.FAILED, str(error), "see docs/scaling.md, Files")]
+    return [Symptom("files", Health.OK, f"{where} can be written and read")]
+
+
+def look_at_disk(patient: Patient) -> list[Symptom]:
+    """Whether there is room."""
+    return [patient.pipeline.disk()]
+
+
+def look_at_generator(patient: Patient) -> list[Symptom]:
+    """Whether somebody would make a model now; an endpoint that is not well has a line of its own."""
+    generator, clock = patient.pipeline.generator, patient.pipeline.clock
+    probes, now = generator.probe(), clock.now()
+    try:
+        endpoints = patient.pipeline.store.endpoints(generator.endpoints, now)
+    except StoreError:
+        endpoints = []  # that has a line of its own; the doors can be looked at without it
+    found = judge_generator(generator.name, probes, endpoints, now)
+    return [*found, *_orientations(patient.settings, generator, endpoints)]
+
+
+def _orientations(settings: Settings, generator: Generator, endpoints: Sequence[Endpoint]) -> list[Symptom]:
+    """Say which way up the models of each generation server are taken to stand."""
+    if not isinstance(generator, DeclaresOrientation):
+        return []
+    chosen = settings.orientations(generator.endpoints)
+    lines = (
+        describe_orientation(endpoint, chosen.get(endpoint.name), is_judged=settings.validate_models)
+        for endpoint in endpoints
+    )
+    return [line for line in lines if line is not None]
+
+
+def look_at_validation(patient: Patient) -> list[Symptom]:
+    """Return whether a model would be judged now, found by trying."""
+    settings = patient.settings
+    if not settings.validate_models:
+        return [Symptom("validation", Health.OK, "off: models are submitted unjudged")]
+    problem = patient.pipeline.validator.problem()
+    if problem is None:
+        where = "in the runs themselves"
+        if settings.validator is ValidatorBackend.HTTP:
+            where = f"{shown_url(settings.validator_url)} answers"
+        return [Symptom("validation", Health.OK, f"{settings.validator}: {where}")]
+    later = (
+        "nothing is pulled meanwhile (TRELLIS_REQUIRE_VERDICT)"
+        if settings.require_verdict
+        else "models are submitted unjudged meanwhile, and judged when idle"
+    )
+    mend = (
+        "start the server, or look at its log and token"
+        if settings.validator is ValidatorBackend.HTTP
+        else "see docs/validation.md, The neural validator"
+    )
+    return [Symptom("validation", Health.FAILED, printable(problem, 500), f"{mend}: {later}")]
+
+
+def look_at_gpu(patient: Patient) -> list[Symptom]:
+    """What the driver says; nothing is wrong without one where no backend needs it."""
+    settings = patient.settings
+    serves = settings.start_server or settings.generator is GeneratorBackend.HTTP
+    wants = settings.validator is ValidatorBackend.NEURAL or (
+        serves and settings.server_backend is ServerBackendName.TRELLIS
+    )
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        health = Health.FAILED if wants else Health.OK
+        advice = "install NVIDIA's driver, or choose embedded backends" if wants else ""
+        text = "there is no NVIDIA driver" + ("" if wants else ": not needed")
+        return [Symptom("gpu", health, text, advice)]
+    query = [tool, "--query-gpu=name,memory.used,memory.total", "--format=csv,noheader"]
+    broken = Health.FAILED if wants else Health.WARNING
+    advice = "look at the driver: nvidia-smi"
+    try:
+        done = subprocess.run(query, capture_output=True, text=True, timeout=_GPU_S, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return [Symptom("gpu", broken, f"nvidia-smi does not answer: {type(error).__name__}", advice)]
+    said = printable("; ".join(done.stdout.strip().splitlines()), 300)
+    if done.returncode:
+        return [Symptom("gpu", broken, said, advice)]
+    return [Symptom("gpu", Health.OK, said)]

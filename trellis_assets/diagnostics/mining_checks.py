@@ -1,0 +1,142 @@
+"""Checks of a session: whether it mines, by its processes' heartbeats, Dagster's history and the store."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from trellis_assets.composition import Pipeline
+from trellis_assets.diagnostics.machine_checks import Patient
+from trellis_assets.domain.diagnostics import Health, Symptom
+from trellis_assets.domain.heartbeats import STARTS_WITHIN_S, Heartbeat, why_poller_is_stuck
+from trellis_assets.domain.mining_progress import MiningFacts, judge_mining
+from trellis_assets.domain.tasks import printable
+from trellis_assets.domain.validators import PollPolicy, may_be_asked
+from trellis_assets.orchestration.dagster_home import dagster_home, name_secrets
+from trellis_assets.settings import Settings
+from trellis_assets.system.heartbeat_files import POLLER, SENSOR, SESSION, progress_folder, read_progress
+
+if TYPE_CHECKING:
+    from trellis_assets.orchestration.daemon_health import DagsterState
+
+CODE_SERVER = "code_server"
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeats:
+    """What the processes of the session told last; None of a process that is not the session's.
+
+    Attributes:
+        session: of `mine` itself, with the process ids of its children.
+        sensor: written at each tick.
+        poller: written every second while the poller runs.
+    """
+
+    session: Heartbeat | None
+    sensor: Heartbeat | None
+    poller: Heartbeat | None
+
+    @classmethod
+    def read(cls, settings: Settings) -> "Heartbeats":
+        """Read the files of the data folder."""
+        folder = progress_folder(settings)
+        session = Heartbeat.read(read_progress(folder, SESSION))
+        children = session.figures.get("children") if session is not None else None
+        code_server = children.get(CODE_SERVER) if isinstance(children, dict) else None
+
+        def ours(name: str) -> Heartbeat | None:
+            found = Heartbeat.read(read_progress(folder, name))
+            return found if found is not None and found.pid == code_server else None
+
+        return cls(session, ours(SENSOR), ours(POLLER))
+
+
+def check_mining(patient: Patient) -> list[Symptom]:
+    """Return whether a miner works on the data folder and makes progress, and what hinders it."""
+    from trellis_assets.orchestration.sensor_switch import TURN_ON
+
+    settings = patient.settings
+    if not _is_mining(settings):
+        return [Symptom("mining", Health.WARNING, "no miner works on this folder", "trellis-assets mine")]
+    state = _dagster_state(settings)
+    beats, now = Heartbeats.read(settings), time.monotonic()
+    session_s = beats.session.age_s("started_at", now) if beats.session is not None else None
+    silent = printable(f"daemons are silent: {', '.join(state.silent)}", 500) if state.silent else None
+    if silent is not None and state.paused is None and (session_s is None or session_s > STARTS_WITHIN_S):
+        advice = f"look at {settings.folder / 'logs' / 'daemon.log'}"
+        return [Symptom("mining", Health.FAILED, silent, advice)]
+    facts = _facts(patient.pipeline, beats, session_s or 0.0, paused=state.paused, daemon_error=silent)
+    return [judge_mining(facts, turn_on=TURN_ON)]
+
+
+def _dagster_state(settings: Settings) -> "DagsterState":
+    from trellis_assets.orchestration.daemon_health import DagsterState, dagster_state
+
+    home = dagster_home(settings)
+    name_secrets(settings)
+    return dagster_state(home) if (home / "dagster.yaml").exists() else DagsterState(["all"], None)
+
+
+def _facts(
+    pipeline: Pipeline, beats: Heartbeats, session_s: float, *, paused: str | None, daemon_error: str | None
+) -> MiningFacts:
+    now, settings, poller = time.monotonic(), pipeline.settings, beats.poller
+    told = poller.figures if poller is not None and poller.figures.get("is_running") else {}
+    me = _hotkey(pipeline)
+    listed = pipeline.store.listed_validators()[0] if settings.harvest else []
+    policy = PollPolicy(settings.min_stake, settings.require_permit)
+    return MiningFacts(
+        now=pipeline.clock.now(),
+        session_s=session_s,
+        paused=paused,
+        tick_s=beats.sensor.age_s("beat_at", now) if beats.sensor is not None else None,
+        daemon_error=daemon_error,
+        stuck=why_poller_is_stuck(poller, poller.pid, now=now) if poller is not None else None,
+        poll_s=poller.age_s("polled_at", now) if poller is not None else None,
+        closed=_text(told.get("closed")),
+        failed=_text(told.get("failed")),
+        eligible=sum(may_be_asked(validator, policy, me or "") for validator in listed),
+        records=pipeline.store.poll_records(me) if me is not None else [],
+        in_hand=len(pipeline.store.in_hand(me)),
+        pulls=settings.harvest,
+    )
+
+
+def check_mining_safely(patient: Patient) -> list[Symptom]:
+    """As `check_mining`; a check that fails is a symptom, for pages that must be shown all the same."""
+    try:
+        return check_mining(patient)
+    except Exception as error:  # noqa: BLE001 - the store, Dagster's history: each has a check of its own
+        text = f"whether the miner works cannot be said: {type(error).__name__}"
+        return [Symptom("mining", Health.FAILED, text, "trellis-assets doctor")]
+
+
+def notice(symptoms: Sequence[Symptom]) -> str | None:
+    """Return what people who look at models should know; None while the miner is at work."""
+    unwell = [symptom for symptom in symptoms if symptom.health is not Health.OK]
+    return "; ".join(f"{symptom.text} ({symptom.advice})" for symptom in unwell) or None
+
+
+def _hotkey(pipeline: Pipeline) -> str | None:
+    """Return the miner's hotkey where this process knows it without opening the wallet."""
+    settings = pipeline.settings
+    if settings.miner_hotkey is not None or not settings.harvest:
+        return settings.miner_hotkey
+    miners = {counters.miner_hotkey for counters in pipeline.store.validator_counters()}
+    return miners.pop() if len(miners) == 1 else None
+
+
+def _text(told: object) -> str | None:
+    return printable(told, 500) if isinstance(told, str) else None
+
+
+def _is_mining(settings: Settings) -> bool:
+    lock = FileLock(Path(settings.folder) / "mine.lock", timeout=0)
+    try:
+        with lock:
+            return False
+    except Timeout:
+        return True

@@ -1,0 +1,37 @@
+"""A check of the proxies that the environment names."""
+
+import os
+from urllib.parse import urlsplit
+
+from trellis_assets.diagnostics.machine_checks import Patient
+from trellis_assets.domain.diagnostics import Health, Symptom
+from trellis_assets.settings import GeneratorBackend, Settings, ValidatorBackend
+from trellis_assets.system.proxies import proxies_in, proxy_for
+
+
+def check_proxies(patient: Patient) -> list[Symptom]:
+    """Return which of our services are called by a proxy; nothing where none is set."""
+    proxies = proxies_in(os.environ)
+    if not proxies:
+        return []
+    named = ", ".join(f"{name}={place}" for name, place in sorted(proxies.items()))
+    remote = sorted({_host(url) for url in _services(patient.settings) if proxy_for(url) is not None})
+    if not remote:
+        return [Symptom("proxy", Health.OK, f"{named}; calls within this machine do not use it")]
+    hosts = ", ".join(remote)
+    advice = f"if the proxy does not reach them: no_proxy={','.join(remote)}"
+    return [Symptom("proxy", Health.WARNING, f"{named}; calls to {hosts} go by it", advice)]
+
+
+def _services(settings: Settings) -> list[str]:
+    """URLs that the miner calls again and again."""
+    urls: list[str] = []
+    if settings.generator is GeneratorBackend.HTTP:
+        urls += settings.generator_urls
+    if settings.validator is ValidatorBackend.HTTP:
+        urls.append(settings.validator_url)
+    return urls
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or "?"

@@ -1,0 +1,116 @@
+"""Looks at the wallet, our place on the subnet, and its validators."""
+
+import socket
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from trellis_assets.adapters.bittensor.metagraph import read_metagraph
+from trellis_assets.adapters.bittensor.wallet import WalletError, find_wallet
+from trellis_assets.diagnostics.chain_checks import age_in_words, check_chain
+from trellis_assets.diagnostics.machine_checks import Patient
+from trellis_assets.domain.diagnostics import Health, Symptom
+from trellis_assets.domain.validators import PollPolicy, Validator, may_be_asked
+from trellis_assets.ports import MetagraphError
+from trellis_assets.settings import Settings
+
+_REACH_S = 3.0
+# Shorter than the doctor's patience: the chain's own fault is told instead of a time-out.
+_CHAIN_S = 22.0
+# Enough to tell a broken network from a broken validator.
+_REACHED = 16
+
+
+def look_at_wallet(patient: Patient) -> list[Symptom]:
+    """Whether there is a key to sign with."""
+    settings = patient.settings
+    if not settings.harvest:
+        return [Symptom("wallet", Health.OK, "not needed: TRELLIS_HARVEST is off")]
+    try:
+        if not patient.reads_key:
+            return [Symptom("wallet", Health.OK, f"there is {find_wallet(settings)}")]
+        return [Symptom("wallet", Health.OK, f"hotkey {patient.pipeline.network.miner_hotkey}")]
+    except WalletError as error:
+        return [Symptom("wallet", Health.FAILED, str(error), "see docs/operating.md, Settings")]
+
+
+def look_at_subnet(patient: Patient) -> list[Symptom]:
+    """The list of neurons, our place in it, and whether validators can be reached."""
+    settings = patient.settings
+    if not settings.harvest:
+        return []
+    stored = _stored_list(patient)
+    if stored is not None:
+        neurons, how = stored
+    else:
+        how = ""
+        try:
+            neurons = read_metagraph(settings, deadline_s=_CHAIN_S)
+        except MetagraphError as error:
+            advice = "start `trellis-assets mine` or `subnet`" if settings.is_local else "see TRELLIS_NETWORK"
+            return [Symptom("subnet", Health.FAILED, str(error), advice)]
+    mine = _own_hotkey(patient)
+    subnet = Symptom("subnet", Health.OK, f"{len(neurons)} neurons on {settings.network_shown}{how}")
+    outage = [symptom for symptom in check_chain(patient) if symptom.part == "chain"] if stored else []
+    return [subnet, *outage, _registration(settings, neurons, mine), _validators(settings, neurons, mine)]
+
+
+def _stored_list(patient: Patient) -> tuple[Sequence[Validator], str] | None:
+    """Return the list that the miner read, with its age; None where the chain is to be asked.
+
+    Who only watches asks no chain: a monitor would ask it a thousand times a day.
+    """
+    settings = patient.settings
+    if patient.reads_key or settings.chain_endpoint is None:
+        return None
+    store = patient.pipeline.store
+    listed, saved_at = store.listed_validators()
+    if saved_at is None or not listed or not store.metagraph_read(settings.metagraph_source).is_current:
+        return None
+    return listed, f", read {age_in_words(saved_at, patient.pipeline.clock.now())} ago"
+
+
+def _own_hotkey(patient: Patient) -> str | None:
+    if patient.settings.miner_hotkey or not patient.reads_key:
+        return patient.settings.miner_hotkey
+    try:
+        return patient.pipeline.network.miner_hotkey
+    except WalletError:
+        return None
+
+
+def _registration(settings: Settings, neurons: Sequence[Validator], mine: str | None) -> Symptom:
+    if settings.metagraph_file is not None:
+        return Symptom("registration", Health.OK, "a metagraph file lists validators only")
+    if mine is None:
+        advice = "run `trellis-assets doctor` where the wallet is"
+        return Symptom("registration", Health.WARNING, "our hotkey is not known here", advice)
+    if any(neuron.hotkey == mine for neuron in neurons):
+        return Symptom("registration", Health.OK, "the hotkey is registered")
+    text = f"the hotkey {mine} is not registered on subnet {settings.netuid}, so nothing is polled"
+    return Symptom("registration", Health.FAILED, text, settings.registration_command)
+
+
+def _validators(settings: Settings, neurons: Sequence[Validator], mine: str | None) -> Symptom:
+    policy = PollPolicy(settings.min_stake, settings.require_permit)
+    asked = [neuron for neuron in neurons if may_be_asked(neuron, policy, mine or "")]
+    if not asked:
+        advice = (
+            "lower TRELLIS_MIN_STAKE (stake weight: alpha plus a share of TAO, not TAO), or look at "
+            "TRELLIS_REQUIRE_PERMIT"
+        )
+        return Symptom("validators", Health.FAILED, "none passes stake and permit", advice)
+    tried = asked[:_REACHED]
+    with ThreadPoolExecutor(_REACHED) as callers:
+        reached = sum(callers.map(_is_reachable, tried))
+    text = f"{len(asked)} may be asked, {reached} of {len(tried)} are reachable"
+    if reached == 0:
+        return Symptom("validators", Health.FAILED, text, "look at this machine's network and firewall")
+    return Symptom("validators", Health.OK, text)
+
+
+def _is_reachable(neuron: Validator) -> bool:
+    try:
+        with socket.create_connection((neuron.ip, neuron.port), timeout=_REACH_S):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,38 @@
+"""A look at the workers on other machines that execute runs."""
+
+from trellis_assets.diagnostics.machine_checks import Patient
+from trellis_assets.domain.diagnostics import Health, Symptom, judge_workers
+from trellis_assets.orchestration.dagster_home import celery_broker
+from trellis_assets.settings import RunLauncherName
+
+
+def look_at_workers(patient: Patient) -> list[Symptom]:
+    """Whether somebody executes the runs, where that is not this machine; nothing where it is.
+
+    Raises:
+        SettingsError: no broker is set, or what speaks to it is not installed.
+    """
+    settings = patient.settings
+    if settings.run_launcher is not RunLauncherName.CELERY:
+        return []
+    broker = celery_broker(settings)
+    from celery import Celery
+
+    from trellis_assets.orchestration.celery_workers.worker_registry import (
+        ANSWERS_WITHIN_S,
+        AWAY,
+        hands,
+        reach_broker,
+        served_queues,
+        told_away,
+    )
+
+    with Celery(broker=broker) as app:
+        try:
+            reach_broker(app, ANSWERS_WITHIN_S)
+            queues = served_queues(app)
+            most = hands(app) if queues else {}
+        except AWAY as error:
+            advice = "start the Redis of TRELLIS_CELERY_BROKER"
+            return [Symptom("workers", Health.FAILED, told_away(error), advice)]
+    return [judge_workers(queues, most, settings.celery_queues, len(patient.pipeline.generator.endpoints))]

@@ -1,0 +1,18 @@
+"""Which way up a generator's models are, and how they are turned the right way.
+
+TRELLIS makes models with +Z up. Its `save_ply` turns (x, y, z) to (x, -z, y), which the validators'
+cameras (+Y up) see head down; servers that hand out such files, or TRELLIS's own axes, must be told.
+"""
+
+from trellis_assets.system.compat import StrEnum
+
+# In which a generation server says how the model in its answer stands.
+ORIENTATION_HEADER = "x-model-orientation"
+
+
+class Orientation(StrEnum):
+    """How a generator's models stand in the coordinates that it gives."""
+
+    AS_IS = "as-is"  # +Y up, as validators draw them
+    TRELLIS_PLY = "trellis-ply"  # -Y up: what TRELLIS's save_ply writes
+    Z_UP = "z-up"  # TRELLIS's own axes

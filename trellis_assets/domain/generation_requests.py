@@ -1,0 +1,83 @@
+"""What a generation server is asked for."""
+
+import hashlib
+from dataclasses import astuple, dataclass
+
+from trellis_assets.domain.tasks import TaskKind
+from trellis_assets.system.compat import StrEnum
+
+
+class GenerationStoppedError(RuntimeError):
+    """The job was called off: its caller went away, or its time was up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Settings of TRELLIS's two samplers; None leaves the server's own (PROTOCOL 7).
+
+    Attributes:
+        ss_steps, ss_guidance: sparse structure, that is where the model is.
+        slat_steps, slat_guidance: structured latent, that is what it looks like there.
+        image_guidance: of a text-to-image stage, where a backend has one.
+    """
+
+    ss_steps: int | None = None
+    ss_guidance: float | None = None
+    slat_steps: int | None = None
+    slat_guidance: float | None = None
+    image_guidance: float | None = None
+
+
+class Route(StrEnum):
+    """How words become a model."""
+
+    DIRECT = "direct"
+    PICTURE = "picture"
+
+
+class PictureKind(StrEnum):
+    """The pictures that a model was made from, in the order in which they were made."""
+
+    PICTURE = "picture"  # of the words
+    CUT = "cut"  # its object alone, centred: what TRELLIS was given
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One model to make.
+
+    Attributes:
+        prompt: words, or for images the base64 text of the file.
+        route: of words; None takes the server's own.
+    """
+
+    prompt: str
+    kind: TaskKind
+    seed: int
+    sampling: Sampling = Sampling()
+    route: Route | None = None
+
+    @property
+    def model_id(self) -> str:
+        """32 hexadecimal digits, the same for the same order: under it its pictures are asked for."""
+        values = repr((self.prompt, str(self.kind), self.seed, astuple(self.sampling), self.route))
+        return hashlib.sha256(values.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class GpuMemory:
+    """In bytes; `allocated` and `reserved` are this process's, `free` and `total` the device's."""
+
+    device: str
+    allocated: int
+    reserved: int
+    free: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class BackendState:
+    """What a server's backend holds at the moment."""
+
+    models_loaded: tuple[str, ...] = ()
+    gpu_memory: GpuMemory | None = None

@@ -1,0 +1,119 @@
+"""What the gallery's pages show of tasks, as text that only needs to be escaped."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from trellis_assets.domain.generation_requests import PictureKind
+from trellis_assets.domain.tasks import Task, TaskKind, printable
+
+_LONGEST_PROMPT = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A task in the grid."""
+
+    key: int
+    prompt: str
+    state: str
+    validator: str
+    scores: str
+    when: str
+    is_image: bool
+    has_model: bool
+
+
+def card(task: Task) -> Card:
+    """What the grid shows of a task."""
+    return Card(
+        key=task.key,
+        prompt=shown_prompt(task),
+        state=str(task.state).replace("_", " "),
+        validator=f"uid {task.validator_uid}" if task.validator_uid is not None else "no validator",
+        scores=" / ".join(f"{name} {value:.3f}" for name, value in _scores(task)) or "no score",
+        when=_moment(task.pulled_at),
+        is_image=task.kind is TaskKind.IMAGE,
+        has_model=task.generation is not None,
+    )
+
+
+def shown_prompt(task: Task) -> str:
+    """The whole prompt in one line; of a picture its hash."""
+    return task.label if task.kind is TaskKind.IMAGE else printable(task.prompt, _LONGEST_PROMPT)
+
+
+def facts(task: Task) -> list[tuple[str, str]]:
+    """Names and values of everything that is known of a task's model, for its own page."""
+    found: list[tuple[str, object]] = [
+        ("state", str(task.state).replace("_", " ")),
+        ("reason", printable(task.reason, _LONGEST_PROMPT) if task.reason else None),
+        ("task", task.task_id),
+        ("validator", _validator(task)),
+        ("kind", task.kind),
+        ("pulled", _moment(task.pulled_at)),
+    ]
+    if made := task.generation:
+        found += [
+            ("generator", made.generator),
+            ("endpoint", made.endpoint),
+            ("seed", made.seed),
+            ("generated in", f"{made.duration_s:.2f} s"),
+            ("splats", f"{made.splat_count:,}"),
+            ("size", f"{made.spz.size / 1024:,.0f} KiB"),
+            ("sha256", made.spz.sha256),
+        ]
+    if verdict := task.verdict:
+        found += [("local score", f"{verdict.score:.4f} by {verdict.validator}")]
+        found += [(f"local {name}", f"{value:.4f}") for name, value in sorted(verdict.parts.items())]
+        found += [("failed check", check) for check in verdict.failed_checks]
+    if feedback := task.feedback:
+        numbers = (
+            ("fidelity", feedback.task_fidelity_score, ".4f"),
+            ("average fidelity", feedback.average_fidelity_score, ".4f"),
+            ("reward", feedback.current_miner_reward, ",.1f"),
+        )
+        found += [(name, format(number, form)) for name, number, form in numbers if number is not None]
+        found += [
+            ("inferred from later feedback", "yes" if feedback.is_inferred else None),
+            ("duel rating", feedback.current_duel_rating),
+        ]
+    return [(name, printable(str(value), _LONGEST_PROMPT)) for name, value in found if value is not None]
+
+
+def made_from(task: Task) -> list[tuple[str, str]]:
+    """Return address and caption of each picture that the model was made from."""
+    made = task.generation
+    kept = {PictureKind.PICTURE: made.picture, PictureKind.CUT: made.cut} if made else {}
+    captions = {PictureKind.PICTURE: "the picture of the words", PictureKind.CUT: "the object cut out of it"}
+    return [
+        (f"/models/{task.key}/made-from/{kind}.webp", captions[kind])
+        for kind, file in kept.items()
+        if file is not None
+    ]
+
+
+def older_page(tasks: Sequence[Task], given: dict[str, str]) -> str | None:
+    """The address of the next page, if this one is full."""
+    kept = {name: value for name, value in given.items() if value and name != "before"}
+    return f"/?{urlencode(kept | {'before': str(tasks[-1].key)})}" if tasks else None
+
+
+def _validator(task: Task) -> str | None:
+    hotkey = task.validator_hotkey
+    return f"uid {task.validator_uid}, {hotkey}" if hotkey else None
+
+
+def _scores(task: Task) -> list[tuple[str, Any]]:
+    found = []
+    if task.verdict:
+        found.append(("local", task.verdict.score))
+    if task.feedback and task.feedback.task_fidelity_score is not None:
+        found.append(("fidelity", task.feedback.task_fidelity_score))
+    return found
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}"

@@ -1,0 +1,51 @@
+"""Prompts: without harvesting, tasks come from a list, so that the rest can be tried out."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from trellis_assets.domain.tasks import PulledTask, TaskKind
+from trellis_assets.observability.audit_log import audit
+from trellis_assets.ports import Clock, TaskStore
+
+# What the subnet's validators accept by default; there is none here to say it.
+THRESHOLD = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class PromptStep:
+    """The step with what it works on; `task_limit` None: without end."""
+
+    store: TaskStore
+    clock: Clock
+    prompts: Sequence[str]
+    miner_hotkey: str
+    max_waiting: int
+    task_limit: int | None
+    session_id: int | None
+
+    def run(self) -> list[int]:
+        """Keys of new tasks: as many as there is room for, prompts in the list's order."""
+        room = self.max_waiting - len(self.store.in_hand(self.miner_hotkey))
+        made = sum(self.store.count_by_state(self.session_id).values())
+        if self.task_limit is not None:
+            room = min(room, self.task_limit - made)
+        keys = []
+        for index in range(made, made + max(0, room)):
+            pulled = PulledTask(
+                task_id=str(uuid.uuid4()),
+                kind=TaskKind.TEXT,
+                prompt=self.prompts[index % len(self.prompts)],
+                validation_threshold=THRESHOLD,
+                throttle_s=0,
+            )
+            arrival = self.store.record_arrival(
+                pulled,
+                validator=None,
+                miner_hotkey=self.miner_hotkey,
+                now=self.clock.now(),
+                session_id=self.session_id,
+            )
+            audit("task made from prompt", task=arrival.task)
+            keys.append(arrival.task.key)
+        return keys

@@ -1,0 +1,160 @@
+"""What becomes of a validator's answer to a pull: the task and when to ask again are in the store."""
+
+import logging
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from trellis_assets.domain.clock_offset import Offset, measure_offset
+from trellis_assets.domain.scheduling.run_attempts import MAX_ATTEMPTS
+from trellis_assets.domain.submissions import SubmissionKind
+from trellis_assets.domain.tasks import REOPENABLE_STATES, Task, TaskState, is_final
+from trellis_assets.domain.validators import Validator
+from trellis_assets.observability.audit_log import audit
+from trellis_assets.ports import (
+    Clock,
+    CoolingDown,
+    NoTask,
+    NotRegistered,
+    PollAnswer,
+    Rubbish,
+    TaskAssigned,
+    TaskStore,
+    Unreachable,
+    ValidatorNetwork,
+)
+
+# A validator that keeps serving a task we keep answering is handed it back empty after so many answers.
+MAX_REOPENINGS = 6
+# Intervals are longer by up to this share, so that validators do not come due all at once.
+JITTER = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class PullAnswerStep:
+    """The step with what it works on.
+
+    Attributes:
+        pause: between two pulls of one validator, at least.
+        error_backoff: rest after a validator failed or had nothing.
+        session_id: of the session that new tasks belong to.
+    """
+
+    store: TaskStore
+    network: ValidatorNetwork
+    clock: Clock
+    pause: timedelta
+    error_backoff: timedelta
+    session_id: int | None
+
+    def interval(self) -> timedelta:
+        """Until a validator that was asked may be asked again; a little different each time."""
+        return self.pause * random.uniform(1.0, 1.0 + JITTER)
+
+    async def run(self, validator: Validator, answer: PollAnswer) -> int | None:
+        """The new task's key; None where the answer brought none.
+
+        Raises:
+            StoreError: it could not be stored; the validator serves its task again.
+        """
+        self._record_poll(validator, answer)
+        return await self._act_on(validator, answer)
+
+    async def _act_on(self, validator: Validator, answer: PollAnswer) -> int | None:
+        match answer:
+            case TaskAssigned(task=pulled):
+                arrival = self.store.record_arrival(
+                    pulled,
+                    validator=validator,
+                    miner_hotkey=self.network.miner_hotkey,
+                    now=self.clock.now(),
+                    session_id=self.session_id,
+                )
+                self._settle(validator, served=arrival.task.key)
+                if arrival.is_new:
+                    audit("task pulled", task=arrival.task, threshold=pulled.validation_threshold)
+                    return arrival.task.key
+                await self._served_again(validator, arrival.task)
+            case CoolingDown():
+                self._settle(validator, served=None)
+            case NotRegistered():
+                audit(
+                    "hotkey is not registered with the validator: register it on the subnet",
+                    level=logging.ERROR,
+                    validator_uid=validator.uid,
+                    hotkey=self.network.miner_hotkey,
+                )
+            case Rubbish(reason=reason) | Unreachable(reason=reason):
+                audit("pull failed", level=logging.WARNING, validator_uid=validator.uid, reason=reason)
+            case NoTask():
+                pass
+        return None
+
+    def _record_poll(self, validator: Validator, answer: PollAnswer) -> None:
+        """When the validator may be asked next is in the store."""
+        now = self.clock.now()
+        soon, later = now + self.interval(), now + self.error_backoff
+        fields: dict[str, object]
+        match answer:
+            case TaskAssigned():
+                fields = {"next_poll_at": soon}
+            case CoolingDown(until=until, violations=violations):
+                fields = {"next_poll_at": soon, "cooldown_until": until, "violations": violations}
+            case NotRegistered(until=until):
+                fields = {"next_poll_at": soon, "cooldown_until": until}
+            case Unreachable(may_have_assigned=True):
+                fields = {"next_poll_at": soon}  # a task may wait for us there
+            case NoTask() | Unreachable() | Rubbish():
+                fields = {"next_poll_at": later}
+        self.store.record_poll(
+            self.network.miner_hotkey,
+            validator.hotkey,
+            outcome=type(answer).__name__,
+            reason=answer.reason if isinstance(answer, Unreachable | Rubbish) else None,
+            now=now,
+            brings_task=isinstance(answer, TaskAssigned),
+            clock=_clock_of(answer, now),
+            **fields,  # type: ignore[arg-type]
+        )
+
+    def _settle(self, validator: Validator, served: int | None) -> None:
+        """Tasks whose zero-score answer left open whether they count: the validator moved on."""
+        for task in self.store.in_hand(self.network.miner_hotkey):
+            if (
+                task.state is TaskState.UNSETTLED
+                and task.validator_hotkey == validator.hotkey
+                and task.key != served
+            ):
+                state, reason = TaskState.REJECTED, "zero score; the validator moved on"
+                stored = self.store.task(task.key)
+                if stored.submission is not None and stored.submission.kind is SubmissionKind.HAND_BACK:
+                    state, reason = TaskState.HANDED_BACK, stored.reason or "handed back"
+                moved = self.store.move(task.key, state, now=self.clock.now(), reason=reason)
+                audit("task settled", task=moved)
+
+    async def _served_again(self, validator: Validator, task: Task) -> None:
+        """Open the task again: its validator waits for an answer, whatever we knew of an earlier one.
+
+        One that was accepted is answered with the kept model: its validator was restored from older state,
+        where the result does not count. Our counters forget the acceptance until it comes again.
+        """
+        answers = task.submission.attempt if task.submission else 0
+        if task.state in REOPENABLE_STATES and answers < MAX_REOPENINGS and task.attempt + 1 < MAX_ATTEMPTS:
+            reopened = self.store.reopen(task.key, self.clock.now())
+            audit("task served again", task=reopened, level=logging.WARNING, was=str(task.state))
+        elif is_final(task.state):
+            # Answered too often: an empty answer frees the validator for new work.
+            answer = await self.network.submit(validator, task=task, kind=SubmissionKind.HAND_BACK, spz=b"")
+            self.store.record_poll(
+                self.network.miner_hotkey,
+                validator.hotkey,
+                outcome="ServedSettledTask",
+                now=self.clock.now(),
+                cooldown_until=answer.cooldown_until,
+            )
+            audit("settled task handed back", task=task, level=logging.WARNING, outcome=str(answer.outcome))
+
+
+def _clock_of(answer: PollAnswer, now: datetime) -> Offset | None:
+    exchange = answer.exchange
+    return None if exchange is None else measure_offset(exchange.server_time, exchange.round_trip_s, now)

@@ -1,0 +1,98 @@
+"""The list of validators between two reads of the metagraph: an outage of the chain stops no mining."""
+
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from trellis_assets.domain.clock_skew import elapsed
+from trellis_assets.domain.metagraph_reads import MetagraphRead
+from trellis_assets.domain.validators import Validator
+from trellis_assets.ports import Clock, MetagraphError, TaskStore, ValidatorNetwork
+from trellis_assets.steps.refresh_validators import (
+    MetagraphPolicy,
+    RefreshValidatorsStep,
+    why_unregistered,
+)
+
+# The stored list is looked at again after so long: another process may have refreshed it.
+KEPT_S = 5.0
+# While we may not be registered the metagraph is read so often.
+DOUBTFUL_AGE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What the store held at a moment of the monotonic clock."""
+
+    at_s: float
+    listed: list[Validator]
+    saved_at: datetime | None
+    read: MetagraphRead
+
+
+@dataclass(slots=True)
+class ValidatorListing:
+    """The stored metagraph, at most `longest_age` old while it can be refreshed."""
+
+    store: TaskStore
+    network: ValidatorNetwork
+    clock: Clock
+    longest_age: timedelta
+    policy: MetagraphPolicy = field(default_factory=MetagraphPolicy)
+    _stored: _Stored | None = None
+    _is_doubtful: bool = False
+
+    def validators(self) -> list[Validator]:
+        """Return the last list that was stored; empty before the first."""
+        return self._look().listed
+
+    def is_old(self) -> bool:
+        """Return whether the metagraph is to be read now: not while a back-off runs."""
+        stored, now = self._look(), self.clock.now()
+        if not self.policy.backoff.is_due(stored.read.next_read_at, now):
+            return False
+        is_doubtful = self._is_doubtful or self.why_unregistered() is not None
+        longest = min(self.longest_age, DOUBTFUL_AGE) if is_doubtful else self.longest_age
+        return stored.saved_at is None or elapsed(stored.saved_at, now) >= longest
+
+    def doubt_registration(self) -> None:
+        """Read the metagraph sooner: a validator says that it does not know our hotkey."""
+        self._is_doubtful = self.policy.registration is not None
+
+    def why_unregistered(self) -> str | None:
+        """Return that our hotkey is not registered, and how to register it; None if it is, or unknown."""
+        listed = self.validators()
+        if self.policy.registration is None or not listed:
+            return None
+        return why_unregistered(listed, self.network.miner_hotkey, self.policy.registration)
+
+    def problem(self) -> str | None:
+        """Return why nobody can be polled with this list; None if somebody may be."""
+        stored = self._look()
+        if not stored.listed:
+            return f"there is no list of validators yet: {stored.read.reason or 'it is being read'}"
+        return self.why_unregistered()
+
+    def refresh(self) -> None:
+        """Read the metagraph. Where it cannot be read, the list that is there goes on to serve.
+
+        Raises:
+            MetagraphError: there is no list yet, with what to do.
+        """
+        try:
+            RefreshValidatorsStep(self.store, self.network, self.clock, self.policy).run()
+            self._is_doubtful = False
+        except MetagraphError:
+            self._stored = None
+            if not self.validators():
+                raise
+        self._stored = None
+
+    def _look(self) -> _Stored:
+        if self._stored is None or time.monotonic() - self._stored.at_s >= KEPT_S:
+            listed, saved_at = self.store.listed_validators()
+            read = self.store.metagraph_read(self.policy.source)
+            if not read.is_current:
+                listed, saved_at = [], None  # of another network
+            self._stored = _Stored(time.monotonic(), listed, saved_at, read)
+        return self._stored

@@ -1,0 +1,51 @@
+"""A Celery worker: executes the runs of its queues in processes that are warm, until it is stopped."""
+
+import os
+import socket
+import sys
+
+import dagster as dg
+
+from trellis_assets.composition import Pipeline
+from trellis_assets.orchestration.dagster_home import worker_home, write_instance
+from trellis_assets.settings import Settings, SettingsError
+
+
+def serve_queues(settings: Settings, name: str | None) -> None:
+    """Runs were executed until a stop was asked, and those in hand finished; a second signal leaves at once.
+
+    Args:
+        settings: with the launcher `celery`, its broker and queues.
+        name: tells this worker from others on the machine.
+
+    Raises:
+        SettingsError, StoreError, WalletError: what runs need is not there.
+    """
+    pipeline = Pipeline(settings)
+    pipeline.store.count_by_state()
+    if settings.harvest:
+        pipeline.miner_hotkey  # noqa: B018 - reads the key, so that its lack is said now
+    home = worker_home(settings)
+    write_instance(settings, home)
+    from dagster_celery.tasks import create_execute_job_task
+
+    from trellis_assets.orchestration.celery_workers.launcher import celery_launcher
+
+    # The runs' processes load the settings from the environment.
+    os.environ |= settings.environment() | {"DAGSTER_HOME": str(home)}
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        launcher = celery_launcher(instance)
+        if launcher is None:
+            raise SettingsError("TRELLIS_RUN_LAUNCHER: a worker serves celery only")
+        app = launcher.celery
+        create_execute_job_task(app)
+        sys.stderr.write(f"worker for {', '.join(settings.celery_queues)}\n")
+        app.worker_main(
+            [
+                *("worker", "--loglevel", "WARNING", "--pool", "prefork", "--disable-prefetch"),
+                *("--queues", ",".join(settings.celery_queues)),
+                *("--concurrency", str(settings.max_concurrent_runs)),
+                *("--hostname", f"{name or 'worker'}@{socket.gethostname()}"),
+                *("--without-mingle", "--without-gossip"),
+            ]
+        )

@@ -1,0 +1,50 @@
+"""Putting the local subnet together: settings and keys in, a running subnet out."""
+
+import signal
+import threading
+from collections.abc import Sequence
+
+from trellis_assets.adapters.bittensor.wallet import load_hotkey
+from trellis_assets.adapters.local_subnet.subnet import SubnetConfig, run_subnet
+from trellis_assets.adapters.local_subnet.validator import Faults
+from trellis_assets.adapters.prompt_lists import default_pictures, read_prompts
+from trellis_assets.adapters.validation.embedded.validator import EmbeddedValidator
+from trellis_assets.settings import Settings
+from trellis_assets.system.clock import SystemClock
+
+
+def run_until_stopped(
+    settings: Settings,
+    miner_hotkeys: Sequence[str],
+    *,
+    answer_delay_s: float = 0.0,
+    pull_delay_s: float = 0.0,
+) -> None:
+    """The subnet serves until SIGINT or SIGTERM; `miner_hotkeys` are registered besides our own.
+
+    Args:
+        settings: as loaded.
+        miner_hotkeys: ss58 addresses.
+        pull_delay_s: from a pull to its answer, as on a network.
+        answer_delay_s: from a submission's decision to its answer, as real validators take seconds.
+
+    Raises:
+        SettingsError: the prompts file cannot be used.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    local = settings.model_copy(update={"network": "local"})
+    # Started by `mine` it is told our address and has no key.
+    ours = settings.miner_hotkey or str(load_hotkey(local).ss58_address)
+    prompts_file = settings.subnet_prompts_file
+    config = SubnetConfig(
+        folder=local.subnet_folder,
+        prompts=read_prompts(prompts_file),
+        # A list of one's own is asked for as it is.
+        pictures=default_pictures() if prompts_file is None else (),
+        registered=frozenset({ours, *miner_hotkeys}),
+        validators=settings.subnet_validators,
+        faults=Faults(submit_delay_s=answer_delay_s, pull_delay_s=pull_delay_s),
+    )
+    run_subnet(config, lambda: EmbeddedValidator(SystemClock()), stop)

@@ -1,0 +1,56 @@
+"""Materialize: every asset is as of now, with one command of the operator."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from trellis_assets.composition import Pipeline
+from trellis_assets.orchestration.dagster_home import (
+    dagster_home,
+    name_secrets,
+    write_dagster_home,
+)
+from trellis_assets.settings import Settings
+from trellis_assets.supervisor.processes import ChildError, free_port
+
+LOG = "materialize.log"
+
+
+def selections(now: datetime) -> dict[str, list[str]]:
+    """Options of `dagster asset materialize` that together name every asset, by a title each.
+
+    Dagster's command takes one partitioning at a time, so that `--select '*'` names too much for it.
+    """
+    hour = "%Y-%m-%d-%H:00"
+    hours = f"{now - timedelta(hours=2):{hour}}...{now:{hour}}"
+    return {
+        "mining": ["--select", "group:mining"],
+        "reports of today": ["--select", "group:reports", "--partition", f"{now:%Y-%m-%d}"],
+        "idle validation of the last hours": ["--select", "group:validation", "--partition-range", hours],
+    }
+
+
+def materialize_all(settings: Settings, say: Callable[[str], None]) -> None:
+    """All assets are materialised, in the Dagster home of the data folder.
+
+    Raises:
+        ChildError: a run failed; the text names its log.
+    """
+    home = dagster_home(settings)
+    if not (home / "dagster.yaml").exists():
+        write_dagster_home(settings, free_port())
+    name_secrets(settings)
+    environment = os.environ | settings.environment() | {"DAGSTER_HOME": str(home)}
+    log = settings.folder / "logs" / LOG
+    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    command = [sys.executable, "-m", "dagster", "asset", "materialize", "-m", "trellis_assets.definitions"]
+    for title, options in selections(Pipeline(settings).clock.now()).items():
+        with log.open("ab") as file:
+            done = subprocess.run(  # noqa: S603 - our own command, no shell
+                [*command, *options], env=environment, stdout=file, stderr=file, check=False
+            )
+        if done.returncode:
+            raise ChildError(f"{title}: the run failed, see {log}")
+        say(f"{title}: done")

@@ -1,0 +1,31 @@
+"""Importing bittensor silences nobody."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = """
+import logging, sys
+from pathlib import Path
+from trellis_assets.observability.audit_log import audit, write_audit_to
+write_audit_to(Path(sys.argv[1]))
+dagster = logging.getLogger("dagster")
+dagster.addHandler(logging.StreamHandler(sys.stdout))
+dagster.setLevel("INFO")
+logging.basicConfig(level="INFO")
+audit("before")
+import trellis_assets.adapters.bittensor.client
+audit("after")
+dagster.info("still here")
+print(len(logging.root.handlers), logging.root.level)
+"""
+
+
+def test_the_audit_trail_and_other_logs_outlive_the_import(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(tmp_path)], capture_output=True, text=True, check=True, timeout=60
+    )
+    lines = (tmp_path / "trellis.jsonl").read_text().splitlines()
+    assert [json.loads(line)["event"] for line in lines] == ["before", "after"]
+    assert done.stdout.splitlines()[-2:] == ["still here", "1 20"]

@@ -1,0 +1,390 @@
+"""The doctor: every part that can be unwell is found, with what to do; no look hides another or hangs."""
+
+import json
+import socket
+import sqlite3
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from filelock import FileLock
+from typer.testing import CliRunner
+
+from trellis_assets.adapters.bittensor import wallet
+from trellis_assets.adapters.validation.neural.validator import NeuralValidator
+from trellis_assets.cli import app
+from trellis_assets.composition import Pipeline
+from trellis_assets.diagnostics import doctor, machine_checks, subnet_checks
+from trellis_assets.diagnostics.doctor import Practice, examine
+from trellis_assets.domain.diagnostics import Health, Symptom
+from trellis_assets.domain.validators import Validator
+from trellis_assets.ports import MetagraphError
+from trellis_assets.servers.gallery.run import guarded_gallery
+from trellis_assets.settings import Settings
+from trellis_assets.supervisor.session import MiningError, only_miner
+from trellis_assets.testing.hostile_server import serving
+from trellis_assets_tests.fakes import MINER, a_validator
+
+CLOSED = 9  # a port that nobody listens on
+
+
+@pytest.fixture
+def door() -> Iterator[int]:
+    """The port of a validator that takes connections."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def with_metagraph(folder: Path, *neurons: Validator, **changes: Any) -> Settings:
+    fields = ("uid", "hotkey", "ip", "port", "stake", "validator_permit")
+    entries = [{name: getattr(neuron, name) for name in fields} for neuron in neurons]
+    (folder / "subnet").mkdir(exist_ok=True)
+    (folder / "subnet" / "metagraph.json").write_text(json.dumps(entries))
+    return Settings.load(data_dir=folder, **changes)
+
+
+def found(settings: Settings, **how: Any) -> dict[str, Symptom]:
+    return {symptom.part: symptom for symptom in examine(settings, **how)}
+
+
+def test_a_sound_miner_is_told_to_be_sound(tmp_path: Path, door: int) -> None:
+    symptoms = found(with_metagraph(tmp_path, a_validator(port=door)))
+    parts = ["store", "files", "disk", "wallet", "subnet", "registration", "validators"]
+    assert list(symptoms) == [*parts, "generator", "validation", "gpu", "mining", "clock"]
+    unwell = {part for part, symptom in symptoms.items() if symptom.health is not Health.OK}
+    assert unwell == {"mining"}, "nobody mines yet"
+    assert "1 of 1" in symptoms["validators"].text
+    assert "trellis-assets mine" in symptoms["mining"].advice
+
+
+def test_a_missing_metagraph_says_what_to_start(tmp_path: Path) -> None:
+    symptom = found(Settings.load(data_dir=tmp_path))["subnet"]
+    assert symptom.health is Health.FAILED
+    assert "trellis-assets mine" in symptom.advice
+
+
+def test_when_nobody_passes_stake_and_permit_the_settings_are_named(tmp_path: Path) -> None:
+    poor, unpermitted = a_validator(1, stake=10.0), a_validator(2, validator_permit=False)
+    symptom = found(with_metagraph(tmp_path, poor, unpermitted))["validators"]
+    assert symptom.health is Health.FAILED
+    assert "TRELLIS_MIN_STAKE" in symptom.advice
+
+
+def test_when_no_validator_can_be_reached_the_network_is_to_blame(tmp_path: Path, door: int) -> None:
+    away, there = a_validator(1, port=CLOSED), a_validator(2, port=door)
+    assert found(with_metagraph(tmp_path, away))["validators"].health is Health.FAILED
+    some = found(with_metagraph(tmp_path, away, there))["validators"]
+    assert some.health is Health.OK
+    assert "1 of 2" in some.text
+
+
+def test_a_missing_wallet_is_named_and_so_is_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subnet_checks, "read_metagraph", lambda _, **_how: [a_validator(port=CLOSED)])
+    settings = Settings.load(data_dir=tmp_path, network="finney", wallet_path=tmp_path / "none")
+    symptoms = found(settings)
+    assert symptoms["wallet"].health is Health.FAILED
+    assert "btcli wallet new-hotkey" in symptoms["wallet"].text
+    assert symptoms["subnet"].health is Health.OK, "the list of neurons needs no wallet"
+    assert symptoms["registration"].health is Health.WARNING
+
+
+@pytest.mark.parametrize(("hotkey", "health"), [(MINER, Health.OK), ("5Another", Health.FAILED)])
+def test_an_unregistered_hotkey_is_told_how_to_register(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hotkey: str, health: Health
+) -> None:
+    neurons = [a_validator(1), a_validator(2, hotkey=MINER)]
+    monkeypatch.setattr(subnet_checks, "read_metagraph", lambda _, **_how: neurons)
+    settings = Settings.load(data_dir=tmp_path, network="finney", netuid=89, miner_hotkey=hotkey)
+    symptom = found(settings, reads_key=False)["registration"]
+    assert symptom.health is health
+    command = "btcli subnets register --netuid 89 --network finney --wallet-name default --hotkey default"
+    assert symptom.advice == ("" if health is Health.OK else command)
+
+
+def test_a_chain_that_is_away_is_told_without_its_access_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import bittensor as bt
+
+    def away(network: str) -> None:
+        raise ConnectionError(f"no answer from {network}")
+
+    monkeypatch.setattr(bt, "Subtensor", away)
+    settings = Settings.load(data_dir=tmp_path, network="wss://chain.example:443/SECRETKEY")
+    symptom = found(settings)["subnet"]
+    assert symptom.health is Health.FAILED
+    assert "wss://chain.example:443" in symptom.text
+    assert "SECRETKEY" not in symptom.text
+
+
+def test_where_nothing_is_signed_no_key_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(_: Settings) -> None:
+        raise AssertionError("the key was read")
+
+    monkeypatch.setattr(wallet, "load_hotkey", read)
+    monkeypatch.setattr("trellis_assets.adapters.bittensor.client.load_hotkey", read)
+    hotkey = tmp_path / "w" / "default" / "hotkeys" / "default"
+    hotkey.parent.mkdir(parents=True)
+    hotkey.write_text("{}")
+    monkeypatch.setattr(subnet_checks, "read_metagraph", lambda _, **_how: [a_validator()])
+    settings = Settings.load(data_dir=tmp_path, network="finney", wallet_path=tmp_path / "w")
+    symptoms = found(settings, reads_key=False)
+    assert symptoms["wallet"].health is Health.OK
+    assert symptoms["registration"].health is Health.WARNING
+    assert found(settings)["wallet"].text.endswith("AssertionError"), "and where it is, it is read"
+
+
+def test_without_harvesting_no_wallet_and_no_validator_is_wanted(tmp_path: Path) -> None:
+    symptoms = found(Settings.load(data_dir=tmp_path, harvest=False))
+    assert symptoms["wallet"].health is Health.OK
+    assert not {"subnet", "registration", "validators"} & set(symptoms)
+
+
+@pytest.mark.sqlite_only
+def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    settings = Settings.load(data_dir=tmp_path)
+    Pipeline(settings).store.count_by_state()
+    with closing(sqlite3.connect(tmp_path / "trellis.db")) as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.commit()
+    symptom = found(settings)["store"]
+    assert symptom.health is Health.FAILED
+    assert "newer version" in symptom.text
+
+
+@pytest.mark.sqlite_only
+def test_a_store_that_is_no_database_is_told(tmp_path: Path) -> None:
+    (tmp_path / "trellis.db").write_bytes(b"nonsense" * 1000)
+    assert found(Settings.load(data_dir=tmp_path))["store"].health is Health.FAILED
+
+
+def test_the_password_of_the_database_is_not_told(tmp_path: Path) -> None:
+    url = "postgresql+psycopg://me:SECRETKEY@127.0.0.1:9/x"
+    symptom = found(Settings.load(data_dir=tmp_path, database_url=url))["store"]
+    assert symptom.health is Health.FAILED
+    assert "SECRETKEY" not in str(symptom)
+
+
+@pytest.mark.parametrize(("free", "health"), [(10**9, Health.WARNING), (10**6, Health.FAILED)])
+def test_a_full_disk_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, health: Health
+) -> None:
+    usage = type("Usage", (), {"free": free})
+    monkeypatch.setattr(machine_checks.shutil, "disk_usage", lambda _: usage)
+    assert found(Settings.load(data_dir=tmp_path))["disk"].health is health
+
+
+def test_a_generation_server_that_is_down_is_told_without_its_password(tmp_path: Path) -> None:
+    url = f"http://me:SECRETKEY@127.0.0.1:{CLOSED}"
+    symptom = found(Settings.load(data_dir=tmp_path, generator="http", generator_urls=(url,)))["generator"]
+    assert symptom.health is Health.FAILED
+    assert "SECRETKEY" not in str(symptom)
+
+
+@pytest.mark.parametrize("name", ["generator", "validator"])
+def test_an_address_that_is_none_is_told_by_its_setting(tmp_path: Path, name: str) -> None:
+    wrong: dict[str, Any] = (
+        {"generator_urls": ("http://",)} if name == "generator" else {"validator_url": "http://"}
+    )
+    symptoms = found(Settings.load(data_dir=tmp_path, **{name: "http"}, **wrong))
+    symptom = symptoms["generator" if name == "generator" else "validation"]
+    assert symptom.health is Health.FAILED
+    assert f"TRELLIS_{name.upper()}_URL" in symptom.text
+
+
+def test_a_validation_server_is_asked_with_its_token(tmp_path: Path) -> None:
+    def version(request: Any) -> None:
+        allowed = request.headers.get("authorization") == "Bearer t0ken"
+        request.answer(b'"2.4.0"', status=200 if allowed else 401)
+
+    with serving(version) as url:
+        there = {"data_dir": tmp_path, "validator": "http", "validator_url": url}
+        fine = found(Settings.load(**there, server_token="t0ken"))["validation"]
+        refused = found(Settings.load(**there, server_token="other"))["validation"]
+    there["validator_url"] = "http://me:SECRETKEY@127.0.0.1:9"
+    away = found(Settings.load(**there))["validation"]
+    assert [s.health for s in (fine, refused, away)] == [Health.OK, Health.FAILED, Health.FAILED]
+    assert "401" in refused.text
+    assert "SECRETKEY" not in f"{fine}{refused}{away}"
+
+
+@pytest.mark.parametrize(
+    ("required", "consequence"), [(False, "submitted unjudged"), (True, "nothing is pulled")]
+)
+def test_a_validation_server_that_cannot_judge_is_a_failed_check(
+    tmp_path: Path, required: bool, consequence: str
+) -> None:
+    def sick(request: Any) -> None:
+        request.answer(b'{"status": "unhealthy", "judge": "neural 2.4", "problem": "no space left"}')
+
+    with serving(sick) as url:
+        there = {"data_dir": tmp_path, "validator": "http", "validator_url": url}
+        symptom = found(Settings.load(**there, require_verdict=required))["validation"]
+    assert symptom.health is Health.FAILED
+    assert "no space left" in symptom.text
+    assert consequence in symptom.advice
+
+
+def test_a_neural_validator_that_cannot_judge_is_a_failed_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(NeuralValidator, "problem", lambda _: "the networks cannot be used: OSError: away")
+    symptom = found(Settings.load(data_dir=tmp_path, validator="neural"))["validation"]
+    assert (symptom.health, "cannot be used" in symptom.text) == (Health.FAILED, True)
+
+
+def tool(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An nvidia-smi of the test."""
+    program = folder / "bin" / "nvidia-smi"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+
+
+@pytest.mark.parametrize(
+    ("script", "validator", "expected"),
+    [
+        ("echo 'H100, 10 MiB, 80000 MiB'", "neural", (Health.OK, "H100")),
+        ("echo 'no devices'; exit 9", "neural", (Health.FAILED, "no devices")),
+        ("echo 'no devices'; exit 9", "embedded", (Health.WARNING, "no devices")),
+        ("sleep 3", "neural", (Health.FAILED, "does not answer")),
+    ],
+)
+def test_the_gpu_is_as_its_driver_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, validator: str, expected: tuple[Health, str]
+) -> None:
+    tool(tmp_path, script, monkeypatch)
+    monkeypatch.setattr(machine_checks, "_GPU_S", 0.5)
+    monkeypatch.setattr(NeuralValidator, "problem", lambda _: None)
+    symptom = found(Settings.load(data_dir=tmp_path, validator=validator))["gpu"]
+    assert symptom.health is expected[0]
+    assert expected[1] in symptom.text
+
+
+def test_a_gpu_is_missed_only_where_something_needs_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine_checks.shutil, "which", lambda _: None)
+    assert found(Settings.load(data_dir=tmp_path))["gpu"].health is Health.OK
+    trellis = Settings.load(data_dir=tmp_path, start_server=True, server_backend="trellis")
+    assert found(trellis)["gpu"].health is Health.FAILED
+
+
+def test_silent_daemons_of_a_miner_at_work_are_told(tmp_path: Path) -> None:
+    from trellis_assets.orchestration.dagster_home import write_dagster_home
+
+    settings = Settings.load(data_dir=tmp_path)
+    with only_miner(tmp_path):
+        assert "all" in found(settings)["mining"].text, "there is no Dagster home yet"
+        write_dagster_home(settings, CLOSED)
+        symptom = found(settings)["mining"]
+    assert symptom.health is Health.FAILED
+    assert "SENSOR" in symptom.text
+    assert "daemon.log" in symptom.advice
+
+
+def test_a_miner_may_start_while_the_doctor_looks_whether_one_does(tmp_path: Path) -> None:
+    glance = FileLock(tmp_path / "mine.lock", thread_local=False)
+    glance.acquire()
+    threading.Timer(0.3, glance.release).start()
+    with only_miner(tmp_path):
+        assert found(Settings.load(data_dir=tmp_path))["mining"].health is Health.FAILED
+    with only_miner(tmp_path), pytest.raises(MiningError), only_miner(tmp_path):
+        pass
+
+
+def test_a_look_that_never_ends_or_breaks_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go = threading.Event()
+
+    def hang(_: machine_checks.Patient) -> list[Symptom]:
+        let_go.wait()
+        return []
+
+    def break_down(_: machine_checks.Patient) -> list[Symptom]:
+        raise ZeroDivisionError("SECRETKEY")
+
+    monkeypatch.setitem(doctor._LOOKS, "subnet", hang)
+    monkeypatch.setitem(doctor._LOOKS, "generator", break_down)
+    symptoms = found(Settings.load(data_dir=tmp_path), patience_s=1.0)
+    let_go.set()
+    assert symptoms["subnet"].text == "no answer in time"
+    assert "ZeroDivisionError" in symptoms["generator"].text
+    assert "SECRETKEY" not in str(symptoms)
+    assert symptoms["store"].health is Health.OK
+
+
+def test_who_asks_often_gets_the_last_look_again() -> None:
+    asked = []
+
+    def look() -> Sequence[Symptom]:
+        asked.append(time.monotonic())
+        return [Symptom("part", Health.OK, str(len(asked)))]
+
+    practice = Practice(look, fresh_s=0.2)
+    assert practice() == practice()
+    time.sleep(0.25)
+    assert practice()[0].text == "2"
+
+
+@pytest.mark.parametrize(("folder", "code"), [("sound", 0), ("unsound", 1)])
+def test_the_command_says_by_its_exit_code_and_as_json_how_all_is(
+    tmp_path: Path, door: int, folder: str, code: int
+) -> None:
+    (tmp_path / "sound").mkdir()
+    with_metagraph(tmp_path / "sound", a_validator(port=door))
+    command = ["doctor", "--data-dir", str(tmp_path / folder)]
+    done = CliRunner().invoke(app, [*command, "--json"])
+    assert done.exit_code == code
+    answer = json.loads(done.stdout.splitlines()[-1])
+    assert answer["health"] == ("failed" if code else "warning")
+    assert {part["part"] for part in answer["parts"]} >= {"store", "disk", "wallet", "subnet", "mining"}
+    text = CliRunner().invoke(app, command)
+    assert text.exit_code == code
+    assert "-> trellis-assets mine" in text.stdout
+
+
+@pytest.mark.parametrize(
+    ("health", "status"), [(Health.OK, 200), (Health.WARNING, 200), (Health.FAILED, 503)]
+)
+def test_the_gallery_answers_as_the_doctor_says(
+    tmp_path: Path, serve: Callable[[Any], str], health: Health, status: int
+) -> None:
+    parts = Pipeline(Settings.load(data_dir=tmp_path)).gallery_parts(lambda: [Symptom("gpu", health, "text")])
+    answer = httpx.get(f"{serve(guarded_gallery(parts, host='127.0.0.1', token=None))}/doctor")
+    assert answer.status_code == status
+    assert answer.json()["parts"] == [{"part": "gpu", "health": health, "text": "text", "advice": ""}]
+
+
+def test_other_machines_see_no_more_than_that_the_gallery_lives(
+    tmp_path: Path, serve: Callable[[Any], str]
+) -> None:
+    def look() -> Sequence[Symptom]:
+        asked.append(1)
+        return []
+
+    asked: list[int] = []
+    parts = Pipeline(Settings.load(data_dir=tmp_path)).gallery_parts(look)
+    url = serve(guarded_gallery(parts, host="0.0.0.0", token="t0ken"))
+    assert httpx.get(f"{url}/health").json() == {"status": "healthy"}
+    assert httpx.get(f"{url}/doctor").status_code == 401
+    assert asked == []
+    assert httpx.get(f"{url}/doctor", headers={"authorization": "Bearer t0ken"}).status_code == 200
+
+
+def test_a_metagraph_error_of_any_text_is_a_symptom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Settings, **_how: float) -> None:
+        raise MetagraphError("no such list")
+
+    monkeypatch.setattr(subnet_checks, "read_metagraph", fail)
+    assert found(Settings.load(data_dir=tmp_path, network="test"))["subnet"].advice == "see TRELLIS_NETWORK"

@@ -1,0 +1,56 @@
+"""The audit trail's file, opened by whoever comes first."""
+
+import json
+import logging
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+
+from trellis_assets.observability.audit_log import LOGGER_NAME, audit, write_audit_to
+
+
+def test_threads_that_open_it_at_once_do_not_write_each_line_twice(tmp_path: Path) -> None:
+    together = Barrier(16)
+
+    def open_it(_: int) -> None:
+        together.wait(10)
+        write_audit_to(tmp_path)
+
+    with ThreadPoolExecutor(16) as threads:
+        list(threads.map(open_it, range(16)))
+    audit("task pulled", number=1)
+    lines = (tmp_path / "trellis.jsonl").read_text().splitlines()
+    assert [json.loads(line)["number"] for line in lines] == [1]
+
+
+def test_lines_go_on_in_a_new_file_after_the_folder_was_deleted(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    write_audit_to(logs)
+    audit("before")
+    shutil.rmtree(logs)
+    audit("after")
+    (logs / "trellis.jsonl").unlink()
+    audit("once more")
+    lines = (logs / "trellis.jsonl").read_text().splitlines()
+    assert [json.loads(line)["event"] for line in lines] == ["once more"]
+
+
+def test_a_log_that_cannot_be_written_costs_no_task(capsys: pytest.CaptureFixture[str]) -> None:
+    """Dagster's handler writes to its database, and raises when the disk is full."""
+
+    class Full(logging.Handler):
+        def emit(self, _record: logging.LogRecord) -> None:
+            raise RuntimeError("database or disk is full")
+
+    handler = Full()
+    logging.getLogger(LOGGER_NAME).addHandler(handler)
+    try:
+        audit("the answer could not be stored yet", level=logging.ERROR, reason="full")
+    finally:
+        logging.getLogger(LOGGER_NAME).removeHandler(handler)
+    assert (
+        "not in the audit trail (RuntimeError): the answer could not be stored yet" in capsys.readouterr().err
+    )

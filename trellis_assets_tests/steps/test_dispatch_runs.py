@@ -1,0 +1,58 @@
+"""Tasks that need a run: thousands that wait at a start are named in portions, and lost answers first."""
+
+from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.domain.scheduling.run_attempts import RunStatus
+from trellis_assets.domain.submissions import Submission, SubmissionKind
+from trellis_assets.domain.tasks import LEASE, Task, TaskState
+from trellis_assets.steps.dispatch_runs import DispatchStep
+from trellis_assets_tests.fakes import MINER, FakeClock, a_pulled_task, a_validator
+
+
+class Waiting:
+    """Tasks that wait, and the runs that were asked for."""
+
+    def __init__(self, store: SqlTaskStore, clock: FakeClock, tasks: int) -> None:
+        self.store, self.asked, self.looked_at = store, set[str](), 0
+        self.step = DispatchStep(store, clock, MINER, self.status)
+        for number in range(tasks):
+            store.record_arrival(
+                a_pulled_task(f"task-{number}"),
+                validator=a_validator(1),
+                miner_hotkey=MINER,
+                now=clock.now(),
+                session_id=None,
+            )
+
+    def status(self, task: Task) -> RunStatus:
+        self.looked_at += 1
+        return RunStatus.QUEUED if task.run_key in self.asked else RunStatus.NONE
+
+    def dispatch(self, window: int, starts: int) -> list[int]:
+        self.looked_at = 0
+        wanted = self.step.run(window=window, starts=starts)
+        self.asked |= {task.run_key for task in wanted}
+        return [task.key for task in wanted]
+
+
+def test_many_waiting_tasks_are_named_in_portions_that_hold_up_nothing(
+    store: SqlTaskStore, clock: FakeClock
+) -> None:
+    waiting = Waiting(store, clock, 40)
+    assert waiting.dispatch(10, 4) == [1, 2, 3, 4]
+    assert waiting.dispatch(10, 4) == [5, 6, 7, 8]
+    assert waiting.dispatch(10, 4) == [9, 10]
+    assert waiting.dispatch(10, 4) == [], "ten wait for a worker: that is enough"
+    assert waiting.looked_at == 10, "however many wait behind them"
+    for key in (1, 2, 3):
+        assert store.claim(key, f"run-{key}", now=clock.now(), until=clock.now() + LEASE)
+    assert waiting.dispatch(10, 4) == [11, 12, 13]
+
+
+def test_a_lost_submission_waits_behind_no_other_task(store: SqlTaskStore, clock: FakeClock) -> None:
+    waiting = Waiting(store, clock, 30)
+    last, now = 30, clock.now()
+    store.move(last, TaskState.DECLINED, now=now, reason="test")
+    sent = Submission(kind=SubmissionKind.HAND_BACK, started_at=now, attempt=1)
+    store.move(last, TaskState.SUBMITTING, now=now, submission=sent)
+    waiting.dispatch(5, 4)
+    assert store.task(last).state is TaskState.ANSWER_UNKNOWN

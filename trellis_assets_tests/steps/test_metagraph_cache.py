@@ -1,0 +1,199 @@
+"""The list of validators: an outage of the chain stops no mining, and costs no task."""
+
+from datetime import timedelta
+
+import pytest
+
+from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.domain.validators import Validator
+from trellis_assets.ports import MetagraphError
+from trellis_assets.steps import metagraph_cache
+from trellis_assets.steps.metagraph_cache import ValidatorListing
+from trellis_assets.steps.notify import AlertStep
+from trellis_assets.steps.refresh_validators import MetagraphPolicy
+from trellis_assets_tests.fakes import MINER, FakeClock, ScriptedNetwork, a_validator
+
+SOURCE = "test/17"
+_UNEXPECTED = "the list of validators cannot be read: IndexError"
+
+
+class Chain(ScriptedNetwork):
+    """A network whose metagraph can be away."""
+
+    def __init__(self) -> None:
+        super().__init__([a_validator(1)])
+        self.is_away = False
+        self.error: Exception | None = None
+        self.asked = 0
+
+    def metagraph(self) -> list[Validator]:
+        self.asked += 1
+        if self.error is not None:
+            raise self.error
+        if self.is_away:
+            raise MetagraphError("the chain is away")
+        return self.validators
+
+
+def listed_on(chain: Chain, store: SqlTaskStore, clock: FakeClock) -> ValidatorListing:
+    return ValidatorListing(store, chain, clock, timedelta(hours=1), MetagraphPolicy(SOURCE))
+
+
+def registered_on(
+    chain: Chain, store: SqlTaskStore, clock: FakeClock, alert: AlertStep | None = None
+) -> ValidatorListing:
+    """Return a list of a chain, which tells who is registered."""
+    policy = MetagraphPolicy(SOURCE, registration="btcli subnets register --netuid 17", alert=alert)
+    return ValidatorListing(store, chain, clock, timedelta(hours=1), policy)
+
+
+def test_without_any_list_an_outage_is_told(store: SqlTaskStore, clock: FakeClock) -> None:
+    chain = Chain()
+    chain.is_away = True
+    with pytest.raises(MetagraphError):
+        listed_on(chain, store, clock).refresh()
+
+
+def test_an_old_list_goes_on_to_serve_while_the_chain_is_away(store: SqlTaskStore, clock: FakeClock) -> None:
+    chain = Chain()
+    listed_on(chain, store, clock).refresh()
+    clock.advance(3601)
+    chain.is_away = True
+    later = listed_on(chain, store, clock)
+    assert later.is_old()
+    later.refresh()
+    assert [v.uid for v in later.validators()] == [1]
+    assert not later.is_old(), "the chain is left alone for a while"
+
+
+def test_a_chain_that_is_back_is_asked_again(
+    store: SqlTaskStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metagraph_cache, "KEPT_S", 0.0)
+    chain = Chain()
+    kept = listed_on(chain, store, clock)
+    kept.refresh()
+    clock.advance(3601)
+    chain.is_away = True
+    kept.refresh()
+    chain.is_away, chain.validators = False, [a_validator(2)]
+    clock.advance(34)
+    assert kept.is_old()
+    kept.refresh()
+    assert [v.uid for v in kept.validators()] == [2]
+    assert store.metagraph_read(SOURCE).failures == 0
+
+
+@pytest.mark.parametrize("error", [MetagraphError("the chain is away"), IndexError("empty stakes")])
+def test_every_error_of_a_read_is_followed_by_a_growing_pause(
+    store: SqlTaskStore, clock: FakeClock, error: Exception
+) -> None:
+    chain = Chain()
+    chain.error = error
+    pauses = []
+    for _ in range(7):
+        kept = listed_on(chain, store, clock)
+        assert kept.is_old()
+        with pytest.raises(MetagraphError):
+            kept.refresh()
+        next_at = store.metagraph_read(SOURCE).next_read_at
+        assert next_at is not None
+        pauses.append((next_at - clock.now()).total_seconds())
+        assert not listed_on(chain, store, clock).is_old(), "other processes wait too"
+        clock.advance(pauses[-1])
+    for pause, least in zip(pauses, (30, 60, 120, 300, 600, 600, 600), strict=True):
+        assert least <= pause <= least * 1.1
+    assert str(store.metagraph_read(SOURCE).reason) in {"the chain is away", _UNEXPECTED}
+
+
+def test_a_restart_during_an_outage_goes_on_with_the_stored_list(
+    store: SqlTaskStore, clock: FakeClock
+) -> None:
+    chain = Chain()
+    listed_on(chain, store, clock).refresh()
+    clock.advance(5 * 3600)
+    chain.is_away = True
+    restarted = listed_on(chain, store, clock)
+    restarted.refresh()
+    assert restarted.problem() is None
+    assert [v.uid for v in restarted.validators()] == [1]
+
+
+def test_the_list_of_another_network_does_not_serve(store: SqlTaskStore, clock: FakeClock) -> None:
+    chain = Chain()
+    listed_on(chain, store, clock).refresh()
+    clock.advance(60)
+    chain.is_away = True
+    other = ValidatorListing(store, chain, clock, timedelta(hours=1), MetagraphPolicy("finney/17"))
+    assert other.validators() == []
+    assert other.is_old()
+    with pytest.raises(MetagraphError):
+        other.refresh()
+
+
+def test_an_unregistered_hotkey_is_told_with_the_command_and_looked_for_every_five_minutes(
+    store: SqlTaskStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metagraph_cache, "KEPT_S", 0.0)
+    chain = Chain()
+    kept = registered_on(chain, store, clock)
+    kept.refresh()
+    assert "btcli subnets register" in str(kept.problem())
+    clock.advance(299)
+    assert not kept.is_old()
+    clock.advance(2)
+    assert kept.is_old()
+    chain.validators.append(a_validator(9, hotkey=MINER))
+    kept.refresh()
+    assert kept.problem() is None
+    clock.advance(3000)
+    assert not kept.is_old()
+    kept.doubt_registration()
+    assert kept.is_old(), "a validator says that it does not know us"
+
+
+def test_a_registration_ends_the_cooldowns_of_validators_that_did_not_know_the_hotkey(
+    store: SqlTaskStore, clock: FakeClock
+) -> None:
+    chain, hour = Chain(), timedelta(hours=1)
+    registered_on(chain, store, clock).refresh()
+    for hotkey, outcome in (("5Validator1", "NotRegistered"), ("5Validator2", "CoolingDown")):
+        now = clock.now()
+        store.begin_poll(MINER, hotkey, next_poll_at=now, now=now, longest_rest=hour)
+        store.record_poll(MINER, hotkey, outcome=outcome, now=now, cooldown_until=now + hour)
+    chain.validators.append(a_validator(9, hotkey=MINER))
+    registered_on(chain, store, clock).refresh()
+    times = store.poll_times(MINER)
+    assert times["5Validator1"].cooldown_until is None
+    assert times["5Validator2"].cooldown_until == clock.now() + hour
+
+
+def test_a_deregistration_is_told_once_to_a_person(store: SqlTaskStore, clock: FakeClock) -> None:
+    told: list[str] = []
+
+    class Messages:
+        def notify(self, text: str, _link: str) -> bool:
+            told.append(text)
+            return True
+
+    chain = Chain()
+    chain.validators.append(a_validator(9, hotkey=MINER))
+    alert = AlertStep(Messages(), clock)
+    registered_on(chain, store, clock, alert).refresh()
+    assert told == []
+    chain.validators.pop()
+    for _ in range(3):
+        clock.advance(3601)
+        registered_on(chain, store, clock, alert).refresh()
+    assert len(told) == 1
+    assert "btcli subnets register" in told[0]
+
+
+def test_a_fresh_list_is_not_asked_for_again(store: SqlTaskStore, clock: FakeClock) -> None:
+    chain = Chain()
+    kept = listed_on(chain, store, clock)
+    assert kept.is_old()
+    kept.refresh()
+    clock.advance(3599)
+    assert not kept.is_old()
+    assert chain.asked == 1

@@ -1,0 +1,315 @@
+"""What a poll's answers do to the store: nothing is lost, nothing is asked too early."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.domain.scheduling.run_attempts import MAX_ATTEMPTS
+from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
+from trellis_assets.domain.tasks import TaskState
+from trellis_assets.domain.validators import PollPolicy, Validator
+from trellis_assets.ports import (
+    CoolingDown,
+    NoTask,
+    NotRegistered,
+    PollAnswer,
+    Rubbish,
+    TaskAssigned,
+    Unreachable,
+)
+from trellis_assets.steps.poll_validators import PullPolicy, PullReport, PullStep
+from trellis_assets_tests.fakes import (
+    MINER,
+    FakeClock,
+    ScriptedNetwork,
+    a_feedback,
+    a_generation,
+    a_pulled_task,
+    a_validator,
+    an_answer,
+)
+
+POLICY = PullPolicy(
+    polls=PollPolicy(),
+    interval=timedelta(seconds=45),
+    error_backoff=timedelta(seconds=300),
+    metagraph_age=timedelta(hours=1),
+    max_waiting=8,
+    endpoints=("a", "b", "c", "d", "e", "f", "g", "h"),
+)
+
+
+class Round:
+    """A store, a clock and a scripted subnet, and rounds of pulls over them."""
+
+    def __init__(self, store: SqlTaskStore, clock: FakeClock, *validators: Validator) -> None:
+        self.store, self.clock = store, clock
+        self.network = ScriptedNetwork(validators)
+
+    def says(self, validator: Validator, *answers: PollAnswer) -> None:
+        self.network.pulls[validator.hotkey] = list(answers)
+
+    async def run(self, policy: PullPolicy = POLICY) -> PullReport:
+        return await PullStep(self.store, self.network, self.clock, policy).run()
+
+
+ONE, TWO, THREE = a_validator(1), a_validator(2), a_validator(3)
+
+
+async def test_every_due_validator_is_asked_and_its_task_stored(
+    store: SqlTaskStore, clock: FakeClock
+) -> None:
+    pulls = Round(store, clock, ONE, TWO)
+    pulls.says(ONE, TaskAssigned(a_pulled_task("a")))
+    pulls.says(TWO, TaskAssigned(a_pulled_task("b")))
+    report = await pulls.run()
+    assert report.asked == 2
+    stored = [store.task(key) for key in report.new_tasks]
+    assert {(t.task_id, t.validator_hotkey, t.state) for t in stored} == {
+        ("a", ONE.hotkey, TaskState.PULLED),
+        ("b", TWO.hotkey, TaskState.PULLED),
+    }
+
+
+async def test_a_failing_validator_costs_the_others_nothing(store: SqlTaskStore, clock: FakeClock) -> None:
+    pulls = Round(store, clock, ONE, TWO, THREE)
+    pulls.says(ONE, Unreachable("refused"))
+    pulls.says(TWO, Rubbish("no json"))
+    pulls.says(THREE, TaskAssigned(a_pulled_task("c")))
+    report = await pulls.run()
+    assert [store.task(k).task_id for k in report.new_tasks] == ["c"]
+
+
+async def test_a_validator_is_not_asked_again_before_the_interval(
+    store: SqlTaskStore, clock: FakeClock
+) -> None:
+    pulls = Round(store, clock, ONE)
+    pulls.says(ONE, Unreachable("timed out", may_have_assigned=True))
+    await pulls.run()
+    clock.advance(44)
+    assert (await pulls.run()).asked == 0
+    clock.advance(6)
+    assert (await pulls.run()).asked == 1, "the interval, and a tenth of it at most"
+
+
+async def test_a_cooldown_is_kept_over_restarts(store: SqlTaskStore, clock: FakeClock) -> None:
+    pulls = Round(store, clock, ONE)
+    pulls.says(ONE, CoolingDown(clock.now() + timedelta(seconds=600), violations=2))
+    await pulls.run()
+    again = Round(store, clock, ONE)
+    clock.advance(599)
+    assert (await again.run()).asked == 0
+    clock.advance(2)
+    assert (await again.run()).asked == 1
+
+
+@pytest.mark.parametrize("answer", [Unreachable("refused"), Rubbish("html")])
+async def test_after_a_failure_a_validator_rests(
+    store: SqlTaskStore, clock: FakeClock, answer: PollAnswer
+) -> None:
+    pulls = Round(store, clock, ONE)
+    pulls.says(ONE, answer)
+    await pulls.run()
+    clock.advance(299)
+    assert (await pulls.run()).asked == 0
+    clock.advance(2)
+    assert (await pulls.run()).asked == 1
+
+
+async def test_why_a_poll_failed_is_kept_until_the_next_answer(store: SqlTaskStore, clock: FakeClock) -> None:
+    pulls = Round(store, clock, ONE)
+    pulls.says(ONE, Unreachable("HTTP 401: nonce is too old"), NoTask())
+    await pulls.run()
+    (failed,) = store.poll_records(MINER)
+    assert (failed.uid, failed.outcome, failed.reason, failed.answered_at) == (
+        *(1, "Unreachable"),
+        *("HTTP 401: nonce is too old", clock.now()),
+    )
+    clock.advance(301)
+    await pulls.run()
+    (answered,) = store.poll_records(MINER)
+    assert (answered.outcome, answered.reason) == ("NoTask", None)
+    assert store.poll_records("another miner") == []
+
+
+async def test_a_validator_that_does_not_know_us_is_left_alone_until_its_time(
+    store: SqlTaskStore, clock: FakeClock
+) -> None:
+    pulls = Round(store, clock, ONE)
+    pulls.says(ONE, NotRegistered(clock.now() + timedelta(hours=1)))
+    await pulls.run()
+    clock.advance(3599)
+    assert (await pulls.run()).asked == 0
+
+
+async def test_a_validator_whose_task_we_hold_is_not_asked(store: SqlTaskStore, clock: FakeClock) -> None:
+    pulls = Round(store, clock, ONE)
+    pulls.says(ONE, TaskAssigned(a_pulled_task("a")))
+    await pulls.run()
+    clock.advance(3600)
+    assert (await pulls.run()).asked == 0
+
+
+async def test_no_more_is_pulled_than_can_be_worked_on(store: SqlTaskStore, clock: FakeClock) -> None:
+    pulls = Round(store, clock, ONE, TWO, THREE)
+    for index, validator in enumerate([ONE, TWO, THREE]):
+        pulls.says(validator, TaskAssigned(a_pulled_task(f"t{index}")))
+    policy = replace(POLICY, max_waiting=2)
+    assert len((await pulls.run(policy)).new_tasks) == 2
+    assert (await pulls.run(policy)).asked == 0
+
+
+async def test_the_task_limit_counts_the_sessions_tasks(store: SqlTaskStore, clock: FakeClock) -> None:
+    session = store.start_session(clock.now(), {})
+    pulls = Round(store, clock, ONE, TWO)
+    pulls.says(ONE, TaskAssigned(a_pulled_task("a")))
+    pulls.says(TWO, TaskAssigned(a_pulled_task("b")))
+    policy = replace(POLICY, task_limit=1, session_id=session)
+    assert len((await pulls.run(policy)).new_tasks) == 1
+    clock.advance(100)
+    assert (await pulls.run(policy)).asked == 0
+
+
+async def _held(pulls: Round, state: TaskState) -> int:
+    """A task of ONE that we have answered, in `state`."""
+    pulls.says(ONE, TaskAssigned(a_pulled_task("a")))
+    (key,) = (await pulls.run()).new_tasks
+    store, now = pulls.store, pulls.clock.now()
+    store.move(key, TaskState.GENERATED, now=now, generation=a_generation())
+    store.move(key, TaskState.VALIDATED, now=now)
+    store.move(key, TaskState.SUBMITTING, now=now)
+    feedback = a_feedback() if state is TaskState.ACCEPTED else None
+    store.move(key, state, now=now, feedback=feedback)
+    pulls.clock.advance(60)
+    return key
+
+
+@pytest.mark.parametrize("state", [TaskState.ANSWER_UNKNOWN, TaskState.UNSETTLED, TaskState.FAILED])
+async def test_a_task_served_again_is_the_same_task_and_keeps_its_model(
+    store: SqlTaskStore, clock: FakeClock, state: TaskState
+) -> None:
+    pulls = Round(store, clock, ONE)
+    key = await _held(pulls, state)
+    pulls.says(ONE, TaskAssigned(a_pulled_task("a")))
+    assert (await pulls.run()).new_tasks == []
+    reopened = store.task(key)
+    assert (reopened.state, reopened.attempt) == (TaskState.GENERATED, 1)
+    assert reopened.generation is not None
+
+
+async def test_an_accepted_task_that_its_validator_lost_is_answered_again_with_the_kept_model(
+    store: SqlTaskStore, clock: FakeClock
+) -> None:
+    pulls = Round(store, clock, ONE)
+    key = await _held(pulls, TaskState.ACCEPTED)
+    pulls.says(ONE, TaskAssigned(a_pulled_task("a")))
+    await pulls.run()
+    assert pulls.network.submitted == [], "nothing is handed back"
+    again = store.task(key)
+    assert (again.state, again.attempt) == (TaskState.GENERATED, 1)
+    assert again.generation is not None
+
+
+async def test_an_accepted_task_that_is_served_for_ever_is_handed_back_in_the_end(
+    store: SqlTaskStore, clock: FakeClock
+) -> None:
+    pulls = Round(store, clock, ONE)
+    key = await _held(pulls, TaskState.ACCEPTED)
+    for _ in range(MAX_ATTEMPTS - 1):
+        pulls.says(ONE, TaskAssigned(a_pulled_task("a")))
+        await pulls.run()
+        store.move(key, TaskState.VALIDATED, now=clock.now())
+        store.move(key, TaskState.SUBMITTING, now=clock.now())
+        store.move(key, TaskState.ACCEPTED, now=clock.now(), feedback=a_feedback())
+        clock.advance(60)
+    pulls.says(ONE, TaskAssigned(a_pulled_task("a")))
+    pulls.network.answers = [an_answer(SubmissionOutcome.HANDED_BACK)]
+    await pulls.run()
+    assert pulls.network.submitted == [("a", SubmissionKind.HAND_BACK, b"")]
+    assert store.task(key).state is TaskState.ACCEPTED
+
+
+async def test_an_unsettled_task_is_rejected_once_its_validator_moves_on(
+    store: SqlTaskStore, clock: FakeClock
+) -> None:
+    pulls = Round(store, clock, ONE)
+    key = await _held(pulls, TaskState.UNSETTLED)
+    pulls.says(ONE, CoolingDown(clock.now() + timedelta(seconds=800), violations=1))
+    await pulls.run()
+    assert store.task(key).state is TaskState.REJECTED
+
+
+async def test_an_unsettled_task_is_asked_about_even_when_nothing_new_may_be_pulled(
+    store: SqlTaskStore, clock: FakeClock
+) -> None:
+    pulls = Round(store, clock, ONE)
+    key = await _held(pulls, TaskState.UNSETTLED)
+    pulls.says(ONE, TaskAssigned(a_pulled_task("a")))
+    await pulls.run(replace(POLICY, task_limit=1))
+    assert store.task(key).state is TaskState.GENERATED
+
+
+async def test_the_same_task_id_of_two_validators_is_two_tasks(store: SqlTaskStore, clock: FakeClock) -> None:
+    pulls = Round(store, clock, ONE, TWO)
+    for validator in (ONE, TWO):
+        pulls.says(validator, TaskAssigned(a_pulled_task("same")))
+    keys = (await pulls.run()).new_tasks
+    assert len({store.task(k).run_key for k in keys}) == 2
+
+
+async def test_our_own_hotkey_is_never_asked(store: SqlTaskStore, clock: FakeClock) -> None:
+    pulls = Round(store, clock, a_validator(9, hotkey=MINER))
+    assert (await pulls.run()).asked == 0
+
+
+async def test_a_task_whose_runs_died_often_is_still_worked_on_when_it_is_served_again(
+    store: SqlTaskStore, clock: FakeClock
+) -> None:
+    """Runs that died are no answers: the model that is there is sent, not an empty result."""
+    pulls = Round(store, clock, ONE)
+    served = TaskAssigned(a_pulled_task("t"))
+    pulls.says(ONE, served)
+    (key,) = (await pulls.run()).new_tasks
+    for attempt in range(1, 9):
+        store.mark_requested(key, attempt, clock.now())
+    store.move(key, TaskState.FAILED, now=clock.now(), reason="given up")
+    clock.advance(60)
+    pulls.says(ONE, served)
+    await pulls.run()
+    assert store.task(key).state is TaskState.PULLED
+    assert pulls.network.submitted == []
+
+
+ONE_ENDPOINT = replace(POLICY, endpoints=("a",))
+
+
+def _nobody_has_a_task(store: SqlTaskStore, clock: FakeClock) -> Round:
+    validators = [a_validator(uid) for uid in range(1, 41)]
+    pulls = Round(store, clock, *validators)
+    for validator in validators:
+        pulls.says(validator, NoTask())
+    return pulls
+
+
+async def test_a_validator_without_a_task_is_not_what_the_generator_waits_for(
+    store: SqlTaskStore, clock: FakeClock
+) -> None:
+    pulls = _nobody_has_a_task(store, clock)
+    pulls.says(ONE, TaskAssigned(a_pulled_task("the only one")))
+    report = await pulls.run(ONE_ENDPOINT)
+    assert len(report.new_tasks) == 1, "the one with a task was found in the same round"
+
+
+async def test_more_validators_are_asked_at_a_time_when_few_have_a_task(
+    store: SqlTaskStore, clock: FakeClock
+) -> None:
+    pulls = _nobody_has_a_task(store, clock)
+    step = PullStep(store, pulls.network, clock, ONE_ENDPOINT)
+    step.listing.refresh()
+    assert len(step.to_ask(PullReport())) == 1
+    await step.run()
+    clock.advance(POLICY.error_backoff.total_seconds() * 2)
+    assert len(step.to_ask(PullReport())) == 8, "and never more than there is room for"
+    assert len(step.to_ask(PullReport(), owed=3)) == 5, "those that may answer any moment are counted"

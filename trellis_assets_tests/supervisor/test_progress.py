@@ -1,0 +1,74 @@
+"""A session is watched to its end, whatever the store does meanwhile."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from trellis_assets.domain.tasks import Task, TaskState
+from trellis_assets.ports import StoreError, TaskStore
+from trellis_assets.settings import Settings
+from trellis_assets.supervisor import progress as module
+from trellis_assets.supervisor.progress import StopSignal, Watch
+from trellis_assets_tests.fakes import a_task
+
+
+class Store:
+    """Gives at each look what it was told; the last for ever. An error is raised."""
+
+    def __init__(self, *looks: list[Task] | StoreError) -> None:
+        self.looks = list(looks)
+        self.is_draining = False
+
+    def count_by_state(self, session_id: int | None) -> dict[TaskState, int]:
+        return {TaskState.ACCEPTED: 1}
+
+    def in_hand(self, hotkey: str) -> list[Task]:
+        look = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        if isinstance(look, StoreError):
+            raise look
+        return look
+
+    def drain_session(self, session_id: int, now: datetime) -> None:
+        self.is_draining = True
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr(module, "LAST_POLLS_S", 0.2)
+
+
+@pytest.fixture
+def watch(tmp_path: Path) -> Callable[..., list[str]]:
+    """Watches until the end; gives what was said."""
+
+    def run(store: Store, stops: int, **known: Any) -> list[str]:
+        settings = Settings.load(data_dir=tmp_path).model_copy(update={"session_id": 1} | known)
+        said: list[str] = []
+        Watch(settings, cast("TaskStore", store), "hotkey", said.append).until_done([], StopSignal(stops))
+        return said
+
+    return run
+
+
+AWAY = StoreError("the store postgresql://miner:***@db/trellis failed: connection refused")
+
+
+def test_a_store_that_is_away_for_a_while_does_not_end_the_session(watch: Callable[..., list[str]]) -> None:
+    said = watch(Store(AWAY, AWAY, [a_task(1)], []), 0, task_limit=1)
+    assert said == [f"waiting for the store: {AWAY}", "tasks 1/1: 1 accepted"]
+
+
+def test_whoever_asks_twice_need_not_wait_for_a_store_that_is_away(watch: Callable[..., list[str]]) -> None:
+    assert watch(Store(AWAY), 2)[-1] == "stopped; what is unfinished is carried on at the next start"
+
+
+def test_a_task_that_arrives_while_a_stop_is_asked_is_finished_first(watch: Callable[..., list[str]]) -> None:
+    store = Store([], [], *[[a_task(1)]] * 20, [])
+    said = watch(store, 1)
+    assert store.is_draining
+    assert said[-1] == "stopped; 0 unfinished tasks are carried on at the next start"
+    assert store.looks == [[]], "it was waited for"

@@ -1,0 +1,17 @@
+"""A closed terminal is a stop like any other."""
+
+import os
+import signal
+
+import pytest
+
+from trellis_assets.supervisor.progress import StopSignal
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_stop_is_asked_by_each_signal_that_ends_programs(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with StopSignal().listening() as stop:
+        os.kill(os.getpid(), number)
+        assert stop.count == 1
+    assert signal.getsignal(number) is before

@@ -35,11 +35,11 @@ def _every_command(
     ] = None,
 ) -> None:
     """Mine Bittensor subnet 17: prompts from validators in, 3D Gaussian splats out."""
-    from trellis_assets.system.file_permissions import write_privately
-    from trellis_assets.system.proxies import keep_loopback_direct
+    from trellis_assets.system.file_permissions import restrict_umask
+    from trellis_assets.system.proxies import bypass_proxies_for_loopback
 
-    write_privately()
-    keep_loopback_direct()
+    restrict_umask()
+    bypass_proxies_for_loopback()
     _name_mistyped_settings()
 
 

@@ -35,7 +35,7 @@ def mine(  # noqa: PLR0917 - the flags of one command
     with clear_errors():
         from trellis_assets.domain.statistics import to_json
         from trellis_assets.settings import GeneratorBackend, Settings
-        from trellis_assets.supervisor.progress import StopAskedError
+        from trellis_assets.supervisor.progress import StopRequestedError
         from trellis_assets.supervisor.session import mine as run_session
 
         settings = Settings.load(
@@ -53,7 +53,7 @@ def mine(  # noqa: PLR0917 - the flags of one command
         )
         try:
             snapshot = run_session(settings, lambda line: typer.echo(line, err=True))
-        except StopAskedError:
+        except StopRequestedError:
             typer.echo("stopped before mining began", err=True)
             raise typer.Exit(0) from None
         if as_json:
@@ -76,7 +76,7 @@ def worker(
     """Execute runs that a miner with TRELLIS_RUN_LAUNCHER=celery hands out, until stopped."""
     with clear_errors():
         from trellis_assets.settings import RunLauncherName, Settings
-        from trellis_assets.supervisor.celery_worker import serve_queues
+        from trellis_assets.supervisor.celery_worker import run_celery_worker
 
         settings = Settings.load(
             run_launcher=RunLauncherName.CELERY,
@@ -84,7 +84,7 @@ def worker(
             max_concurrent_runs=concurrency,
             data_dir=data_dir,
         )
-        serve_queues(settings, name)
+        run_celery_worker(settings, name)
 
 
 @app.command()
@@ -103,11 +103,11 @@ def subnet(  # noqa: PLR0917 - each is an option
     """Run a local subnet for development: real Axons on 127.0.0.1 that apply the subnet's rules."""
     with clear_errors():
         from trellis_assets.settings import Settings
-        from trellis_assets.supervisor.local_subnet import run_until_stopped
+        from trellis_assets.supervisor.local_subnet import serve_local_subnet
 
         settings = Settings.load(subnet_validators=validators, subnet_prompts_file=prompts, data_dir=data_dir)
         logging.basicConfig(level=settings.log_level, stream=sys.stderr)
-        run_until_stopped(settings, miner_hotkey or [], answer_delay_s=answer_delay, pull_delay_s=pull_delay)
+        serve_local_subnet(settings, miner_hotkey or [], answer_delay_s=answer_delay, pull_delay_s=pull_delay)
 
 
 @app.command()

@@ -59,17 +59,17 @@ def gallery(
     """Show the generated models in a browser: pictures, 3D views, downloads, reports."""
     with clear_errors():
         from trellis_assets.composition import Pipeline, secret
-        from trellis_assets.diagnostics.doctor import Practice, examine
+        from trellis_assets.diagnostics.doctor import CachedDiagnostics, examine
         from trellis_assets.diagnostics.machine_checks import Patient
-        from trellis_assets.diagnostics.mining_checks import check_mining_safely, notice
+        from trellis_assets.diagnostics.mining_checks import check_mining_without_raising, notice
         from trellis_assets.servers.gallery.run import run_gallery
         from trellis_assets.settings import Settings
 
         settings = Settings.load(gallery_port=port, data_dir=data_dir)
         # The gallery signs nothing: it opens no wallet.
-        doctor = Practice(lambda: examine(settings, reads_key=False))
+        doctor = CachedDiagnostics(lambda: examine(settings, reads_key=False))
         pipeline = Pipeline(settings)
-        mining = Practice(lambda: check_mining_safely(Patient(pipeline, reads_key=False)))
+        mining = CachedDiagnostics(lambda: check_mining_without_raising(Patient(pipeline, reads_key=False)))
         parts = pipeline.gallery_parts(doctor, lambda: notice(mining()))
         token = secret(settings.server_token)
         typer.echo(f"gallery: http://{host}:{settings.gallery_port}", err=True)

@@ -35,11 +35,11 @@ def restore(
     with clear_errors():
         from trellis_assets.adapters.storage.backup import restore as put_back
         from trellis_assets.settings import Settings
-        from trellis_assets.supervisor.session import only_miner
+        from trellis_assets.supervisor.session import single_instance_lock
         from trellis_assets.system.clock import SystemClock
 
         settings = Settings.load(data_dir=data_dir)
-        with only_miner(settings.folder):
+        with single_instance_lock(settings.folder):
             aside = put_back(settings.store_url, source, SystemClock().now())
         typer.echo(f"restored from {source}" + (f"; what was there: {aside}" if aside else ""))
 

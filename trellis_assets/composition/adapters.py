@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from trellis_assets.composition.backends import local_judge, secret
 from trellis_assets.domain.diagnostics import Symptom, judge_disk
-from trellis_assets.observability.audit_log import write_audit_to
+from trellis_assets.observability.audit_log import configure_audit_log
 from trellis_assets.ports import (
     Clock,
     FileStore,
@@ -25,7 +25,7 @@ from trellis_assets.settings import (
     ValidatorBackend,
 )
 from trellis_assets.system.clock import SystemClock
-from trellis_assets.system.file_permissions import make_private
+from trellis_assets.system.file_permissions import make_private_folder
 
 if TYPE_CHECKING:
     from trellis_assets.adapters.storage.store import SqlTaskStore
@@ -39,8 +39,8 @@ class Adapters:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        make_private(settings.folder)
-        write_audit_to(settings.folder / "logs", settings.log_level)
+        make_private_folder(settings.folder)
+        configure_audit_log(settings.folder / "logs", settings.log_level)
 
     @cached_property
     def clock(self) -> Clock:

@@ -38,7 +38,7 @@ from trellis_assets.steps.refresh_validators import MetagraphPolicy, RefreshVali
 from trellis_assets.steps.submit import SubmissionPolicy, SubmitStep
 from trellis_assets.steps.validate import ValidateStep, ValidationPolicy
 from trellis_assets.steps.validate_idle import ValidateIdleStep
-from trellis_assets.system.adaptive_cache import Sparing
+from trellis_assets.system.adaptive_cache import AdaptiveCache
 
 if TYPE_CHECKING:
     from trellis_assets.servers.gallery.app import GalleryParts
@@ -87,11 +87,11 @@ class Pipeline(Adapters):
             return None
         if not settings.validate_models:
             raise SettingsError("TRELLIS_REQUIRE_VERDICT is set and validation is off: choose one")
-        return self._verdict_look.look(self.validator.problem)
+        return self._verdict_look.get(self.validator.problem)
 
     @cached_property
-    def _verdict_look(self) -> Sparing[str | None]:
-        return Sparing(None, spared=20)
+    def _verdict_look(self) -> AdaptiveCache[str | None]:
+        return AdaptiveCache(None, times_cheaper=20)
 
     def pull_step(self, cadence: timedelta = timedelta(0)) -> PullStep:
         """Polls validators; rounds come at the cadence."""

@@ -11,7 +11,7 @@ from trellis_assets.defs.assets.subnet import validators
 from trellis_assets.defs.assets.tasks import task_table
 from trellis_assets.defs.ops import generate, submit, validate
 from trellis_assets.defs.resources import PipelineResource
-from trellis_assets.observability.log_rotation import cut_logs
+from trellis_assets.observability.log_rotation import rotate_logs
 from trellis_assets.orchestration.run_retention import prune_runs, sweep_leftovers
 
 
@@ -32,7 +32,7 @@ def maintain_store(context: dg.OpExecutionContext, pipeline: PipelineResource) -
     folder = parts.settings.folder
     gone["dagster_runs"] = prune_runs(context.instance, folder / "dagster", parts.settings.keep_runs)
     gone["leftovers_of_runs"] = sweep_leftovers(context.instance, folder / "dagster")
-    gone["logs_cut"] = cut_logs(folder / "logs")
+    gone["logs_cut"] = rotate_logs(folder / "logs")
     context.log.info(", ".join(f"{count} {name}" for name, count in gone.items()))
     context.add_output_metadata(gone)
 

@@ -6,15 +6,15 @@ import dagster as dg
 
 from trellis_assets.composition import Pipeline
 from trellis_assets.settings import Settings
-from trellis_assets.system.file_permissions import write_privately
-from trellis_assets.system.proxies import keep_loopback_direct
+from trellis_assets.system.file_permissions import restrict_umask
+from trellis_assets.system.proxies import bypass_proxies_for_loopback
 
 
 @cache
 def _pipeline() -> Pipeline:
     # Where `dagster dev` started this process, and not our command line.
-    write_privately()
-    keep_loopback_direct()
+    restrict_umask()
+    bypass_proxies_for_loopback()
     return Pipeline(Settings.load())
 
 

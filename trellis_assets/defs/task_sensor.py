@@ -23,7 +23,7 @@ from trellis_assets.ports import MetagraphError
 from trellis_assets.settings import RunLauncherName, Settings, SettingsError
 from trellis_assets.steps.poll_continuously import KeepPullingStep
 from trellis_assets.steps.poll_validators import PullReport
-from trellis_assets.system.heartbeat_files import POLLER, SENSOR, progress_folder, write_progress
+from trellis_assets.system.heartbeat_files import POLLER, SENSOR, heartbeat_folder, write_heartbeat
 
 # The fastest that Dagster's daemon ticks.
 TICK = timedelta(seconds=5)
@@ -51,7 +51,7 @@ def task_sensor(
     if context.code_location_origin is not None and launches_at_once(context.instance):
         skipped = _tick_of_resident(context, parts)
         told = {"beat_at": time.monotonic(), "said": printable(skipped.skip_message or "", 500)}
-        write_progress(progress_folder(parts.settings), SENSOR, told)
+        write_heartbeat(heartbeat_folder(parts.settings), SENSOR, told)
         return skipped
     if (nothing := _may_not_begin(parts)) is not None:
         return dg.SkipReason(nothing)
@@ -108,7 +108,7 @@ def _resident(parts: Pipeline, starter: RunStarter) -> ResidentPoller:
     return ResidentPoller(
         step=lambda: KeepPullingStep(parts.pull_step(), lambda: _start_runs(parts, starter)),
         closed=lambda: closed_reason(parts) or starter.problem() or paused_reason(starter.instance),
-        report_progress=lambda figures: write_progress(progress_folder(parts.settings), POLLER, figures),
+        report_progress=lambda figures: write_heartbeat(heartbeat_folder(parts.settings), POLLER, figures),
     )
 
 
@@ -155,7 +155,7 @@ def _workers(
 ) -> tuple[Callable[[Task], dict[str, str]], Callable[[], str | None]]:
     """Return where a task's run goes, and why no run can be started now."""
     if parts.settings.run_launcher is not RunLauncherName.CELERY:
-        folder = progress_folder(parts.settings)
+        folder = heartbeat_folder(parts.settings)
         is_warm = isinstance(instance.run_launcher, WarmRunLauncher)
         return lambda _task: {}, lambda: why_pool_is_away(folder) if is_warm else None
     from trellis_assets.orchestration.celery_workers.launcher import WorkerQueuesLauncher

@@ -13,7 +13,7 @@ from trellis_assets.steps.refresh_validators import why_unregistered
 _HOUR_S, _MINUTE_S = 3600, 60
 
 
-def read_list_at_start(pipeline: Pipeline, say: Callable[[str], None]) -> None:
+def read_validators_at_start(pipeline: Pipeline, say: Callable[[str], None]) -> None:
     """Read the list of validators, once for all processes of the session, and tell what is wrong with it.
 
     Where it cannot be read, mining goes on with the stored list of the same network.

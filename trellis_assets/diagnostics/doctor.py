@@ -10,33 +10,33 @@ from trellis_assets.composition import Pipeline
 from trellis_assets.diagnostics.clock_check import check_clock
 from trellis_assets.diagnostics.machine_checks import (
     Patient,
-    look_at_disk,
-    look_at_files,
-    look_at_generator,
-    look_at_gpu,
-    look_at_store,
-    look_at_validation,
+    check_disk,
+    check_files,
+    check_generator,
+    check_gpu,
+    check_store,
+    check_validation,
 )
 from trellis_assets.diagnostics.mining_checks import check_mining
 from trellis_assets.diagnostics.proxy_checks import check_proxies
-from trellis_assets.diagnostics.subnet_checks import look_at_subnet, look_at_wallet
-from trellis_assets.diagnostics.worker_checks import look_at_workers
+from trellis_assets.diagnostics.subnet_checks import check_subnet, check_wallet
+from trellis_assets.diagnostics.worker_checks import check_workers
 from trellis_assets.domain.diagnostics import Health, Symptom
 from trellis_assets.settings import Settings, SettingsError
 
 # Longer than any look takes that will end at all, but for a chain that is slow.
 PATIENCE_S = 30.0
 _LOOKS: dict[str, Callable[[Patient], list[Symptom]]] = {
-    "store": look_at_store,
-    "files": look_at_files,
-    "disk": look_at_disk,
-    "wallet": look_at_wallet,
-    "subnet": look_at_subnet,
-    "generator": look_at_generator,
-    "validation": look_at_validation,
-    "gpu": look_at_gpu,
+    "store": check_store,
+    "files": check_files,
+    "disk": check_disk,
+    "wallet": check_wallet,
+    "subnet": check_subnet,
+    "generator": check_generator,
+    "validation": check_validation,
+    "gpu": check_gpu,
     "mining": check_mining,
-    "workers": look_at_workers,
+    "workers": check_workers,
     "proxy": check_proxies,
     "clock": check_clock,
 }
@@ -87,7 +87,7 @@ def _outcome(part: str, found: Future[list[Symptom]], until: float) -> list[Symp
 
 
 @dataclass(slots=True)
-class Practice:
+class CachedDiagnostics:
     """`examine` for whoever asks often: one look at a time, and none is repeated within `fresh_s`."""
 
     examine: Callable[[], Sequence[Symptom]]

@@ -35,7 +35,7 @@ class Patient:
         return self.pipeline.settings
 
 
-def look_at_store(patient: Patient) -> list[Symptom]:
+def check_store(patient: Patient) -> list[Symptom]:
     """Whether the store opens and answers."""
     try:
         tasks = sum(patient.pipeline.store.count_by_state().values())
@@ -45,7 +45,7 @@ def look_at_store(patient: Patient) -> list[Symptom]:
     return [Symptom("store", Health.OK, f"{tasks} tasks")]
 
 
-def look_at_files(patient: Patient) -> list[Symptom]:
+def check_files(patient: Patient) -> list[Symptom]:
     """Whether model files can be written and read."""
     where = patient.settings.files_url or str(patient.settings.folder)
     try:
@@ -55,12 +55,12 @@ def look_at_files(patient: Patient) -> list[Symptom]:
     return [Symptom("files", Health.OK, f"{where} can be written and read")]
 
 
-def look_at_disk(patient: Patient) -> list[Symptom]:
+def check_disk(patient: Patient) -> list[Symptom]:
     """Whether there is room."""
     return [patient.pipeline.disk()]
 
 
-def look_at_generator(patient: Patient) -> list[Symptom]:
+def check_generator(patient: Patient) -> list[Symptom]:
     """Whether somebody would make a model now; an endpoint that is not well has a line of its own."""
     generator, clock = patient.pipeline.generator, patient.pipeline.clock
     probes, now = generator.probe(), clock.now()
@@ -84,7 +84,7 @@ def _orientations(settings: Settings, generator: Generator, endpoints: Sequence[
     return [line for line in lines if line is not None]
 
 
-def look_at_validation(patient: Patient) -> list[Symptom]:
+def check_validation(patient: Patient) -> list[Symptom]:
     """Return whether a model would be judged now, found by trying."""
     settings = patient.settings
     if not settings.validate_models:
@@ -108,7 +108,7 @@ def look_at_validation(patient: Patient) -> list[Symptom]:
     return [Symptom("validation", Health.FAILED, printable(problem, 500), f"{mend}: {later}")]
 
 
-def look_at_gpu(patient: Patient) -> list[Symptom]:
+def check_gpu(patient: Patient) -> list[Symptom]:
     """What the driver says; nothing is wrong without one where no backend needs it."""
     settings = patient.settings
     serves = settings.start_server or settings.generator is GeneratorBackend.HTTP

@@ -17,7 +17,7 @@ from trellis_assets.domain.tasks import printable
 from trellis_assets.domain.validators import PollPolicy, may_be_asked
 from trellis_assets.orchestration.dagster_home import dagster_home, name_secrets
 from trellis_assets.settings import Settings
-from trellis_assets.system.heartbeat_files import POLLER, SENSOR, SESSION, progress_folder, read_progress
+from trellis_assets.system.heartbeat_files import POLLER, SENSOR, SESSION, heartbeat_folder, read_heartbeat
 
 if TYPE_CHECKING:
     from trellis_assets.orchestration.daemon_health import DagsterState
@@ -42,13 +42,13 @@ class Heartbeats:
     @classmethod
     def read(cls, settings: Settings) -> "Heartbeats":
         """Read the files of the data folder."""
-        folder = progress_folder(settings)
-        session = Heartbeat.read(read_progress(folder, SESSION))
+        folder = heartbeat_folder(settings)
+        session = Heartbeat.read(read_heartbeat(folder, SESSION))
         children = session.figures.get("children") if session is not None else None
         code_server = children.get(CODE_SERVER) if isinstance(children, dict) else None
 
         def ours(name: str) -> Heartbeat | None:
-            found = Heartbeat.read(read_progress(folder, name))
+            found = Heartbeat.read(read_heartbeat(folder, name))
             return found if found is not None and found.pid == code_server else None
 
         return cls(session, ours(SENSOR), ours(POLLER))
@@ -105,7 +105,7 @@ def _facts(
     )
 
 
-def check_mining_safely(patient: Patient) -> list[Symptom]:
+def check_mining_without_raising(patient: Patient) -> list[Symptom]:
     """As `check_mining`; a check that fails is a symptom, for pages that must be shown all the same."""
     try:
         return check_mining(patient)

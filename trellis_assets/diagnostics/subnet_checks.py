@@ -20,7 +20,7 @@ _CHAIN_S = 22.0
 _REACHED = 16
 
 
-def look_at_wallet(patient: Patient) -> list[Symptom]:
+def check_wallet(patient: Patient) -> list[Symptom]:
     """Whether there is a key to sign with."""
     settings = patient.settings
     if not settings.harvest:
@@ -33,7 +33,7 @@ def look_at_wallet(patient: Patient) -> list[Symptom]:
         return [Symptom("wallet", Health.FAILED, str(error), "see docs/operating.md, Settings")]
 
 
-def look_at_subnet(patient: Patient) -> list[Symptom]:
+def check_subnet(patient: Patient) -> list[Symptom]:
     """The list of neurons, our place in it, and whether validators can be reached."""
     settings = patient.settings
     if not settings.harvest:

@@ -6,7 +6,7 @@ from trellis_assets.orchestration.dagster_home import celery_broker
 from trellis_assets.settings import RunLauncherName
 
 
-def look_at_workers(patient: Patient) -> list[Symptom]:
+def check_workers(patient: Patient) -> list[Symptom]:
     """Whether somebody executes the runs, where that is not this machine; nothing where it is.
 
     Raises:

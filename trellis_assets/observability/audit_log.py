@@ -62,7 +62,7 @@ class _JsonLine(logging.Formatter):
         return json.dumps(line, default=str, ensure_ascii=True)
 
 
-def write_audit_to(folder: Path, level: str = "INFO") -> None:
+def configure_audit_log(folder: Path, level: str = "INFO") -> None:
     """Audit lines of this process go to `folder/trellis.jsonl`, rotated safely between processes.
 
     Calling it again for the same folder changes nothing.

@@ -5,7 +5,7 @@ from pathlib import Path
 MAX_LOG_BYTES = 20 * 1024 * 1024
 
 
-def cut_logs(folder: Path, limit: int = MAX_LOG_BYTES) -> int:
+def rotate_logs(folder: Path, limit: int = MAX_LOG_BYTES) -> int:
     """How many `*.log` files above the limit were emptied; what was in them is in `*.log.1`.
 
     Their writers hold them open and append, so that emptying them is safe; at most a line is lost.

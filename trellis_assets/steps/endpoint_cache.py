@@ -9,7 +9,7 @@ from trellis_assets.domain.endpoints.endpoints import Endpoint
 from trellis_assets.domain.scheduling.prefetch import TaskInHand
 from trellis_assets.domain.tasks import TaskState
 from trellis_assets.ports import TaskStore
-from trellis_assets.system.adaptive_cache import Sparing
+from trellis_assets.system.adaptive_cache import AdaptiveCache
 
 # Reading takes no more than a tenth of the time.
 SPARED = 10
@@ -28,14 +28,14 @@ class SparingLook:
     store: TaskStore
     names: Sequence[str]
     timer: Callable[[], float] = time.monotonic
-    _pool: Sparing[list[Endpoint]] = field(init=False)
+    _pool: AdaptiveCache[list[Endpoint]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._pool = Sparing([], SPARED, CHEAP_S, self.timer)
+        self._pool = AdaptiveCache([], SPARED, CHEAP_S, self.timer)
 
     def endpoints(self, now: datetime) -> list[Endpoint]:
         """As they are, or were a moment ago."""
-        return self._pool.look(lambda: self.store.endpoints(self.names, now))
+        return self._pool.get(lambda: self.store.endpoints(self.names, now))
 
     def begun_since(self, tasks: Sequence[TaskInHand]) -> int:
         """How many of the tasks are being generated at endpoints that the last look called free."""

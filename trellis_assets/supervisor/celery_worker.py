@@ -11,7 +11,7 @@ from trellis_assets.orchestration.dagster_home import worker_home, write_instanc
 from trellis_assets.settings import Settings, SettingsError
 
 
-def serve_queues(settings: Settings, name: str | None) -> None:
+def run_celery_worker(settings: Settings, name: str | None) -> None:
     """Runs were executed until a stop was asked, and those in hand finished; a second signal leaves at once.
 
     Args:

@@ -13,7 +13,7 @@ from trellis_assets.settings import Settings
 from trellis_assets.system.clock import SystemClock
 
 
-def run_until_stopped(
+def serve_local_subnet(
     settings: Settings,
     miner_hotkeys: Sequence[str],
     *,

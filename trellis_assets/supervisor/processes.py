@@ -38,7 +38,7 @@ def die_with_parent() -> None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def adopt_orphans() -> None:
+def become_subreaper() -> None:
     """From now on, what a child leaves behind when it is killed becomes a child of this process.
 
     A run worker goes on with its task when the process that started it is killed; this way it is
@@ -48,7 +48,7 @@ def adopt_orphans() -> None:
         _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def end_descendants() -> None:
+def kill_descendants() -> None:
     """No process that came of this one is left."""
     family = _family(os.getpid())
     for member in family:
@@ -126,7 +126,7 @@ class Child:
                     starts_left -= 1
                     self.start()
                     continue
-                raise ChildError(f"{self.name} ended while starting: see {self.log}\n{self.last_words()}")
+                raise ChildError(f"{self.name} ended while starting: see {self.log}\n{self.log_tail()}")
             if time.monotonic() > deadline:
                 raise ChildError(f"{self.name} was not ready after {timeout_s:.0f} s: see {self.log}")
             time.sleep(0.1)
@@ -181,7 +181,7 @@ class Child:
         psutil.wait_procs(family, timeout=5)
         self.process.wait()
 
-    def last_words(self, lines: int = 8) -> str:
+    def log_tail(self, lines: int = 8) -> str:
         """The end of the log."""
         try:
             text = self.log.read_text(encoding="utf-8", errors="replace")

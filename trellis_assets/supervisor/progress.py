@@ -12,16 +12,16 @@ from trellis_assets.domain.tasks import TaskState, printable
 from trellis_assets.ports import StoreError, StoreGoneError, TaskStore
 from trellis_assets.settings import Settings
 from trellis_assets.supervisor.processes import Child
-from trellis_assets.system.adaptive_cache import Sparing
+from trellis_assets.system.adaptive_cache import AdaptiveCache
 
-LOOK_EVERY_S = 0.5
+CHECK_INTERVAL_S = 0.5
 # Polls that were under way when a stop was asked may still bring a task.
 LAST_POLLS_S = 3.0
 # Counting takes longer the more tasks there are, and is done as rarely: a fiftieth of the time.
-SPARED = 50
+TIMES_CHEAPER = 50
 
 
-class StopAskedError(BaseException):
+class StopRequestedError(BaseException):
     """A stop was asked before mining began: nothing is in hand that would have to be finished."""
 
 
@@ -41,19 +41,19 @@ class StopSignal:
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
         self.count += 1
         if self._interrupts:
-            raise StopAskedError
+            raise StopRequestedError
 
     @contextmanager
     def interrupting(self) -> Iterator[None]:
         """Let a stop end the block at once, whatever it waits for.
 
         Raises:
-            StopAskedError: a stop was asked, or had been before.
+            StopRequestedError: a stop was asked, or had been before.
         """
         self._interrupts = True
         try:
             if self.count:
-                raise StopAskedError
+                raise StopRequestedError
             yield
         finally:
             self._interrupts = False
@@ -70,7 +70,7 @@ class StopSignal:
 
 
 @dataclass(slots=True)
-class Watch:
+class SessionProgress:
     """What is known of the session of `settings`.
 
     Attributes:
@@ -86,7 +86,9 @@ class Watch:
     supervise: Callable[[], None] = lambda: None
     _last: str = ""
     _draining_since: float | None = None
-    _counts: Sparing[dict[TaskState, int]] = field(default_factory=lambda: Sparing({}, SPARED))
+    _counts: AdaptiveCache[dict[TaskState, int]] = field(
+        default_factory=lambda: AdaptiveCache({}, TIMES_CHEAPER)
+    )
 
     def until_done(self, children: Sequence[Child], stop: StopSignal) -> None:
         """Return when the session's tasks are all final, or a stop was asked and the work is done.
@@ -111,12 +113,12 @@ class Watch:
                 if stop.count > 1:
                     self.say("stopped; what is unfinished is carried on at the next start")
                     return
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(CHECK_INTERVAL_S)
 
     def _is_done(self, stops: int) -> bool:
         assert self.settings.session_id is not None
         limit = self.settings.task_limit
-        counts = self._counts.look(lambda: self.store.count_by_state(self.settings.session_id))
+        counts = self._counts.get(lambda: self.store.count_by_state(self.settings.session_id))
         unfinished = self.store.in_hand(self.hotkey)
         self._tell(progress(counts, limit))
         if limit is not None and not unfinished and sum(counts.values()) >= limit:

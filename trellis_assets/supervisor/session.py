@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from trellis_assets.composition import Pipeline, secret
-from trellis_assets.diagnostics.chain_checks import read_list_at_start
+from trellis_assets.diagnostics.chain_checks import read_validators_at_start
 from trellis_assets.diagnostics.machine_checks import Patient
 from trellis_assets.diagnostics.proxy_checks import check_proxies
 from trellis_assets.domain.heartbeats import Stage, stage_bounds
@@ -28,15 +28,15 @@ from trellis_assets.supervisor.own_server import INSTANCE_VARIABLE, OwnServer
 from trellis_assets.supervisor.pages import PAGES_SECRETS, webserver_module
 from trellis_assets.supervisor.processes import (
     Child,
-    adopt_orphans,
-    end_descendants,
+    become_subreaper,
     free_port,
     is_listening,
+    kill_descendants,
 )
-from trellis_assets.supervisor.progress import StopSignal, Watch
-from trellis_assets.system.file_permissions import make_private
-from trellis_assets.system.heartbeat_files import progress_folder
-from trellis_assets.system.proxies import loopback_goes_direct
+from trellis_assets.supervisor.progress import SessionProgress, StopSignal
+from trellis_assets.system.file_permissions import make_private_folder
+from trellis_assets.system.heartbeat_files import heartbeat_folder
+from trellis_assets.system.proxies import loopback_exceptions
 
 if TYPE_CHECKING:
     from trellis_assets.supervisor.supervision import Supervision
@@ -71,13 +71,13 @@ def mine(settings: Settings, say: Callable[[str], None]) -> StatisticsSnapshot:
         MiningError: another miner works on the same data folder, or the store was deleted meanwhile.
         WalletError, SettingsError, StoreError, ChildError: with what to do.
         MetagraphError: the list of validators cannot be read, and none is stored.
-        StopAskedError: a stop was asked before mining began.
+        StopRequestedError: a stop was asked before mining began.
     """
-    with StopSignal().listening() as stop, only_miner(settings.folder):
+    with StopSignal().listening() as stop, single_instance_lock(settings.folder):
         first = Pipeline(settings)
         with stop.interrupting():
             first.check()
-            read_list_at_start(first, say)
+            read_validators_at_start(first, say)
         server = OwnServer(settings) if settings.start_server else None
         _check_ports(settings, server)
         _tell_proxies(first, say)
@@ -96,7 +96,7 @@ def mine(settings: Settings, say: Callable[[str], None]) -> StatisticsSnapshot:
                     supervision = _supervision(
                         pipeline, children, code_port, own_server=server, stack=stack, say=say
                     )
-                    watch = Watch(settings, store, pipeline.miner_hotkey, say, supervision.look)
+                    watch = SessionProgress(settings, store, pipeline.miner_hotkey, say, supervision.look)
                     watch.until_done(children, stop)
             finally:
                 store.end_session(session_id, pipeline.clock.now())
@@ -122,13 +122,13 @@ def _saved(error: StoreGoneError, pipeline: Pipeline) -> str:
 
 
 @contextmanager
-def only_miner(folder: Path) -> Iterator[None]:
+def single_instance_lock(folder: Path) -> Iterator[None]:
     """Nobody else mines on the data folder until the block ends.
 
     Raises:
         MiningError: somebody does.
     """
-    make_private(folder)
+    make_private_folder(folder)
     lock = FileLock(folder / "mine.lock", timeout=LOCK_PATIENCE_S)
     try:
         lock.acquire()
@@ -190,8 +190,8 @@ def _start(
         _close_dead_runs(home, store, say)
         # Last of all, when every child has ended: nobody works on what is still called in progress.
         stack.callback(_close_dead_runs, home, store, say)
-    adopt_orphans()
-    stack.callback(end_descendants)
+    become_subreaper()
+    stack.callback(kill_descendants)
     logs = settings.folder / "logs"
 
     def child(
@@ -231,7 +231,7 @@ def _start(
         workers = child(
             "run_workers",
             *("trellis_assets.orchestration.warm_workers.pool", str(settings.max_concurrent_runs)),
-            *("--progress", str(progress_folder(settings)), "--stages", json.dumps(_stage_bounds(settings))),
+            *("--progress", str(heartbeat_folder(settings)), "--stages", json.dumps(_stage_bounds(settings))),
             is_ready=lambda: is_pool_ready(home),
         )
         children.append(workers)
@@ -296,7 +296,7 @@ def _environment(settings: Settings, part: str) -> dict[str, str]:
     if part not in _SIGNERS:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(_WALLET_PASSWORDS)}
     secrets = SECRETS if part in _SIGNERS else _SECRETS_OF.get(part, frozenset())
-    return inherited | loopback_goes_direct(inherited) | settings.environment(secrets)
+    return inherited | loopback_exceptions(inherited) | settings.environment(secrets)
 
 
 def _start_pages(

@@ -13,13 +13,13 @@ from trellis_assets.diagnostics.chain_checks import check_chain
 from trellis_assets.diagnostics.clock_check import check_clock
 from trellis_assets.diagnostics.machine_checks import (
     Patient,
-    look_at_disk,
-    look_at_files,
-    look_at_generator,
-    look_at_validation,
+    check_disk,
+    check_files,
+    check_generator,
+    check_validation,
 )
 from trellis_assets.diagnostics.mining_checks import CODE_SERVER, Heartbeats, check_mining
-from trellis_assets.diagnostics.worker_checks import look_at_workers
+from trellis_assets.diagnostics.worker_checks import check_workers
 from trellis_assets.domain.diagnostics import Health, Symptom
 from trellis_assets.domain.heartbeats import (
     SILENT_AFTER_S,
@@ -38,9 +38,9 @@ from trellis_assets.supervisor.session_checks import Check, SessionChecks
 from trellis_assets.system.heartbeat_files import (
     RUN_WORKERS,
     SESSION,
-    progress_folder,
-    read_progress,
-    write_progress,
+    heartbeat_folder,
+    read_heartbeat,
+    write_heartbeat,
 )
 
 DAEMON, SERVER = "daemon", "server"
@@ -84,12 +84,12 @@ class Supervision:
             [
                 Check("mining", 3.0, lambda: _as_news(check_mining(patient))),
                 Check("chain", 5.0, lambda: check_chain(patient)),
-                Check("disk", 5.0, lambda: look_at_disk(patient)),
-                Check("generator", 5.0, lambda: look_at_generator(patient)),
-                Check("validation", 15.0, lambda: look_at_validation(patient)),
-                Check("files", 60.0, lambda: look_at_files(patient)),
+                Check("disk", 5.0, lambda: check_disk(patient)),
+                Check("generator", 5.0, lambda: check_generator(patient)),
+                Check("validation", 15.0, lambda: check_validation(patient)),
+                Check("files", 60.0, lambda: check_files(patient)),
                 Check("clock", 15.0, lambda: check_clock(patient)),
-                Check("workers", 15.0, lambda: look_at_workers(patient)),
+                Check("workers", 15.0, lambda: check_workers(patient)),
                 Check("sensor switch", 3.0, self._tick_while_paused),
                 Check("code server", _PING_EVERY_S, self._ping),
                 Check("server", _PING_EVERY_S, self._ask_own_server),
@@ -104,7 +104,7 @@ class Supervision:
         """Check no more, and leave what stops by itself alone."""
         self._checks.stop()
         with suppress(FileNotFoundError):
-            (progress_folder(self.pipeline.settings) / f"{SESSION}.json").unlink()
+            (heartbeat_folder(self.pipeline.settings) / f"{SESSION}.json").unlink()
 
     def look(self) -> None:
         """Tell what is new, and replace what is stuck; called again and again."""
@@ -128,7 +128,7 @@ class Supervision:
         self._beat_at = now
         pids = {name: child.process.pid for name, child in self.children.items() if child.process is not None}
         figures = {"beat_at": now, "started_at": self._started_at, "children": pids}
-        return write_progress(progress_folder(self.pipeline.settings), SESSION, figures)
+        return write_heartbeat(heartbeat_folder(self.pipeline.settings), SESSION, figures)
 
     def _why_stuck(self, name: str, child: Child, now: float) -> str | None:
         if child.process is None:
@@ -139,7 +139,7 @@ class Supervision:
             stuck = unanswered_s > SILENT_AFTER_S
             return f"its health page has not answered for {unanswered_s:.0f} s" if stuck else None
         if name == RUN_WORKERS:
-            told = Heartbeat.read(read_progress(progress_folder(self.pipeline.settings), name))
+            told = Heartbeat.read(read_heartbeat(heartbeat_folder(self.pipeline.settings), name))
             return why_silent(told, pid, started_at=child.started_at, now=now)
         beats = Heartbeats.read(self.pipeline.settings)
         if name == CODE_SERVER:

@@ -1,4 +1,4 @@
-"""Reading what is costly no oftener than it is cheap."""
+"""A cache whose entries live longer the longer they take to read."""
 
 import time
 from collections.abc import Callable
@@ -9,29 +9,35 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class Sparing(Generic[T]):
-    """Remembers what was read, so that reading takes one part of the time in so many at most.
+class AdaptiveCache(Generic[T]):
+    """Caches one value for `times_cheaper` times as long as the last read took.
 
     Attributes:
-        value: what was read last; before that, what it is begun with.
-        spared: how many parts.
-        cheap_s: what is read faster than this is read each time.
-        is_fresh: whether the last look read it.
+        value: what was read last; before the first read, the value that the cache is created with.
+        times_cheaper: reading takes at most one part in `times_cheaper + 1` of the time.
+        cheap_s: what is read within so many seconds is not cached.
+        is_fresh: whether the last `get` read the value.
+
+    Example:
+        With `times_cheaper` 20, a read that takes 0.1 s is repeated after 2 s at the earliest.
     """
 
     value: T
-    spared: int
+    times_cheaper: int
     cheap_s: float = 0.0
     timer: Callable[[], float] = time.monotonic
     is_fresh: bool = False
-    _again_at: float = 0.0
+    _expires_at: float = 0.0
 
-    def look(self, read: Callable[[], T]) -> T:
-        """As it is, or was a moment ago. What `read` raises is raised, and the next look reads again."""
-        began = self.timer()
-        self.is_fresh = began >= self._again_at
+    def get(self, read: Callable[[], T]) -> T:
+        """Return the cached value, or read it when the cache has expired.
+
+        An error of `read` is raised, and the next call reads again.
+        """
+        started_at = self.timer()
+        self.is_fresh = started_at >= self._expires_at
         if self.is_fresh:
             self.value = read()
-            took = self.timer() - began
-            self._again_at = began + (self.spared * took if took > self.cheap_s else 0.0)
+            took_s = self.timer() - started_at
+            self._expires_at = started_at + (self.times_cheaper * took_s if took_s > self.cheap_s else 0.0)
         return self.value

@@ -11,12 +11,12 @@ class FolderError(OSError):
     """A folder of ours cannot be made; the text says what to do."""
 
 
-def write_privately() -> None:
+def restrict_umask() -> None:
     """Every file and folder that this process and its children make is the user's alone."""
     os.umask(_OTHERS)
 
 
-def make_private(folder: Path) -> None:
+def make_private_folder(folder: Path) -> None:
     """Make the folder, and let only its owner enter it.
 
     One that is shared on purpose (sticky, like /tmp), another's, or one that the user lives or

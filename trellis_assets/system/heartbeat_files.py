@@ -14,12 +14,12 @@ from trellis_assets.settings import Settings
 POLLER, SENSOR, RUN_WORKERS, SESSION = "poller", "sensor", "run_workers", "session"
 
 
-def progress_folder(settings: Settings) -> Path:
+def heartbeat_folder(settings: Settings) -> Path:
     """Where the heartbeats of a data folder are."""
     return settings.folder / "progress"
 
 
-def write_progress(folder: Path, name: str, figures: Mapping[str, Any]) -> bool:
+def write_heartbeat(folder: Path, name: str, figures: Mapping[str, Any]) -> bool:
     """Replace the heartbeat `name` by these figures and this process's id; False if it cannot be written."""
     path = folder / f"{name}.json"
     partial = folder / f".{name}.{os.getpid()}"
@@ -32,7 +32,7 @@ def write_progress(folder: Path, name: str, figures: Mapping[str, Any]) -> bool:
     return True
 
 
-def read_progress(folder: Path, name: str) -> dict[str, Any]:
+def read_heartbeat(folder: Path, name: str) -> dict[str, Any]:
     """Return the last heartbeat; empty where there is none that can be read."""
     try:
         told = json.loads((folder / f"{name}.json").read_bytes())
@@ -41,6 +41,6 @@ def read_progress(folder: Path, name: str) -> dict[str, Any]:
     return told if isinstance(told, dict) else {}
 
 
-def all_progress(folder: Path) -> dict[str, dict[str, Any]]:
+def read_all_heartbeats(folder: Path) -> dict[str, dict[str, Any]]:
     """Return the last heartbeat of every part that writes one, by its name: what metrics are made of."""
-    return {name: read_progress(folder, name) for name in (POLLER, SENSOR, RUN_WORKERS, SESSION)}
+    return {name: read_heartbeat(folder, name) for name in (POLLER, SENSOR, RUN_WORKERS, SESSION)}

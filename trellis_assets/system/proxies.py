@@ -15,7 +15,7 @@ _EXCEPTIONS, _GRPC_EXCEPTIONS = "no_proxy", "no_grpc_proxy"
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy")
 
 
-def loopback_goes_direct(environment: Mapping[str, str]) -> dict[str, str]:
+def loopback_exceptions(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that keep loopback off every proxy; empty where no proxy is set.
 
     Example:
@@ -32,9 +32,9 @@ def loopback_goes_direct(environment: Mapping[str, str]) -> dict[str, str]:
     return changes
 
 
-def keep_loopback_direct(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Change the environment of this process and its children as `loopback_goes_direct` says."""
-    environment.update(loopback_goes_direct(environment))
+def bypass_proxies_for_loopback(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Change the environment of this process and its children as `loopback_exceptions` says."""
+    environment.update(loopback_exceptions(environment))
 
 
 def proxies_in(environment: Mapping[str, str]) -> dict[str, str]:

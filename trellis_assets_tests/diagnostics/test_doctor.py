@@ -21,13 +21,13 @@ from trellis_assets.adapters.validation.neural.validator import NeuralValidator
 from trellis_assets.cli import app
 from trellis_assets.composition import Pipeline
 from trellis_assets.diagnostics import doctor, machine_checks, subnet_checks
-from trellis_assets.diagnostics.doctor import Practice, examine
+from trellis_assets.diagnostics.doctor import CachedDiagnostics, examine
 from trellis_assets.domain.diagnostics import Health, Symptom
 from trellis_assets.domain.validators import Validator
 from trellis_assets.ports import MetagraphError
 from trellis_assets.servers.gallery.run import guarded_gallery
 from trellis_assets.settings import Settings
-from trellis_assets.supervisor.session import MiningError, only_miner
+from trellis_assets.supervisor.session import MiningError, single_instance_lock
 from trellis_assets.testing.hostile_server import serving
 from trellis_assets_tests.fakes import MINER, a_validator
 
@@ -283,7 +283,7 @@ def test_silent_daemons_of_a_miner_at_work_are_told(tmp_path: Path) -> None:
     from trellis_assets.orchestration.dagster_home import write_dagster_home
 
     settings = Settings.load(data_dir=tmp_path)
-    with only_miner(tmp_path):
+    with single_instance_lock(tmp_path):
         assert "all" in found(settings)["mining"].text, "there is no Dagster home yet"
         write_dagster_home(settings, CLOSED)
         symptom = found(settings)["mining"]
@@ -296,9 +296,9 @@ def test_a_miner_may_start_while_the_doctor_looks_whether_one_does(tmp_path: Pat
     glance = FileLock(tmp_path / "mine.lock", thread_local=False)
     glance.acquire()
     threading.Timer(0.3, glance.release).start()
-    with only_miner(tmp_path):
+    with single_instance_lock(tmp_path):
         assert found(Settings.load(data_dir=tmp_path))["mining"].health is Health.FAILED
-    with only_miner(tmp_path), pytest.raises(MiningError), only_miner(tmp_path):
+    with single_instance_lock(tmp_path), pytest.raises(MiningError), single_instance_lock(tmp_path):
         pass
 
 
@@ -331,7 +331,7 @@ def test_who_asks_often_gets_the_last_look_again() -> None:
         asked.append(time.monotonic())
         return [Symptom("part", Health.OK, str(len(asked)))]
 
-    practice = Practice(look, fresh_s=0.2)
+    practice = CachedDiagnostics(look, fresh_s=0.2)
     assert practice() == practice()
     time.sleep(0.25)
     assert practice()[0].text == "2"

@@ -10,7 +10,7 @@ import psutil
 
 from trellis_assets.adapters.storage.store import open_store
 from trellis_assets.settings import Settings
-from trellis_assets.system.heartbeat_files import SESSION, progress_folder, read_progress
+from trellis_assets.system.heartbeat_files import SESSION, heartbeat_folder, read_heartbeat
 from trellis_assets_tests.clean_environment import clean_environment
 from trellis_assets_tests.end_to_end.site import kill
 from trellis_assets_tests.waiting import wait_until
@@ -53,7 +53,7 @@ class MineSession:
 
     def child(self, name: str) -> psutil.Process:
         """The process of that part."""
-        told = read_progress(progress_folder(self.settings), SESSION)
+        told = read_heartbeat(heartbeat_folder(self.settings), SESSION)
         return psutil.Process(told["children"][name])
 
 

@@ -16,7 +16,7 @@ from trellis_assets.adapters.storage.store import open_store
 from trellis_assets.domain.tasks import TaskState
 from trellis_assets.settings import Settings
 from trellis_assets.supervisor.processes import free_port
-from trellis_assets.system.heartbeat_files import POLLER, progress_folder, read_progress
+from trellis_assets.system.heartbeat_files import POLLER, heartbeat_folder, read_heartbeat
 from trellis_assets_tests.clean_environment import clean_environment
 from trellis_assets_tests.end_to_end.chaos.subnet import make_wallet, witnesses
 from trellis_assets_tests.hostile.validators import FIRST_UID, HostileValidators, hostile_validators
@@ -178,7 +178,7 @@ def _measure(settings: Settings, seconds: float) -> Measured:
     started, before = time.monotonic(), _accepted(settings)
     lag, first, last, peak = 0.0, 0.0, 0.0, 0.0
     while (passed := time.monotonic() - started) < seconds:
-        beat = read_progress(progress_folder(settings), POLLER)
+        beat = read_heartbeat(heartbeat_folder(settings), POLLER)
         # A loop that stands still writes no heartbeat: its silence counts too.
         silent_s = time.monotonic() - float(beat.get("beat_at", started)) - 1.0
         lag = max(lag, float(beat.get("loop_lag_s", 0.0)), silent_s)

@@ -9,7 +9,7 @@ from threading import Barrier
 
 import pytest
 
-from trellis_assets.observability.audit_log import LOGGER_NAME, audit, write_audit_to
+from trellis_assets.observability.audit_log import LOGGER_NAME, audit, configure_audit_log
 
 
 def test_threads_that_open_it_at_once_do_not_write_each_line_twice(tmp_path: Path) -> None:
@@ -17,7 +17,7 @@ def test_threads_that_open_it_at_once_do_not_write_each_line_twice(tmp_path: Pat
 
     def open_it(_: int) -> None:
         together.wait(10)
-        write_audit_to(tmp_path)
+        configure_audit_log(tmp_path)
 
     with ThreadPoolExecutor(16) as threads:
         list(threads.map(open_it, range(16)))
@@ -28,7 +28,7 @@ def test_threads_that_open_it_at_once_do_not_write_each_line_twice(tmp_path: Pat
 
 def test_lines_go_on_in_a_new_file_after_the_folder_was_deleted(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
-    write_audit_to(logs)
+    configure_audit_log(logs)
     audit("before")
     shutil.rmtree(logs)
     audit("after")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from trellis_assets.observability.log_rotation import cut_logs
+from trellis_assets.observability.log_rotation import rotate_logs
 
 
 def test_a_large_log_is_emptied_under_its_writer_and_kept_once(tmp_path: Path) -> None:
@@ -11,7 +11,7 @@ def test_a_large_log_is_emptied_under_its_writer_and_kept_once(tmp_path: Path) -
     with large.open("ab") as writer:
         writer.write(b"x" * 2000)
         writer.flush()
-        assert cut_logs(tmp_path, limit=1000) == 1
+        assert rotate_logs(tmp_path, limit=1000) == 1
         writer.write(b"after")
         writer.flush()
     assert large.read_bytes() == b"after"

@@ -134,16 +134,16 @@ def test_what_a_killed_child_left_behind_ends_with_the_supervisor(tmp_path: Path
     grandchild = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {FOREVER!r}]); input()"
     supervisor = f"""
 import subprocess, sys
-from trellis_assets.supervisor.processes import adopt_orphans, end_descendants
+from trellis_assets.supervisor.processes import become_subreaper, kill_descendants
 import psutil
-adopt_orphans()
+become_subreaper()
 child = subprocess.Popen([sys.executable, "-c", {grandchild!r}], stdin=subprocess.PIPE)
 while not psutil.Process(child.pid).children(): pass
 orphan = psutil.Process(child.pid).children()[0]
 child.kill()
 child.wait()
 print(orphan.pid, orphan.is_running(), orphan.ppid() == psutil.Process().pid)
-end_descendants()
+kill_descendants()
 """
     done = subprocess.run(
         [sys.executable, "-c", supervisor], capture_output=True, text=True, timeout=60, check=True

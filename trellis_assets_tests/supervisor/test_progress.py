@@ -11,7 +11,7 @@ from trellis_assets.domain.tasks import Task, TaskState
 from trellis_assets.ports import StoreError, TaskStore
 from trellis_assets.settings import Settings
 from trellis_assets.supervisor import progress as module
-from trellis_assets.supervisor.progress import StopSignal, Watch
+from trellis_assets.supervisor.progress import SessionProgress, StopSignal
 from trellis_assets_tests.fakes import a_task
 
 
@@ -37,7 +37,7 @@ class Store:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr(module, "CHECK_INTERVAL_S", 0.02)
     monkeypatch.setattr(module, "LAST_POLLS_S", 0.2)
 
 
@@ -48,7 +48,9 @@ def watch(tmp_path: Path) -> Callable[..., list[str]]:
     def run(store: Store, stops: int, **known: Any) -> list[str]:
         settings = Settings.load(data_dir=tmp_path).model_copy(update={"session_id": 1} | known)
         said: list[str] = []
-        Watch(settings, cast("TaskStore", store), "hotkey", said.append).until_done([], StopSignal(stops))
+        SessionProgress(settings, cast("TaskStore", store), "hotkey", said.append).until_done(
+            [], StopSignal(stops)
+        )
         return said
 
     return run

@@ -20,7 +20,13 @@ from trellis_assets.supervisor.own_server import OwnServer
 from trellis_assets.supervisor.processes import Child
 from trellis_assets.supervisor.session_checks import Check, SessionChecks
 from trellis_assets.supervisor.supervision import SERVER_STARTS_WITHIN_S, WRITES_AGAIN_WITHIN_S, Supervision
-from trellis_assets.system.heartbeat_files import POLLER, RUN_WORKERS, SENSOR, progress_folder, write_progress
+from trellis_assets.system.heartbeat_files import (
+    POLLER,
+    RUN_WORKERS,
+    SENSOR,
+    heartbeat_folder,
+    write_heartbeat,
+)
 from trellis_assets_tests.waiting import wait_until
 
 NAMES = ("code_server", "daemon", "run_workers")
@@ -42,8 +48,8 @@ class Session:
     def beats(self, part: str, of: str, **figures: Any) -> None:
         process = self.children[of].process
         assert process is not None
-        write_progress(progress_folder(self.settings), part, {"beat_at": time.monotonic()} | figures)
-        path = progress_folder(self.settings) / f"{part}.json"
+        write_heartbeat(heartbeat_folder(self.settings), part, {"beat_at": time.monotonic()} | figures)
+        path = heartbeat_folder(self.settings) / f"{part}.json"
         path.write_text(path.read_text().replace(f'"pid": {os.getpid()}', f'"pid": {process.pid}'))
 
     def look(self) -> list[str]:
@@ -135,7 +141,7 @@ def test_nobody_is_blamed_for_silence_where_nothing_can_be_written(
     session: Callable[[float], Session], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = session(LONG)
-    monkeypatch.setattr(supervision, "write_progress", lambda *_: False)
+    monkeypatch.setattr(supervision, "write_heartbeat", lambda *_: False)
     assert full.look() == []
     monkeypatch.undo()
     assert full.look() == [], "there is room again, and the others get time to write"

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from trellis_assets.cli import app
 from trellis_assets.composition import Pipeline
 from trellis_assets.settings import Settings
-from trellis_assets.system.file_permissions import make_private, write_privately
+from trellis_assets.system.file_permissions import make_private_folder, restrict_umask
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_a_new_folder_and_one_that_was_open_are_closed(tmp_path: Path, open_umas
     opened = tmp_path / "open"
     opened.mkdir(mode=0o755)
     for folder in (opened, tmp_path / "new"):
-        make_private(folder)
+        make_private_folder(folder)
         assert mode(folder) == 0o700
 
 
@@ -46,7 +46,7 @@ def test_a_folder_that_others_need_is_left_as_it_is(
     monkeypatch.setenv("HOME", str(homes.get(where, tmp_path)))
     monkeypatch.chdir(folder if where == "work" else tmp_path)
     before = mode(folder)
-    make_private(folder)
+    make_private_folder(folder)
     assert mode(folder) == before
 
 
@@ -61,7 +61,7 @@ def test_every_command_writes_for_its_owner_alone(tmp_path: Path, open_umask: No
 
 
 def test_a_model_that_is_being_written_is_no_one_elses_either(tmp_path: Path, open_umask: None) -> None:
-    write_privately()
+    restrict_umask()
     pipeline = Pipeline(Settings.load(data_dir=tmp_path / "data"))
     stored = pipeline.files.write(1, "spz", b"model")
     path = tmp_path / "data" / stored.path

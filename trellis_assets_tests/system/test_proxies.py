@@ -13,7 +13,12 @@ from trellis_assets.diagnostics.machine_checks import Patient
 from trellis_assets.diagnostics.proxy_checks import check_proxies
 from trellis_assets.domain.diagnostics import Health
 from trellis_assets.settings import Settings
-from trellis_assets.system.proxies import keep_loopback_direct, loopback_goes_direct, proxies_in, proxy_for
+from trellis_assets.system.proxies import (
+    bypass_proxies_for_loopback,
+    loopback_exceptions,
+    proxies_in,
+    proxy_for,
+)
 from trellis_assets.testing.dead_proxy import dead_proxy
 
 ALL = "localhost,127.0.0.1,::1"
@@ -43,7 +48,7 @@ def no_proxy_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_loopback_is_added_to_what_goes_past_a_proxy(
     given: Mapping[str, str], changes: Mapping[str, str]
 ) -> None:
-    assert loopback_goes_direct(given) == changes
+    assert loopback_exceptions(given) == changes
 
 
 def test_a_proxy_is_told_without_its_password() -> None:
@@ -54,7 +59,7 @@ def test_a_call_is_known_to_go_by_a_proxy(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("http_proxy", "http://me:SECRETKEY@proxy:3128")
     assert proxy_for("http://gpu.example:8096/health/") == "proxy:3128"
     assert proxy_for("http://127.0.0.1:8096/") == "proxy:3128"
-    keep_loopback_direct()
+    bypass_proxies_for_loopback()
     assert proxy_for("http://127.0.0.1:8096/") is None
     assert proxy_for("http://gpu.example:8096") == "proxy:3128", "others still go by it"
     assert proxy_for("https://gpu.example") is None
@@ -64,7 +69,7 @@ def test_the_doctor_names_the_proxy_and_who_goes_by_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://me:SECRETKEY@proxy:3128")
-    keep_loopback_direct()
+    bypass_proxies_for_loopback()
     urls = ("http://127.0.0.1:1", "http://gpu.example:8096")
     settings = Settings.load(data_dir=tmp_path, generator="http", generator_urls=urls)
     (found,) = check_proxies(Patient(Pipeline(settings), reads_key=False))
@@ -97,6 +102,6 @@ assert httpx.get(f"http://127.0.0.1:{pages.server_port}/", timeout=5).status_cod
         assert refused.returncode != 0, "or this test shows nothing"
         assert proxy.asked
         asked = proxy.asked
-        direct = inherited | loopback_goes_direct(inherited)
+        direct = inherited | loopback_exceptions(inherited)
         subprocess.run([sys.executable, "-c", script], env=direct, check=True, timeout=60)
         assert proxy.asked == asked

@@ -16,7 +16,7 @@ from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from trellis_assets.domain.heartbeats import Heartbeat
 from trellis_assets.orchestration.warm_workers.pid_files import worker_of
 from trellis_assets.orchestration.warm_workers.socket_path import short_socket_path
-from trellis_assets.system.heartbeat_files import RUN_WORKERS, read_progress
+from trellis_assets.system.heartbeat_files import RUN_WORKERS, read_heartbeat
 
 # A pool that was killed is back within this time.
 _PATIENCE_S = 15.0
@@ -119,7 +119,7 @@ def why_pool_is_away(progress: Path) -> str | None:
 
     Cheap: it is asked before every launch, which would wait for the pool and hold up all that polls.
     """
-    heartbeat = Heartbeat.read(read_progress(progress, RUN_WORKERS))
+    heartbeat = Heartbeat.read(read_heartbeat(progress, RUN_WORKERS))
     silent_s = abs(time.monotonic() - heartbeat.beat_at) if heartbeat is not None else None
     if silent_s is not None and silent_s <= _POOL_SILENT_AFTER_S:
         return None

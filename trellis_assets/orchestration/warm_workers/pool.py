@@ -23,7 +23,7 @@ from trellis_assets.domain.heartbeats import Stage, why_worker_is_stuck
 from trellis_assets.orchestration.warm_workers.pid_files import sweep_marks
 from trellis_assets.orchestration.warm_workers.socket_path import short_socket_path
 from trellis_assets.orchestration.warm_workers.worker import DONE, READY, STAGE, run_forked
-from trellis_assets.system.heartbeat_files import RUN_WORKERS, write_progress
+from trellis_assets.system.heartbeat_files import RUN_WORKERS, write_heartbeat
 
 _log = logging.getLogger(__name__)
 
@@ -229,7 +229,7 @@ class Pool:
             "replaced": self._replaced,
             "stages": {str(w.pid): [w.stage, w.stage_since] for w in busy},
         }
-        write_progress(self._progress, RUN_WORKERS, figures)
+        write_heartbeat(self._progress, RUN_WORKERS, figures)
 
     def _keep_spare(self) -> None:
         """Enough workers wait for what may come; those that rested long beyond that go."""

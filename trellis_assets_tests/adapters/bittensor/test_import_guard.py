@@ -8,8 +8,8 @@ from pathlib import Path
 SCRIPT = """
 import logging, sys
 from pathlib import Path
-from trellis_assets.observability.audit_log import audit, write_audit_to
-write_audit_to(Path(sys.argv[1]))
+from trellis_assets.observability.audit_log import audit, configure_audit_log
+configure_audit_log(Path(sys.argv[1]))
 dagster = logging.getLogger("dagster")
 dagster.addHandler(logging.StreamHandler(sys.stdout))
 dagster.setLevel("INFO")

@@ -23,7 +23,7 @@ from trellis_assets.orchestration.warm_workers.launcher import PoolAwayError, is
 from trellis_assets.orchestration.warm_workers.pid_files import marked, sweep_marks, worker_of
 from trellis_assets.orchestration.warm_workers.socket_path import short_socket_path
 from trellis_assets.settings import Settings
-from trellis_assets.system.heartbeat_files import read_progress, write_progress
+from trellis_assets.system.heartbeat_files import read_heartbeat, write_heartbeat
 from trellis_assets_tests.orchestration.warm_workers.sleepy import defs
 from trellis_assets_tests.waiting import wait_until
 
@@ -252,7 +252,7 @@ def test_a_run_that_a_worker_never_began_goes_to_another(miner: Miner) -> None:
     for worker in free:
         worker.suspend()
     run_id = miner.launch()
-    wait_until(lambda: read_progress(miner.home / "progress", "run_workers").get("busy"))
+    wait_until(lambda: read_heartbeat(miner.home / "progress", "run_workers").get("busy"))
     for worker in free:
         worker.kill()
     miner.wait(run_id, SUCCESS)
@@ -265,7 +265,7 @@ def test_a_worker_past_its_stages_bound_is_replaced(tmp_path: Path) -> None:
         pid = strict.wait_started(stuck)
         wait_until(lambda: not psutil.pid_exists(pid), timeout_s=30)
         strict.wait(strict.launch(), SUCCESS)
-        told = read_progress(strict.home / "progress", "run_workers")
+        told = read_heartbeat(strict.home / "progress", "run_workers")
         assert told["replaced"] == 1
         launcher = strict.instance.run_launcher
         assert launcher.check_run_worker_health(strict.run(stuck)).status is WorkerStatus.NOT_FOUND
@@ -275,7 +275,7 @@ def test_a_worker_past_its_stages_bound_is_replaced(tmp_path: Path) -> None:
 
 def test_a_pool_without_heartbeats_takes_no_runs(tmp_path: Path) -> None:
     assert "no heartbeat yet" in str(why_pool_is_away(tmp_path))
-    write_progress(tmp_path, "run_workers", {"beat_at": time.monotonic() - 11})
+    write_heartbeat(tmp_path, "run_workers", {"beat_at": time.monotonic() - 11})
     assert "no heartbeat for 11 s" in str(why_pool_is_away(tmp_path))
-    write_progress(tmp_path, "run_workers", {"beat_at": time.monotonic()})
+    write_heartbeat(tmp_path, "run_workers", {"beat_at": time.monotonic()})
     assert why_pool_is_away(tmp_path) is None

@@ -25,7 +25,7 @@ def model() -> tuple[str, bytes]:
     if path and path.exists():
         return "robocop", path.read_bytes()
     from trellis_assets.adapters.splat_io.spz import encode_spz
-    from trellis_assets_tests.models import a_ball
+    from trellis_assets.testing.splats import a_ball
 
     return "ball", encode_spz(a_ball(267_776))
 

@@ -19,8 +19,8 @@ from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
 from trellis_assets.settings import Settings
-from trellis_assets_tests.fakes import FakeClock
-from trellis_assets_tests.postgres import PostgresServer
+from trellis_assets.testing.fakes import FakeClock
+from trellis_assets.testing.postgres_server import PostgresServer
 
 DATABASES = ("sqlite", "postgresql")
 # What is tested on both databases by every `make test`; elsewhere the marker `both_databases` says so.

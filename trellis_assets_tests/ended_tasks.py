@@ -9,7 +9,7 @@ from trellis_assets.domain.submissions import Submission, SubmissionKind, Submis
 from trellis_assets.domain.tasks import Task, TaskKind, TaskState
 from trellis_assets.domain.validators import Validator
 from trellis_assets.ports import FileStore
-from trellis_assets_tests.fakes import (
+from trellis_assets.testing.fakes import (
     MINER,
     NOW,
     a_feedback,

@@ -15,7 +15,7 @@ from capacity.busy_store import HISTORY, VALIDATORS
 from capacity.costs import POSTGRESQL, SQLITE, Costs, costs_of
 from capacity.lives import SPLATS, Lives, live
 from capacity.miners import DATABASE_CORES, Scenario, Subnet
-from trellis_assets_tests.postgres import PostgresServer
+from trellis_assets.testing.postgres_server import PostgresServer
 
 ENDPOINTS = (1, 10, 100, 1_000)
 GENERATION_S = (30.0, 5.0)

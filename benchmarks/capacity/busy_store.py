@@ -12,7 +12,7 @@ from trellis_assets.adapters.storage.models import SlotRow, TaskRow
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.domain.tasks import LEASE, TaskState
 from trellis_assets.system.clock import SystemClock
-from trellis_assets_tests.fakes import MINER, a_validator
+from trellis_assets.testing.fakes import MINER, a_validator
 
 HISTORY = 20_000
 VALIDATORS = 20

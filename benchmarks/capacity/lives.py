@@ -33,7 +33,7 @@ from trellis_assets.steps.poll_validators import PullPolicy, PullReport, PullSte
 from trellis_assets.steps.submit import SubmissionPolicy, SubmitStep
 from trellis_assets.steps.validate import ValidateStep, ValidationPolicy
 from trellis_assets.system.clock import SystemClock
-from trellis_assets_tests.fakes import (
+from trellis_assets.testing.fakes import (
     MINER,
     ScriptedNetwork,
     a_feedback,
@@ -41,7 +41,7 @@ from trellis_assets_tests.fakes import (
     a_validator,
     a_verdict,
 )
-from trellis_assets_tests.models import a_ball
+from trellis_assets.testing.splats import a_ball
 
 SPLATS = 200_000
 WARM_UP = 3

@@ -14,7 +14,7 @@ from pathlib import Path
 from orchestration.logs import Life, lives, read_lines
 from orchestration.metering import family
 from trellis_assets.supervisor.processes import free_port, is_listening
-from trellis_assets_tests.clean_environment import clean_environment
+from trellis_assets.testing.clean_environment import clean_environment
 
 ROOT = Path(__file__).parents[2]
 KEEPER = Path(__file__).with_name("keeper.py")

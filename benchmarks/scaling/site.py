@@ -20,8 +20,8 @@ from orchestration.arena import (
 from scaling.hosts import Hosts
 from scaling.results import Site
 from trellis_assets.supervisor.processes import free_port, is_listening
-from trellis_assets_tests.postgres import PostgresServer
-from trellis_assets_tests.redis_server import RedisServer
+from trellis_assets.testing.postgres_server import PostgresServer
+from trellis_assets.testing.redis_server import RedisServer
 
 if TYPE_CHECKING:
     from subprocess import Popen

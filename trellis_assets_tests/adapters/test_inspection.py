@@ -14,7 +14,7 @@ from trellis_assets.adapters.inspection import InspectionError, inspect
 from trellis_assets.adapters.splat_io.ply import write_ply
 from trellis_assets.adapters.splat_io.spz import encode_spz
 from trellis_assets.cli import app
-from trellis_assets_tests.models import a_ball, a_cloud
+from trellis_assets.testing.splats import a_ball, a_cloud
 
 
 def test_a_sound_model_has_its_figures_and_a_picture(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trellis_assets_tests.clean_environment import clean_environment
+from trellis_assets.testing.clean_environment import clean_environment
 
 CLI = [sys.executable, "-m", "trellis_assets.cli"]
 

@@ -2,7 +2,7 @@
 
 from trellis_assets.composition import Pipeline
 from trellis_assets.settings import Settings
-from trellis_assets_tests.fakes import ScriptedNetwork
+from trellis_assets.testing.fakes import ScriptedNetwork
 
 
 class ScriptedPipeline(Pipeline):

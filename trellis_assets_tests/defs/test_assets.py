@@ -21,9 +21,9 @@ from trellis_assets.domain.tasks import TaskKind, TaskState
 from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.ports import MetagraphError, ValidationUnavailableError
 from trellis_assets.settings import Settings
+from trellis_assets.testing.fakes import NOW, FakeClock, ScriptedNetwork, a_validator, a_verdict
 from trellis_assets_tests.defs.pipelines import Resource, ScriptedPipeline
 from trellis_assets_tests.ended_tasks import History
-from trellis_assets_tests.fakes import NOW, FakeClock, ScriptedNetwork, a_validator, a_verdict
 
 CHECKS = {
     "no_task_is_stuck",

@@ -11,8 +11,8 @@ from trellis_assets.defs.failure_sensor import failure_sensor
 from trellis_assets.domain.tasks import printable
 from trellis_assets.settings import Settings
 from trellis_assets.steps.notify import AlertStep
+from trellis_assets.testing.fakes import FakeClock
 from trellis_assets_tests.defs.pipelines import Resource
-from trellis_assets_tests.fakes import FakeClock
 from trellis_assets_tests.steps.test_notify import Chat
 
 HOSTILE = "a vase\n\x1b[31mred\x00\u202e <script> $(reboot)"

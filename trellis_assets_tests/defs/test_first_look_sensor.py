@@ -10,8 +10,8 @@ from trellis_assets.composition import Pipeline
 from trellis_assets.definitions import defs
 from trellis_assets.defs.first_look_sensor import first_look_sensor
 from trellis_assets.settings import Settings
+from trellis_assets.testing.fakes import NOW, FakeClock, ScriptedNetwork, a_validator
 from trellis_assets_tests.defs.pipelines import Resource, ScriptedPipeline
-from trellis_assets_tests.fakes import NOW, FakeClock, ScriptedNetwork, a_validator
 
 
 @pytest.fixture

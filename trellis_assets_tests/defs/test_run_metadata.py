@@ -1,7 +1,7 @@
 """What a run shows of its task."""
 
 from trellis_assets.defs.ops import _metadata_of
-from trellis_assets_tests.fakes import a_generation, a_task
+from trellis_assets.testing.fakes import a_generation, a_task
 
 
 def test_a_run_shows_which_endpoint_made_its_model() -> None:

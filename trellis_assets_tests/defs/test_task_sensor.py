@@ -19,8 +19,8 @@ from trellis_assets.orchestration.runs import run_status
 from trellis_assets.ports import MetagraphError, TaskAssigned
 from trellis_assets.settings import Settings, SettingsError
 from trellis_assets.steps.poll_validators import PullReport
+from trellis_assets.testing.fakes import MINER, ScriptedNetwork, a_pulled_task, a_validator
 from trellis_assets_tests.defs.pipelines import Resource, ScriptedPipeline
-from trellis_assets_tests.fakes import MINER, ScriptedNetwork, a_pulled_task, a_validator
 
 
 def tick(parts: Pipeline, instance: dg.DagsterInstance) -> dg.SensorResult | dg.SkipReason:

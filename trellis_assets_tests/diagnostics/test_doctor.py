@@ -28,8 +28,8 @@ from trellis_assets.ports import MetagraphError
 from trellis_assets.servers.gallery.run import guarded_gallery
 from trellis_assets.settings import Settings
 from trellis_assets.supervisor.session import MiningError, single_instance_lock
+from trellis_assets.testing.fakes import MINER, a_validator
 from trellis_assets.testing.hostile_server import serving
-from trellis_assets_tests.fakes import MINER, a_validator
 
 CLOSED = 9  # a port that nobody listens on
 

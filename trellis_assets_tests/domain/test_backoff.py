@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from trellis_assets.domain.backoff import BackoffPolicy
-from trellis_assets_tests.fakes import NOW
+from trellis_assets.testing.fakes import NOW
 
 POLICY = BackoffPolicy([timedelta(seconds=s) for s in (30, 60, 120, 300, 600)])
 

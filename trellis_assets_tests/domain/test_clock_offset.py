@@ -11,7 +11,7 @@ from trellis_assets.domain.clock_offset import (
     validators_time,
 )
 from trellis_assets.domain.validators import bounded_cooldown
-from trellis_assets_tests.fakes import NOW
+from trellis_assets.testing.fakes import NOW
 
 SECOND = timedelta(seconds=1)
 

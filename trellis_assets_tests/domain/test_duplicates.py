@@ -6,7 +6,7 @@ import pytest
 
 from trellis_assets.domain.duplicates import Duplicate, Fresh, Reusable, judge_prompt
 from trellis_assets.domain.tasks import TaskState
-from trellis_assets_tests.fakes import NOW, a_feedback, a_generation, a_task
+from trellis_assets.testing.fakes import NOW, a_feedback, a_generation, a_task
 
 
 def test_a_prompt_never_seen_is_fresh() -> None:

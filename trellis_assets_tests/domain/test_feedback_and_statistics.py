@@ -19,7 +19,7 @@ from trellis_assets.domain.statistics import (
     sum_of,
     to_json,
 )
-from trellis_assets_tests.fakes import NOW, a_feedback
+from trellis_assets.testing.fakes import NOW, a_feedback
 
 
 def test_the_first_value_starts_the_average_and_later_ones_weigh_five_percent() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from trellis_assets.domain.feedback import moving_average
 from trellis_assets.domain.lost_answers import Resolution, Standing, accepted_among_lost
-from trellis_assets_tests.fakes import NOW
+from trellis_assets.testing.fakes import NOW
 
 LATER = NOW + timedelta(minutes=10)
 RECENT = [NOW - timedelta(minutes=m) for m in (0, 10, 20)]

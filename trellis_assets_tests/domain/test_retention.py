@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trellis_assets.domain.retention import RetentionPolicy, StoredModel, surplus
-from trellis_assets_tests.fakes import NOW
+from trellis_assets.testing.fakes import NOW
 
 DAY = timedelta(days=1)
 POLICY = RetentionPolicy(

@@ -8,7 +8,7 @@ from trellis_assets.domain.submission_lock import (
     lock_after_scoring,
     locked_until,
 )
-from trellis_assets_tests.fakes import NOW
+from trellis_assets.testing.fakes import NOW
 
 
 def test_the_first_refusal_is_taken_for_the_subnets_lock() -> None:

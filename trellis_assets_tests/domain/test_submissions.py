@@ -14,7 +14,7 @@ from trellis_assets.domain.submissions import (
     quality_gate,
     signed_message,
 )
-from trellis_assets_tests.fakes import NOW, a_feedback, a_verdict
+from trellis_assets.testing.fakes import NOW, a_feedback, a_verdict
 
 AHEAD = NOW + timedelta(seconds=870)
 

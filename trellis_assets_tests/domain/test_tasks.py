@@ -14,7 +14,7 @@ from trellis_assets.domain.tasks import (
     printable,
     prompt_hash,
 )
-from trellis_assets_tests.fakes import MINER, a_task
+from trellis_assets.testing.fakes import MINER, a_task
 
 
 def test_every_state_has_its_transitions_listed() -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from trellis_assets.domain.validators import PollPolicy, PollTimes, bounded_cooldown, due_validators
-from trellis_assets_tests.fakes import MINER, NOW, a_validator
+from trellis_assets.testing.fakes import MINER, NOW, a_validator
 
 POLICY = PollPolicy()
 SOON = NOW + timedelta(seconds=5)

@@ -10,8 +10,8 @@ import psutil
 
 from trellis_assets.adapters.storage.store import open_store
 from trellis_assets.domain.tasks import UNFINISHED_STATES
-from trellis_assets_tests.clean_environment import clean_environment
-from trellis_assets_tests.waiting import wait_until
+from trellis_assets.testing.clean_environment import clean_environment
+from trellis_assets.testing.waiting import wait_until
 
 
 class Site:

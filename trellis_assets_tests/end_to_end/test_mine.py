@@ -22,8 +22,8 @@ from trellis_assets.domain.tasks import UNFINISHED_STATES, TaskState
 from trellis_assets.orchestration.dagster_home import name_secrets
 from trellis_assets.settings import Settings
 from trellis_assets.supervisor.processes import free_port
+from trellis_assets.testing.clean_environment import clean_environment
 from trellis_assets.testing.dead_proxy import dead_proxy
-from trellis_assets_tests.clean_environment import clean_environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("end_to_end")]
 

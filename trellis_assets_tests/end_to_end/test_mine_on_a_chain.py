@@ -14,8 +14,8 @@ from trellis_assets.adapters.bittensor.metagraph import read_metagraph
 from trellis_assets.settings import Settings
 from trellis_assets.testing.chain_server import ChainState, chain_server
 from trellis_assets.testing.chain_subnet import ChainNeuron
+from trellis_assets.testing.clean_environment import clean_environment
 from trellis_assets_tests.chain import a_subnet, finney_metadata, many
-from trellis_assets_tests.clean_environment import clean_environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("end_to_end")]
 CLI = [sys.executable, "-m", "trellis_assets.cli"]

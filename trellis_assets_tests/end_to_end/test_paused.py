@@ -11,8 +11,8 @@ from dagster._core.scheduler.instigation import InstigatorStatus
 from trellis_assets.adapters.storage.store import open_store
 from trellis_assets.domain.tasks import PulledTask, TaskKind
 from trellis_assets.orchestration.dagster_home import dagster_home
+from trellis_assets.testing.waiting import wait_until
 from trellis_assets_tests.end_to_end.sessions import MineSession, mining
-from trellis_assets_tests.waiting import wait_until
 
 pytestmark = [
     pytest.mark.slow,

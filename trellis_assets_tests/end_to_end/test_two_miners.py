@@ -15,11 +15,11 @@ from trellis_assets.adapters.storage.report_queries import SqlLedger
 from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
 from trellis_assets.domain.statistics import to_json
 from trellis_assets.domain.tasks import TaskState
-from trellis_assets_tests.clean_environment import clean_environment
+from trellis_assets.testing.clean_environment import clean_environment
+from trellis_assets.testing.postgres_server import PostgresServer
+from trellis_assets.testing.redis_server import RedisServer
 from trellis_assets_tests.end_to_end.chaos.subnet import make_wallet, witnesses
 from trellis_assets_tests.end_to_end.site import Site
-from trellis_assets_tests.postgres import PostgresServer
-from trellis_assets_tests.redis_server import RedisServer
 
 pytestmark = [pytest.mark.sites, pytest.mark.slow, pytest.mark.timeout(280)]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from trellis_assets.adapters.local_subnet.state import read_decisions
+from trellis_assets.testing.postgres_server import PostgresServer
+from trellis_assets.testing.redis_server import PASSWORD, RedisServer
 from trellis_assets_tests.end_to_end.site import Site, kill
-from trellis_assets_tests.postgres import PostgresServer
-from trellis_assets_tests.redis_server import PASSWORD, RedisServer
 
 pytestmark = [pytest.mark.sites, pytest.mark.slow, pytest.mark.timeout(280)]
 

@@ -15,9 +15,9 @@ from trellis_assets.domain.tasks import Task
 from trellis_assets.steps.generate import GenerateStep, GenerationPolicy
 from trellis_assets.steps.probe_endpoints import ProbeEndpointsStep
 from trellis_assets.system.clock import SystemClock
+from trellis_assets.testing.fakes import MINER, a_pulled_task, a_validator
 from trellis_assets.testing.hostile_server import Request, serving
-from trellis_assets_tests.fakes import MINER, a_pulled_task, a_validator
-from trellis_assets_tests.models import a_ball
+from trellis_assets.testing.splats import a_ball
 
 SPZ = encode_spz(a_ball())
 

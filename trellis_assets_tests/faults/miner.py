@@ -18,8 +18,8 @@ from trellis_assets.steps.poll_validators import PullPolicy, PullReport, PullSte
 from trellis_assets.steps.probe_endpoints import ProbeEndpointsStep
 from trellis_assets.steps.submit import SubmissionPolicy, SubmitStep
 from trellis_assets.steps.validate import ValidateStep, ValidationPolicy
-from trellis_assets_tests.fakes import FakeClock, a_verdict
-from trellis_assets_tests.models import a_ball
+from trellis_assets.testing.fakes import FakeClock, a_verdict
+from trellis_assets.testing.splats import a_ball
 from trellis_assets_tests.steps.test_poll_validators import POLICY
 
 # Longer than every rest, lease and backoff of this miner.

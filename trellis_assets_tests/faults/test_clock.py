@@ -22,7 +22,7 @@ from trellis_assets.ports import (
     Unreachable,
 )
 from trellis_assets.steps.notify import AlertStep
-from trellis_assets_tests.fakes import (
+from trellis_assets.testing.fakes import (
     NOW,
     FakeClock,
     ScriptedNetwork,

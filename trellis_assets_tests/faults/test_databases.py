@@ -19,7 +19,14 @@ from trellis_assets.domain.validators import Validator
 from trellis_assets.ports import PollAnswer, StoreError, TaskAssigned
 from trellis_assets.steps import lease_heartbeat, store_retry
 from trellis_assets.steps.lease_heartbeat import renewed
-from trellis_assets_tests.fakes import NOW, FakeClock, ScriptedNetwork, a_pulled_task, a_validator, an_answer
+from trellis_assets.testing.fakes import (
+    NOW,
+    FakeClock,
+    ScriptedNetwork,
+    a_pulled_task,
+    a_validator,
+    an_answer,
+)
 from trellis_assets_tests.faults.miner import BallGenerator, Miner
 
 ONE = a_validator(1)

@@ -24,8 +24,7 @@ from trellis_assets.domain.tasks import TaskState
 from trellis_assets.ports import StoreError, TaskAssigned
 from trellis_assets.settings import Settings
 from trellis_assets.steps.preview import PreviewStep
-from trellis_assets_tests.defs.pipelines import Resource, ScriptedPipeline
-from trellis_assets_tests.fakes import (
+from trellis_assets.testing.fakes import (
     MINER,
     FakeClock,
     ScriptedNetwork,
@@ -33,8 +32,9 @@ from trellis_assets_tests.fakes import (
     a_validator,
     an_answer,
 )
+from trellis_assets.testing.splats import a_ball
+from trellis_assets_tests.defs.pipelines import Resource, ScriptedPipeline
 from trellis_assets_tests.faults.miner import BallGenerator, Miner
-from trellis_assets_tests.models import a_ball
 
 ONE, TWO = a_validator(1), a_validator(2)
 MODEL = encode_spz(a_ball())

@@ -21,11 +21,11 @@ from trellis_assets.domain.tasks import TaskKind, TaskState
 from trellis_assets.ports import TaskAssigned
 from trellis_assets.steps import generate_with_failover
 from trellis_assets.steps.poll_validators import PullStep
+from trellis_assets.testing.fakes import FakeClock, ScriptedNetwork, a_pulled_task, a_validator, an_answer
 from trellis_assets.testing.hostile_server import Request, serving
-from trellis_assets_tests.fakes import FakeClock, ScriptedNetwork, a_pulled_task, a_validator, an_answer
+from trellis_assets.testing.splats import a_ball
 from trellis_assets_tests.faults.gpu_server import SPZ, GpuServer, Pool, ended
 from trellis_assets_tests.faults.miner import Miner
-from trellis_assets_tests.models import a_ball
 from trellis_assets_tests.steps.test_poll_validators import POLICY
 
 ONE = a_validator(1)

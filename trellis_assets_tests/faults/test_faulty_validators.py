@@ -18,9 +18,9 @@ from trellis_assets.domain.tasks import TaskState
 from trellis_assets.domain.validators import MAX_COOLDOWN, Validator
 from trellis_assets.settings import Settings
 from trellis_assets.testing import faulty_axon as faulty
+from trellis_assets.testing.fakes import NOW, FakeClock
 from trellis_assets.testing.faulty_axon import FaultyAxon, axon_at
 from trellis_assets.testing.hostile_server import PATIENCE_S
-from trellis_assets_tests.fakes import NOW, FakeClock
 from trellis_assets_tests.faults.miner import BallGenerator, Miner
 
 HUGE = 10**400

@@ -24,11 +24,11 @@ from trellis_assets.domain.tasks import TaskKind, TaskState
 from trellis_assets.ports import TaskAssigned
 from trellis_assets.servers.generation.app import generation_app
 from trellis_assets.steps.generate import GenerationPolicy
+from trellis_assets.testing.fakes import FakeClock, ScriptedNetwork, a_pulled_task, a_validator, an_answer
 from trellis_assets.testing.hostile_server import PATIENCE_S, Request, serving, too_slow
-from trellis_assets_tests.fakes import FakeClock, ScriptedNetwork, a_pulled_task, a_validator, an_answer
+from trellis_assets.testing.splats import a_ball, with_first
+from trellis_assets.testing.waiting import wait_until
 from trellis_assets_tests.faults.miner import REST_S, Miner
-from trellis_assets_tests.models import a_ball, with_first
-from trellis_assets_tests.waiting import wait_until
 
 ONE = a_validator(1)
 SPZ = encode_spz(a_ball())

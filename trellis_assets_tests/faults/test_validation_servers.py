@@ -11,8 +11,8 @@ from trellis_assets.adapters.validation.http import HttpValidator
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import Task, TaskState
 from trellis_assets.ports import TaskAssigned
+from trellis_assets.testing.fakes import FakeClock, ScriptedNetwork, a_pulled_task, a_validator, an_answer
 from trellis_assets.testing.hostile_server import PATIENCE_S, Request, serving, too_slow
-from trellis_assets_tests.fakes import FakeClock, ScriptedNetwork, a_pulled_task, a_validator, an_answer
 from trellis_assets_tests.faults.miner import BallGenerator, Miner
 
 ONE = a_validator(1)

@@ -14,6 +14,7 @@ from trellis_assets.domain.validators import Validator
 from trellis_assets.ports import PollAnswer, Rubbish, SubmissionAnswer, TaskAssigned, Unreachable
 from trellis_assets.settings import Settings
 from trellis_assets.system.clock import SystemClock
+from trellis_assets.testing.fakes import a_task, a_validator
 from trellis_assets.testing.hostile_peer import (
     A_TASK,
     ATTACKS,
@@ -23,7 +24,6 @@ from trellis_assets.testing.hostile_peer import (
     hostile_peer,
     redirects,
 )
-from trellis_assets_tests.fakes import a_task, a_validator
 
 TIMEOUT_S = 1.0
 

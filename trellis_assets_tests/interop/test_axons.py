@@ -25,9 +25,9 @@ from trellis_assets.domain.validators import Validator
 from trellis_assets.ports import CoolingDown, TaskAssigned
 from trellis_assets.settings import Settings
 from trellis_assets.system.clock import SystemClock
-from trellis_assets_tests.clean_environment import clean_environment
-from trellis_assets_tests.fakes import a_task
-from trellis_assets_tests.waiting import wait_until
+from trellis_assets.testing.clean_environment import clean_environment
+from trellis_assets.testing.fakes import a_task
+from trellis_assets.testing.waiting import wait_until
 
 AXON = Path(__file__).with_name("axon.py")
 RELEASE_9 = os.environ.get("TRELLIS_BITTENSOR_9")

@@ -18,8 +18,7 @@ from trellis_assets.domain.submissions import SubmissionOutcome
 from trellis_assets.domain.tasks import Task, TaskKind
 from trellis_assets.ports import GenerationError
 from trellis_assets.settings import Settings
-from trellis_assets_tests.defs.pipelines import Resource, ScriptedPipeline
-from trellis_assets_tests.fakes import (
+from trellis_assets.testing.fakes import (
     MINER,
     FakeClock,
     ScriptedNetwork,
@@ -27,7 +26,8 @@ from trellis_assets_tests.fakes import (
     a_validator,
     an_answer,
 )
-from trellis_assets_tests.models import a_ball
+from trellis_assets.testing.splats import a_ball
+from trellis_assets_tests.defs.pipelines import Resource, ScriptedPipeline
 
 MARKUP = (
     "'; DROP TABLE tasks; -- $(reboot) `id` <script>alert(1)</script> ![x](http://evil.example/a.png) ../../a"

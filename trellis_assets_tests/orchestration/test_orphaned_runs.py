@@ -9,7 +9,7 @@ from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.orchestration.orphaned_runs import close_dead_runs, dead_claims
 from trellis_assets.orchestration.run_tags import TASK_TAG
 from trellis_assets.orchestration.warm_workers.pid_files import marked
-from trellis_assets_tests.fakes import MINER, NOW, a_pulled_task, a_validator
+from trellis_assets.testing.fakes import MINER, NOW, a_pulled_task, a_validator
 
 
 @dg.job

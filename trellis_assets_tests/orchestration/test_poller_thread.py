@@ -11,7 +11,7 @@ from trellis_assets.orchestration import poller_thread
 from trellis_assets.orchestration.poller_thread import ResidentPoller
 from trellis_assets.ports import MetagraphError
 from trellis_assets.steps.poll_validators import PullReport
-from trellis_assets_tests.waiting import wait_until
+from trellis_assets.testing.waiting import wait_until
 
 
 class Rounds:

@@ -4,7 +4,7 @@ import pytest
 
 from trellis_assets.domain.tasks import TaskKind, TaskState
 from trellis_assets.orchestration.run_tags import tags_at_end, tags_at_start
-from trellis_assets_tests.fakes import a_feedback, a_generation, a_task, a_verdict
+from trellis_assets.testing.fakes import a_feedback, a_generation, a_task, a_verdict
 
 
 def test_a_run_that_begins_is_found_by_validator_and_kind_of_prompt() -> None:

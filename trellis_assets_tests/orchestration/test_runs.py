@@ -9,7 +9,7 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin
 from trellis_assets.definitions import defs
 from trellis_assets.domain.scheduling.run_attempts import RunStatus
 from trellis_assets.orchestration.runs import SENSOR_TAG, RunStarter, launches_at_once, run_status
-from trellis_assets_tests.fakes import a_task
+from trellis_assets.testing.fakes import a_task
 
 MOCKED = {"run_launcher": {"module": "dagster._core.test_utils", "class": "MockedRunLauncher"}}
 

@@ -18,7 +18,7 @@ from trellis_assets.adapters.splat_io.sniff import decode_splats
 from trellis_assets.servers.generation import status_routes
 from trellis_assets.servers.generation.app import generation_app
 from trellis_assets.supervisor.processes import free_port
-from trellis_assets_tests.waiting import wait_until
+from trellis_assets.testing.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "packages" / "trellis-assets-server"

@@ -14,8 +14,8 @@ from trellis_assets.adapters.storage.report_queries import SqlLedger
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.domain.submissions import SubmissionOutcome
 from trellis_assets.reports import charts
+from trellis_assets.testing.fakes import NOW, a_validator
 from trellis_assets_tests.ended_tasks import History
-from trellis_assets_tests.fakes import NOW, a_validator
 
 DAY = datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC)
 TWO = a_validator(2)

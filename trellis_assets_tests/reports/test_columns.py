@@ -16,8 +16,8 @@ from trellis_assets.reports.columns import (
     VALIDATOR_COLUMNS,
 )
 from trellis_assets.reports.tables import validator_table
+from trellis_assets.testing.fakes import NOW, a_validator
 from trellis_assets_tests.ended_tasks import History
-from trellis_assets_tests.fakes import NOW, a_validator
 
 PYTHON_TYPES = {"str": "string", "int": "int", "float": "float", "bool": "bool", "datetime": "timestamp"}
 

@@ -20,8 +20,8 @@ from trellis_assets.reports.columns import REWARD_COLUMNS, TASK_COLUMNS, VALIDAT
 from trellis_assets.reports.files import write_report
 from trellis_assets.reports.report_command import report_to, span
 from trellis_assets.settings import SettingsError
+from trellis_assets.testing.fakes import NOW, a_validator
 from trellis_assets_tests.ended_tasks import History
-from trellis_assets_tests.fakes import NOW, a_validator
 
 DAY = datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC)
 HOSTILE = [

@@ -14,8 +14,8 @@ from trellis_assets.domain.consistency import LEAST_PAIRS
 from trellis_assets.domain.submissions import SubmissionOutcome
 from trellis_assets.steps.check_consistency import CheckIntegrityStep
 from trellis_assets.steps.export_statistics import ExportStatisticsStep
+from trellis_assets.testing.fakes import NOW, FakeClock, a_validator
 from trellis_assets_tests.ended_tasks import History
-from trellis_assets_tests.fakes import NOW, FakeClock, a_validator
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from trellis_assets.domain.scheduling.run_attempts import RunStatus
 from trellis_assets.domain.submissions import Submission, SubmissionKind
 from trellis_assets.domain.tasks import LEASE, Task, TaskState
 from trellis_assets.steps.dispatch_runs import DispatchStep
-from trellis_assets_tests.fakes import MINER, FakeClock, a_pulled_task, a_validator
+from trellis_assets.testing.fakes import MINER, FakeClock, a_pulled_task, a_validator
 
 
 class Waiting:

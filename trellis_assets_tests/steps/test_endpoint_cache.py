@@ -11,7 +11,7 @@ from trellis_assets.domain.endpoints.endpoints import Endpoint
 from trellis_assets.domain.scheduling.prefetch import TaskInHand
 from trellis_assets.domain.tasks import TaskState
 from trellis_assets.steps.endpoint_cache import SparingLook
-from trellis_assets_tests.fakes import MINER, NOW
+from trellis_assets.testing.fakes import MINER, NOW
 
 
 @dataclass

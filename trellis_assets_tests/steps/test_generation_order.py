@@ -11,7 +11,7 @@ from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.domain.tasks import Task, TaskState
 from trellis_assets.steps.generate import GenerateStep, GenerationPolicy
 from trellis_assets.steps.generate_with_failover import YIELD_S
-from trellis_assets_tests.fakes import MINER, FakeClock, a_pulled_task, a_validator
+from trellis_assets.testing.fakes import MINER, FakeClock, a_pulled_task, a_validator
 
 RICH, POOR = a_validator(1, stake=53_000.0), a_validator(2, stake=2_000.0)
 

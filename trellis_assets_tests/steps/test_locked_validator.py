@@ -18,7 +18,7 @@ from trellis_assets.ports import CoolingDown, PollAnswer, SubmissionAnswer, Task
 from trellis_assets.steps.dispatch_runs import DispatchStep
 from trellis_assets.steps.poll_validators import PullPolicy, PullStep
 from trellis_assets.steps.submit import SubmissionPolicy, SubmitStep
-from trellis_assets_tests.fakes import (
+from trellis_assets.testing.fakes import (
     MINER,
     FakeClock,
     ScriptedNetwork,

@@ -24,8 +24,8 @@ from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import MissingFileError
 from trellis_assets.steps.check_consistency import CheckIntegrityStep
 from trellis_assets.steps.maintain import Maintained, MaintainStep
+from trellis_assets.testing.fakes import MINER, NOW, FakeClock, a_pulled_task, a_validator
 from trellis_assets_tests.ended_tasks import History
-from trellis_assets_tests.fakes import MINER, NOW, FakeClock, a_pulled_task, a_validator
 
 DAY = timedelta(days=1)
 Maintain = Callable[[], Maintained]

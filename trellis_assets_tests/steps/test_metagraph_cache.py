@@ -11,7 +11,7 @@ from trellis_assets.steps import metagraph_cache
 from trellis_assets.steps.metagraph_cache import ValidatorListing
 from trellis_assets.steps.notify import AlertStep
 from trellis_assets.steps.refresh_validators import MetagraphPolicy
-from trellis_assets_tests.fakes import MINER, FakeClock, ScriptedNetwork, a_validator
+from trellis_assets.testing.fakes import MINER, FakeClock, ScriptedNetwork, a_validator
 
 SOURCE = "test/17"
 _UNEXPECTED = "the list of validators cannot be read: IndexError"

@@ -1,7 +1,7 @@
 """A person hears of a failure once, then a count; what did not get through is not forgotten."""
 
 from trellis_assets.steps.notify import AlertStep
-from trellis_assets_tests.fakes import FakeClock
+from trellis_assets.testing.fakes import FakeClock
 
 
 class Chat:

@@ -16,8 +16,8 @@ from trellis_assets.domain.tasks import Task, TaskKind
 from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.ports import LocalValidator
 from trellis_assets.steps.orient_model import OrientModelStep
-from trellis_assets_tests.fakes import MINER, NOW, FakeClock, a_pulled_task, a_validator, a_verdict
-from trellis_assets_tests.models import a_ball
+from trellis_assets.testing.fakes import MINER, NOW, FakeClock, a_pulled_task, a_validator, a_verdict
+from trellis_assets.testing.splats import a_ball
 
 SERVER = "http://gpu:8096"
 AS_IS, TRELLIS_PLY, Z_UP = Orientation

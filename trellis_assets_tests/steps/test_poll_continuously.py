@@ -14,7 +14,7 @@ from trellis_assets.ports import CoolingDown, MetagraphError, PollAnswer, TaskAs
 from trellis_assets.steps import poll_continuously
 from trellis_assets.steps.poll_continuously import KeepPullingStep
 from trellis_assets.steps.poll_validators import PullPolicy, PullStep
-from trellis_assets_tests.fakes import MINER, FakeClock, ScriptedNetwork, a_pulled_task, a_validator
+from trellis_assets.testing.fakes import MINER, FakeClock, ScriptedNetwork, a_pulled_task, a_validator
 
 POLICY = PullPolicy(
     polls=PollPolicy(),

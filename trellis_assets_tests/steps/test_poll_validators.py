@@ -20,7 +20,7 @@ from trellis_assets.ports import (
     Unreachable,
 )
 from trellis_assets.steps.poll_validators import PullPolicy, PullReport, PullStep
-from trellis_assets_tests.fakes import (
+from trellis_assets.testing.fakes import (
     MINER,
     FakeClock,
     ScriptedNetwork,

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.steps.refresh_validators import RefreshValidatorsStep
-from trellis_assets_tests.fakes import FakeClock, ScriptedNetwork, a_validator
+from trellis_assets.testing.fakes import FakeClock, ScriptedNetwork, a_validator
 
 TWO_MINUTES = timedelta(minutes=2)
 

@@ -29,7 +29,7 @@ from trellis_assets.steps.generate import GenerateStep, GenerationPolicy
 from trellis_assets.steps.preview import PreviewStep
 from trellis_assets.steps.submit import MAX_SENDS, SubmissionPolicy, SubmitStep
 from trellis_assets.steps.validate import ValidateStep, ValidationPolicy
-from trellis_assets_tests.fakes import (
+from trellis_assets.testing.fakes import (
     MINER,
     FakeClock,
     ScriptedNetwork,

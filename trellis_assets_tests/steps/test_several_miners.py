@@ -9,7 +9,7 @@ from trellis_assets.domain.tasks import LEASE, TaskState
 from trellis_assets.domain.validators import PollPolicy
 from trellis_assets.ports import CoolingDown, TaskAssigned
 from trellis_assets.steps.poll_validators import PROMPT_ANSWER, PullPolicy, PullReport, PullStep
-from trellis_assets_tests.fakes import MINER, NOW, FakeClock, ScriptedNetwork, a_pulled_task, a_validator
+from trellis_assets.testing.fakes import MINER, NOW, FakeClock, ScriptedNetwork, a_pulled_task, a_validator
 
 OTHER = "5OtherMinerOtherMinerOtherMinerOtherMinerOther"
 ONE, TWO = a_validator(1), a_validator(2)

@@ -15,8 +15,8 @@ from trellis_assets.domain.tasks import TaskKind, TaskState
 from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.ports import ValidationUnavailableError
 from trellis_assets.steps.validate_idle import ValidateIdleStep
+from trellis_assets.testing.fakes import MINER, NOW, FakeClock, a_pulled_task, a_validator, a_verdict
 from trellis_assets_tests.ended_tasks import History
-from trellis_assets_tests.fakes import MINER, NOW, FakeClock, a_pulled_task, a_validator, a_verdict
 
 HOUR = timedelta(hours=1)
 END = NOW + HOUR

@@ -13,7 +13,7 @@ import yaml
 from trellis_assets.settings import Settings, SettingsError
 from trellis_assets.supervisor.pages import WORKSPACE, pages_command
 from trellis_assets.supervisor.processes import free_port
-from trellis_assets_tests.postgres import PostgresServer
+from trellis_assets.testing.postgres_server import PostgresServer
 
 QUESTION = """
 { repositoriesOrError { ... on RepositoryConnection { nodes { location { name } sensors { name } } } } }

@@ -12,7 +12,7 @@ from trellis_assets.ports import StoreError, TaskStore
 from trellis_assets.settings import Settings
 from trellis_assets.supervisor import progress as module
 from trellis_assets.supervisor.progress import SessionProgress, StopSignal
-from trellis_assets_tests.fakes import a_task
+from trellis_assets.testing.fakes import a_task
 
 
 class Store:

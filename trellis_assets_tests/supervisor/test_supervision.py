@@ -27,7 +27,7 @@ from trellis_assets.system.heartbeat_files import (
     heartbeat_folder,
     write_heartbeat,
 )
-from trellis_assets_tests.waiting import wait_until
+from trellis_assets.testing.waiting import wait_until
 
 NAMES = ("code_server", "daemon", "run_workers")
 

@@ -19,8 +19,8 @@ from trellis_assets.domain.validators import MAX_COOLDOWN, Validator
 from trellis_assets.ports import CoolingDown, NotRegistered, PollAnswer, SubmissionAnswer, TaskAssigned
 from trellis_assets.settings import Settings
 from trellis_assets.system.clock import SystemClock
+from trellis_assets.testing.fakes import a_task, a_validator
 from trellis_assets.testing.hostile_server import Request, serving
-from trellis_assets_tests.fakes import a_task, a_validator
 
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 HUGE = 10**400

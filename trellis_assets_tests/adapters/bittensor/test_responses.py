@@ -21,7 +21,7 @@ from trellis_assets.ports import (
     TaskAssigned,
     Unreachable,
 )
-from trellis_assets_tests.fakes import NOW
+from trellis_assets.testing.fakes import NOW
 
 NOW_S = int(NOW.timestamp())
 SERVER_TIME = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

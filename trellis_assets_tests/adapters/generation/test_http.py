@@ -21,7 +21,7 @@ from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import GenerationError
 from trellis_assets.servers.generation.app import generation_app
 from trellis_assets.testing.hostile_server import Request, serving
-from trellis_assets_tests.models import a_ball
+from trellis_assets.testing.splats import a_ball
 
 
 def answering(status: int, body: bytes, media_type: str = "application/octet-stream") -> FastAPI:

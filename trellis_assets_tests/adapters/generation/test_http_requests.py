@@ -18,7 +18,7 @@ from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import GenerationError, UnsupportedPromptError
 from trellis_assets.testing.hostile_server import Request, serving
-from trellis_assets_tests.models import a_ball
+from trellis_assets.testing.splats import a_ball
 
 SPZ = encode_spz(a_ball())
 

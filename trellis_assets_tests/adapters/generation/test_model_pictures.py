@@ -16,7 +16,7 @@ from trellis_assets.domain.generation_requests import PictureKind, Route
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import PictureSource
 from trellis_assets.testing.hostile_server import Request, serving
-from trellis_assets_tests.models import a_ball
+from trellis_assets.testing.splats import a_ball
 
 MODEL_ID = "0123456789abcdef" * 2
 SPZ = encode_spz(a_ball())

@@ -29,7 +29,7 @@ from trellis_assets.domain.validators import Validator
 from trellis_assets.ports import CoolingDown, NotRegistered, SubmissionAnswer, TaskAssigned, Unreachable
 from trellis_assets.settings import Settings
 from trellis_assets.system.clock import SystemClock
-from trellis_assets_tests.fakes import a_task
+from trellis_assets.testing.fakes import a_task
 
 RESULT, HAND_BACK = SubmissionKind.RESULT, SubmissionKind.HAND_BACK
 PROMPTS = ["a red vase", "a blue boat", "a green lamp"]

@@ -11,8 +11,8 @@ from trellis_assets.adapters.rendering.cpu import render
 from trellis_assets.domain.splats.cameras import Camera, orbit_camera, validator_cameras
 from trellis_assets.domain.splats.scenes import Scene, as_validators_see, scene_of
 from trellis_assets.domain.splats.splats import SH_C0
+from trellis_assets.testing.splats import a_ball, a_cloud, a_fog
 from trellis_assets_tests.adapters.rendering import reference
-from trellis_assets_tests.models import a_ball, a_cloud, a_fog
 
 
 def layers(scene: Scene, cameras: Sequence[Camera]) -> np.ndarray:

@@ -13,7 +13,7 @@ from trellis_assets.adapters.rendering import gpu, pictures
 from trellis_assets.adapters.rendering.pictures import RendererBackend
 from trellis_assets.domain.splats.cameras import validator_cameras
 from trellis_assets.domain.splats.scenes import as_validators_see
-from trellis_assets_tests.models import a_ball
+from trellis_assets.testing.splats import a_ball
 
 
 @pytest.fixture(autouse=True)

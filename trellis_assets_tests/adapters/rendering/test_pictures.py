@@ -8,7 +8,7 @@ from PIL import Image
 
 from trellis_assets.adapters.rendering.pictures import png_bytes, preview, validator_views
 from trellis_assets.adapters.splat_io.sniff import decode_splats
-from trellis_assets_tests.models import a_ball
+from trellis_assets.testing.splats import a_ball
 
 
 def test_there_are_sixteen_views_on_white_and_the_last_is_the_first_again() -> None:

@@ -12,7 +12,7 @@ from trellis_assets.adapters.splat_io.ply import read_ply, write_ply
 from trellis_assets.adapters.splat_io.sniff import decode_splats
 from trellis_assets.adapters.splat_io.spz import decode_spz, encode_spz
 from trellis_assets.domain.splats.preparation import prepare_for_submission
-from trellis_assets_tests.models import a_ball, with_first
+from trellis_assets.testing.splats import a_ball, with_first
 
 
 @pytest.mark.parametrize("name", ["a02c_comment_endheader", "a03d_cr_only", "a04d_endheader_ws"])

@@ -16,7 +16,7 @@ from trellis_assets.adapters.splat_io.ply_header import parse_ply_header
 from trellis_assets.adapters.splat_io.sniff import decode_splats
 from trellis_assets.adapters.splat_io.spz import PAYLOAD_MAGIC, encode_gzip_spz, encode_payload, encode_spz
 from trellis_assets.domain.splats.splats import GaussianSplats
-from trellis_assets_tests.models import a_cloud
+from trellis_assets.testing.splats import a_cloud
 
 QUICK = settings(max_examples=120, deadline=None)
 GOOD = [encode(a_cloud(40)) for encode in (encode_spz, encode_gzip_spz, encode_payload, write_ply)]

@@ -12,7 +12,7 @@ from trellis_assets.adapters.splat_io.errors import SplatFormatError
 from trellis_assets.adapters.splat_io.ply import read_ply, write_ply
 from trellis_assets.adapters.splat_io.spz import encode_payload
 from trellis_assets.domain.splats.splats import GaussianSplats
-from trellis_assets_tests.models import a_cloud, with_first
+from trellis_assets.testing.splats import a_cloud, with_first
 
 NAMES = ["x", "y", "z", "f_dc_0", "f_dc_1", "f_dc_2", "opacity", "scale_0", "scale_1", "scale_2"]
 NAMES += ["rot_0", "rot_1", "rot_2", "rot_3"]

@@ -9,7 +9,7 @@ from trellis_assets.adapters.splat_io.errors import SplatFormatError
 from trellis_assets.adapters.splat_io.sniff import decode_splats
 from trellis_assets.adapters.splat_io.spz import encode_gzip_spz, encode_payload
 from trellis_assets.domain.splats.splats import GaussianSplats
-from trellis_assets_tests.models import a_cloud
+from trellis_assets.testing.splats import a_cloud
 
 CODEC = BytesCodec()
 

@@ -21,7 +21,7 @@ from trellis_assets.adapters.splat_io.spz import (
     encode_spz,
 )
 from trellis_assets.domain.splats.splats import GaussianSplats
-from trellis_assets_tests.models import a_ball, a_cloud, with_first
+from trellis_assets.testing.splats import a_ball, a_cloud, with_first
 
 ZSTD = zstandard.ZstdCompressor(level=1)
 

@@ -14,7 +14,7 @@ from trellis_assets.adapters.splat_io.sniff import decode_splats
 from trellis_assets.adapters.splat_io.spz import decode_spz, encode_gzip_spz, encode_payload
 from trellis_assets.adapters.splat_io.spz_dialects import decode_any_spz
 from trellis_assets.domain.splats.splats import GaussianSplats
-from trellis_assets_tests.models import a_cloud
+from trellis_assets.testing.splats import a_cloud
 
 HEADER = 16
 

@@ -11,8 +11,8 @@ import pytest
 from trellis_assets.adapters.storage.backup import backup, restore
 from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
 from trellis_assets.ports import StoreError
+from trellis_assets.testing.fakes import NOW
 from trellis_assets_tests.ended_tasks import History
-from trellis_assets_tests.fakes import NOW
 
 pytestmark = pytest.mark.sqlite_only
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
 from trellis_assets.domain.endpoints.endpoints import FAILURES_TO_OPEN, BreakerState, Endpoint, Outcome, Probe
 from trellis_assets.domain.tasks import LEASE, TaskState
-from trellis_assets_tests.fakes import MINER, NOW, a_generation, a_pulled_task, a_validator
+from trellis_assets.testing.fakes import MINER, NOW, a_generation, a_pulled_task, a_validator
 
 UNTIL = NOW + LEASE
 FAILED = Outcome(1.0, "answered 500")

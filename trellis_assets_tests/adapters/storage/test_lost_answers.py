@@ -12,7 +12,7 @@ from trellis_assets.adapters.validation.calibration import RAW, answers_in
 from trellis_assets.domain.feedback import moving_average
 from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import Task, TaskState
-from trellis_assets_tests.fakes import (
+from trellis_assets.testing.fakes import (
     MINER,
     NOW,
     a_feedback,

@@ -15,9 +15,9 @@ from trellis_assets.diagnostics.doctor import examine
 from trellis_assets.domain.tasks import Task, TaskState
 from trellis_assets.ports import StoreError
 from trellis_assets.settings import Settings
+from trellis_assets.testing.fakes import MINER, NOW, a_pulled_task, a_validator
+from trellis_assets.testing.postgres_server import PostgresServer
 from trellis_assets_tests.ended_tasks import History
-from trellis_assets_tests.fakes import MINER, NOW, a_pulled_task, a_validator
-from trellis_assets_tests.postgres import PostgresServer
 
 pytestmark = pytest.mark.postgresql_only
 

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, event
 
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.domain.tasks import UNFINISHED_STATES, WORKABLE_STATES, TaskState
-from trellis_assets_tests.fakes import MINER, NOW, a_pulled_task, a_validator
+from trellis_assets.testing.fakes import MINER, NOW, a_pulled_task, a_validator
 
 pytestmark = pytest.mark.sqlite_only
 

@@ -17,8 +17,8 @@ from trellis_assets.domain.endpoints.endpoints import Outcome, Probe
 from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import TaskState
 from trellis_assets.ports import ClaimLostError
+from trellis_assets.testing.fakes import MINER, NOW, a_feedback, a_pulled_task, a_validator
 from trellis_assets_tests.ended_tasks import History
-from trellis_assets_tests.fakes import MINER, NOW, a_feedback, a_pulled_task, a_validator
 
 RACERS = 3
 ROUNDS = 25

@@ -13,8 +13,7 @@ from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
 from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import IllegalTransitionError, Task, TaskState
 from trellis_assets.ports import ClaimLostError, StoreError
-from trellis_assets_tests.ended_tasks import History
-from trellis_assets_tests.fakes import (
+from trellis_assets.testing.fakes import (
     MINER,
     NOW,
     a_feedback,
@@ -23,6 +22,7 @@ from trellis_assets_tests.fakes import (
     a_validator,
     a_verdict,
 )
+from trellis_assets_tests.ended_tasks import History
 
 LEASE = timedelta(seconds=30)
 ONE = a_validator(1)

@@ -22,7 +22,7 @@ from trellis_assets.adapters.validation.calibration import (
     save,
 )
 from trellis_assets.domain.tasks import TaskState
-from trellis_assets_tests.fakes import (
+from trellis_assets.testing.fakes import (
     MINER,
     NOW,
     a_feedback,

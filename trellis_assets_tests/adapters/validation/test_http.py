@@ -13,9 +13,9 @@ from trellis_assets.adapters.validation.http import Api, HttpValidator
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.ports import ValidationUnavailableError
+from trellis_assets.testing.fakes import FakeClock
 from trellis_assets.testing.hostile_server import Request, serving
-from trellis_assets_tests.fakes import FakeClock
-from trellis_assets_tests.models import a_ball
+from trellis_assets.testing.splats import a_ball
 
 SPZ = encode_spz(a_ball())
 GOOD = {"score": 0.81, "iqa": 0.9, "alignment_score": 0.7, "ssim": 0.95, "lpips": 0.8, "preview": None}

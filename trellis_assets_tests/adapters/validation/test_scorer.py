@@ -8,8 +8,8 @@ from trellis_assets.adapters.validation.scorer import SplatJudge
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import TooCostlyToJudgeError, ValidationUnavailableError
-from trellis_assets_tests.fakes import FakeClock
-from trellis_assets_tests.models import a_ball, a_fog
+from trellis_assets.testing.fakes import FakeClock
+from trellis_assets.testing.splats import a_ball, a_fog
 
 
 class FixedJudge(SplatJudge):

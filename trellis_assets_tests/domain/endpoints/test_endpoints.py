@@ -26,7 +26,7 @@ from trellis_assets.domain.endpoints.endpoints import (
     why_none_is_ready,
     why_none_takes_work,
 )
-from trellis_assets_tests.fakes import NOW
+from trellis_assets.testing.fakes import NOW
 
 GPU = Endpoint("gpu")
 FAILED = Outcome(1.0, "answered 500")

@@ -16,7 +16,7 @@ from trellis_assets.domain.endpoints.fault_attribution import (
     prompt_mark,
     with_mark,
 )
-from trellis_assets_tests.fakes import NOW
+from trellis_assets.testing.fakes import NOW
 
 MADE = Outcome(4.0)
 

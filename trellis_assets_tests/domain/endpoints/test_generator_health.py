@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from trellis_assets.domain.diagnostics import Health, judge_generator, worst
 from trellis_assets.domain.endpoints.endpoints import Breaker, Endpoint, Probe, after_probe
-from trellis_assets_tests.fakes import NOW
+from trellis_assets.testing.fakes import NOW
 
 WELL, FAILING = Endpoint("a"), Endpoint("b", Breaker(2), last_error="answered 500")
 RESTING = Endpoint("b", Breaker(3, 1, NOW + timedelta(seconds=9)), last_error="answered 500")

@@ -17,7 +17,7 @@ from trellis_assets.domain.scheduling.prefetch import (
 from trellis_assets.domain.scheduling.priority import WaitingTask, first_in_line
 from trellis_assets.domain.tasks import TaskState
 from trellis_assets.domain.validators import PollPolicy, PollTimes, Validator, due_validators
-from trellis_assets_tests.fakes import MINER, NOW, a_validator
+from trellis_assets.testing.fakes import MINER, NOW, a_validator
 
 GENERATION_S, STEP_S = 20.0, 0.5
 MAX_WAITING = 8

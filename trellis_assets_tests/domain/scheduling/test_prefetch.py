@@ -21,7 +21,7 @@ from trellis_assets.domain.scheduling.prefetch import (
     tasks_wanted,
 )
 from trellis_assets.domain.tasks import TaskState
-from trellis_assets_tests.fakes import MINER, NOW
+from trellis_assets.testing.fakes import MINER, NOW
 
 PACE = Pace(generation_s=60.0, lead_s=2.0)
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from trellis_assets.domain.scheduling.priority import WaitingTask, first_in_line, worth
-from trellis_assets_tests.fakes import NOW
+from trellis_assets.testing.fakes import NOW
 
 
 def waiting(

@@ -11,7 +11,7 @@ from trellis_assets.domain.scheduling.run_attempts import (
     next_attempt,
 )
 from trellis_assets.domain.tasks import TaskState
-from trellis_assets_tests.fakes import NOW, a_task
+from trellis_assets.testing.fakes import NOW, a_task
 
 LATER = NOW + timedelta(seconds=60)
 

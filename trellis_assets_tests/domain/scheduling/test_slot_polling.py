@@ -11,7 +11,7 @@ from trellis_assets.domain.scheduling.slot_polling import (
     SLOT_POLL_S,
     next_look_s,
 )
-from trellis_assets_tests.fakes import NOW
+from trellis_assets.testing.fakes import NOW
 
 
 def busy(for_s: float, *paces_s: float) -> Endpoint:

@@ -12,7 +12,7 @@ from trellis_assets.domain.endpoints.orientation import Orientation
 from trellis_assets.domain.splats.axes import change_axes, turned
 from trellis_assets.domain.splats.preparation import prepare_for_submission
 from trellis_assets.domain.splats.splats import GaussianSplats
-from trellis_assets_tests.models import a_cloud
+from trellis_assets.testing.splats import a_cloud
 
 
 def covariances(splats: GaussianSplats) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from trellis_assets.adapters.splat_io.spz import decode_spz, encode_spz
 from trellis_assets.domain.splats.preparation import prepare_for_submission, unprepared
 from trellis_assets.domain.splats.splats import GaussianSplats
-from trellis_assets_tests.models import a_ball, a_cloud, with_first
+from trellis_assets.testing.splats import a_ball, a_cloud, with_first
 
 
 def as_rendered(splats: GaussianSplats) -> tuple[np.ndarray, np.ndarray]:

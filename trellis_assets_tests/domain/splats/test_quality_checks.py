@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from trellis_assets.domain.splats.quality_checks import failed_data_checks
-from trellis_assets_tests.models import a_ball, a_cloud
+from trellis_assets.testing.splats import a_ball, a_cloud
 
 
 def test_a_good_model_fails_nothing() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from trellis_assets.domain.splats.splats import SplatsShapeError
-from trellis_assets_tests.models import a_ball, a_cloud
+from trellis_assets.testing.splats import a_ball, a_cloud
 
 
 @pytest.mark.parametrize("name", ["log_scales", "rotations", "opacity_logits", "sh_dc", "sh_rest"])

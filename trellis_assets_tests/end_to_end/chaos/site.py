@@ -11,11 +11,11 @@ import psutil
 
 from trellis_assets.orchestration.dagster_home import BROKER_VARIABLE, DATABASE_VARIABLE
 from trellis_assets.settings import DAGSTER_DRIVER
-from trellis_assets_tests.clean_environment import clean_environment
+from trellis_assets.testing.clean_environment import clean_environment
+from trellis_assets.testing.postgres_server import PostgresServer
+from trellis_assets.testing.redis_server import RedisServer
 from trellis_assets_tests.end_to_end.chaos.roles import Role, role_of
 from trellis_assets_tests.end_to_end.chaos.service import Ended, Service
-from trellis_assets_tests.postgres import PostgresServer
-from trellis_assets_tests.redis_server import RedisServer
 
 # In the environment of every process of the site, whoever its parent is by now.
 MARK = "CHAOS_MARK"

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from trellis_assets.domain.tasks import Task, TaskState
+from trellis_assets.testing.fakes import a_task
 from trellis_assets_tests.end_to_end.chaos.evidence import Evidence, Kill
 from trellis_assets_tests.end_to_end.chaos.findings import audit_run, busy_processes, recoveries
 from trellis_assets_tests.end_to_end.chaos.roles import Role
 from trellis_assets_tests.end_to_end.chaos.service import Ended
-from trellis_assets_tests.fakes import a_task
 
 
 def decided(event: str, task_id: str = "a", uid: int = 10, at: float = 0.0, **more: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from celery import Celery
 
 from trellis_assets.orchestration.celery_workers import launcher as module
 from trellis_assets.orchestration.celery_workers.launcher import WorkerQueuesLauncher
-from trellis_assets_tests.redis_server import RedisServer
+from trellis_assets.testing.redis_server import RedisServer
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from redis.exceptions import ConnectionError as NoRedisError
 
 from trellis_assets.orchestration.celery_workers import launcher as module
 from trellis_assets.orchestration.celery_workers.launcher import WorkerQueuesLauncher
-from trellis_assets_tests.fakes import NOW, a_task
+from trellis_assets.testing.fakes import NOW, a_task
 
 AWAY = "redis://:SECRETKEY@127.0.0.1:9/0"
 

@@ -17,10 +17,10 @@ from trellis_assets.orchestration.celery_workers.launcher import WorkerQueuesLau
 from trellis_assets.orchestration.celery_workers.worker_registry import Workforce
 from trellis_assets.settings import RunLauncherName, Settings
 from trellis_assets.supervisor.processes import die_with_parent
-from trellis_assets_tests.fakes import NOW, a_task
+from trellis_assets.testing.fakes import NOW, a_task
+from trellis_assets.testing.redis_server import PASSWORD, RedisServer
+from trellis_assets.testing.waiting import wait_until
 from trellis_assets_tests.orchestration.celery_workers import a_worker
-from trellis_assets_tests.redis_server import PASSWORD, RedisServer
-from trellis_assets_tests.waiting import wait_until
 
 QUEUES = ("left", "right")
 Hire = Callable[..., subprocess.Popen[bytes]]

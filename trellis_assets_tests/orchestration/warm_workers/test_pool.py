@@ -24,8 +24,8 @@ from trellis_assets.orchestration.warm_workers.pid_files import marked, sweep_ma
 from trellis_assets.orchestration.warm_workers.socket_path import short_socket_path
 from trellis_assets.settings import Settings
 from trellis_assets.system.heartbeat_files import read_heartbeat, write_heartbeat
+from trellis_assets.testing.waiting import wait_until
 from trellis_assets_tests.orchestration.warm_workers.sleepy import defs
-from trellis_assets_tests.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("run_workers")
 

@@ -27,9 +27,9 @@ from trellis_assets.servers.gallery.model_files import KeptBytes, ModelForm, con
 from trellis_assets.servers.gallery.run import guarded_gallery
 from trellis_assets.servers.middleware import ExposureError, check_exposure
 from trellis_assets.settings import Settings
+from trellis_assets.testing.fakes import NOW, a_validator
+from trellis_assets.testing.splats import a_ball
 from trellis_assets_tests.ended_tasks import History
-from trellis_assets_tests.fakes import NOW, a_validator
-from trellis_assets_tests.models import a_ball
 
 Serve = Callable[[Any], str]
 TOKEN = "s3cret-of-many-characters"

@@ -19,9 +19,9 @@ from trellis_assets.domain.generations import StoredFile
 from trellis_assets.domain.tasks import Task
 from trellis_assets.servers.gallery.run import guarded_gallery
 from trellis_assets.settings import Settings
+from trellis_assets.testing.fakes import NOW, a_validator
+from trellis_assets.testing.splats import a_ball
 from trellis_assets_tests.ended_tasks import History
-from trellis_assets_tests.fakes import NOW, a_validator
-from trellis_assets_tests.models import a_ball
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [

@@ -23,8 +23,8 @@ from trellis_assets.servers.generation.app import generation_app
 from trellis_assets.servers.generation.limits import ServerLimits
 from trellis_assets.servers.generation.run import MAX_BODY_BYTES, run_generation_server
 from trellis_assets.servers.middleware import ExposureError, guarded
-from trellis_assets_tests.models import a_ball
-from trellis_assets_tests.waiting import wait_until
+from trellis_assets.testing.splats import a_ball
+from trellis_assets.testing.waiting import wait_until
 
 Serve = Callable[[Any], str]
 

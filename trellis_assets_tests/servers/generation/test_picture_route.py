@@ -32,10 +32,10 @@ from trellis_assets.servers.generation.backends import server_backend
 from trellis_assets.settings import Settings, SettingsError
 from trellis_assets.steps.maintain import MaintainStep
 from trellis_assets.steps.preview import MadeFromStep
+from trellis_assets.testing.fakes import MINER, FakeClock, a_pulled_task, a_validator
+from trellis_assets.testing.waiting import wait_until
 from trellis_assets_tests import trellis_package
-from trellis_assets_tests.fakes import MINER, FakeClock, a_pulled_task, a_validator
 from trellis_assets_tests.saved_networks import Saved, one_thread, saved
-from trellis_assets_tests.waiting import wait_until
 
 __all__ = ["one_thread", "saved"]
 

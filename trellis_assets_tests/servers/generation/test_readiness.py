@@ -16,8 +16,8 @@ from trellis_assets.ports import BrokenGpuError, GenerationError, Watch
 from trellis_assets.servers.generation import readiness
 from trellis_assets.servers.generation.app import generation_app
 from trellis_assets.servers.generation.readiness import retry_after_s
-from trellis_assets_tests.models import a_ball
-from trellis_assets_tests.waiting import wait_until
+from trellis_assets.testing.splats import a_ball
+from trellis_assets.testing.waiting import wait_until
 
 Serve = Callable[[Any], str]
 

@@ -3,7 +3,7 @@
 from trellis_assets.domain.generation_requests import Order, Sampling
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.servers.generation.result_cache import KeptModels
-from trellis_assets_tests.models import a_ball
+from trellis_assets.testing.splats import a_ball
 
 
 def order(seed: int, prompt: str = "a vase", sampling: Sampling | None = None) -> Order:

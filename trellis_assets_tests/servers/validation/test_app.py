@@ -22,9 +22,9 @@ from trellis_assets.adapters.validation.http import Api, HttpValidator
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import TooCostlyToJudgeError
 from trellis_assets.servers.validation.app import validation_app
-from trellis_assets_tests.fakes import FakeClock
-from trellis_assets_tests.models import a_ball, a_fog
-from trellis_assets_tests.waiting import wait_until
+from trellis_assets.testing.fakes import FakeClock
+from trellis_assets.testing.splats import a_ball, a_fog
+from trellis_assets.testing.waiting import wait_until
 
 BALL = a_ball()
 SPZ = encode_spz(BALL)

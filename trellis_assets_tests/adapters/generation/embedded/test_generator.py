@@ -13,7 +13,7 @@ from trellis_assets.domain.splats.quality_checks import failed_data_checks
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import GenerationError
-from trellis_assets_tests.fakes import FakeClock
+from trellis_assets.testing.fakes import FakeClock
 
 PROMPTS = [
     "red and black snake.",

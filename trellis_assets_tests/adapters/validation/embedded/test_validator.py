@@ -17,8 +17,8 @@ from trellis_assets.domain.splats.preparation import prepare_for_submission
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.domain.verdicts import Verdict
-from trellis_assets_tests.fakes import NOW, FakeClock
-from trellis_assets_tests.models import a_ball, a_cloud
+from trellis_assets.testing.fakes import NOW, FakeClock
+from trellis_assets.testing.splats import a_ball, a_cloud
 
 
 def judge(spz: bytes) -> Verdict:

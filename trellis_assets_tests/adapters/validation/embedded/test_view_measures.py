@@ -5,7 +5,7 @@ import pytest
 
 from trellis_assets.adapters.rendering.pictures import validator_views
 from trellis_assets.adapters.validation.embedded.view_measures import consistency, likeness, measure_views
-from trellis_assets_tests.models import a_ball
+from trellis_assets.testing.splats import a_ball
 
 
 def noise(seed: int) -> np.ndarray:

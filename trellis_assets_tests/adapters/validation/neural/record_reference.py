@@ -30,9 +30,9 @@ def prepare(folder: Path) -> None:
 
     from trellis_assets.adapters.rendering.pictures import validator_views
     from trellis_assets.adapters.splat_io.spz import decode_spz, encode_spz
+    from trellis_assets.testing.splats import a_ball
     from trellis_assets_tests.adapters.validation.neural import cases
     from trellis_assets_tests.adapters.validation.neural.open_clip_weights import write_open_clip_weights
-    from trellis_assets_tests.models import a_ball
 
     write_open_clip_weights(folder / "weights")
     np.save(folder / "views.npy", validator_views(decode_spz(encode_spz(a_ball()))))

@@ -15,13 +15,13 @@ from trellis_assets.adapters.splat_io.spz import encode_spz
 from trellis_assets.adapters.validation.neural.validator import NeuralValidator
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.domain.verdicts import Verdict
+from trellis_assets.testing.fakes import FakeClock
+from trellis_assets.testing.splats import a_ball
 from trellis_assets_tests.adapters.validation.neural import cases
 from trellis_assets_tests.adapters.validation.neural.open_clip_weights import (
     write_open_clip_weights,
 )
 from trellis_assets_tests.adapters.validation.neural.record_reference import PROMPTS
-from trellis_assets_tests.fakes import FakeClock
-from trellis_assets_tests.models import a_ball
 
 RECORDED: dict[str, dict[str, Any]] = json.loads(
     Path(__file__).with_name("reference.json").read_text(encoding="utf-8")

@@ -20,9 +20,9 @@ from trellis_assets.adapters.validation.neural.validator import NeuralValidator
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import ValidationUnavailableError
 from trellis_assets.settings import SettingsError
+from trellis_assets.testing.fakes import FakeClock
+from trellis_assets.testing.splats import a_ball
 from trellis_assets_tests.adapters.validation import small_networks
-from trellis_assets_tests.fakes import FakeClock
-from trellis_assets_tests.models import a_ball
 
 SPZ = encode_spz(a_ball())
 NETWORKS = (networks.TextAlignment, networks.PictureAlignment, networks.Quality, networks.Similarity)

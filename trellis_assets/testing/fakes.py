@@ -1,4 +1,4 @@
-"""Hand-written stand-ins for time and for the subnet, and makers of domain values."""
+"""Fakes of the clock and of the subnet, and factories of domain values, for tests and benchmarks."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,25 +16,36 @@ MINER = "5MinerMinerMinerMinerMinerMinerMinerMinerMinerMi"
 
 
 class FakeClock:
-    """Stands still until told to move; sleeping moves it."""
+    """A clock that stands still until `advance`; `sleep` advances it without waiting."""
 
     def __init__(self, now: datetime = NOW) -> None:
         self.current = now
         self.slept: list[float] = []
 
     def now(self) -> datetime:
+        """Return the time that it shows."""
         return self.current
 
     def sleep(self, seconds: float) -> None:
+        """Advance, and remember for how many seconds."""
         self.slept.append(seconds)
         self.advance(seconds)
 
     def advance(self, seconds: float) -> None:
+        """Move by these seconds; negative ones set the clock back."""
         self.current += timedelta(seconds=seconds)
 
 
 class ScriptedNetwork:
-    """A subnet that answers as told: `pulls` by hotkey, `answers` for submissions in order."""
+    """A subnet whose responses are scripted.
+
+    Attributes:
+        pulls: responses to polls, by hotkey; `NoTask` when none is left.
+        answers: responses to submissions, in order.
+        pulled: hotkeys that were polled.
+        submitted: task id, kind and bytes of each submission.
+        before_answer: called while a submission waits for its response.
+    """
 
     def __init__(self, validators: Sequence[Validator]) -> None:
         self.miner_hotkey = MINER
@@ -46,22 +57,31 @@ class ScriptedNetwork:
         self.before_answer: Callable[[], None] = lambda: None
 
     def metagraph(self) -> Sequence[Validator]:
+        """Return the validators as they were set."""
         return self.validators
 
     async def pull(self, validator: Validator) -> PollAnswer:
+        """Return the next response of this validator."""
         self.pulled.append(validator.hotkey)
         answers = self.pulls.get(validator.hotkey, [])
         return answers.pop(0) if answers else NoTask()
 
     async def submit(
-        self, validator: Validator, *, task: Task, kind: SubmissionKind, spz: bytes
+        self,
+        validator: Validator,  # noqa: ARG002 - the port's
+        *,
+        task: Task,
+        kind: SubmissionKind,
+        spz: bytes,
     ) -> SubmissionAnswer:
+        """Return the next response of `answers`."""
         self.submitted.append((task.task_id, kind, spz))
         self.before_answer()
         return self.answers.pop(0)
 
 
 def a_validator(uid: int = 1, **changes: object) -> Validator:
+    """Return a validator on loopback; `changes` replaces fields."""
     fields: dict[str, object] = {
         "uid": uid,
         "hotkey": f"5Validator{uid}",
@@ -73,6 +93,7 @@ def a_validator(uid: int = 1, **changes: object) -> Validator:
 
 
 def a_pulled_task(task_id: str = "task-1", prompt: str = "a red vase", **changes: object) -> PulledTask:
+    """Return a text task as a validator sends it; `changes` replaces fields."""
     fields: dict[str, object] = {
         "task_id": task_id,
         "kind": TaskKind.TEXT,
@@ -84,6 +105,7 @@ def a_pulled_task(task_id: str = "task-1", prompt: str = "a red vase", **changes
 
 
 def a_task(key: int = 1, **changes: object) -> Task:
+    """Return a stored task in state `pulled`; `changes` replaces fields."""
     prompt = str(changes.get("prompt", "a red vase"))
     fields: dict[str, object] = {
         "key": key,
@@ -104,6 +126,7 @@ def a_task(key: int = 1, **changes: object) -> Task:
 
 
 def a_generation(**changes: object) -> Generation:
+    """Return a generation of two seconds; `changes` replaces fields."""
     fields: dict[str, object] = {
         "generator": "test 1",
         "seed": 7,
@@ -117,6 +140,7 @@ def a_generation(**changes: object) -> Generation:
 
 
 def a_verdict(score: float = 0.8, **changes: object) -> Verdict:
+    """Return a verdict with this score; `changes` replaces fields."""
     fields: dict[str, object] = {
         "validator": "test 1",
         "score": score,
@@ -128,6 +152,7 @@ def a_verdict(score: float = 0.8, **changes: object) -> Verdict:
 
 
 def a_feedback(fidelity: float = 0.8, **changes: object) -> Feedback:
+    """Return the feedback of an accepted result; `changes` replaces fields."""
     fields: dict[str, object] = {
         "validation_failed": False,
         "task_fidelity_score": fidelity,
@@ -141,6 +166,7 @@ def a_feedback(fidelity: float = 0.8, **changes: object) -> Feedback:
 
 
 def an_answer(outcome: SubmissionOutcome, **changes: object) -> SubmissionAnswer:
+    """Return a response to a submission, with feedback where it is accepted; `changes` replaces fields."""
     accepted = outcome is SubmissionOutcome.ACCEPTED
     fields: dict[str, object] = {
         "outcome": outcome,

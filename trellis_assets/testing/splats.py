@@ -1,4 +1,4 @@
-"""Models to test with: clouds of random splats, and round surfaces that pass for objects."""
+"""Factories of Gaussian splat models: random clouds, and surfaces that pass the quality checks."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from trellis_assets.domain.splats.splats import SH_REST_BY_DEGREE, GaussianSplat
 
 
 def a_cloud(count: int = 8000, *, degree: int = 0, seed: int = 0) -> GaussianSplats:
-    """Splats at random all through a unit cube."""
+    """Return `count` random splats in the cube [-0.5, 0.5]^3, with SH coefficients up to `degree`."""
     rng = np.random.default_rng(seed)
     shapes = {"positions": (count, 3), "log_scales": (count, 3), "rotations": (count, 4)}
     arrays = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
@@ -25,7 +25,7 @@ def a_cloud(count: int = 8000, *, degree: int = 0, seed: int = 0) -> GaussianSpl
 def a_ball(
     count: int = 8000, *, extent: float = 1.0, at: tuple[float, float, float] = (0, 0, 0)
 ) -> GaussianSplats:
-    """Opaque splats on a sphere, coloured by place."""
+    """Return `count` opaque splats on a sphere of diameter `extent` around `at`, coloured by normal."""
     cloud = a_cloud(count)
     normals = np.random.default_rng(1).normal(size=(count, 3))
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
@@ -40,7 +40,7 @@ def a_ball(
 
 
 def with_first(splats: GaussianSplats, **rows: object) -> GaussianSplats:
-    """The model with the first row of the named arrays replaced."""
+    """Return a copy in which the first splat's rows of the named arrays are replaced."""
     changed = {}
     for name, row in rows.items():
         changed[name] = getattr(splats, name).copy()
@@ -49,7 +49,7 @@ def with_first(splats: GaussianSplats, **rows: object) -> GaussianSplats:
 
 
 def a_fog(count: int = 20_000) -> GaussianSplats:
-    """Large transparent splats: every pixel is visited by thousands."""
+    """Return large transparent splats, thousands of them over each pixel: the most expensive to render."""
     return replace(
         a_ball(count),
         log_scales=np.full((count, 3), np.log(0.5), np.float32),

@@ -33,11 +33,11 @@ _OPTIONS = (
 
 
 class PostgresServer:
-    """A server in a folder of its own; gone, with its folder, after `close`.
+    """Run PostgreSQL in a temporary folder until `close`, which removes the folder.
 
     Args:
-        is_durable: what is committed is on the disk, as an operator's server has it: for benchmarks.
-        host: the address it listens on; from others than 127.0.0.1, its network may connect.
+        is_durable: write commits through to the disk, as an operator's server does: for benchmarks.
+        host: the address to listen on; with one other than 127.0.0.1, its network may connect.
     """
 
     def __init__(self, *, is_durable: bool = False, host: str = "127.0.0.1") -> None:
@@ -61,7 +61,7 @@ class PostgresServer:
         self.start()
 
     def start(self) -> None:
-        """It answers, until the calling thread ends."""
+        """Start the server and wait until it answers; it ends with the calling thread."""
         options = [part for option in self._options for part in ("-c", option)]
         options += ["-c", f"listen_addresses={self.host}", "-c", "unix_socket_directories="]
         with (self._folder / "log").open("ab") as log:
@@ -85,7 +85,7 @@ class PostgresServer:
                 return
 
     def stop(self) -> None:
-        """It is down; its clients were cut off at once."""
+        """Shut the server down at once; its clients lose their connections."""
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(30)
@@ -93,12 +93,12 @@ class PostgresServer:
 
     @property
     def pid(self) -> int:
-        """Of the server that runs."""
+        """Return the process id of the running server."""
         assert self._process is not None
         return self._process.pid
 
     def kill(self) -> None:
-        """It and its sessions are gone in the midst of what they did; `start` recovers what was committed."""
+        """Kill the server and its sessions by SIGKILL; `start` recovers what was committed."""
         assert self._process is not None
         sessions = psutil.Process(self._process.pid).children(recursive=True)
         self._process.kill()
@@ -110,37 +110,41 @@ class PostgresServer:
         self._process = None
 
     def close(self) -> None:
-        """Nothing of it is left."""
+        """Stop the server and remove its folder."""
         self.stop()
         shutil.rmtree(self._folder)
 
     def url(self, database: str) -> str:
-        """Where the database is; any password will do."""
+        """Return the URL of a database; the server accepts any password."""
         return f"postgresql://miner:secret@{self.host}:{self.port}/{database}"
 
     def empty_database(self) -> str:
-        """URL of a new database without any table."""
+        """Return the URL of a new database without tables."""
         return self._create("template0")
 
     def migrated_database(self) -> str:
-        """URL of a new database with an empty store: a copy of one that was migrated once."""
+        """Return the URL of a new database with an empty store: a copy of one that was migrated once."""
         if not self.sql("SELECT 1 FROM pg_database WHERE datname = %s", _TEMPLATE):
             self.sql(f"CREATE DATABASE {_TEMPLATE} TEMPLATE template0")
             open_store(self.url(_TEMPLATE)).close()
         return self._create(_TEMPLATE)
 
     def drop(self, url: str) -> None:
-        """The database is gone, whoever is connected to it."""
+        """Drop the database, and the connections to it."""
         self.sql(f"DROP DATABASE IF EXISTS {url.rpartition('/')[2]} WITH (FORCE)")
 
     def sql(self, statement: str, *values: object, database: str = "postgres") -> list[tuple[object, ...]]:
-        """What the statement finds."""
+        """Run the statement and return its rows."""
         with psycopg.connect(self.url(database), autocommit=True) as connection:
-            found = connection.execute(statement, values)  # type: ignore[call-overload]
+            found = connection.execute(statement, values)
             return found.fetchall() if found.description else []
 
     def tool(self, name: str, *arguments: str) -> None:
-        """One of PostgreSQL's own programs ran well."""
+        """Run one of PostgreSQL's own programs.
+
+        Raises:
+            subprocess.CalledProcessError: it failed.
+        """
         subprocess.run([BINARIES / name, *arguments], check=True, capture_output=True)
 
     def _create(self, template: str) -> str:

@@ -1,32 +1,35 @@
-"""A real Redis server for tests, on a free port of 127.0.0.1 or of another address."""
+"""A real Redis server, for tests and benchmarks, on a free port of 127.0.0.1 or of another address."""
 
 import shutil
 import subprocess
 import time
+import unittest
 from pathlib import Path
 
-import pytest
 import redis
 
 from trellis_assets.supervisor.processes import die_with_parent, free_port
 
-PASSWORD = "a-password-of-tests"
+PASSWORD = "a-password-of-tests"  # noqa: S105 - of a server on loopback that ends with its test
 _START_TIMEOUT_S = 60
 
 
 class RedisServer:
-    """A server with a password, append-only as an operator's: its data outlasts it, in its folder.
+    """Run Redis with a password and an append-only file, as an operator does, until `close`.
 
     Args:
-        folder: its own, for its data and its log.
-        host: that it listens on.
-        is_durable: what it has answered to is on the disk; else the last second or two may be lost.
+        folder: for its data, which outlasts `kill`, and its log.
+        host: the address to listen on.
+        is_durable: sync each write to the disk; otherwise once a second.
+
+    Raises:
+        unittest.SkipTest: there is no `redis-server` on this machine; pytest skips the test.
     """
 
     def __init__(self, folder: Path, *, host: str = "127.0.0.1", is_durable: bool = False) -> None:
         binary = shutil.which("redis-server")
         if binary is None:
-            pytest.skip("there is no redis-server on this machine: apt-get install redis-server")
+            raise unittest.SkipTest("there is no redis-server on this machine: apt-get install redis-server")
         self.host, self.port = host, free_port()
         options = {
             "port": str(self.port),
@@ -43,7 +46,7 @@ class RedisServer:
         self.start()
 
     def start(self) -> None:
-        """It answers, until the calling thread ends."""
+        """Start the server and wait until it answers; it ends with the calling thread."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command,
@@ -65,17 +68,20 @@ class RedisServer:
 
     @property
     def url(self) -> str:
+        """Return the URL of database 0, with the password."""
         return f"redis://:{PASSWORD}@{self.host}:{self.port}/0"
 
     @property
     def pid(self) -> int:
+        """Return the process id of the server."""
         return self._process.pid
 
     def kill(self) -> None:
-        """It is gone in the midst of what it did; `start` brings it back with what is on the disk."""
+        """Kill the server by SIGKILL; `start` brings it back with what is on the disk."""
         self._process.kill()
         self._process.wait()
 
     def close(self) -> None:
+        """Stop the server."""
         self._process.terminate()
         self._process.wait(10)

@@ -3,13 +3,13 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export TRELLIS_SAMPLES
 
-.PHONY: run test test-neural test-sites test-postgres test-faults-long quick chaos chaos-workers hostile fuzz test-interop bench bench-orchestration bench-capacity bench-scaling soak lint types format audit vendor clean setup
+.PHONY: run test test-neural test-distributed test-postgres test-faults-long quick chaos chaos-workers hostile fuzz test-interop bench bench-orchestration bench-capacity bench-scaling soak lint types format audit vendor clean setup
 
 run: setup ## mine on the local subnet with the Dagster UI at http://127.0.0.1:3000
 	$(BIN)/trellis-assets mine --ui
 
 test: setup lint types ## what must hold on one machine
-	$(BIN)/pytest -n 3 --dist loadgroup -m "not sites and not faults_long"
+	$(BIN)/pytest -n 3 --dist loadgroup -m "not distributed and not faults_long"
 
 # OpenCLIP needs torchvision. Its release for torch 2.13 exists on PyPI as a GPU build only, with 3 GB of
 # libraries; 0.15.2 is the last whose Python part works without its compiled one, of which nothing is used
@@ -25,8 +25,8 @@ $(NEURAL)/installed: .venv/installed
 	$(BIN)/pip --python $(NEURAL)/bin/python install --quiet --no-deps torchvision==0.15.2 open_clip_torch==3.3.0 timm==1.0.31
 	touch $@
 
-test-sites: setup ## what must hold of several miners and workers, over PostgreSQL and Redis
-	$(BIN)/pytest -n 2 --dist loadfile -m sites
+test-distributed: setup ## what must hold of several miners and workers, over PostgreSQL and Redis
+	$(BIN)/pytest -n 2 --dist loadfile -m distributed
 
 # The release that the subnet's validators run on, with the libraries of its time.
 .venv-bittensor-9/installed:
@@ -42,7 +42,7 @@ fuzz: setup ## random bytes against the parser of responses; FUZZ_SECONDS of it
 	TRELLIS_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m trellis_assets_tests.hostile.fuzz
 
 test-postgres: setup ## the tests of one machine, with the store and Dagster on a real PostgreSQL
-	$(BIN)/pytest -n 3 --dist loadgroup -m "not sites and not faults_long" --database=postgresql
+	$(BIN)/pytest -n 3 --dist loadgroup -m "not distributed and not faults_long" --database=postgresql
 
 test-faults-long: setup ## faults of the whole product that take minutes: stopped parts, disks, clocks, floods
 	$(BIN)/pytest -n 1 -m faults_long

@@ -104,7 +104,7 @@ def keep_orchestration(given: argparse.Namespace) -> None:
     results = bench.main(given, lambda line: print(line, file=sys.stderr, flush=True))
     shown = [{column: row[column] for column in bench.SHOWN} for row in results["medians"]]
     note = bench.note(given)
-    if given.quick or given.subject:
+    if given.quick or given.contender:
         for rows in filter(None, (shown, results["ratios"])):
             print(table({"machine": machine(), "date": "today", "note": note, "rows": rows}))
         return

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestration.arena import Arena, Conditions, arena, wait_until
+from orchestration.contenders import project
 from orchestration.logs import quantile, stretches
 from orchestration.metering import cpu_seconds, memory_mb
-from orchestration.subjects import project
 
 TASKS, BASE, STRETCH = 5000, 1000, 500
 # More than this at the end than at the base is growth.
@@ -125,7 +125,7 @@ def soak(around: Arena, tasks: int, say: Callable[[str], None]) -> tuple[list[Sa
     """
     samples: list[Sample] = []
     with ExitStack() as stack:
-        subject = stack.enter_context(project(around, LIMITS))
+        contender = stack.enter_context(project(around, LIMITS))
         maintenance = Maintenance(around)
         stack.callback(maintenance.end)
         wait_until(lambda: around.accepted() > 0, "the first result", STALLED_S)
@@ -135,9 +135,9 @@ def soak(around: Arena, tasks: int, say: Callable[[str], None]) -> tuple[list[Sa
             samples.append(
                 Sample(
                     time.time(),
-                    memory_mb(subject.pid),
+                    memory_mb(contender.pid),
                     disk_mb(around.folder / "data"),
-                    cpu_seconds(subject.pid),
+                    cpu_seconds(contender.pid),
                 )
             )
             now_accepted = around.accepted()

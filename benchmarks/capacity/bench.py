@@ -13,7 +13,7 @@ from pathlib import Path
 from capacity import dagster_runs, surroundings
 from capacity.busy_store import HISTORY, VALIDATORS
 from capacity.costs import POSTGRESQL, SQLITE, Costs, costs_of
-from capacity.lives import SPLATS, Lives, live
+from capacity.lifecycles import SPLATS, LifecycleCosts, measure_lifecycles
 from capacity.miners import DATABASE_CORES, Scenario, Subnet
 from trellis_assets.testing.postgres_server import PostgresServer
 
@@ -28,7 +28,7 @@ OPERATIONS = (
     *("claim", "move", "settle", "endpoints", "is_next_in_line", "acquire_slot", "release_slot", "in_hand"),
     "record_arrival",
 )
-_FULL, _QUICK = {"lives": 40, "runs": 20}, {"lives": 10, "runs": 5}
+_FULL, _QUICK = {"lifecycles": 40, "runs": 20}, {"lifecycles": 10, "runs": 5}
 # Endpoints that are busy for this share have all they need.
 FED = 0.95
 WARM_UP_S, MEASURED_S = 330.0, 300.0
@@ -49,7 +49,7 @@ def main(given: argparse.Namespace, say: Say) -> dict[str, list[Row]]:
     logging.disable(logging.CRITICAL)
     around = surroundings.poll_cost() | surroundings.broker_cost()
     say(f"polls and broker: {around}")
-    lives: dict[tuple[str, int], Lives] = {}
+    lifecycles: dict[tuple[str, int], LifecycleCosts] = {}
     dagster: dict[str, dict[str, float]] = {}
     for database in (SQLITE, POSTGRESQL):
         with _databases(database) as new:
@@ -58,7 +58,9 @@ def main(given: argparse.Namespace, say: Say) -> dict[str, list[Row]]:
         for endpoints in ENDPOINTS:
             with _databases(database) as new, tempfile.TemporaryDirectory() as folder:
                 url = new() or f"sqlite:///{folder}/trellis.db"
-                lives[database, endpoints] = live(url, Path(folder), endpoints=endpoints, tasks=many["lives"])
+                lifecycles[database, endpoints] = measure_lifecycles(
+                    url, Path(folder), endpoints=endpoints, tasks=many["lifecycles"]
+                )
             say(f"{database}, {endpoints} endpoints: measured")
     costs = {
         (database, endpoints): costs_of(
@@ -70,12 +72,12 @@ def main(given: argparse.Namespace, say: Say) -> dict[str, list[Row]]:
             dagster=dagster[database],
             around=around,
         )
-        for (database, endpoints), found in lives.items()
+        for (database, endpoints), found in lifecycles.items()
     }
     return {
         "capacity_bound": bounds(),
-        "capacity_costs": cost_rows(lives, dagster, around),
-        "capacity_operations": operation_rows(lives),
+        "capacity_costs": cost_rows(lifecycles, dagster, around),
+        "capacity_operations": operation_rows(lifecycles),
         "capacity_limits": limit_rows(costs),
         "capacity_simulation": simulated(costs, say),
     }
@@ -85,7 +87,7 @@ def note(given: argparse.Namespace) -> str:
     """What the figures were measured under."""
     many = _QUICK if given.small else _FULL
     return (
-        f"medians over {many['lives']} tasks in a store with {HISTORY:,} more, of models of {SPLATS:,} "
+        f"medians over {many['lifecycles']} tasks in a store with {HISTORY:,} more, of models of {SPLATS:,} "
         f"splats, and over {many['runs']} runs of Dagster; both databases synced to this machine's disk; "
         f"its load before was {os.getloadavg()[0]:.1f}"
     )
@@ -119,7 +121,7 @@ def bounds() -> list[Row]:
 
 
 def cost_rows(
-    lives: Mapping[tuple[str, int], Lives],
+    lifecycles: Mapping[tuple[str, int], LifecycleCosts],
     dagster: Mapping[str, Mapping[str, float]],
     around: Mapping[str, float],
 ) -> list[Row]:
@@ -129,20 +131,20 @@ def cost_rows(
         return {"measure": measure} | {database: of(database) for database in (SQLITE, POSTGRESQL)}
 
     def transactions(database: str, kind: str) -> float:
-        found = lives[database, 1]
+        found = lifecycles[database, 1]
         lived = [a for (stage, _), a in found.asked.items() if stage not in {"round", "renewal"}]
         total: float = sum(getattr(asked, kind) for asked in lived)
         return total / found.tasks
 
     def steps_cpu(database: str) -> float:
-        found = lives[database, 1]
+        found = lifecycles[database, 1]
         return sum(s for stage, s in found.cpu_s.items() if stage not in {"round", "renewal"}) / found.tasks
 
     return [
         both("store: transactions that write", lambda d: transactions(d, "writes")),
         both("store: transactions that read", lambda d: transactions(d, "reads")),
-        both("store: bytes in the database", lambda d: lives[d, 1].row_bytes),
-        both("files: bytes of SPZ and PLY", lambda d: float(lives[d, 1].file_bytes)),
+        both("store: bytes in the database", lambda d: lifecycles[d, 1].row_bytes),
+        both("files: bytes of SPZ and PLY", lambda d: float(lifecycles[d, 1].file_bytes)),
         both("steps: CPU seconds, store included, generator and validator not", steps_cpu),
         both("Dagster: CPU seconds to make and launch the run", lambda d: dagster[d]["create_cpu_s"]),
         both("Dagster: CPU seconds to execute it", lambda d: dagster[d]["empty_cpu_s"]),
@@ -162,14 +164,14 @@ def _broker(around: Mapping[str, float]) -> float:
     return around.get("broker_s", math.nan)
 
 
-def operation_rows(lives: Mapping[tuple[str, int], Lives]) -> list[Row]:
+def operation_rows(lifecycles: Mapping[tuple[str, int], LifecycleCosts]) -> list[Row]:
     """Milliseconds of one call, by how many endpoints there are."""
     rows: list[Row] = []
     for database in (SQLITE, POSTGRESQL):
         for name in OPERATIONS:
             row: Row = {"database": database, "operation": name}
             for endpoints in ENDPOINTS:
-                asked = lives[database, endpoints].asked
+                asked = lifecycles[database, endpoints].asked
                 seconds = [s for (_, method), a in asked.items() if method == name for s in a.seconds]
                 row[f"ms_at_{endpoints:,}"] = 1000 * statistics.median(seconds)
             rows.append(row)

@@ -34,7 +34,7 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Of one database, with so many endpoints in the store; see the stages in `capacity.lives`.
+    """Of one database, with so many endpoints in the store; see the stages in `capacity.lifecycles`.
 
     Attributes:
         round: one look of the poller at the store, whether anybody is to be asked.

@@ -1,4 +1,4 @@
-"""Where a subject is measured: validators, a generation server and a wallet of its own, all on loopback."""
+"""Where a contender is measured: validators, a generation server and a wallet of its own, all on loopback."""
 
 import contextlib
 import os
@@ -11,20 +11,20 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestration.logs import Life, lives, read_lines
+from orchestration.logs import TaskLifecycle, read_lines, task_lifecycles
 from orchestration.metering import family
 from trellis_assets.supervisor.processes import free_port, is_listening
 from trellis_assets.testing.clean_environment import clean_environment
 
 ROOT = Path(__file__).parents[2]
-KEEPER = Path(__file__).with_name("keeper.py")
+SUBREAPER = Path(__file__).with_name("subreaper.py")
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What every subject meets. Times in seconds."""
+    """What every contender meets. Times in seconds."""
 
     service_s: float
     validators: int = 8
@@ -51,7 +51,7 @@ class Arena:
 
     @property
     def store(self) -> Path:
-        """This project's store, where it is the subject."""
+        """This project's store, where it is the contender."""
         return self.folder / "data" / "trellis.db"
 
     def accepted(self) -> int:
@@ -60,9 +60,9 @@ class Arena:
             return 0
         return self.decisions.read_text(encoding="utf-8").count('"event": "accepted"')
 
-    def tasks(self) -> list[Life]:
-        """The lives of all tasks so far."""
-        return lives(read_lines(self.decisions), read_lines(self.folder / "generations.jsonl"))
+    def tasks(self) -> list[TaskLifecycle]:
+        """The lifecycles of all tasks so far."""
+        return task_lifecycles(read_lines(self.decisions), read_lines(self.folder / "generations.jsonl"))
 
 
 @contextmanager
@@ -126,10 +126,10 @@ def make_wallet(folder: Path, uri: str = "//TrellisAssetsBenchmark") -> str:
 def running(
     command: list[str], environment: Mapping[str, str], log: Path, folder: Path | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """The command runs below a keeper until the block ends; nothing of it is left then."""
+    """The command runs below a subreaper until the block ends; nothing of it is left then."""
     with log.open("ab") as out:
         process = subprocess.Popen(
-            [sys.executable, "-S", "-E", str(KEEPER), *command],
+            [sys.executable, "-S", "-E", str(SUBREAPER), *command],
             env=dict(environment),
             cwd=folder or log.parent,
             stdin=subprocess.DEVNULL,
@@ -150,7 +150,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
         # The miner leaves at once when it is told twice.
         process.send_signal(signal.SIGTERM)
         time.sleep(1.0)
-    # The keeper last: while it lives, whoever is started meanwhile is of its family too.
+    # The subreaper last: while it lives, whoever is started meanwhile is of its family too.
     while members := [pid for pid in family(process.pid) if pid != process.pid]:
         for pid in members:
             with contextlib.suppress(ProcessLookupError):

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.arena import Arena, Conditions, arena, wait_until
+from orchestration.contenders import CONTENDERS, project
 from orchestration.logs import figures, quantile
 from orchestration.metering import MemorySampler, cpu_seconds
 from orchestration.requests import request_waits_s
-from orchestration.subjects import SUBJECTS, project
 
 # Service times, seconds, and how often each is measured: the middle one is what targets are set for.
 PROFILES_S = {0.0: 1, 1.0: 3, 10.0: 1}
@@ -30,19 +30,19 @@ LATENCIES_S = (0.0, 0.1, 0.4)
 LATENCY_SERVICE_S = 1.0
 WARM_UP_TASKS, SLOW_WARM_UP_TASKS = 10, 4
 WARM_UP_TIMEOUT_S = 300.0
-# A slow subject is watched longer than the others, until so many results or so many windows.
+# A slow contender is watched longer than the others, until so many results or so many windows.
 LEAST_TASKS = 5
 MOST_WINDOWS = 3
 PROJECT = "this project"
 # What the page shows of a row.
 SHOWN = (
-    *("service_s", "pull_delay_s", "subject", "tasks_per_hour", "busy_share"),
+    *("service_s", "pull_delay_s", "contender", "tasks_per_hour", "busy_share"),
     *("pull_to_request_p50", "pull_to_request_p90", "pull_to_start_p50", "pull_to_start_p95"),
     *("end_to_sent_p50", "end_to_sent_p95", "cpu_s_per_task", "peak_mb", "first_result_s"),
 )
 Row = dict[str, float | str]
 # What tells rows apart.
-_NAMES = ("service_s", "pull_delay_s", "subject")
+_NAMES = ("service_s", "pull_delay_s", "contender")
 
 
 def window_s(service_s: float, *, quick: bool) -> float:
@@ -53,18 +53,18 @@ def window_s(service_s: float, *, quick: bool) -> float:
 
 
 def measure(start: Callable[[Arena], Any], conditions: Conditions, folder: Path, seconds: float) -> Row:
-    """One subject from its start to the end of its window."""
+    """One contender from its start to the end of its window."""
     warm_up = WARM_UP_TASKS if conditions.service_s <= 1 else SLOW_WARM_UP_TASKS
     with arena(folder, conditions) as around:
         began = time.time()
-        with start(around) as subject:
+        with start(around) as contender:
             wait_until(lambda: around.accepted() > 0, "the first result", WARM_UP_TIMEOUT_S)
             first_result_s = time.time() - began
             wait_until(lambda: around.accepted() >= warm_up, "the warm-up", WARM_UP_TIMEOUT_S)
-            with MemorySampler(subject.pid) as memory:
-                since, cpu_before = time.time(), cpu_seconds(subject.pid)
+            with MemorySampler(contender.pid) as memory:
+                since, cpu_before = time.time(), cpu_seconds(contender.pid)
                 _watch(around, seconds)
-                until, cpu_after = time.time(), cpu_seconds(subject.pid)
+                until, cpu_after = time.time(), cpu_seconds(contender.pid)
             # Generations that were under way at the end have their line by then.
             time.sleep(conditions.service_s + 0.5)
         found = figures(around.tasks(), since, until)
@@ -92,7 +92,7 @@ def _watch(around: Arena, seconds: float) -> None:
 def one_run(
     folder: Path, profiles: Sequence[float], given: argparse.Namespace, say: Callable[[str], None]
 ) -> list[Row]:
-    """All subjects in all profiles, once."""
+    """All contenders in all profiles, once."""
     rows = []
     settings = dict(setting.split("=", 1) for setting in given.set)
     for service_s in profiles:
@@ -104,11 +104,11 @@ def one_run(
                 submit_delay_s=given.submit_delay_s,
                 pull_delay_s=pull_delay_s,
             )
-            start = SUBJECTS[name]
+            start = CONTENDERS[name]
             begin = partial(project, settings=settings) if start is project else start
             seconds = given.seconds or window_s(service_s, quick=given.quick)
             place = folder / f"{service_s:.0f}s-{number}"
-            row: Row = {"service_s": service_s, "pull_delay_s": pull_delay_s, "subject": name}
+            row: Row = {"service_s": service_s, "pull_delay_s": pull_delay_s, "contender": name}
             row |= measure(begin, conditions, place, seconds)
             say(json.dumps(row))
             rows.append(row)
@@ -116,8 +116,8 @@ def one_run(
 
 
 def measured(service_s: float, given: argparse.Namespace) -> list[tuple[str, float]]:
-    """Subjects with the latency of the validators they meet."""
-    names = [name for name in SUBJECTS if not given.subject or name in given.subject]
+    """Contenders with the latency of the validators they meet."""
+    names = [name for name in CONTENDERS if not given.contender or name in given.contender]
     if given.pull_delay_s:
         return [(name, delay_s) for name in names for delay_s in given.pull_delay_s]
     slower = LATENCIES_S[1:] if service_s == LATENCY_SERVICE_S and PROJECT in names else ()
@@ -125,7 +125,7 @@ def measured(service_s: float, given: argparse.Namespace) -> list[tuple[str, flo
 
 
 def medians(runs: Sequence[Sequence[Row]]) -> list[Row]:
-    """Each figure of each profile and subject as its median over the runs that have it."""
+    """Each figure of each profile and contender as its median over the runs that have it."""
     rows: list[Row] = []
     for first in runs[0]:
         same = [row for run in runs for row in run if _key(row) == _key(first)]
@@ -137,16 +137,16 @@ def medians(runs: Sequence[Sequence[Row]]) -> list[Row]:
 
 
 def ratios(runs: Sequence[Sequence[Row]]) -> list[Row]:
-    """This project against each other subject: medians of the ratios within each run.
+    """This project against each other contender: medians of the ratios within each run.
 
     Tasks per hour: how many times as many. CPU and memory: what share of the other's.
     """
     rows: list[Row] = []
-    for mine in (row for row in runs[0] if row["subject"] == PROJECT):
+    for mine in (row for row in runs[0] if row["contender"] == PROJECT):
         for other in (row for row in runs[0] if row["service_s"] == mine["service_s"]):
-            if other["subject"] == PROJECT or other.get("pull_delay_s") != mine.get("pull_delay_s"):
+            if other["contender"] == PROJECT or other.get("pull_delay_s") != mine.get("pull_delay_s"):
                 continue
-            row: Row = {"service_s": mine["service_s"], "this_project_against": other["subject"]}
+            row: Row = {"service_s": mine["service_s"], "this_project_against": other["contender"]}
             for figure in ("tasks_per_hour", "cpu_s_per_task", "peak_mb"):
                 found = [_figure(run, mine, figure) / _figure(run, other, figure) for run in runs]
                 row[figure] = statistics.median(ratio for ratio in found if not math.isnan(ratio))
@@ -159,7 +159,7 @@ def _key(row: Row) -> tuple[float | str | None, ...]:
 
 
 def _figure(run: Sequence[Row], of: Row, figure: str) -> float:
-    """Not a number where the run has no such row, or its subject finished nothing: no ratio, no zero."""
+    """Not a number where the run has no such row, or its contender finished nothing: no ratio, no zero."""
     found = [float(row[figure]) for row in run if _key(row) == _key(of)]
     return (found[0] or math.nan) if found else math.nan
 
@@ -170,7 +170,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=int, help="of each profile")
     parser.add_argument("--quick", action="store_true", help="one run, one profile, short windows")
     parser.add_argument("--profile", type=float, action="append", default=[], help="service time, seconds")
-    parser.add_argument("--subject", action="append", default=[], choices=list(SUBJECTS))
+    parser.add_argument("--contender", action="append", default=[], choices=list(CONTENDERS))
     parser.add_argument("--seconds", type=float, help="length of a window")
     parser.add_argument(
         "--pull-delay-s", type=float, action="append", default=[], help="a pull's latency, seconds"
@@ -212,7 +212,7 @@ def main(given: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any
         if given.keep:
             runs.append(one_run(given.keep / f"run-{number}", profiles, given, say))
             continue
-        # A subject's last run may still write its end: what it leaves behind costs no figures.
+        # A contender's last run may still write its end: what it leaves behind costs no figures.
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             runs.append(one_run(Path(folder) / "run", profiles, given, say))
     return {"runs": runs, "medians": medians(runs), "ratios": ratios(runs)}

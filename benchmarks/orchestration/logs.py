@@ -11,8 +11,8 @@ ENDED = ("accepted", "rejected", "handed_back", "bad_signature", "scoring_failed
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
-    """Of one task, in unix seconds: handed out, generation began and ended, result arrived; None: not yet."""
+class TaskLifecycle:
+    """Unix seconds at which a task was handed out, generated from and to, and answered; None: not yet."""
 
     task_id: str
     assigned: float
@@ -43,8 +43,10 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
 
-def lives(decisions: Iterable[dict[str, Any]], generations: Iterable[dict[str, Any]]) -> list[Life]:
-    """Every task that was handed out, in that order. Prompts tell which generation is whose."""
+def task_lifecycles(
+    decisions: Iterable[dict[str, Any]], generations: Iterable[dict[str, Any]]
+) -> list[TaskLifecycle]:
+    """Return every task that was handed out, in that order; prompts match generations with tasks."""
     made: dict[str, dict[str, Any]] = {}
     for generation in generations:
         made.setdefault(generation["prompt"], generation)
@@ -61,11 +63,11 @@ def lives(decisions: Iterable[dict[str, Any]], generations: Iterable[dict[str, A
         generation = made.get(prompt, {})
         arrived, outcome = answers.get(task_id, (None, None))
         started, ended = generation.get("started"), generation.get("ended")
-        found.append(Life(task_id, moment, started, ended, arrived, outcome))
+        found.append(TaskLifecycle(task_id, moment, started, ended, arrived, outcome))
     return found
 
 
-def figures(tasks: Sequence[Life], start: float, end: float) -> Figures:
+def figures(tasks: Sequence[TaskLifecycle], start: float, end: float) -> Figures:
     """Of the stretch `start` to `end`: by accepted results, and by the generations that began in it."""
     accepted = [t for t in tasks if t.outcome == "accepted" and t.arrived and start < t.arrived <= end]
     begun = [t.started - t.assigned for t in tasks if t.started is not None and start < t.started <= end]
@@ -92,7 +94,7 @@ def quantile(values: Iterable[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def stretches(tasks: Sequence[Life], count: int) -> list[list[Life]]:
+def stretches(tasks: Sequence[TaskLifecycle], count: int) -> list[list[TaskLifecycle]]:
     """Accepted tasks in the order their results arrived, so many at a time; a rest is left out."""
     accepted = sorted((t for t in tasks if t.outcome == "accepted"), key=lambda t: t.arrived or 0.0)
     return [accepted[n : n + count] for n in range(0, len(accepted) - count + 1, count)]

@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 from orchestration.arena import Arena, Conditions, arena, wait_until
+from orchestration.contenders import project
 from orchestration.logs import read_lines
-from orchestration.subjects import project
 
 VALIDATORS = 256
 ANSWER_S = 0.5

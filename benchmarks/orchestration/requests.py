@@ -10,7 +10,7 @@ def request_waits_s(store: Path, since: float, until: float) -> list[float]:
     """From pulled to run requested, seconds, of tasks pulled in since..until (unix seconds).
 
     Returns:
-        Nothing for a subject that has no such store.
+        Nothing for a contender that has no such store.
     """
     if not store.exists():
         return []

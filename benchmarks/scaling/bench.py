@@ -14,9 +14,9 @@ import psutil
 from orchestration.logs import figures
 from orchestration.metering import cpu_seconds
 
+from scaling.cluster import Load, cluster
 from scaling.hosts import Hosts, hosts
-from scaling.results import Site, wait_accepted
-from scaling.site import Load, site
+from scaling.results import Cluster, wait_accepted
 
 WORKERS = (1, 2, 3)
 TASKS = 200
@@ -40,7 +40,7 @@ def options() -> argparse.ArgumentParser:
     return parser
 
 
-def measure(around: Site, load: Load, tasks: int) -> Row:
+def measure(around: Cluster, load: Load, tasks: int) -> Row:
     """So many results after the warm-up: how fast they came, and what the endpoints did meanwhile."""
     wait_accepted(around, 0, WARM_UP_TIMEOUT_S, each=WARM_UP_EACH)
     psutil.cpu_percent()
@@ -53,7 +53,7 @@ def measure(around: Site, load: Load, tasks: int) -> Row:
     return row | {"cpu_s_per_task": cpu_s / tasks, "machine_cpu": cpu_share}
 
 
-def found(around: Site, load: Load, *, skipped: int, tasks: int) -> Row:
+def found(around: Cluster, load: Load, *, skipped: int, tasks: int) -> Row:
     """What the logs say of so many results after those that are skipped."""
     accepted = [d for d in around.decisions() if d["event"] == "accepted"][skipped - 1 : skipped + tasks]
     since, until = (datetime.fromisoformat(d["time"]).timestamp() for d in (accepted[0], accepted[-1]))
@@ -83,7 +83,7 @@ def against_first(rows: Sequence[Row]) -> list[Row]:
 
 def one(folder: Path, workers: int, load: Load, tasks: int) -> tuple[Row, Hosts]:
     """The figures with so many worker hosts."""
-    with hosts(workers) as apart, site(folder / f"{workers}-workers", load, apart) as around:
+    with hosts(workers) as apart, cluster(folder / f"{workers}-workers", load, apart) as around:
         return {"workers": str(workers)} | measure(around, load, tasks), apart
 
 

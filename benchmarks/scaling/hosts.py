@@ -71,19 +71,19 @@ def why_no_namespaces() -> str | None:
 def _namespace(number: int) -> Iterator[int]:
     """A namespace with a cable to the bridge; gives the process that keeps it."""
     near, far = f"tr{os.getpid()}-{number}", "uplink"
-    with subprocess.Popen(["unshare", "--net", "sleep", "infinity"], preexec_fn=die_with_parent) as keeper:  # noqa: PLW1509
+    with subprocess.Popen(["unshare", "--net", "sleep", "infinity"], preexec_fn=die_with_parent) as namespace:  # noqa: PLW1509
         try:
-            _wait_apart(keeper.pid)
-            _ip("link", "add", near, "type", "veth", "peer", "name", far, "netns", str(keeper.pid))
+            _wait_apart(namespace.pid)
+            _ip("link", "add", near, "type", "veth", "peer", "name", far, "netns", str(namespace.pid))
             _ip("link", "set", near, "master", BRIDGE, "up")
-            inside = ("nsenter", f"--net=/proc/{keeper.pid}/ns/net", "--")
+            inside = ("nsenter", f"--net=/proc/{namespace.pid}/ns/net", "--")
             _ip("address", "add", f"{NETWORK}.{number + 2}/24", "dev", far, within=inside)
             for device in (far, "lo"):
                 _ip("link", "set", device, "up", within=inside)
-            yield keeper.pid
+            yield namespace.pid
         finally:
             _take_away(near)
-            keeper.kill()
+            namespace.kill()
 
 
 def _wait_apart(pid: int) -> None:

@@ -1,4 +1,4 @@
-"""What the logs of a site say so far."""
+"""What the logs of a cluster say so far."""
 
 import time
 from collections import Counter
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestration.logs import ENDED, Life, lives, read_lines
+from orchestration.logs import ENDED, TaskLifecycle, read_lines, task_lifecycles
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class Cluster:
     """Everything at work.
 
     Attributes:
@@ -35,13 +35,13 @@ class Site:
         answers = Counter(d["task_id"] for d in self.decisions() if d["event"] in ENDED)
         return sum(count > 1 for count in answers.values())
 
-    def tasks(self) -> list[Life]:
-        """The lives of all tasks so far."""
+    def tasks(self) -> list[TaskLifecycle]:
+        """The lifecycles of all tasks so far."""
         logs = sorted(self.folder.glob("endpoint-*.jsonl"))
-        return lives(self.decisions(), [line for log in logs for line in read_lines(log)])
+        return task_lifecycles(self.decisions(), [line for log in logs for line in read_lines(log)])
 
 
-def wait_accepted(around: Site, wanted: int, timeout_s: float, *, each: int = 0) -> None:
+def wait_accepted(around: Cluster, wanted: int, timeout_s: float, *, each: int = 0) -> None:
     """Validators have taken so many results, and so many of each miner.
 
     Raises:

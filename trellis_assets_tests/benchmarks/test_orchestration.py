@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from orchestration.arena import wait_until
 from orchestration.bench import medians, ratios
-from orchestration.logs import figures, lives, quantile, read_lines, stretches
+from orchestration.logs import figures, quantile, read_lines, stretches, task_lifecycles
 from orchestration.metering import cpu_seconds, family, memory_mb
 
-KEEPER = Path(sys.modules["orchestration.logs"].__file__ or "").with_name("keeper.py")
+SUBREAPER = Path(sys.modules["orchestration.logs"].__file__ or "").with_name("subreaper.py")
 
 
 def decision(event: str, moment: float, task_id: str) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def test_figures_count_what_lies_in_the_window() -> None:
         generation("within", 103, 105),
         generation("across the end", 109, 112),
     ]
-    found = figures(lives(decisions, generations), 100, 110)
+    found = figures(task_lifecycles(decisions, generations), 100, 110)
     assert found.tasks == 1
     assert found.tasks_per_hour == pytest.approx(360)
     assert found.busy_share == pytest.approx(0.3), "two seconds, and one of the three that go on"
@@ -57,7 +57,7 @@ def test_a_window_without_results_has_no_latencies() -> None:
 def test_stretches_are_whole_and_in_the_order_of_answers() -> None:
     decisions = [decision("assigned", n, str(n)) for n in range(5)]
     decisions += [decision("accepted", 20 - n, str(n)) for n in range(5)]
-    groups = stretches(lives(decisions, []), 2)
+    groups = stretches(task_lifecycles(decisions, []), 2)
     assert [[life.task_id for life in group] for group in groups] == [["4", "3"], ["2", "1"]]
 
 
@@ -76,14 +76,14 @@ def test_ratios_are_taken_within_each_run() -> None:
     def run(mine: float, other: float) -> list[dict[str, float | str]]:
         same = {"service_s": 1.0, "cpu_s_per_task": 1.0, "peak_mb": 1.0}
         return [
-            same | {"subject": "this project", "tasks_per_hour": mine},
-            same | {"subject": "serial miner", "tasks_per_hour": other},
+            same | {"contender": "this project", "tasks_per_hour": mine},
+            same | {"contender": "serial miner", "tasks_per_hour": other},
         ]
 
     runs = [run(10, 1), run(20, 10), run(60, 20)]
     (row,) = ratios(runs)
     assert row["tasks_per_hour"] == 3, "and not 20 / 10, that of the medians"
-    assert [row["subject"] for row in medians(runs)] == ["this project", "serial miner"]
+    assert [row["contender"] for row in medians(runs)] == ["this project", "serial miner"]
 
 
 def test_cpu_of_a_tree_counts_orphans_that_have_ended() -> None:
@@ -98,22 +98,22 @@ def test_cpu_of_a_tree_counts_orphans_that_have_ended() -> None:
         "os.close(write); os.read(read, 1); print('ready', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
-        [sys.executable, "-S", "-E", str(KEEPER), sys.executable, "-c", top],
+        [sys.executable, "-S", "-E", str(SUBREAPER), sys.executable, "-c", top],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-    ) as keeper:
-        assert keeper.stdout is not None
-        keeper.stdout.readline()
-        wait_until(lambda: len(family(keeper.pid)) == 2, "the orphan's end")
-        used, members, memory = cpu_seconds(keeper.pid), family(keeper.pid), memory_mb(keeper.pid)
+    ) as subreaper:
+        assert subreaper.stdout is not None
+        subreaper.stdout.readline()
+        wait_until(lambda: len(family(subreaper.pid)) == 2, "the orphan's end")
+        used, members, memory = cpu_seconds(subreaper.pid), family(subreaper.pid), memory_mb(subreaper.pid)
     assert used >= 0.3
-    assert len(members) == 2, "the keeper and the top process"
+    assert len(members) == 2, "the subreaper and the top process"
     assert 5 < memory < 500
-    assert family(keeper.pid) == []
+    assert family(subreaper.pid) == []
 
 
 def test_a_profile_that_was_measured_less_often_counts_only_the_runs_that_have_it() -> None:
-    rare = {"service_s": 10.0, "subject": "this project", "tasks_per_hour": 4.0}
-    often = {"service_s": 1.0, "subject": "this project"}
+    rare = {"service_s": 10.0, "contender": "this project", "tasks_per_hour": 4.0}
+    often = {"service_s": 1.0, "contender": "this project"}
     runs = [[rare, often | {"tasks_per_hour": 1.0}], [often | {"tasks_per_hour": 3.0}]]
     assert [row["tasks_per_hour"] for row in medians(runs)] == [4.0, 2.0]  # type: ignore[arg-type]

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from scaling import hosts as worker_hosts
 from scaling.bench import against_first, found
+from scaling.cluster import Load
 from scaling.hosts import hosts, why_no_namespaces
-from scaling.results import Site
-from scaling.site import Load
+from scaling.results import Cluster
 
 HOTKEYS = {"amber": "5Amber", "birch": "5Birch"}
 
@@ -23,7 +23,7 @@ def decision(event: str, second: float, number: int, miner: str) -> dict[str, ob
     }
 
 
-def a_site(folder: Path, decisions: list[dict[str, object]]) -> Site:
+def a_cluster(folder: Path, decisions: list[dict[str, object]]) -> Cluster:
     """Endpoints that each generated for a second, one task after another."""
     (folder / "subnet").mkdir()
     log = folder / "subnet" / "validators.jsonl"
@@ -35,7 +35,7 @@ def a_site(folder: Path, decisions: list[dict[str, object]]) -> Site:
         ]
         made = "".join(json.dumps(line) + "\n" for line in lines)
         (folder / f"endpoint-{endpoint}.jsonl").write_text(made, encoding="utf-8")
-    return Site(folder, HOTKEYS)
+    return Cluster(folder, HOTKEYS)
 
 
 def test_figures_are_of_the_stretch_after_the_warm_up(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_figures_are_of_the_stretch_after_the_warm_up(tmp_path: Path) -> None:
         miner = "amber" if number % 4 else "birch"
         decisions += [decision("assigned", 999.0 + number, number, miner)]
         decisions += [decision("accepted", 1001.0 + number, number, miner)]
-    row = found(a_site(tmp_path, decisions), Load(endpoints=2), skipped=2, tasks=8)
+    row = found(a_cluster(tmp_path, decisions), Load(endpoints=2), skipped=2, tasks=8)
     assert row["tasks_per_hour"] == pytest.approx(3600)
     assert row["endpoints_busy"] == pytest.approx(0.5), "two endpoints, of which one works at a time"
     assert (row["of_amber"], row["of_birch"]) == (0.75, 0.25)
@@ -54,9 +54,9 @@ def test_figures_are_of_the_stretch_after_the_warm_up(tmp_path: Path) -> None:
 
 def test_a_task_with_two_answers_is_told(tmp_path: Path) -> None:
     decisions = [decision("accepted", 1000.0, 1, "amber"), decision("handed_back", 1001.0, 1, "amber")]
-    site = a_site(tmp_path, [*decisions, decision("accepted", 1002.0, 2, "birch")])
-    assert site.answered_twice() == 1
-    assert site.accepted() == {"amber": 1, "birch": 1}
+    cluster = a_cluster(tmp_path, [*decisions, decision("accepted", 1002.0, 2, "birch")])
+    assert cluster.answered_twice() == 1
+    assert cluster.accepted() == {"amber": 1, "birch": 1}
 
 
 def test_throughput_is_compared_with_the_first_row() -> None:

@@ -40,5 +40,5 @@ def test_each_endpoint_is_told_by_itself() -> None:
 
 
 def test_a_line_is_bounded_whatever_a_peer_said() -> None:
-    rude = Symptom("mining", Health.FAILED, "x" * 10_000)
-    assert max(len(line) for look in told([rude], [rude], [rude]) for line in look) <= 400
+    failed = Symptom("mining", Health.FAILED, "x" * 10_000)
+    assert max(len(line) for look in told([failed], [failed], [failed]) for line in look) <= 400

@@ -13,7 +13,7 @@ from trellis_assets.settings import Settings
 from trellis_assets.system.heartbeat_files import SESSION, heartbeat_folder, read_heartbeat
 from trellis_assets.testing.clean_environment import clean_environment
 from trellis_assets.testing.waiting import wait_until
-from trellis_assets_tests.end_to_end.site import kill
+from trellis_assets_tests.end_to_end.cluster import kill
 
 
 class MineSession:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from trellis_assets_tests.end_to_end.chaos.findings import audit_run
+from trellis_assets_tests.end_to_end.chaos.audit import audit_run
 from trellis_assets_tests.end_to_end.chaos.plan import WEIGHTS, WEIGHTS_WITH_WORKERS
 from trellis_assets_tests.end_to_end.chaos.session import Chaos, run_chaos
 
@@ -20,7 +20,7 @@ def test_whatever_is_killed_every_task_has_one_outcome(tmp_path: Path) -> None:
     assert len(evidence.tasks) >= chaos.tasks
 
 
-@pytest.mark.sites
+@pytest.mark.distributed
 def test_whatever_is_killed_of_workers_broker_and_database_every_task_has_one_outcome(tmp_path: Path) -> None:
     chaos = Chaos(tasks=16, kills=9, seed=3, workers=2)
     said: list[str] = []

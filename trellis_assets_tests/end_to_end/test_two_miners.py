@@ -19,9 +19,9 @@ from trellis_assets.testing.clean_environment import clean_environment
 from trellis_assets.testing.postgres_server import PostgresServer
 from trellis_assets.testing.redis_server import RedisServer
 from trellis_assets_tests.end_to_end.chaos.subnet import make_wallet, witnesses
-from trellis_assets_tests.end_to_end.site import Site
+from trellis_assets_tests.end_to_end.cluster import Cluster
 
-pytestmark = [pytest.mark.sites, pytest.mark.slow, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.distributed, pytest.mark.slow, pytest.mark.timeout(280)]
 
 EACH = 5
 MINERS = ("amber", "birch")
@@ -51,23 +51,23 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
             witnesses(subnet, list(hotkeys.values()), clean_environment(), validators=3, answer_delay_s=0.2)
         )
         store_url = postgres.migrated_database()
-        sites = {}
+        clusters = {}
         for name in MINERS:
             settings = _shared(folder, metagraph, store_url, broker.url) | {
                 "TRELLIS_WALLET_PATH": str(folder / name / "wallets"),
                 "TRELLIS_DAGSTER_DATABASE_URL": postgres.empty_database(),
                 "TRELLIS_CELERY_QUEUES": name,
             }
-            sites[name] = stack.enter_context(closing(Site(folder / name, settings)))
-            sites[name].worker("worker", name)
+            clusters[name] = stack.enter_context(closing(Cluster(folder / name, settings)))
+            clusters[name].worker("worker", name)
         options = ("--no-validate", "--json", "--tasks", str(EACH))
-        miners = [site.start("miner", "mine", *options) for site in sites.values()]
-        said = "\n".join(site.said() for site in sites.values())
+        miners = [cluster.start("miner", "mine", *options) for cluster in clusters.values()]
+        said = "\n".join(cluster.said() for cluster in clusters.values())
         assert [miner.wait(200) for miner in miners] == [0, 0], said
-        said = "\n".join(site.said() for site in sites.values())
+        said = "\n".join(cluster.said() for cluster in clusters.values())
         store = stack.enter_context(closing(open_store(store_url)))
         decisions = read_decisions(subnet / "subnet" / "validators.jsonl")
-        sessions = {name: _last_line(site.folder / "miner.log") for name, site in sites.items()}
+        sessions = {name: _last_line(cluster.folder / "miner.log") for name, cluster in clusters.items()}
         yield Pair(hotkeys, decisions, sessions, said, store)
 
 

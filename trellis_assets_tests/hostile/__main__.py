@@ -25,32 +25,32 @@ def main() -> int:
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="trellis-hostile-"))
     hostile_run = run_beside_hostile(folder, alone_s=given.alone, hostile_s=given.hostile, say=_say)
-    findings = findings_of(hostile_run)
+    violations = exceeded_bounds(hostile_run)
     print(table(hostile_run))
-    print("\n".join(findings) or "all within bounds")
+    print("\n".join(violations) or "all within bounds")
     if given.out is not None:
-        given.out.write_text(json.dumps(_result(hostile_run, findings), indent=2) + "\n", encoding="utf-8")
-    if findings:
+        given.out.write_text(json.dumps(_result(hostile_run, violations), indent=2) + "\n", encoding="utf-8")
+    if violations:
         print(f"what it left behind: {folder}", file=sys.stderr)
-    return 1 if findings else 0
+    return 1 if violations else 0
 
 
-def findings_of(hostile_run: HostileRun) -> list[str]:
+def exceeded_bounds(hostile_run: HostileRun) -> list[str]:
     """Return every bound that was exceeded, in words."""
-    beside_hostile, findings = hostile_run.beside_hostile, []
+    beside_hostile, violations = hostile_run.beside_hostile, []
     if beside_hostile.pace < LEAST_PACE * hostile_run.alone.pace:
-        findings.append(
+        violations.append(
             f"pace fell to {beside_hostile.pace / hostile_run.alone.pace:.0%}, less than {LEAST_PACE:.0%}"
         )
     if beside_hostile.growth_mb > MOST_GROWTH_MB:
-        findings.append(f"memory grew by {beside_hostile.growth_mb:.0f} MB, more than {MOST_GROWTH_MB:.0f}")
+        violations.append(f"memory grew by {beside_hostile.growth_mb:.0f} MB, more than {MOST_GROWTH_MB:.0f}")
     if beside_hostile.lag_s > MOST_LAG_S:
-        findings.append(f"the event loop was {beside_hostile.lag_s:.2f} s late, more than {MOST_LAG_S}")
+        violations.append(f"the event loop was {beside_hostile.lag_s:.2f} s late, more than {MOST_LAG_S}")
     if hostile_run.led_away:
-        findings.append(f"{hostile_run.led_away} calls followed a redirect")
+        violations.append(f"{hostile_run.led_away} calls followed a redirect")
     if hostile_run.never_polled:
-        findings.append(f"never called, so nothing was shown: {', '.join(hostile_run.never_polled)}")
-    return findings
+        violations.append(f"never called, so nothing was shown: {', '.join(hostile_run.never_polled)}")
+    return violations
 
 
 def table(hostile_run: HostileRun) -> str:
@@ -68,10 +68,10 @@ def table(hostile_run: HostileRun) -> str:
     return "\n".join([head, *lines])
 
 
-def _result(hostile_run: HostileRun, findings: list[str]) -> dict[str, Any]:
+def _result(hostile_run: HostileRun, violations: list[str]) -> dict[str, Any]:
     machine = f"{platform.machine()}, {platform.python_version()}"
     return asdict(hostile_run) | {
-        "findings": findings,
+        "violations": violations,
         "machine": machine,
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }

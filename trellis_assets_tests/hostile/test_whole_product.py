@@ -23,9 +23,9 @@ def test_honest_validators_are_served_beside_a_hostile_one_for_every_attack(tmp_
         assert hostile.led_to.requests == []
 
 
-def test_what_exceeds_a_bound_is_a_finding() -> None:
-    from trellis_assets_tests.hostile.__main__ import findings_of
+def test_each_exceeded_bound_is_reported() -> None:
+    from trellis_assets_tests.hostile.__main__ import exceeded_bounds
 
     good, bad = Measured(100, 60, 0.1, 5, 300), Measured(80, 60, 0.7, 150, 500)
-    assert findings_of(HostileRun(good, good, 60, 100, [], 0)) == []
-    assert len(findings_of(HostileRun(good, bad, 60, 100, ["silence"], 1))) == 5
+    assert exceeded_bounds(HostileRun(good, good, 60, 100, [], 0)) == []
+    assert len(exceeded_bounds(HostileRun(good, bad, 60, 100, ["silence"], 1))) == 5

@@ -27,7 +27,7 @@ HUGE = 10**400
 A_TASK = {"type": "text", "id": "a", "prompt": "b"}
 
 
-class Rude:
+class FaultyServer:
     """A validator that sends the bytes of the moment."""
 
     def __init__(self) -> None:
@@ -38,8 +38,8 @@ class Rude:
 
 
 @pytest.fixture(scope="module")
-def rude() -> Iterator[tuple[Rude, Validator]]:
-    validator = Rude()
+def faulty() -> Iterator[tuple[FaultyServer, Validator]]:
+    validator = FaultyServer()
     with serving(validator.answer) as url:
         yield validator, a_validator(port=int(url.rsplit(":", 1)[1]), hotkey="5" + "C" * 47)
 
@@ -83,19 +83,21 @@ def encoded(fields: dict[str, Any]) -> bytes:
     return json.dumps(fields).encode("ascii")
 
 
-def pulled(rude: tuple[Rude, Validator], network: BittensorNetwork, body: bytes, status: int) -> PollAnswer:
-    rude[0].body, rude[0].status = body, status
-    answer = asyncio.run(network.pull(rude[1]))
+def pulled(
+    faulty: tuple[FaultyServer, Validator], network: BittensorNetwork, body: bytes, status: int
+) -> PollAnswer:
+    faulty[0].body, faulty[0].status = body, status
+    answer = asyncio.run(network.pull(faulty[1]))
     assert isinstance(answer, get_args(PollAnswer))
     return answer
 
 
 def submitted(
-    rude: tuple[Rude, Validator], network: BittensorNetwork, body: bytes, status: int
+    faulty: tuple[FaultyServer, Validator], network: BittensorNetwork, body: bytes, status: int
 ) -> SubmissionAnswer:
-    rude[0].body, rude[0].status = body, status
+    faulty[0].body, faulty[0].status = body, status
     kind = SubmissionKind.RESULT
-    answer = asyncio.run(network.submit(rude[1], task=a_task(), kind=kind, spz=b"x"))
+    answer = asyncio.run(network.submit(faulty[1], task=a_task(), kind=kind, spz=b"x"))
     assert isinstance(answer, SubmissionAnswer)
     return answer
 
@@ -110,9 +112,9 @@ def submitted(
 )
 @example(body=b'{"cooldown_until": ' + b"9" * 5000 + b"}", status=200)
 def test_any_answer_to_a_pull_is_one_of_the_known_with_numbers_in_range(
-    rude: tuple[Rude, Validator], network: BittensorNetwork, body: bytes, status: int
+    faulty: tuple[FaultyServer, Validator], network: BittensorNetwork, body: bytes, status: int
 ) -> None:
-    answer = pulled(rude, network, body, status)
+    answer = pulled(faulty, network, body, status)
     if isinstance(answer, TaskAssigned):
         task = answer.task
         assert task.task_id.isprintable()
@@ -131,9 +133,9 @@ def test_any_answer_to_a_pull_is_one_of_the_known_with_numbers_in_range(
 @example(body=encoded({"feedback": {"generations_within_the_window": HUGE}}), status=200)
 @example(body=encoded({"cooldown_until": -HUGE}), status=200)
 def test_any_answer_to_a_submission_is_an_outcome_with_numbers_in_range(
-    rude: tuple[Rude, Validator], network: BittensorNetwork, body: bytes, status: int
+    faulty: tuple[FaultyServer, Validator], network: BittensorNetwork, body: bytes, status: int
 ) -> None:
-    answer = submitted(rude, network, body, status)
+    answer = submitted(faulty, network, body, status)
     assert answer.message.isprintable()
     if answer.feedback is not None:
         numbers = [value for value in asdict(answer.feedback).values() if isinstance(value, int | float)]
@@ -142,10 +144,12 @@ def test_any_answer_to_a_submission_is_an_outcome_with_numbers_in_range(
         assert answer.cooldown_until - SystemClock().now() <= MAX_COOLDOWN + timedelta(seconds=1)
 
 
-def test_a_whole_task_still_comes_through(rude: tuple[Rude, Validator], network: BittensorNetwork) -> None:
+def test_a_whole_task_still_comes_through(
+    faulty: tuple[FaultyServer, Validator], network: BittensorNetwork
+) -> None:
     """The hostile prompt is a prompt: it is signed as it came and shown only as one plain line."""
     prompt = "a vase'; DROP TABLE tasks; -- $(reboot) <script> ![x](http://evil) \x1b[31m\n\u202e"
     body = encoded({"task": {"type": "text", "id": "t1", "prompt": prompt}, "validation_threshold": 0.7})
-    answer = pulled(rude, network, body, 200)
+    answer = pulled(faulty, network, body, 200)
     assert isinstance(answer, TaskAssigned)
     assert answer.task.prompt == prompt

@@ -1,4 +1,4 @@
-"""`python -m trellis_assets_tests.end_to_end.chaos`: the full form; exit code 1 on any finding."""
+"""`python -m trellis_assets_tests.end_to_end.chaos`: the full form; exit code 1 on any violation."""
 
 import argparse
 import json
@@ -9,8 +9,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from trellis_assets_tests.end_to_end.chaos.audit import audit_run, recoveries
 from trellis_assets_tests.end_to_end.chaos.evidence import Evidence
-from trellis_assets_tests.end_to_end.chaos.findings import audit_run, recoveries
 from trellis_assets_tests.end_to_end.chaos.session import Chaos, run_chaos
 
 
@@ -33,18 +33,18 @@ def main() -> int:
     if given.out is not None:
         given.out.parent.mkdir(parents=True, exist_ok=True)
         given.out.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    if summary["findings"]:
+    if summary["violations"]:
         print(f"what it left behind: {folder}", file=sys.stderr)
-    return 1 if summary["findings"] else 0
+    return 1 if summary["violations"] else 0
 
 
 def summarise(chaos: Chaos, evidence: Evidence, seconds: float) -> dict[str, Any]:
-    """The run in figures. Too few tasks or kills are a finding: nothing was shown."""
-    findings = audit_run(evidence)
+    """The run in figures. Too few tasks or kills are a violation: nothing was shown."""
+    violations = audit_run(evidence)
     if len(evidence.kills) < chaos.kills:
-        findings.append(f"only {len(evidence.kills)} of {chaos.kills} kills")
+        violations.append(f"only {len(evidence.kills)} of {chaos.kills} kills")
     if len(evidence.tasks) < chaos.tasks:
-        findings.append(f"only {len(evidence.tasks)} of {chaos.tasks} tasks")
+        violations.append(f"only {len(evidence.tasks)} of {chaos.tasks} tasks")
     times = sorted(after for _, after in recoveries(evidence.kills, evidence.trail) if after is not None)
     return {
         "seed": chaos.seed,
@@ -59,7 +59,7 @@ def summarise(chaos: Chaos, evidence: Evidence, seconds: float) -> dict[str, Any
         },
         "seconds": round(seconds),
         "ended_by_themselves": [f"{ended.service} with {ended.code}" for ended in evidence.ended],
-        "findings": findings,
+        "violations": violations,
     }
 
 

@@ -14,9 +14,9 @@ import dagster as dg
 from trellis_assets.adapters.local_subnet.state import read_decisions
 from trellis_assets.adapters.storage.store import open_store
 from trellis_assets.domain.tasks import Task, TaskState
+from trellis_assets_tests.end_to_end.chaos.cluster import Cluster
 from trellis_assets_tests.end_to_end.chaos.roles import Role
 from trellis_assets_tests.end_to_end.chaos.service import Ended
-from trellis_assets_tests.end_to_end.chaos.site import Site
 
 Line = dict[str, Any]
 
@@ -77,35 +77,35 @@ def read_tasks(store_url: str) -> list[Task]:
         store.close()
 
 
-def runs_in_progress(site: Site) -> list[str]:
+def runs_in_progress(cluster: Cluster) -> list[str]:
     """Runs that the Dagster UI would show as running or starting, with their job."""
     statuses = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-    home = site.miner.folder / "dagster"
-    with patch.dict(os.environ, site.secrets), dg.DagsterInstance.from_config(str(home)) as instance:
+    home = cluster.miner.folder / "dagster"
+    with patch.dict(os.environ, cluster.secrets), dg.DagsterInstance.from_config(str(home)) as instance:
         found = instance.get_runs(dg.RunsFilter(statuses=statuses))
     return [f"{run.job_name} {run.run_id}" for run in found]
 
 
 def collect(
-    site: Site, subnet: Path, kills: Sequence[Kill], *, ghosts: Sequence[str], left: Sequence[str]
+    cluster: Cluster, subnet: Path, kills: Sequence[Kill], *, ghosts: Sequence[str], left: Sequence[str]
 ) -> Evidence:
     """All of it, once nothing runs any more but broker and database.
 
     Args:
-        site: with everything that it has written.
+        cluster: with everything that it has written.
         subnet: the validators' data folder.
         kills: as carried out.
         ghosts: runs that stood in progress while the miner was at work.
         left: processes that outlived the miner's own end, and services that ended badly.
     """
-    server_log = site.miner.folder / "logs" / "server.log"
+    server_log = cluster.miner.folder / "logs" / "server.log"
     return Evidence(
         decisions=read_decisions(subnet / "subnet" / "validators.jsonl"),
-        tasks=read_tasks(site.store_url),
-        trail=read_trail(site.logs),
+        tasks=read_tasks(cluster.store_url),
+        trail=read_trail(cluster.logs),
         kills=kills,
-        open_runs=[*ghosts, *runs_in_progress(site)],
+        open_runs=[*ghosts, *runs_in_progress(cluster)],
         left_processes=left,
         server_log=server_log.read_text(encoding="utf-8").splitlines() if server_log.exists() else (),
-        ended=site.ended,
+        ended=cluster.ended,
     )

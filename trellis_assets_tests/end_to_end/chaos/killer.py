@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import psutil
 
+from trellis_assets_tests.end_to_end.chaos.audit import busy_processes
+from trellis_assets_tests.end_to_end.chaos.cluster import Cluster
 from trellis_assets_tests.end_to_end.chaos.evidence import Kill, read_trail
-from trellis_assets_tests.end_to_end.chaos.findings import busy_processes
 from trellis_assets_tests.end_to_end.chaos.plan import Planned
 from trellis_assets_tests.end_to_end.chaos.roles import Role
 from trellis_assets_tests.end_to_end.chaos.service import Service
-from trellis_assets_tests.end_to_end.chaos.site import Site
 
 LOOK_EVERY_S = 0.1
 # No victim of the wanted role for so long: whoever works now is taken instead.
@@ -35,7 +35,7 @@ class Killer:
         wait_finished: returns once so many tasks have ended; False: nothing moves.
     """
 
-    site: Site
+    cluster: Cluster
     chance: random.Random
     wait_finished: Callable[[int], bool]
     say: Callable[[str], None]
@@ -47,7 +47,7 @@ class Killer:
             if not self.wait_finished(planned.after_finished):
                 break
             time.sleep(planned.rest_s)
-            is_server = planned.role in self.site.servers
+            is_server = planned.role in self.cluster.servers
             kill = self._kill_server(planned.role) if is_server else self._kill(planned.role)
             self.say(
                 f"killed the {kill.role} ({', '.join(map(str, kill.pids))}); back after {kill.back_after_s}"
@@ -56,7 +56,7 @@ class Killer:
         return kills
 
     def _kill_server(self, role: Role) -> Kill:
-        server = self.site.servers[role]
+        server = self.cluster.servers[role]
         at, pid = time.time(), server.pid
         server.kill()
         time.sleep(self.chance.uniform(0.0, MAX_RESTART_S))
@@ -72,26 +72,26 @@ class Killer:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         if role is Role.MACHINE:
-            self.site.kill_all()
+            self.cluster.kill_all()
         for service in self._services(role, pids):
             assert service.process is not None
             service.process.wait()
         if role is Role.CELERY_WORKER:
             # Others may take over first.
             time.sleep(self.chance.uniform(0.0, MAX_RESTART_S))
-        self.site.start()
+        self.cluster.start()
         return Kill(at, role, tuple(pids), self._back_after(role, pids, at))
 
     def _services(self, role: Role, pids: set[int]) -> list[Service]:
         """Those that the kill has ended, and that nobody but the operator starts again."""
-        ended = [s for s in self.site.services if s.process is not None and s.process.pid in pids]
-        return list(self.site.services) if role is Role.MACHINE else ended
+        ended = [s for s in self.cluster.services if s.process is not None and s.process.pid in pids]
+        return list(self.cluster.services) if role is Role.MACHINE else ended
 
     def _victims(self, role: Role) -> Members:
         """One living process of the role, with those that it takes along; all of them for the machine."""
         deadline = time.monotonic() + VICTIM_TIMEOUT_S
         while True:
-            members = self.site.members()
+            members = self.cluster.members()
             if role is Role.MACHINE and members:
                 return members
             if wanted := self._wanted(role, members):
@@ -106,7 +106,7 @@ class Killer:
         if role is Role.SUPERVISOR:
             return [m for m in wanted if self._services(role, {m[0].pid})]
         if role is Role.WORKER and self.chance.random() < BUSY_SHARE:
-            busy = busy_processes(read_trail(self.site.logs))
+            busy = busy_processes(read_trail(self.cluster.logs))
             return [m for m in wanted if m[0].pid in busy]
         return wanted
 
@@ -126,7 +126,7 @@ class Killer:
             return 0.0
         awaited = Role.SUPERVISOR if role is Role.MACHINE else role
         while time.time() - at < BACK_TIMEOUT_S:
-            if any(r is awaited and p.pid not in old for p, r in self.site.members()):
+            if any(r is awaited and p.pid not in old for p, r in self.cluster.members()):
                 return round(time.time() - at, 1)
             time.sleep(LOOK_EVERY_S)
         return None

@@ -12,10 +12,10 @@ from trellis_assets.adapters.storage.store import open_store
 from trellis_assets.domain.tasks import FINAL_STATES
 from trellis_assets.supervisor.processes import free_port
 from trellis_assets.testing.clean_environment import clean_environment
+from trellis_assets_tests.end_to_end.chaos.cluster import Cluster, open_cluster
 from trellis_assets_tests.end_to_end.chaos.evidence import Evidence, collect, runs_in_progress
 from trellis_assets_tests.end_to_end.chaos.killer import Killer
 from trellis_assets_tests.end_to_end.chaos.plan import WEIGHTS, WEIGHTS_WITH_WORKERS, plan_kills
-from trellis_assets_tests.end_to_end.chaos.site import Site, open_site
 from trellis_assets_tests.end_to_end.chaos.subnet import make_wallet, witnesses
 
 # Nothing ended for so long: the miner stands still, and the audit shall say on what.
@@ -51,26 +51,26 @@ def run_chaos(chaos: Chaos, folder: Path, say: Callable[[str], None]) -> Evidenc
             answer_delay_s=chaos.answer_delay_s,
         )
         metagraph = stack.enter_context(validators)
-        site = stack.enter_context(open_site(folder, _settings(folder, metagraph), chaos.workers))
-        site.start()
+        cluster = stack.enter_context(open_cluster(folder, _settings(folder, metagraph), chaos.workers))
+        cluster.start()
 
         def wait_finished(wanted: int) -> bool:
-            return _wait_finished(site, wanted, say)
+            return _wait_finished(cluster, wanted, say)
 
-        kills = Killer(site, random.Random(chaos.seed), wait_finished, say).carry_out(plan)
+        kills = Killer(cluster, random.Random(chaos.seed), wait_finished, say).carry_out(plan)
         wait_finished(chaos.tasks)
-        ghosts = _ghosts(site)
-        left = _stop(site)
-        return collect(site, subnet, kills, ghosts=ghosts, left=left)
+        ghosts = _ghosts(cluster)
+        left = _stop(cluster)
+        return collect(cluster, subnet, kills, ghosts=ghosts, left=left)
 
 
-def _stop(site: Site) -> list[str]:
+def _stop(cluster: Cluster) -> list[str]:
     """Everything has ended as an operator ends it; in words, what did not."""
-    bad = site.miner.stop(signal.SIGINT, STOP_TIMEOUT_S)
+    bad = cluster.miner.stop(signal.SIGINT, STOP_TIMEOUT_S)
     # What they have in hand, such as a picture for the run's page, comes to its end.
-    for worker in site.workers:
+    for worker in cluster.workers:
         bad += worker.stop(signal.SIGTERM, STOP_TIMEOUT_S)
-    return bad + [f"{role} {process.pid}" for process, role in site.members()]
+    return bad + [f"{role} {process.pid}" for process, role in cluster.members()]
 
 
 def _settings(folder: Path, metagraph: Path) -> dict[str, str]:
@@ -84,26 +84,26 @@ def _settings(folder: Path, metagraph: Path) -> dict[str, str]:
     }
 
 
-def finished_tasks(site: Site) -> int:
+def finished_tasks(cluster: Cluster) -> int:
     """Tasks with a final state."""
-    if not site.has_store:
+    if not cluster.has_store:
         return 0
-    store = open_store(site.store_url)
+    store = open_store(cluster.store_url)
     try:
         return sum(count for state, count in store.count_by_state().items() if state in FINAL_STATES)
     finally:
         store.close()
 
 
-def _wait_finished(site: Site, wanted: int, say: Callable[[str], None]) -> bool:
+def _wait_finished(cluster: Cluster, wanted: int, say: Callable[[str], None]) -> bool:
     """Whether so many tasks have ended; False if the miner stands still."""
     last, since = -1, time.monotonic()
-    while (finished := finished_tasks(site)) < wanted:
+    while (finished := finished_tasks(cluster)) < wanted:
         if finished != last:
             last, since = finished, time.monotonic()
             if finished % 10 == 0:
                 say(f"{finished} tasks have ended")
-        site.revive()
+        cluster.revive()
         if time.monotonic() - since > STILL_S:
             say(f"the miner stands still at {finished} of {wanted} tasks")
             return False
@@ -111,11 +111,11 @@ def _wait_finished(site: Site, wanted: int, say: Callable[[str], None]) -> bool:
     return True
 
 
-def _ghosts(site: Site) -> list[str]:
+def _ghosts(cluster: Cluster) -> list[str]:
     """Runs in progress that were so for longer than a task takes, while nobody kills."""
-    before = set(runs_in_progress(site))
-    deadline = time.monotonic() + (RUNS_LOST_S if site.workers else RUNS_SETTLE_S)
+    before = set(runs_in_progress(cluster))
+    deadline = time.monotonic() + (RUNS_LOST_S if cluster.workers else RUNS_SETTLE_S)
     while before and time.monotonic() < deadline:
         time.sleep(1.0)
-        before &= set(runs_in_progress(site))
+        before &= set(runs_in_progress(cluster))
     return sorted(before)

@@ -1,4 +1,4 @@
-"""The generation server over real sockets: its answers, its bounds, its rudest callers."""
+"""The generation server over real sockets: its answers, its bounds, hostile callers."""
 
 import base64
 import threading

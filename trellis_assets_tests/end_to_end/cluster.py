@@ -14,11 +14,11 @@ from trellis_assets.testing.clean_environment import clean_environment
 from trellis_assets.testing.waiting import wait_until
 
 
-class Site:
+class Cluster:
     """Commands of the product that run with one environment until `close`.
 
     Args:
-        folder: of the site; each command has one in it, and its log.
+        folder: of the cluster; each command has one in it, and its log.
         settings: `TRELLIS_…` variables, the store's URL among them.
     """
 

@@ -8,8 +8,8 @@ import pytest
 
 from trellis_assets.domain.tasks import Task, TaskState
 from trellis_assets.testing.fakes import a_task
+from trellis_assets_tests.end_to_end.chaos.audit import audit_run, busy_processes, recoveries
 from trellis_assets_tests.end_to_end.chaos.evidence import Evidence, Kill
-from trellis_assets_tests.end_to_end.chaos.findings import audit_run, busy_processes, recoveries
 from trellis_assets_tests.end_to_end.chaos.roles import Role
 from trellis_assets_tests.end_to_end.chaos.service import Ended
 
@@ -41,7 +41,7 @@ FAULTLESS = Evidence(
 )
 
 
-def test_a_run_without_fault_has_no_finding() -> None:
+def test_a_run_without_fault_violates_nothing() -> None:
     assert audit_run(FAULTLESS) == []
 
 
@@ -93,7 +93,7 @@ def test_a_lost_answer_may_be_unknown_where_the_submission_arrived() -> None:
 )
 def test_each_fault_is_found(change: dict[str, Any], words: str) -> None:
     found = audit_run(replace(FAULTLESS, **change))
-    assert any(words in finding for finding in found), found
+    assert any(words in violation for violation in found), found
 
 
 def test_a_worker_that_dies_before_it_writes_of_a_tasks_end_leaves_no_task_behind() -> None:

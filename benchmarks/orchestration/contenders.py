@@ -20,7 +20,7 @@ def project(
     """This project, as its operator starts it."""
     command = [sys.executable, "-m", "trellis_assets.cli", "mine", "--no-validate"]
     environment = {**arena.environment, **(settings or {})}
-    return running(command, environment, arena.folder / "subject.log")
+    return running(command, environment, arena.folder / "contender.log")
 
 
 def dagster_defaults(arena: Arena) -> AbstractContextManager["Popen[bytes]"]:
@@ -30,16 +30,16 @@ def dagster_defaults(arena: Arena) -> AbstractContextManager["Popen[bytes]"]:
     (home / "dagster.yaml").write_text(DAGSTER_YAML, encoding="utf-8")
     command = [sys.executable, "-m", "dagster._daemon", "run", "-m", "orchestration.dagster_defaults"]
     environment = {**arena.environment, "DAGSTER_HOME": str(home)}
-    return running(command, environment, arena.folder / "subject.log")
+    return running(command, environment, arena.folder / "contender.log")
 
 
 def serial_miner(arena: Arena) -> AbstractContextManager["Popen[bytes]"]:
     """The subnet's reference miner."""
     command = [sys.executable, "-m", "orchestration.serial_miner"]
-    return running(command, arena.environment, arena.folder / "subject.log")
+    return running(command, arena.environment, arena.folder / "contender.log")
 
 
-SUBJECTS: dict[str, Callable[[Arena], AbstractContextManager["Popen[bytes]"]]] = {
+CONTENDERS: dict[str, Callable[[Arena], AbstractContextManager["Popen[bytes]"]]] = {
     "this project": project,
     "serial miner": serial_miner,
     "Dagster's defaults": dagster_defaults,

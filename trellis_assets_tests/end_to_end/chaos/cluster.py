@@ -17,7 +17,7 @@ from trellis_assets.testing.redis_server import RedisServer
 from trellis_assets_tests.end_to_end.chaos.roles import Role, role_of
 from trellis_assets_tests.end_to_end.chaos.service import Ended, Service
 
-# In the environment of every process of the site, whoever its parent is by now.
+# In the environment of every process of the cluster, whoever its parent is by now.
 MARK = "CHAOS_MARK"
 # The first worker's, the second's and so on, from the start again: each queue outlives one of its workers.
 QUEUES = ("left", "right", "left,right")
@@ -27,7 +27,7 @@ STARTED_S = 60.0
 
 
 @dataclass
-class Site:
+class Cluster:
     """The services of one miner, and every process that comes of them.
 
     Attributes:
@@ -105,8 +105,8 @@ class Site:
 
 
 @contextmanager
-def open_site(folder: Path, settings: Mapping[str, str], workers: int) -> Iterator[Site]:
-    """A site that has not been started, with its servers; nothing of it is left afterwards.
+def open_cluster(folder: Path, settings: Mapping[str, str], workers: int) -> Iterator[Cluster]:
+    """A cluster that has not been started, with its servers; nothing of it is left afterwards.
 
     Args:
         folder: everything of it is there; the miner's data in `miner`.
@@ -134,9 +134,9 @@ def open_site(folder: Path, settings: Mapping[str, str], workers: int) -> Iterat
             }
         miner = Service(home, ("mine", "--start-server"), environment)
         hands = tuple(_worker(folder, number, environment) for number in range(workers))
-        site = Site(miner, hands, servers, store_url, mark, secrets)
-        stack.callback(site.kill_all)
-        yield site
+        cluster = Cluster(miner, hands, servers, store_url, mark, secrets)
+        stack.callback(cluster.kill_all)
+        yield cluster
 
 
 def _shared_settings(folder: Path, store_url: str, history_url: str, broker_url: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Whole lives of tasks through the real steps over a real store, one after another, in this process.
+"""Whole lifecycles of tasks through the real steps over a real store, one after another, in this process.
 
 The subnet, the generator and the validator are played and cost nothing; what is left is the store, the files
 and the work on the model. The store has a day's history, and so many endpoints at work for other tasks as
@@ -83,7 +83,7 @@ class FreeValidator:
 
 
 @dataclass
-class Lives:
+class LifecycleCosts:
     """What was found, of so many tasks.
 
     Attributes:
@@ -98,8 +98,8 @@ class Lives:
     row_bytes: float = 0.0
 
 
-def live(url: str, folder: Path, *, endpoints: int, tasks: int) -> Lives:
-    """So many tasks have lived, with all but one of the endpoints busy."""
+def measure_lifecycles(url: str, folder: Path, *, endpoints: int, tasks: int) -> LifecycleCosts:
+    """So many tasks have been done, with all but one of the endpoints busy."""
     opened = open_store(url)
     generator = FreeGenerator(endpoints)
     fill(opened, generator.endpoints)
@@ -107,13 +107,13 @@ def live(url: str, folder: Path, *, endpoints: int, tasks: int) -> Lives:
     network = ScriptedNetwork([a_validator(uid) for uid in range(1, VALIDATORS + 1)])
     files = LocalFileStore(folder / "files")
     steps = _Steps(cast("TaskStore", store), network, files, generator, clock)
-    found = Lives(tasks, store.asked)
+    found = LifecycleCosts(tasks, store.asked)
     for number in range(-WARM_UP, tasks):
         if number == 0:
             store.asked.clear()
             found.cpu_s.clear()
         keep_busy(opened)
-        steps.one_life(number, store, found)
+        steps.one_task(number, store, found)
     found.file_bytes = sum(p.stat().st_size for p in folder.rglob("files/**/*") if p.is_file()) // (
         tasks + WARM_UP
     )
@@ -130,9 +130,9 @@ class _Steps:
     generator: FreeGenerator
     clock: SystemClock
 
-    def one_life(self, number: int, store: RecordedStore, found: Lives) -> None:
+    def one_task(self, number: int, store: RecordedStore, found: LifecycleCosts) -> None:
         validator = self.network.validators[number % VALIDATORS]
-        pulled = a_pulled_task(f"life-{number}", f"a glazed vase, number {number}")
+        pulled = a_pulled_task(f"task-{number}", f"a glazed vase, number {number}")
         self.network.pulls[validator.hotkey] = [TaskAssigned(pulled)]
         self.network.answers = [
             SubmissionAnswer(SubmissionOutcome.ACCEPTED, a_feedback(), None, "answered"),
@@ -174,7 +174,7 @@ class _Steps:
 
 
 @contextmanager
-def _stage(name: str, store: RecordedStore, found: Lives) -> Iterator[None]:
+def _stage(name: str, store: RecordedStore, found: LifecycleCosts) -> Iterator[None]:
     store.stage, began = name, time.process_time()
     yield
     found.cpu_s[name] += time.process_time() - began

@@ -18,7 +18,7 @@ from orchestration.arena import (
 )
 
 from scaling.hosts import Hosts
-from scaling.results import Site
+from scaling.results import Cluster
 from trellis_assets.supervisor.processes import free_port, is_listening
 from trellis_assets.testing.postgres_server import PostgresServer
 from trellis_assets.testing.redis_server import RedisServer
@@ -42,7 +42,7 @@ class Load:
 
 
 @contextmanager
-def site(folder: Path, load: Load, hosts: Hosts) -> Iterator[Site]:
+def cluster(folder: Path, load: Load, hosts: Hosts) -> Iterator[Cluster]:
     """Both miners mine with as many worker hosts as there are until the block ends."""
     folder.mkdir(parents=True)
     wallets = {
@@ -73,7 +73,7 @@ def site(folder: Path, load: Load, hosts: Hosts) -> Iterator[Site]:
         _wait_for_workers(broker.url, names)
         for name in MINERS:
             _serve(stack, [*TRELLIS, "mine", "--no-validate"], folder / f"{name}.log", settings[name])
-        yield Site(folder, wallets)
+        yield Cluster(folder, wallets)
 
 
 def _subnet(folder: Path, load: Load, address: str, hotkeys: Sequence[str]) -> list[str]:
@@ -108,7 +108,7 @@ def _start_workers(
 
 
 def _wait_for_workers(broker_url: str, wanted: frozenset[str]) -> None:
-    """Workers of these names have answered: who joins later would be measured as a smaller site.
+    """Workers of these names have answered: who joins later would be measured as a smaller cluster.
 
     Raises:
         TimeoutError: naming those that have not.

@@ -38,7 +38,7 @@ ENDINGS = {"submission answered", "task declined", "task failed", "submission's 
 
 
 def audit_run(evidence: Evidence) -> list[str]:
-    """Every finding, in words; none for a run without fault."""
+    """Every violation, in words; none for a run without fault."""
     return [
         *lost_tasks(evidence.decisions, evidence.tasks),
         *unended_tasks(evidence.tasks),

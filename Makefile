@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export TRELLIS_SAMPLES
 
-.PHONY: run test test-neural test-distributed test-postgres test-faults-long quick chaos chaos-workers hostile fuzz test-interop bench bench-orchestration bench-capacity bench-scaling soak lint types format audit vendor clean setup
+.PHONY: run test test-neural test-distributed test-postgres test-faults-long quick chaos chaos-workers hostile fuzz test-interop bench bench-orchestration bench-capacity bench-scaling soak lint types format audit coverage docs vendor clean setup
 
 run: setup ## mine on the local subnet with the Dagster UI at http://127.0.0.1:3000
 	$(BIN)/trellis-assets mine --ui
@@ -84,6 +84,14 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 	MYPYPATH=benchmarks $(BIN)/mypy --explicit-package-bases benchmarks
+
+# The unit tests alone, and what they start: the whole-product tests would take twice their time under it.
+coverage: setup ## lines and branches that the unit tests reach; the figure is the last line
+	rm -f .coverage .coverage.*
+	$(BIN)/pytest -q -n 2 -m "not slow and not distributed and not faults_long" --durations=0 --durations-min=1e9 --cov --cov-report=term --cov-report=html:build/coverage
+
+docs: setup ## the documentation as a site in build/site; a broken link or docstring fails it
+	$(BIN)/mkdocs build --quiet --strict
 
 format: setup
 	$(BIN)/ruff check --fix .

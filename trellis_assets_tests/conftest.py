@@ -18,7 +18,7 @@ import uvicorn
 from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
-from trellis_assets.settings import Settings
+from trellis_assets.settings import FIELDS
 from trellis_assets.testing.fakes import FakeClock
 from trellis_assets.testing.postgres_server import PostgresServer
 
@@ -53,7 +53,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def _settings_of_this_machine_do_not_count(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in Settings.model_fields:
+    for name in FIELDS:
         monkeypatch.delenv(f"TRELLIS_{name.upper()}", raising=False)
     is_marked = request.node.get_closest_marker("sqlite_only") is not None
     uses_a_folder = "tmp_path" in request.fixturenames

@@ -24,14 +24,15 @@ from trellis_assets.adapters.storage.store import open_store
 from trellis_assets.domain.scheduling.run_attempts import RunStatus
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.submissions import SubmissionOutcome
+from trellis_assets.domain.task_policies import GenerationPolicy, SubmissionPolicy, ValidationPolicy
 from trellis_assets.domain.tasks import LEASE, TaskKind, TaskState
 from trellis_assets.domain.validators import PollPolicy
 from trellis_assets.ports import SubmissionAnswer, TaskAssigned, TaskStore
 from trellis_assets.steps.dispatch_runs import DispatchStep
-from trellis_assets.steps.generate import GenerateStep, GenerationPolicy
+from trellis_assets.steps.generate import GenerateStep
 from trellis_assets.steps.poll_validators import PullPolicy, PullReport, PullStep
-from trellis_assets.steps.submit import SubmissionPolicy, SubmitStep
-from trellis_assets.steps.validate import ValidateStep, ValidationPolicy
+from trellis_assets.steps.submit import SubmitStep
+from trellis_assets.steps.validate import ValidateStep
 from trellis_assets.system.clock import SystemClock
 from trellis_assets.testing.fakes import (
     MINER,

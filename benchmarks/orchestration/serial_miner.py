@@ -122,7 +122,7 @@ async def main() -> None:
     network = BittensorNetwork(settings, SystemClock())
     choice = Choice(sorted(network.metagraph(), key=lambda validator: validator.uid))
     async with asyncio.TaskGroup() as workers:
-        for endpoint in settings.generator_urls:
+        for endpoint in settings.generation.generator_urls:
             workers.create_task(work(endpoint, choice, network))
 
 

@@ -47,14 +47,14 @@ def _name_mistyped_settings() -> None:
     """Say which variables look like settings and are none: they would be ignored without a word."""
     from dotenv import dotenv_values
 
-    from trellis_assets.settings import Settings
+    from trellis_assets.settings import FIELDS
     from trellis_assets.settings.mistyped import unknown_variables
 
     try:
         in_file = dotenv_values(".env")
     except (OSError, UnicodeDecodeError):
         in_file = {}  # reading the settings says it
-    for sentence in unknown_variables({**os.environ, **in_file}, Settings.model_fields):
+    for sentence in unknown_variables({**os.environ, **in_file}, FIELDS):
         typer.echo(f"warning: {sentence}", err=True)
 
 

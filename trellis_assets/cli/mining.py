@@ -106,7 +106,7 @@ def subnet(  # noqa: PLR0917 - each is an option
         from trellis_assets.supervisor.local_subnet import serve_local_subnet
 
         settings = Settings.load(subnet_validators=validators, subnet_prompts_file=prompts, data_dir=data_dir)
-        logging.basicConfig(level=settings.log_level, stream=sys.stderr)
+        logging.basicConfig(level=settings.orchestration.log_level, stream=sys.stderr)
         serve_local_subnet(settings, miner_hotkey or [], answer_delay_s=answer_delay, pull_delay_s=pull_delay)
 
 

@@ -47,7 +47,7 @@ def validator_server(
 
         settings = Settings.load(validator=backend, data_dir=data_dir)
         judge = local_judge(settings, SystemClock())
-        run_validation_server(judge, host=host, port=port, token=secret(settings.server_token))
+        run_validation_server(judge, host=host, port=port, token=secret(settings.servers.server_token))
 
 
 @app.command()
@@ -71,9 +71,9 @@ def gallery(
         pipeline = Pipeline(settings)
         mining = CachedDiagnostics(lambda: check_mining_without_raising(Patient(pipeline, reads_key=False)))
         parts = pipeline.gallery_parts(doctor, lambda: notice(mining()))
-        token = secret(settings.server_token)
-        typer.echo(f"gallery: http://{host}:{settings.gallery_port}", err=True)
-        run_gallery(parts, host=host, port=settings.gallery_port, token=token)
+        token = secret(settings.servers.server_token)
+        typer.echo(f"gallery: http://{host}:{settings.servers.gallery_port}", err=True)
+        run_gallery(parts, host=host, port=settings.servers.gallery_port, token=token)
 
 
 @app.command()
@@ -91,4 +91,4 @@ def webserver(
         from trellis_assets.supervisor.pages import serve_pages
 
         settings = Settings.load(webserver_host=host, webserver_port=port, data_dir=data_dir)
-        serve_pages(settings, settings.webserver_host)
+        serve_pages(settings, settings.servers.webserver_host)

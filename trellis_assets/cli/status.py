@@ -32,10 +32,10 @@ def doctor(as_json: Json = False, data_dir: DataDir = None) -> None:
 def settings(as_json: Json = False) -> None:
     """List every setting: its variable, its value now, and what it means. Secrets are hidden."""
     with clear_errors():
-        from trellis_assets.settings import Settings
+        from trellis_assets.settings import FIELDS, Settings
 
         loaded = Settings.load()
-        meanings = [info.description for info in Settings.model_fields.values()]
+        meanings = [info.description for info in FIELDS.values()]
         rows = [
             {"variable": variable, "value": value, "meaning": meaning}
             for (variable, value), meaning in zip(loaded.shown().items(), meanings, strict=True)

@@ -21,8 +21,10 @@ def backup(
         from trellis_assets.system.clock import SystemClock
 
         settings = Settings.load(data_dir=data_dir)
-        target = out or settings.folder / "backups" / f"trellis-{SystemClock().now():%Y%m%dT%H%M%S}.db"
-        tasks = copy_store(settings.store_url, target)
+        target = (
+            out or settings.storage.folder / "backups" / f"trellis-{SystemClock().now():%Y%m%dT%H%M%S}.db"
+        )
+        tasks = copy_store(settings.storage.store_url, target)
         typer.echo(f"{target}: {tasks} tasks")
 
 
@@ -39,8 +41,8 @@ def restore(
         from trellis_assets.system.clock import SystemClock
 
         settings = Settings.load(data_dir=data_dir)
-        with single_instance_lock(settings.folder):
-            aside = put_back(settings.store_url, source, SystemClock().now())
+        with single_instance_lock(settings.storage.folder):
+            aside = put_back(settings.storage.store_url, source, SystemClock().now())
         typer.echo(f"restored from {source}" + (f"; what was there: {aside}" if aside else ""))
 
 
@@ -55,7 +57,7 @@ def calibrate(as_json: Json = False, data_dir: DataDir = None) -> None:
         pipeline = Pipeline(Settings.load(data_dir=data_dir))
         answers = calibration.answers_in(pipeline.store)
         fitted = calibration.fit(answers)
-        calibration.save(fitted, pipeline.settings.calibration_file)
+        calibration.save(fitted, pipeline.settings.storage.calibration_file)
         before = calibration.mean_squared_error(calibration.UNCALIBRATED, answers) ** 0.5
         after = calibration.mean_squared_error(fitted, answers) ** 0.5
         if as_json:

@@ -39,8 +39,8 @@ class Adapters:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        make_private_folder(settings.folder)
-        configure_audit_log(settings.folder / "logs", settings.log_level)
+        make_private_folder(settings.storage.folder)
+        configure_audit_log(settings.storage.logs_folder, settings.orchestration.log_level)
 
     @cached_property
     def clock(self) -> Clock:
@@ -52,7 +52,7 @@ class Adapters:
         """The open database, for what else is read from it than tasks."""
         from trellis_assets.adapters.storage.store import open_store
 
-        return open_store(self.settings.store_url)
+        return open_store(self.settings.storage.store_url)
 
     def close(self) -> None:
         """The store's connections are closed."""
@@ -84,7 +84,7 @@ class Adapters:
         from trellis_assets.adapters.file_storage.factory import open_files
 
         settings = self.settings
-        return open_files(settings.files_url, settings.storage_options, settings.folder)
+        return open_files(settings.storage.files_url, settings.storage.file_options, settings.storage.folder)
 
     def check_files(self) -> None:
         """Model files can be written, read and deleted.
@@ -98,7 +98,7 @@ class Adapters:
 
     def disk(self) -> Symptom:
         """How much room there is for models, the store and logs."""
-        folder = self.settings.folder
+        folder = self.settings.storage.folder
         return judge_disk(shutil.disk_usage(folder).free, str(folder))
 
     @cached_property
@@ -118,9 +118,9 @@ class Adapters:
     @property
     def miner_hotkey(self) -> str:
         """Whose tasks this process works on."""
-        if not self.settings.harvest:
+        if not self.settings.mining.harvest:
             return NO_HOTKEY
-        return self.settings.miner_hotkey or self.network.miner_hotkey
+        return self.settings.network.miner_hotkey or self.network.miner_hotkey
 
     @cached_property
     def generator(self) -> Generator:
@@ -130,15 +130,15 @@ class Adapters:
             SettingsError: a URL is none.
         """
         settings = self.settings
-        if settings.generator is GeneratorBackend.HTTP:
+        if settings.generation.generator is GeneratorBackend.HTTP:
             from trellis_assets.adapters.generation.http import HttpGenerator
 
             try:
                 return HttpGenerator(
-                    settings.generator_urls,
-                    timeout_s=settings.generation_timeout_s,
-                    token=secret(settings.generator_token or settings.server_token),
-                    route=settings.generator_route,
+                    settings.generation.generator_urls,
+                    timeout_s=settings.generation.generation_timeout_s,
+                    token=secret(settings.generation.generator_token or settings.servers.server_token),
+                    route=settings.generation.generator_route,
                 )
             except ValueError as error:
                 raise SettingsError(f"TRELLIS_GENERATOR_URLS: {error}") from None
@@ -150,15 +150,15 @@ class Adapters:
     def validator(self) -> LocalValidator:
         """The local validation backend of the settings."""
         settings = self.settings
-        if settings.validator is ValidatorBackend.HTTP:
+        if settings.validation.validator is ValidatorBackend.HTTP:
             from trellis_assets.adapters.validation.http import HttpValidator
 
             try:
                 return HttpValidator(
-                    settings.validator_url,
-                    timeout_s=settings.validation_timeout_s,
+                    settings.validation.validator_url,
+                    timeout_s=settings.validation.validation_timeout_s,
                     clock=self.clock,
-                    token=secret(settings.validator_token or settings.server_token),
+                    token=secret(settings.validation.validator_token or settings.servers.server_token),
                 )
             except ValueError as error:
                 raise SettingsError(f"TRELLIS_VALIDATOR_URL: {error}") from None

@@ -29,16 +29,18 @@ def local_judge(settings: Settings, clock: Clock) -> "SplatJudge":
         SettingsError: the neural validator lacks packages or weights, or the setting names a server.
         CalibrationError: the calibration file cannot be used.
     """
-    if settings.validator is ValidatorBackend.NEURAL:
+    if settings.validation.validator is ValidatorBackend.NEURAL:
         from trellis_assets.adapters.validation.neural.validator import NeuralValidator
         from trellis_assets.adapters.validation.neural.weights import REVISIONS_FILE
 
         return NeuralValidator(
-            clock, weights_dir=settings.weights_dir, revisions=settings.folder / REVISIONS_FILE
+            clock,
+            weights_dir=settings.validation.weights_dir,
+            revisions=settings.storage.folder / REVISIONS_FILE,
         )
-    if settings.validator is ValidatorBackend.HTTP:
+    if settings.validation.validator is ValidatorBackend.HTTP:
         raise SettingsError("TRELLIS_VALIDATOR: a validation server judges by itself: embedded or neural")
     from trellis_assets.adapters.validation import calibration
     from trellis_assets.adapters.validation.embedded.validator import EmbeddedValidator
 
-    return EmbeddedValidator(clock, calibration.load(settings.calibration_file))
+    return EmbeddedValidator(clock, calibration.load(settings.storage.calibration_file))

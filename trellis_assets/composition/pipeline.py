@@ -11,21 +11,18 @@ from trellis_assets.composition.backends import secret
 from trellis_assets.domain.diagnostics import Symptom
 from trellis_assets.domain.endpoints.endpoints import why_none_is_ready
 from trellis_assets.domain.metagraph_reads import CHAIN_BACKOFF, FILE_BACKOFF
-from trellis_assets.domain.retention import RetentionPolicy
 from trellis_assets.domain.scheduling.run_attempts import RunStatus
 from trellis_assets.domain.tasks import Task
 from trellis_assets.domain.validators import PollPolicy
 from trellis_assets.ports import DeclaresOrientation, PictureSource
 from trellis_assets.settings import (
-    DuplicatePolicy,
     SettingsError,
-    ValidatorBackend,
 )
 from trellis_assets.steps.check_consistency import CheckIntegrityStep
 from trellis_assets.steps.create_prompt_tasks import PromptStep
 from trellis_assets.steps.dispatch_runs import DispatchStep
 from trellis_assets.steps.export_statistics import ExportStatisticsStep
-from trellis_assets.steps.generate import GenerateStep, GenerationPolicy
+from trellis_assets.steps.generate import GenerateStep
 from trellis_assets.steps.handle_poll_response import JITTER
 from trellis_assets.steps.maintain import MaintainStep
 from trellis_assets.steps.notify import AlertStep
@@ -35,8 +32,8 @@ from trellis_assets.steps.preview import MadeFromStep, PreviewStep
 from trellis_assets.steps.probe_endpoints import ProbeEndpointsStep
 from trellis_assets.steps.publish_report import PublishReportStep
 from trellis_assets.steps.refresh_validators import MetagraphPolicy, RefreshValidatorsStep
-from trellis_assets.steps.submit import SubmissionPolicy, SubmitStep
-from trellis_assets.steps.validate import ValidateStep, ValidationPolicy
+from trellis_assets.steps.submit import SubmitStep
+from trellis_assets.steps.validate import ValidateStep
 from trellis_assets.steps.validate_idle import ValidateIdleStep
 from trellis_assets.system.adaptive_cache import AdaptiveCache
 
@@ -61,11 +58,14 @@ class Pipeline(Adapters):
         self.store.count_by_state()
         self.check_files()
         self.alert_step  # noqa: B018 - reads the URL
-        if settings.harvest:
+        if settings.mining.harvest:
             self.network.miner_hotkey  # noqa: B018 - reads the key
         else:
-            read_prompts(settings.prompts_file)
-        if not settings.start_server and (problem := why_none_is_ready(self.generator.probe())) is not None:
+            read_prompts(settings.mining.prompts_file)
+        if (
+            not settings.servers.start_server
+            and (problem := why_none_is_ready(self.generator.probe())) is not None
+        ):
             raise SettingsError(
                 f"{problem}: start one, mine with --start-server, or set TRELLIS_GENERATOR=embedded"
             )
@@ -83,9 +83,9 @@ class Pipeline(Adapters):
             SettingsError: the validator cannot be made, or validation is off and required.
         """
         settings = self.settings
-        if not settings.require_verdict:
+        if not settings.validation.require_verdict:
             return None
-        if not settings.validate_models:
+        if not settings.validation.validate_models:
             raise SettingsError("TRELLIS_REQUIRE_VERDICT is set and validation is off: choose one")
         return self._verdict_look.get(self.validator.problem)
 
@@ -96,21 +96,23 @@ class Pipeline(Adapters):
     def pull_step(self, cadence: timedelta = timedelta(0)) -> PullStep:
         """Polls validators; rounds come at the cadence."""
         settings = self.settings
-        is_file = settings.metagraph_file is not None
-        interval = timedelta(seconds=settings.pull_interval)
-        backoff = timedelta(seconds=settings.error_backoff)
+        is_file = settings.network.reads_file
+        interval = timedelta(seconds=settings.network.pull_interval)
+        backoff = timedelta(seconds=settings.network.error_backoff)
         policy = PullPolicy(
             polls=PollPolicy(
-                settings.min_stake, settings.require_permit, max(interval * (1 + JITTER), backoff)
+                settings.network.min_stake,
+                settings.network.require_permit,
+                max(interval * (1 + JITTER), backoff),
             ),
             interval=interval,
             error_backoff=backoff,
             metagraph_age=FILE_METAGRAPH_AGE if is_file else CHAIN_METAGRAPH_AGE,
-            max_waiting=settings.max_waiting_tasks,
+            max_waiting=settings.mining.max_waiting_tasks,
             endpoints=self.generator.endpoints,
             cadence=cadence,
-            task_limit=settings.task_limit,
-            session_id=settings.session_id,
+            task_limit=settings.mining.task_limit,
+            session_id=settings.mining.session_id,
             metagraph=self.metagraph_policy(),
         )
         return PullStep(self.store, self.network, self.clock, policy)
@@ -125,11 +127,11 @@ class Pipeline(Adapters):
         return PromptStep(
             store=self.store,
             clock=self.clock,
-            prompts=read_prompts(settings.prompts_file),
+            prompts=read_prompts(settings.mining.prompts_file),
             miner_hotkey=self.miner_hotkey,
-            max_waiting=settings.max_waiting_tasks,
-            task_limit=settings.task_limit,
-            session_id=settings.session_id,
+            max_waiting=settings.mining.max_waiting_tasks,
+            task_limit=settings.mining.task_limit,
+            session_id=settings.mining.session_id,
         )
 
     def dispatch_step(self, run_status: Callable[[Task], RunStatus]) -> DispatchStep:
@@ -139,13 +141,7 @@ class Pipeline(Adapters):
     def generate_step(self) -> GenerateStep:
         """Generates models."""
         settings = self.settings
-        policy = GenerationPolicy(
-            reuse_duplicates=settings.duplicate_policy is DuplicatePolicy.REUSE,
-            duplicate_window=timedelta(hours=settings.duplicate_window_h),
-            retries=settings.generation_retries,
-            prepare=settings.prepare_submission,
-            keep_ply=settings.keep_ply,
-        )
+        policy = settings.generation.policy()
         pictures = self.generator if isinstance(self.generator, PictureSource) else None
         return GenerateStep(
             *(self.store, self.files, self.codec, self.generator, self.clock, policy),
@@ -158,14 +154,14 @@ class Pipeline(Adapters):
         generator, settings = self.generator, self.settings
         if not isinstance(generator, DeclaresOrientation):
             return None
-        validator = self.validator if settings.validate_models else None
-        chosen = settings.orientations(generator.endpoints)
+        validator = self.validator if settings.validation.validate_models else None
+        chosen = settings.generation.orientations(generator.endpoints)
         return OrientModelStep(self.store, self.codec, generator, validator, self.clock, chosen)
 
     def validate_step(self) -> ValidateStep:
         """Judges models."""
         settings = self.settings
-        policy = ValidationPolicy(settings.validate_models, settings.min_score, settings.require_verdict)
+        policy = settings.validation.policy()
         return ValidateStep(self.store, self.files, self.validator, self.clock, policy)
 
     def preview_step(self) -> PreviewStep:
@@ -182,7 +178,7 @@ class Pipeline(Adapters):
 
     def submit_step(self) -> SubmitStep:
         """Answers validators."""
-        policy = SubmissionPolicy(self.settings.submit, self.settings.min_score)
+        policy = self.settings.mining.submission_policy(self.settings.validation.min_score)
         return SubmitStep(self.store, self.files, lambda: self.network, self.clock, policy)
 
     def refresh_validators_step(self) -> RefreshValidatorsStep:
@@ -192,25 +188,25 @@ class Pipeline(Adapters):
     def metagraph_policy(self) -> MetagraphPolicy:
         """Return where the list of validators comes from, and what it tells."""
         settings = self.settings
-        is_file = settings.metagraph_file is not None
+        is_file = settings.network.reads_file
         return MetagraphPolicy(
-            source=settings.metagraph_source,
+            source=settings.network.metagraph_source,
             backoff=FILE_BACKOFF if is_file else CHAIN_BACKOFF,
-            registration=None if is_file else settings.registration_command,
+            registration=None if is_file else settings.network.registration_command,
             alert=self.alert_step,
-            link=f"http://127.0.0.1:{settings.webserver_port}",
+            link=settings.servers.webserver_address,
         )
 
     def check_integrity_step(self) -> CheckIntegrityStep:
         """Looks for what must not be."""
         from trellis_assets.adapters.storage.consistency_store import SqlIntegrityStore
 
-        window = timedelta(hours=self.settings.duplicate_window_h)
+        window = self.settings.generation.duplicate_window
         return CheckIntegrityStep(SqlIntegrityStore(self.database.engine), self.files, self.clock, window)
 
     def validate_idle_step(self) -> ValidateIdleStep:
         """Judges what was not judged."""
-        is_server = self.settings.validator is ValidatorBackend.HTTP
+        is_server = self.settings.validation.uses_server
         return ValidateIdleStep(
             *(self.store, self.files, self.validator, self.clock, self.miner_hotkey),
             shares_validator=is_server,
@@ -220,7 +216,7 @@ class Pipeline(Adapters):
         """Writes reports."""
         from trellis_assets.reports.files import write_report
 
-        return PublishReportStep(self.settings.folder / "reports", partial(write_report, self.ledger))
+        return PublishReportStep(self.settings.storage.reports_folder, partial(write_report, self.ledger))
 
     def gallery_parts(
         self,
@@ -241,7 +237,7 @@ class Pipeline(Adapters):
             ),
             examine=examine,
             notice=notice,
-            dagster_url=f"http://127.0.0.1:{self.settings.webserver_port}",
+            dagster_url=self.settings.servers.webserver_address,
         )
 
     @cached_property
@@ -251,7 +247,7 @@ class Pipeline(Adapters):
         Raises:
             SettingsError: the webhook's URL is none.
         """
-        url = secret(self.settings.webhook_url)
+        url = secret(self.settings.mining.webhook_url)
         if url is None:
             return None
         from trellis_assets.adapters.notifications.webhook import WebhookNotifier
@@ -266,19 +262,12 @@ class Pipeline(Adapters):
         from trellis_assets.adapters.storage.retention_store import SqlRetentionStore
 
         settings = self.settings
-        policy = RetentionPolicy(
-            prompts_for=timedelta(hours=settings.duplicate_window_h),
-            ply_for=timedelta(days=settings.keep_ply_days),
-            models_for=timedelta(days=settings.keep_models_days),
-            best_for=timedelta(days=settings.keep_best_days),
-            best_score=settings.best_score,
-            models_max_bytes=int(settings.models_max_gb * 1e9),
-            tasks_for=timedelta(days=settings.keep_tasks_days),
-            statistics_for=timedelta(days=settings.keep_statistics_days),
-        )
+        policy = settings.retention.policy(settings.generation.duplicate_window)
         return MaintainStep(SqlRetentionStore(self.database.engine), self.files, self.clock, policy)
 
     def export_step(self) -> ExportStatisticsStep:
         """Takes and writes statistics."""
         settings = self.settings
-        return ExportStatisticsStep(self.store, self.clock, settings.folder / "reports", settings.session_id)
+        return ExportStatisticsStep(
+            self.store, self.clock, settings.storage.folder / "reports", settings.mining.session_id
+        )

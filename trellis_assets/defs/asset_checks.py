@@ -61,7 +61,7 @@ def scores_do_not_drift(pipeline: PipelineResource) -> dg.AssetCheckResult:
 def models_have_verdicts(pipeline: PipelineResource) -> dg.AssetCheckResult:
     """Warn where the local validator cannot judge: models are submitted without a score meanwhile."""
     parts = pipeline.get()
-    if not parts.settings.validate_models:
+    if not parts.settings.validation.validate_models:
         off = Finding(True, 0, "models are not validated before they are submitted (TRELLIS_VALIDATE_MODELS)")
         return _result(off, dg.AssetCheckSeverity.WARN)
     step, now = parts.validate_idle_step(), parts.clock.now()

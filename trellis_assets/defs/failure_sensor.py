@@ -36,7 +36,7 @@ def _tell(context: dg.RunStatusSensorContext, pipeline: PipelineResource) -> dg.
     if alert is None:
         return dg.SkipReason("TRELLIS_WEBHOOK_URL is not set: nobody is told")
     run = context.dagster_run
-    link = f"http://127.0.0.1:{parts.settings.webserver_port}/runs/{run.run_id}"
+    link = f"http://127.0.0.1:{parts.settings.servers.webserver_port}/runs/{run.run_id}"
     alert.run(f"{run.job_name} failed", printable(_cause(context.for_run_failure()), 500), link)
     return None
 

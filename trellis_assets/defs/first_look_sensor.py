@@ -26,7 +26,7 @@ def first_look_sensor(
 ) -> dg.SensorResult | dg.SkipReason:
     """Request one run of each asset job; run keys see to it that each runs once in a session."""
     parts = pipeline.get()
-    session, now = parts.settings.session_id, parts.clock.now()
+    session, now = parts.settings.mining.session_id, parts.clock.now()
     if session is None:
         return dg.SkipReason("no session of `trellis-assets mine` is under way")
     if context.cursor == str(session):

@@ -29,8 +29,10 @@ def maintain_store(context: dg.OpExecutionContext, pipeline: PipelineResource) -
     """The seed's hourly clean-up, of everything that grows."""
     parts = pipeline.get()
     gone = asdict(parts.maintain_step().run())
-    folder = parts.settings.folder
-    gone["dagster_runs"] = prune_runs(context.instance, folder / "dagster", parts.settings.keep_runs)
+    folder = parts.settings.storage.folder
+    gone["dagster_runs"] = prune_runs(
+        context.instance, folder / "dagster", parts.settings.retention.keep_runs
+    )
     gone["leftovers_of_runs"] = sweep_leftovers(context.instance, folder / "dagster")
     gone["logs_cut"] = rotate_logs(folder / "logs")
     context.log.info(", ".join(f"{count} {name}" for name, count in gone.items()))

@@ -80,7 +80,7 @@ def generate(context: dg.OpExecutionContext, config: TaskConfig, pipeline: Pipel
     task = parts.generate_step().run(config.task_key, context.run_id)
     if task is None:
         parts.store.task(config.task_key)  # fails a run that was launched for a task that does not exist
-    _describe(context, config.task_key, task, parts.settings.gallery_address)
+    _describe(context, config.task_key, task, parts.settings.servers.gallery_address)
     return config.task_key
 
 
@@ -89,7 +89,7 @@ def validate(context: dg.OpExecutionContext, pipeline: PipelineResource, task_ke
     """A model under the quality gate is declined: handed back empty rather than rejected."""
     parts = pipeline.get()
     task = parts.validate_step().run(task_key, context.run_id)
-    _describe(context, task_key, task, parts.settings.gallery_address)
+    _describe(context, task_key, task, parts.settings.servers.gallery_address)
     return task_key
 
 
@@ -97,7 +97,7 @@ def validate(context: dg.OpExecutionContext, pipeline: PipelineResource, task_ke
 def submit(context: dg.OpExecutionContext, pipeline: PipelineResource, task_key: TaskKey) -> TaskKey:
     """Never retried blindly: an answer that got lost is a state of its own."""
     parts = pipeline.get()
-    gallery = parts.settings.gallery_address
+    gallery = parts.settings.servers.gallery_address
     task = parts.submit_step().run(task_key, context.run_id)
     enter_stage(Stage.FINISHING)
     # Drawn last, when nobody waits for it any more.

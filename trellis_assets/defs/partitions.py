@@ -6,7 +6,7 @@ import dagster as dg
 
 from trellis_assets.settings import Settings
 
-_FIRST_DAY = Settings.load().first_day.isoformat()
+_FIRST_DAY = Settings.load().orchestration.first_day.isoformat()
 # The hour and the day that are not over yet count too: their models are judged and reported as they come.
 hours_of_generation = dg.HourlyPartitionsDefinition(start_date=f"{_FIRST_DAY}-00:00", end_offset=1)
 days = dg.DailyPartitionsDefinition(start_date=_FIRST_DAY, end_offset=1)

@@ -64,7 +64,7 @@ def task_sensor(
 
 def _tick_of_resident(context: dg.SensorEvaluationContext, parts: Pipeline) -> dg.SkipReason:
     starter = _starter(context, parts)
-    if not parts.settings.harvest:
+    if not parts.settings.mining.harvest:
         closed = closed_reason(parts) or starter.problem() or paused_reason(starter.instance)
         made = [] if closed else parts.prompt_step().run()
         _start_runs(parts, starter)
@@ -123,7 +123,7 @@ def _start_runs(parts: Pipeline, starter: RunStarter) -> None:
 
 def _window(settings: Settings) -> int:
     """How many tasks may wait for a worker to begin their runs; of Celery's workers there may be many."""
-    many = settings.max_concurrent_runs * (8 if settings.run_launcher is RunLauncherName.CELERY else 1)
+    many = settings.orchestration.max_concurrent_runs * (8 if settings.orchestration.uses_celery else 1)
     return max(STARTS_AT_ONCE, many)
 
 
@@ -154,13 +154,13 @@ def _workers(
     instance: dg.DagsterInstance, parts: Pipeline
 ) -> tuple[Callable[[Task], dict[str, str]], Callable[[], str | None]]:
     """Return where a task's run goes, and why no run can be started now."""
-    if parts.settings.run_launcher is not RunLauncherName.CELERY:
+    if parts.settings.orchestration.run_launcher is not RunLauncherName.CELERY:
         folder = heartbeat_folder(parts.settings)
         is_warm = isinstance(instance.run_launcher, WarmRunLauncher)
         return lambda _task: {}, lambda: why_pool_is_away(folder) if is_warm else None
     from trellis_assets.orchestration.celery_workers.launcher import WorkerQueuesLauncher
 
-    launcher, queues = instance.run_launcher, parts.settings.celery_queues
+    launcher, queues = instance.run_launcher, parts.settings.orchestration.celery_queues
     assert isinstance(launcher, WorkerQueuesLauncher)
 
     def route(task: Task) -> dict[str, str]:
@@ -179,7 +179,7 @@ def _may_not_begin(parts: Pipeline) -> str | None:
 def closed_reason(parts: Pipeline) -> str | None:
     """Why no new task is to be taken now; None when one may be."""
     settings = parts.settings
-    if settings.session_id is not None and parts.store.is_draining(settings.session_id):
+    if settings.mining.session_id is not None and parts.store.is_draining(settings.mining.session_id):
         return "stopping: no new tasks are taken, the work in hand is finished"
     if (nothing := _may_not_begin(parts)) is not None:
         return nothing
@@ -200,7 +200,7 @@ def _find_work(parts: Pipeline) -> str:
     """New tasks are in the store; the text says what was found."""
     if (closed := closed_reason(parts)) is not None:
         return closed
-    if not parts.settings.harvest:
+    if not parts.settings.mining.harvest:
         made = parts.prompt_step().run()
         return f"{len(made)} tasks made from prompts"
     try:

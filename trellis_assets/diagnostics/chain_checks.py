@@ -22,13 +22,17 @@ def read_validators_at_start(pipeline: Pipeline, say: Callable[[str], None]) -> 
         MetagraphError: it cannot be read and none is stored.
     """
     settings, store = pipeline.settings, pipeline.store
-    if not settings.harvest or settings.is_local:
+    if not settings.mining.harvest or settings.network.is_local:
         return
     try:
         pipeline.refresh_validators_step().run()
     except MetagraphError as error:
         listed, saved_at = store.listed_validators()
-        if not store.metagraph_read(settings.metagraph_source).is_current or not listed or saved_at is None:
+        if (
+            not store.metagraph_read(settings.network.metagraph_source).is_current
+            or not listed
+            or saved_at is None
+        ):
             raise
         age = age_in_words(saved_at, pipeline.clock.now())
         say(f"{error}")
@@ -40,10 +44,10 @@ def read_validators_at_start(pipeline: Pipeline, say: Callable[[str], None]) -> 
 def check_chain(patient: Patient) -> list[Symptom]:
     """Return what the miner's processes stored of the chain: nothing where no chain is read."""
     pipeline, settings = patient.pipeline, patient.settings
-    if not settings.harvest or settings.chain_endpoint is None:
+    if not settings.mining.harvest or settings.network.chain_endpoint is None:
         return []
     now, found = pipeline.clock.now(), []
-    read = pipeline.store.metagraph_read(settings.metagraph_source)
+    read = pipeline.store.metagraph_read(settings.network.metagraph_source)
     listed, saved_at = pipeline.store.listed_validators()
     if read.failures:
         age = age_in_words(saved_at, now) if saved_at is not None and read.is_current else None
@@ -52,8 +56,8 @@ def check_chain(patient: Patient) -> list[Symptom]:
         health = Health.WARNING if age else Health.FAILED
         text = f"{read.reason}; {going_on}; read {read.failures} times in vain, next try in {next_s:.0f} s"
         found.append(Symptom("chain", health, text))
-    if settings.miner_hotkey and read.is_current and listed:
-        problem = _why_unregistered(pipeline, settings.miner_hotkey)
+    if settings.network.miner_hotkey and read.is_current and listed:
+        problem = _why_unregistered(pipeline, settings.network.miner_hotkey)
         if problem is not None:
             found.append(Symptom("registration", Health.FAILED, problem))
     return found
@@ -69,7 +73,7 @@ def age_in_words(since: datetime, now: datetime) -> str:
 
 def _why_unregistered(pipeline: Pipeline, hotkey: str) -> str | None:
     settings = pipeline.settings
-    if settings.chain_endpoint is None:
+    if settings.network.chain_endpoint is None:
         return None
     listed, _ = pipeline.store.listed_validators()
-    return why_unregistered(listed, hotkey, settings.registration_command)
+    return why_unregistered(listed, hotkey, settings.network.registration_command)

@@ -15,7 +15,9 @@ ADVICE = "set the clock: `sudo timedatectl set-ntp true`, then look with `timeda
 def check_clock(patient: Patient) -> list[Symptom]:
     """Return how far our clock is from that of most validators, and how to set it."""
     pipeline = patient.pipeline
-    if not pipeline.settings.harvest or not (patient.reads_key or pipeline.settings.miner_hotkey):
+    if not pipeline.settings.mining.harvest or not (
+        patient.reads_key or pipeline.settings.network.miner_hotkey
+    ):
         return []
     since = pipeline.clock.now() - _RECENT
     offsets = pipeline.store.clock_offsets(pipeline.miner_hotkey, since)

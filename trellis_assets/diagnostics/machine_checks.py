@@ -47,7 +47,7 @@ def check_store(patient: Patient) -> list[Symptom]:
 
 def check_files(patient: Patient) -> list[Symptom]:
     """Whether model files can be written and read."""
-    where = patient.settings.files_url or str(patient.settings.folder)
+    where = patient.settings.storage.files_url or str(patient.settings.storage.folder)
     try:
         patient.pipeline.check_files()
     except (StoreError, StoredFileError) as error:
@@ -76,9 +76,11 @@ def _orientations(settings: Settings, generator: Generator, endpoints: Sequence[
     """Say which way up the models of each generation server are taken to stand."""
     if not isinstance(generator, DeclaresOrientation):
         return []
-    chosen = settings.orientations(generator.endpoints)
+    chosen = settings.generation.orientations(generator.endpoints)
     lines = (
-        describe_orientation(endpoint, chosen.get(endpoint.name), is_judged=settings.validate_models)
+        describe_orientation(
+            endpoint, chosen.get(endpoint.name), is_judged=settings.validation.validate_models
+        )
         for endpoint in endpoints
     )
     return [line for line in lines if line is not None]
@@ -87,22 +89,22 @@ def _orientations(settings: Settings, generator: Generator, endpoints: Sequence[
 def check_validation(patient: Patient) -> list[Symptom]:
     """Return whether a model would be judged now, found by trying."""
     settings = patient.settings
-    if not settings.validate_models:
+    if not settings.validation.validate_models:
         return [Symptom("validation", Health.OK, "off: models are submitted unjudged")]
     problem = patient.pipeline.validator.problem()
     if problem is None:
         where = "in the runs themselves"
-        if settings.validator is ValidatorBackend.HTTP:
-            where = f"{shown_url(settings.validator_url)} answers"
-        return [Symptom("validation", Health.OK, f"{settings.validator}: {where}")]
+        if settings.validation.validator is ValidatorBackend.HTTP:
+            where = f"{shown_url(settings.validation.validator_url)} answers"
+        return [Symptom("validation", Health.OK, f"{settings.validation.validator}: {where}")]
     later = (
         "nothing is pulled meanwhile (TRELLIS_REQUIRE_VERDICT)"
-        if settings.require_verdict
+        if settings.validation.require_verdict
         else "models are submitted unjudged meanwhile, and judged when idle"
     )
     mend = (
         "start the server, or look at its log and token"
-        if settings.validator is ValidatorBackend.HTTP
+        if settings.validation.validator is ValidatorBackend.HTTP
         else "see docs/validation.md, The neural validator"
     )
     return [Symptom("validation", Health.FAILED, printable(problem, 500), f"{mend}: {later}")]
@@ -111,9 +113,9 @@ def check_validation(patient: Patient) -> list[Symptom]:
 def check_gpu(patient: Patient) -> list[Symptom]:
     """What the driver says; nothing is wrong without one where no backend needs it."""
     settings = patient.settings
-    serves = settings.start_server or settings.generator is GeneratorBackend.HTTP
-    wants = settings.validator is ValidatorBackend.NEURAL or (
-        serves and settings.server_backend is ServerBackendName.TRELLIS
+    serves = settings.servers.start_server or settings.generation.generator is GeneratorBackend.HTTP
+    wants = settings.validation.validator is ValidatorBackend.NEURAL or (
+        serves and settings.servers.server_backend is ServerBackendName.TRELLIS
     )
     tool = shutil.which("nvidia-smi")
     if tool is None:

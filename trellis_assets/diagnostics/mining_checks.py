@@ -66,7 +66,7 @@ def check_mining(patient: Patient) -> list[Symptom]:
     session_s = beats.session.age_s("started_at", now) if beats.session is not None else None
     silent = printable(f"daemons are silent: {', '.join(state.silent)}", 500) if state.silent else None
     if silent is not None and state.paused is None and (session_s is None or session_s > STARTS_WITHIN_S):
-        advice = f"look at {settings.folder / 'logs' / 'daemon.log'}"
+        advice = f"look at {settings.storage.folder / 'logs' / 'daemon.log'}"
         return [Symptom("mining", Health.FAILED, silent, advice)]
     facts = _facts(patient.pipeline, beats, session_s or 0.0, paused=state.paused, daemon_error=silent)
     return [judge_mining(facts, turn_on=TURN_ON)]
@@ -86,8 +86,8 @@ def _facts(
     now, settings, poller = time.monotonic(), pipeline.settings, beats.poller
     told = poller.figures if poller is not None and poller.figures.get("is_running") else {}
     me = _hotkey(pipeline)
-    listed = pipeline.store.listed_validators()[0] if settings.harvest else []
-    policy = PollPolicy(settings.min_stake, settings.require_permit)
+    listed = pipeline.store.listed_validators()[0] if settings.mining.harvest else []
+    policy = PollPolicy(settings.network.min_stake, settings.network.require_permit)
     return MiningFacts(
         now=pipeline.clock.now(),
         session_s=session_s,
@@ -101,7 +101,7 @@ def _facts(
         eligible=sum(may_be_asked(validator, policy, me or "") for validator in listed),
         records=pipeline.store.poll_records(me) if me is not None else [],
         in_hand=len(pipeline.store.in_hand(me)),
-        pulls=settings.harvest,
+        pulls=settings.mining.harvest,
     )
 
 
@@ -123,8 +123,8 @@ def notice(symptoms: Sequence[Symptom]) -> str | None:
 def _hotkey(pipeline: Pipeline) -> str | None:
     """Return the miner's hotkey where this process knows it without opening the wallet."""
     settings = pipeline.settings
-    if settings.miner_hotkey is not None or not settings.harvest:
-        return settings.miner_hotkey
+    if settings.network.miner_hotkey is not None or not settings.mining.harvest:
+        return settings.network.miner_hotkey
     miners = {counters.miner_hotkey for counters in pipeline.store.validator_counters()}
     return miners.pop() if len(miners) == 1 else None
 
@@ -134,7 +134,7 @@ def _text(told: object) -> str | None:
 
 
 def _is_mining(settings: Settings) -> bool:
-    lock = FileLock(Path(settings.folder) / "mine.lock", timeout=0)
+    lock = FileLock(Path(settings.storage.folder) / "mine.lock", timeout=0)
     try:
         with lock:
             return False

@@ -26,10 +26,10 @@ def check_proxies(patient: Patient) -> list[Symptom]:
 def _services(settings: Settings) -> list[str]:
     """URLs that the miner calls again and again."""
     urls: list[str] = []
-    if settings.generator is GeneratorBackend.HTTP:
-        urls += settings.generator_urls
-    if settings.validator is ValidatorBackend.HTTP:
-        urls.append(settings.validator_url)
+    if settings.generation.generator is GeneratorBackend.HTTP:
+        urls += settings.generation.generator_urls
+    if settings.validation.validator is ValidatorBackend.HTTP:
+        urls.append(settings.validation.validator_url)
     return urls
 
 

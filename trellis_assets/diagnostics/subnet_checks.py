@@ -23,11 +23,11 @@ _REACHED = 16
 def check_wallet(patient: Patient) -> list[Symptom]:
     """Whether there is a key to sign with."""
     settings = patient.settings
-    if not settings.harvest:
+    if not settings.mining.harvest:
         return [Symptom("wallet", Health.OK, "not needed: TRELLIS_HARVEST is off")]
     try:
         if not patient.reads_key:
-            return [Symptom("wallet", Health.OK, f"there is {find_wallet(settings)}")]
+            return [Symptom("wallet", Health.OK, f"there is {find_wallet(settings.network)}")]
         return [Symptom("wallet", Health.OK, f"hotkey {patient.pipeline.network.miner_hotkey}")]
     except WalletError as error:
         return [Symptom("wallet", Health.FAILED, str(error), "see docs/operating.md, Settings")]
@@ -36,7 +36,7 @@ def check_wallet(patient: Patient) -> list[Symptom]:
 def check_subnet(patient: Patient) -> list[Symptom]:
     """The list of neurons, our place in it, and whether validators can be reached."""
     settings = patient.settings
-    if not settings.harvest:
+    if not settings.mining.harvest:
         return []
     stored = _stored_list(patient)
     if stored is not None:
@@ -46,10 +46,14 @@ def check_subnet(patient: Patient) -> list[Symptom]:
         try:
             neurons = read_metagraph(settings, deadline_s=_CHAIN_S)
         except MetagraphError as error:
-            advice = "start `trellis-assets mine` or `subnet`" if settings.is_local else "see TRELLIS_NETWORK"
+            advice = (
+                "start `trellis-assets mine` or `subnet`"
+                if settings.network.is_local
+                else "see TRELLIS_NETWORK"
+            )
             return [Symptom("subnet", Health.FAILED, str(error), advice)]
     mine = _own_hotkey(patient)
-    subnet = Symptom("subnet", Health.OK, f"{len(neurons)} neurons on {settings.network_shown}{how}")
+    subnet = Symptom("subnet", Health.OK, f"{len(neurons)} neurons on {settings.network.display_name}{how}")
     outage = [symptom for symptom in check_chain(patient) if symptom.part == "chain"] if stored else []
     return [subnet, *outage, _registration(settings, neurons, mine), _validators(settings, neurons, mine)]
 
@@ -60,18 +64,22 @@ def _stored_list(patient: Patient) -> tuple[Sequence[Validator], str] | None:
     Who only watches asks no chain: a monitor would ask it a thousand times a day.
     """
     settings = patient.settings
-    if patient.reads_key or settings.chain_endpoint is None:
+    if patient.reads_key or settings.network.chain_endpoint is None:
         return None
     store = patient.pipeline.store
     listed, saved_at = store.listed_validators()
-    if saved_at is None or not listed or not store.metagraph_read(settings.metagraph_source).is_current:
+    if (
+        saved_at is None
+        or not listed
+        or not store.metagraph_read(settings.network.metagraph_source).is_current
+    ):
         return None
     return listed, f", read {age_in_words(saved_at, patient.pipeline.clock.now())} ago"
 
 
 def _own_hotkey(patient: Patient) -> str | None:
-    if patient.settings.miner_hotkey or not patient.reads_key:
-        return patient.settings.miner_hotkey
+    if patient.settings.network.miner_hotkey or not patient.reads_key:
+        return patient.settings.network.miner_hotkey
     try:
         return patient.pipeline.network.miner_hotkey
     except WalletError:
@@ -86,12 +94,12 @@ def _registration(settings: Settings, neurons: Sequence[Validator], mine: str | 
         return Symptom("registration", Health.WARNING, "our hotkey is not known here", advice)
     if any(neuron.hotkey == mine for neuron in neurons):
         return Symptom("registration", Health.OK, "the hotkey is registered")
-    text = f"the hotkey {mine} is not registered on subnet {settings.netuid}, so nothing is polled"
-    return Symptom("registration", Health.FAILED, text, settings.registration_command)
+    text = f"the hotkey {mine} is not registered on subnet {settings.network.netuid}, so nothing is polled"
+    return Symptom("registration", Health.FAILED, text, settings.network.registration_command)
 
 
 def _validators(settings: Settings, neurons: Sequence[Validator], mine: str | None) -> Symptom:
-    policy = PollPolicy(settings.min_stake, settings.require_permit)
+    policy = PollPolicy(settings.network.min_stake, settings.network.require_permit)
     asked = [neuron for neuron in neurons if may_be_asked(neuron, policy, mine or "")]
     if not asked:
         advice = (

@@ -13,7 +13,7 @@ def check_workers(patient: Patient) -> list[Symptom]:
         SettingsError: no broker is set, or what speaks to it is not installed.
     """
     settings = patient.settings
-    if settings.run_launcher is not RunLauncherName.CELERY:
+    if settings.orchestration.run_launcher is not RunLauncherName.CELERY:
         return []
     broker = celery_broker(settings)
     from celery import Celery
@@ -35,4 +35,8 @@ def check_workers(patient: Patient) -> list[Symptom]:
         except AWAY as error:
             advice = "start the Redis of TRELLIS_CELERY_BROKER"
             return [Symptom("workers", Health.FAILED, told_away(error), advice)]
-    return [judge_workers(queues, most, settings.celery_queues, len(patient.pipeline.generator.endpoints))]
+    return [
+        judge_workers(
+            queues, most, settings.orchestration.celery_queues, len(patient.pipeline.generator.endpoints)
+        )
+    ]

@@ -17,12 +17,12 @@ DATABASE_VARIABLE, BROKER_VARIABLE = "DAGSTER_POSTGRES_URL", "DAGSTER_CELERY_BRO
 
 def dagster_home(settings: Settings) -> Path:
     """The folder that the miner's `DAGSTER_HOME` names."""
-    return settings.folder / "dagster"
+    return settings.storage.folder / "dagster"
 
 
 def worker_home(settings: Settings) -> Path:
     """A worker's, so that a worker and a miner may share a data folder."""
-    return settings.folder / "dagster-worker"
+    return settings.storage.folder / "dagster-worker"
 
 
 def write_dagster_home(settings: Settings, code_server_port: int) -> Path:
@@ -47,7 +47,7 @@ def write_instance(settings: Settings, home: Path) -> None:
     """
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     instance = _read("dagster.yaml")
-    if settings.dagster_database_url is None:
+    if settings.storage.dagster_database_url is None:
         del instance["storage"]
         instance |= _sqlite(home / "storage")
     else:
@@ -60,7 +60,9 @@ def write_instance(settings: Settings, home: Path) -> None:
         "config": {"base_dir": str(home / "compute_logs")},
     }
     # Mining runs are launched past the queue, but count in it: upkeep must find a place beside them.
-    instance["run_coordinator"]["config"]["max_concurrent_runs"] = 2 * settings.max_concurrent_runs
+    instance["run_coordinator"]["config"]["max_concurrent_runs"] = (
+        2 * settings.orchestration.max_concurrent_runs
+    )
     instance["run_launcher"] = _run_launcher(settings, home)
     (home / "dagster.yaml").write_text(yaml.safe_dump(instance, sort_keys=False), encoding="utf-8")
 
@@ -88,10 +90,10 @@ def _sqlite(folder: Path) -> dict[str, Any]:
 
 def _run_launcher(settings: Settings, home: Path) -> dict[str, Any]:
     """Who executes runs: this machine's warm workers, or Celery's."""
-    if settings.run_launcher is RunLauncherName.CELERY:
+    if settings.orchestration.run_launcher is RunLauncherName.CELERY:
         celery_broker(settings)
         launcher: dict[str, Any] = _read("dagster.celery.yaml")["run_launcher"]
-        launcher["config"]["default_queue"] = settings.celery_queues[0]
+        launcher["config"]["default_queue"] = settings.orchestration.celery_queues[0]
         return launcher
     return {
         "module": "trellis_assets.orchestration.warm_workers.launcher",
@@ -106,11 +108,11 @@ def celery_broker(settings: Settings) -> str:
     Raises:
         SettingsError: none is set, or what speaks to it is not installed.
     """
-    if settings.celery_broker is None:
+    if settings.orchestration.celery_broker is None:
         raise SettingsError("TRELLIS_RUN_LAUNCHER=celery wants TRELLIS_CELERY_BROKER, the URL of a Redis")
     if find_spec("dagster_celery") is None or find_spec("redis") is None:
         raise SettingsError("TRELLIS_RUN_LAUNCHER=celery wants pip install 'trellis-assets[celery]'")
-    return settings.celery_broker.get_secret_value()
+    return settings.orchestration.celery_broker.get_secret_value()
 
 
 def name_secrets(settings: Settings) -> None:
@@ -119,8 +121,8 @@ def name_secrets(settings: Settings) -> None:
     No password is in a file of ours; the settings may come from `.env`, which Dagster does not read.
     """
     for variable, url in (
-        (DATABASE_VARIABLE, settings.dagster_database_url),
-        (BROKER_VARIABLE, settings.celery_broker),
+        (DATABASE_VARIABLE, settings.storage.dagster_database_url),
+        (BROKER_VARIABLE, settings.orchestration.celery_broker),
     ):
         if url is not None:
             os.environ[variable] = url.get_secret_value()

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
 from trellis_assets.domain.duplicates import Duplicate, Fresh, Reusable, judge_prompt
 from trellis_assets.domain.generation_requests import PictureKind
@@ -12,6 +11,7 @@ from trellis_assets.domain.heartbeats import Stage
 from trellis_assets.domain.splats.preparation import PreparedModel, prepare_for_submission, unprepared
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.submissions import HandBackReason
+from trellis_assets.domain.task_policies import GenerationPolicy
 from trellis_assets.domain.tasks import LEASE, Task, TaskState
 from trellis_assets.observability.audit_log import audit
 from trellis_assets.ports import (
@@ -31,17 +31,6 @@ from trellis_assets.steps.lease_heartbeat import renewed
 from trellis_assets.steps.orient_model import OrientModelStep
 from trellis_assets.steps.store_retry import insist
 from trellis_assets.system.stages import enter_stage
-
-
-@dataclass(frozen=True, slots=True)
-class GenerationPolicy:
-    """Settings of this step. `reuse_duplicates`: submit an earlier result instead of skipping."""
-
-    reuse_duplicates: bool = False
-    duplicate_window: timedelta = timedelta(hours=24)
-    retries: int = 2
-    prepare: bool = True
-    keep_ply: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from trellis_assets.domain.heartbeats import Stage
 from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome, quality_gate
+from trellis_assets.domain.task_policies import SubmissionPolicy
 from trellis_assets.domain.tasks import LEASE, Task, TaskState
 from trellis_assets.domain.validators import Validator
 from trellis_assets.observability.audit_log import audit
@@ -42,14 +43,6 @@ STATE_OF_OUTCOME = {
     SubmissionOutcome.NOT_SENT: TaskState.FAILED,
     SubmissionOutcome.ANSWER_LOST: TaskState.ANSWER_UNKNOWN,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class SubmissionPolicy:
-    """Settings of this step. `is_enabled` False: keep results (`--no-submit`)."""
-
-    is_enabled: bool = True
-    min_score: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from trellis_assets.domain.generations import StoredFile
 from trellis_assets.domain.submissions import HandBackReason, quality_gate
+from trellis_assets.domain.task_policies import ValidationPolicy
 from trellis_assets.domain.tasks import LEASE, Task, TaskState
 from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.observability.audit_log import audit
@@ -22,21 +23,6 @@ from trellis_assets.steps.lease_heartbeat import renewed
 RETRY_S = (1.0,)
 # Where no model is submitted without a verdict, a validator that restarts is waited for.
 PATIENT_RETRY_S = (1.0, 5.0, 15.0, 30.0, 60.0)
-
-
-@dataclass(frozen=True, slots=True)
-class ValidationPolicy:
-    """Settings of this step.
-
-    Attributes:
-        is_enabled: False submits unseen (`--no-validate`).
-        min_score: models that score less are handed back.
-        requires_verdict: models that cannot be judged are handed back too.
-    """
-
-    is_enabled: bool = True
-    min_score: float = 0.0
-    requires_verdict: bool = False
 
 
 @dataclass(frozen=True, slots=True)

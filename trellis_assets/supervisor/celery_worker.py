@@ -23,7 +23,7 @@ def run_celery_worker(settings: Settings, name: str | None) -> None:
     """
     pipeline = Pipeline(settings)
     pipeline.store.count_by_state()
-    if settings.harvest:
+    if settings.mining.harvest:
         pipeline.miner_hotkey  # noqa: B018 - reads the key, so that its lack is said now
     home = worker_home(settings)
     write_instance(settings, home)
@@ -39,12 +39,12 @@ def run_celery_worker(settings: Settings, name: str | None) -> None:
             raise SettingsError("TRELLIS_RUN_LAUNCHER: a worker serves celery only")
         app = launcher.celery
         create_execute_job_task(app)
-        sys.stderr.write(f"worker for {', '.join(settings.celery_queues)}\n")
+        sys.stderr.write(f"worker for {', '.join(settings.orchestration.celery_queues)}\n")
         app.worker_main(
             [
                 *("worker", "--loglevel", "WARNING", "--pool", "prefork", "--disable-prefetch"),
-                *("--queues", ",".join(settings.celery_queues)),
-                *("--concurrency", str(settings.max_concurrent_runs)),
+                *("--queues", ",".join(settings.orchestration.celery_queues)),
+                *("--concurrency", str(settings.orchestration.max_concurrent_runs)),
                 *("--hostname", f"{name or 'worker'}@{socket.gethostname()}"),
                 *("--without-mingle", "--without-gossip"),
             ]

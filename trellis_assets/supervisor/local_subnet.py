@@ -34,17 +34,17 @@ def serve_local_subnet(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
-    local = settings.model_copy(update={"network": "local"})
+    local = settings.changed(network="local")
     # Started by `mine` it is told our address and has no key.
-    ours = settings.miner_hotkey or str(load_hotkey(local).ss58_address)
-    prompts_file = settings.subnet_prompts_file
+    ours = settings.network.miner_hotkey or str(load_hotkey(local.network).ss58_address)
+    prompts_file = settings.network.subnet_prompts_file
     config = SubnetConfig(
-        folder=local.subnet_folder,
+        folder=local.storage.subnet_folder,
         prompts=read_prompts(prompts_file),
         # A list of one's own is asked for as it is.
         pictures=default_pictures() if prompts_file is None else (),
         registered=frozenset({ours, *miner_hotkeys}),
-        validators=settings.subnet_validators,
+        validators=settings.network.subnet_validators,
         faults=Faults(submit_delay_s=answer_delay_s, pull_delay_s=pull_delay_s),
     )
     run_subnet(config, lambda: EmbeddedValidator(SystemClock()), stop)

@@ -43,7 +43,7 @@ def materialize_all(settings: Settings, say: Callable[[str], None]) -> None:
         write_dagster_home(settings, free_port())
     name_secrets(settings)
     environment = os.environ | settings.environment() | {"DAGSTER_HOME": str(home)}
-    log = settings.folder / "logs" / LOG
+    log = settings.storage.folder / "logs" / LOG
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     command = [sys.executable, "-m", "dagster", "asset", "materialize", "-m", "trellis_assets.definitions"]
     for title, options in selections(Pipeline(settings).clock.now()).items():

@@ -28,7 +28,7 @@ class OwnServer:
     @property
     def port(self) -> int:
         """Of the first generation endpoint."""
-        return urlsplit(self.settings.generator_urls[0]).port or 80
+        return urlsplit(self.settings.generation.generator_urls[0]).port or 80
 
     def problem(self) -> str | None:
         """Why it cannot be started, with what to do; None when the port is free."""
@@ -41,7 +41,7 @@ class OwnServer:
 
     def is_ready(self) -> bool:
         """Whether the server answers, and is the one that we started."""
-        token = secret(self.settings.server_token)
+        token = secret(self.settings.servers.server_token)
         client = BoundedClient(timeout_s=_ANSWER_S, max_bytes=_ANSWER_BYTES, token=token)
         try:
             answer = client.get(f"http://127.0.0.1:{self.port}/health/")

@@ -26,7 +26,7 @@ def pages_command(settings: Settings, host: str) -> list[str]:
     Raises:
         SettingsError: the history is in files, where another process does not find it.
     """
-    if settings.dagster_database_url is None:
+    if settings.storage.dagster_database_url is None:
         raise SettingsError(
             "TRELLIS_DAGSTER_DATABASE_URL is not set: the pages of a miner with its history in files come "
             "with `mine --ui`"
@@ -50,7 +50,7 @@ def serve_pages(settings: Settings, host: str) -> None:
         SettingsError: see `pages_command`.
         ExposureError: other machines could reach it and there is no token.
     """
-    check_exposure(host, secret(settings.webserver_token), TOKEN_VARIABLE)
+    check_exposure(host, secret(settings.servers.webserver_token), TOKEN_VARIABLE)
     command = pages_command(settings, host)
     # Of secrets only the URLs that the Dagster home asks for, and what people are asked for.
     os.environ |= settings.environment(PAGES_SECRETS) | {"DAGSTER_HOME": str(dagster_home(settings))}

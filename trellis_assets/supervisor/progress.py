@@ -116,22 +116,22 @@ class SessionProgress:
             time.sleep(CHECK_INTERVAL_S)
 
     def _is_done(self, stops: int) -> bool:
-        assert self.settings.session_id is not None
-        limit = self.settings.task_limit
-        counts = self._counts.get(lambda: self.store.count_by_state(self.settings.session_id))
+        assert self.settings.mining.session_id is not None
+        limit = self.settings.mining.task_limit
+        counts = self._counts.get(lambda: self.store.count_by_state(self.settings.mining.session_id))
         unfinished = self.store.in_hand(self.hotkey)
         self._tell(progress(counts, limit))
         if limit is not None and not unfinished and sum(counts.values()) >= limit:
             return True
         if stops and self._draining_since is None:
-            self.store.drain_session(self.settings.session_id, datetime.now(UTC))
+            self.store.drain_session(self.settings.mining.session_id, datetime.now(UTC))
             self._draining_since = time.monotonic()
             self.say(f"stopping: {len(unfinished)} tasks in hand are finished first (again to leave at once)")
         if self._draining_since is None:
             return False
         waited = time.monotonic() - self._draining_since
         left = [t for t in unfinished if t.state is not TaskState.UNSETTLED]
-        is_over = (not left and waited >= LAST_POLLS_S) or waited > self.settings.stop_timeout_s
+        is_over = (not left and waited >= LAST_POLLS_S) or waited > self.settings.mining.stop_timeout_s
         if stops > 1 or is_over:
             self.say(f"stopped; {len(left)} unfinished tasks are carried on at the next start")
             return True

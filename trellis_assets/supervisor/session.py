@@ -73,21 +73,21 @@ def mine(settings: Settings, say: Callable[[str], None]) -> StatisticsSnapshot:
         MetagraphError: the list of validators cannot be read, and none is stored.
         StopRequestedError: a stop was asked before mining began.
     """
-    with StopSignal().listening() as stop, single_instance_lock(settings.folder):
+    with StopSignal().listening() as stop, single_instance_lock(settings.storage.folder):
         first = Pipeline(settings)
         with stop.interrupting():
             first.check()
             read_validators_at_start(first, say)
-        server = OwnServer(settings) if settings.start_server else None
+        server = OwnServer(settings) if settings.servers.start_server else None
         _check_ports(settings, server)
         _tell_proxies(first, say)
         store = first.store
         flags = _flags(settings) | {ENDPOINTS_FLAG: list(first.generator.endpoints)}
         session_id = store.start_session(first.clock.now(), flags)
         first_day = (store.beginning() or first.clock.now()).date()
-        hotkey = first.network.miner_hotkey if settings.harvest else None
+        hotkey = first.network.miner_hotkey if settings.mining.harvest else None
         known = {"session_id": session_id, "first_day": first_day, "miner_hotkey": hotkey}
-        settings = settings.model_copy(update=known)
+        settings = settings.changed(**known)
         pipeline = Pipeline(settings)
         try:
             try:
@@ -155,18 +155,19 @@ def _check_ports(settings: Settings, server: OwnServer | None) -> None:
     """
     if server is not None and (problem := server.problem()) is not None:
         raise MiningError(problem)
-    if not settings.webserver:
+    if not settings.servers.webserver:
         return
-    check_exposure(settings.webserver_host, secret(settings.webserver_token), TOKEN_VARIABLE)
+    check_exposure(settings.servers.webserver_host, secret(settings.servers.webserver_token), TOKEN_VARIABLE)
     for name in ("webserver_port", "gallery_port"):
-        port = getattr(settings, name)
+        port = settings.values()[name]
         if is_listening(port):
-            raise MiningError(f"port {port} is taken: set TRELLIS_{name.upper()}, or stop who listens there")
+            variable = f"TRELLIS_{name.upper()}"
+            raise MiningError(f"Port {port} is in use. Set {variable}, or stop the process that uses it.")
 
 
 def _flags(settings: Settings) -> dict[str, object]:
     names = ("harvest", "validate_models", "submit", "min_score", "task_limit")
-    return {"network": settings.network_shown} | {name: getattr(settings, name) for name in names}
+    return {"network": settings.network.display_name} | {name: settings.values()[name] for name in names}
 
 
 def _start(
@@ -186,13 +187,13 @@ def _start(
     port = free_port()
     workspace = write_dagster_home(settings, port)
     home = dagster_home(settings)
-    if settings.run_launcher is RunLauncherName.WARM:
+    if settings.orchestration.run_launcher is RunLauncherName.WARM:
         _close_dead_runs(home, store, say)
         # Last of all, when every child has ended: nobody works on what is still called in progress.
         stack.callback(_close_dead_runs, home, store, say)
     become_subreaper()
     stack.callback(kill_descendants)
-    logs = settings.folder / "logs"
+    logs = settings.storage.folder / "logs"
 
     def child(
         name: str,
@@ -216,7 +217,7 @@ def _start(
         )
         server.wait_ready(START_TIMEOUT_S)
         children.append(server)
-    if settings.is_local and settings.harvest:
+    if settings.network.is_local and settings.mining.harvest:
         started = time.time()
         subnet = child(
             "subnet",
@@ -226,11 +227,12 @@ def _start(
         )
         subnet.wait_ready(START_TIMEOUT_S)
         children.append(subnet)
-        say(f"local subnet of {settings.subnet_validators} validators is up")
-    if settings.run_launcher is RunLauncherName.WARM:
+        say(f"local subnet of {settings.network.subnet_validators} validators is up")
+    if settings.orchestration.run_launcher is RunLauncherName.WARM:
         workers = child(
             "run_workers",
-            *("trellis_assets.orchestration.warm_workers.pool", str(settings.max_concurrent_runs)),
+            "trellis_assets.orchestration.warm_workers.pool",
+            str(settings.orchestration.max_concurrent_runs),
             *("--progress", str(heartbeat_folder(settings)), "--stages", json.dumps(_stage_bounds(settings))),
             is_ready=lambda: is_pool_ready(home),
         )
@@ -244,16 +246,16 @@ def _start(
     for part in (*children, code):
         part.wait_ready(START_TIMEOUT_S)
     children += [code, child("daemon", "dagster._daemon", "run", "-w", str(workspace))]
-    if settings.webserver:
+    if settings.servers.webserver:
         children += _start_pages(settings, workspace, child, say)
     return children, port
 
 
 def _stage_bounds(settings: Settings) -> dict[Stage, float]:
     return stage_bounds(
-        generation_s=settings.generation_timeout_s,
-        validation_s=settings.validation_timeout_s,
-        submission_s=settings.submit_timeout_s,
+        generation_s=settings.generation.generation_timeout_s,
+        validation_s=settings.validation.validation_timeout_s,
+        submission_s=settings.network.submit_timeout_s,
     )
 
 
@@ -303,9 +305,9 @@ def _start_pages(
     settings: Settings, workspace: Path, child: Callable[..., Child], say: Callable[[str], None]
 ) -> list[Child]:
     """What people open in a browser."""
-    web_port, gallery_port = settings.webserver_port, settings.gallery_port
-    web_host = dialled_address(settings.webserver_host)
-    web_module = webserver_module(workspace, settings.webserver_host)
+    web_port, gallery_port = settings.servers.webserver_port, settings.servers.gallery_port
+    web_host = dialled_address(settings.servers.webserver_host)
+    web_module = webserver_module(workspace, settings.servers.webserver_host)
     pages = [
         child("webserver", *web_module, is_ready=lambda: is_listening(web_port, web_host)),
         child("gallery", "trellis_assets.cli", "gallery", is_ready=lambda: is_listening(gallery_port)),

@@ -43,8 +43,8 @@ def serve_dagster(settings: Settings, workspace: Path, host: str) -> None:
         ExposureError: other machines could reach it and there is no token.
     """
     with dagster_app(workspace) as app:
-        guarded = guarded_dagster(app, host=host, token=secret(settings.webserver_token))
-        serve(guarded, host=host, port=settings.webserver_port, log_level="warning")
+        guarded = guarded_dagster(app, host=host, token=secret(settings.servers.webserver_token))
+        serve(guarded, host=host, port=settings.servers.webserver_port, log_level="warning")
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ POLLER, SENSOR, RUN_WORKERS, SESSION = "poller", "sensor", "run_workers", "sessi
 
 def heartbeat_folder(settings: Settings) -> Path:
     """Where the heartbeats of a data folder are."""
-    return settings.folder / "progress"
+    return settings.storage.folder / "progress"
 
 
 def write_heartbeat(folder: Path, name: str, figures: Mapping[str, Any]) -> bool:

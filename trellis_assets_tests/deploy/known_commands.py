@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from trellis_assets.cli import app
-from trellis_assets.settings import Settings
+from trellis_assets.settings import FIELDS
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 _group = typer.main.get_command(app)
@@ -15,7 +15,7 @@ assert isinstance(_group, TyperGroup)
 COMMANDS = _group.commands
 # The library has no public name for it.
 USAGE_ERROR = typer.BadParameter.__mro__[1]
-SETTINGS = frozenset(f"TRELLIS_{name.upper()}" for name in Settings.model_fields)
+SETTINGS = frozenset(f"TRELLIS_{name.upper()}" for name in FIELDS)
 
 
 class UnknownCommandError(ValueError):

@@ -21,7 +21,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch, *files: Path) -> Settings:
     for file in files:
         for name, value in variables_of(file).items():
             monkeypatch.setenv(name, value)
-    return Settings(_env_file=None)  # type: ignore[call-arg]
+    return Settings.load(env_file=None)
 
 
 def test_it_writes_every_file_that_compose_and_systemd_read(tmp_path: Path) -> None:
@@ -69,13 +69,13 @@ def test_the_roles_settings_load_and_their_secrets_fit(
     names = {name for path in tmp_path.iterdir() for name in variables_of(path)}
     assert unknown_settings(names) == set()
     miner = loaded(monkeypatch, tmp_path / "store.env", tmp_path / "miner.env")
-    assert miner.run_launcher is RunLauncherName.CELERY
+    assert miner.orchestration.run_launcher is RunLauncherName.CELERY
     token = variables_of(tmp_path / "models.env")["TRELLIS_SERVER_TOKEN"]
-    assert secret(miner.generator_token) == secret(miner.validator_token) == token
+    assert secret(miner.generation.generator_token) == secret(miner.validation.validator_token) == token
     password = variables_of(tmp_path / "postgres.env")["POSTGRES_PASSWORD"]
-    assert f":{password}@postgres/trellis" in miner.store_url
-    assert f":{password}@postgres/trellis_dagster" in (secret(miner.dagster_database_url) or "")
-    assert miner.celery_broker is not None
+    assert f":{password}@postgres/trellis" in miner.storage.store_url
+    assert f":{password}@postgres/trellis_dagster" in (secret(miner.storage.dagster_database_url) or "")
+    assert miner.orchestration.celery_broker is not None
 
 
 def test_hosts_of_compose_become_the_address_that_is_given(
@@ -83,10 +83,10 @@ def test_hosts_of_compose_become_the_address_that_is_given(
 ) -> None:
     new_env(tmp_path, "10.0.0.7")
     settings = loaded(monkeypatch, tmp_path / "store.env", tmp_path / "miner.env")
-    assert settings.generator_urls == ("http://10.0.0.7:8100",), "the unit of GPU 0"
-    assert settings.validator_url == "http://10.0.0.7:8094"
-    assert "@10.0.0.7/" in settings.store_url
-    assert "@10.0.0.7/" in (secret(settings.celery_broker) or "")
+    assert settings.generation.generator_urls == ("http://10.0.0.7:8100",), "the unit of GPU 0"
+    assert settings.validation.validator_url == "http://10.0.0.7:8094"
+    assert "@10.0.0.7/" in settings.storage.store_url
+    assert "@10.0.0.7/" in (secret(settings.orchestration.celery_broker) or "")
 
 
 def test_nobody_commits_the_files() -> None:

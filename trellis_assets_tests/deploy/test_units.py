@@ -90,10 +90,14 @@ def test_a_unit_binds_to_loopback(name: str) -> None:
 def test_a_stop_waits_for_the_work_in_hand() -> None:
     from trellis_assets.settings import Settings
 
-    settings = Settings(_env_file=None)  # type: ignore[call-arg]
+    settings = Settings.load(env_file=None)
     (miner,), (worker,) = (entries(name)["TimeoutStopSec"] for name in sorted(SIGNS))
-    assert int(miner) >= settings.stop_timeout_s + 7 * 10, "and then seven children, ten seconds each"
-    run_s = settings.generation_timeout_s + settings.validation_timeout_s + settings.submit_timeout_s
+    assert int(miner) >= settings.mining.stop_timeout_s + 7 * 10, "and then seven children, ten seconds each"
+    run_s = (
+        settings.generation.generation_timeout_s
+        + settings.validation.validation_timeout_s
+        + settings.network.submit_timeout_s
+    )
     assert int(worker) >= run_s
 
 

@@ -41,7 +41,7 @@ class MineSession:
 
     def accepted(self) -> int:
         """How many tasks have ended well."""
-        store = open_store(self.settings.store_url)
+        store = open_store(self.settings.storage.store_url)
         try:
             return store.count_by_state().get("accepted", 0)  # type: ignore[call-overload,no-any-return]
         finally:

@@ -65,11 +65,11 @@ def miners(databases: None) -> Iterator[None]:
 
 
 def settings_of(folder: Path) -> Settings:
-    return Settings(_env_file=folder / ".env", data_dir=folder)  # type: ignore[call-arg]
+    return Settings.load(env_file=folder / ".env", data_dir=folder)
 
 
 def store_of(folder: Path) -> SqlTaskStore:
-    return open_store(settings_of(folder).store_url)
+    return open_store(settings_of(folder).storage.store_url)
 
 
 def start(folder: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
@@ -274,7 +274,7 @@ def test_a_port_that_is_taken_is_named_with_its_setting(tmp_path: Path) -> None:
         miner = start(tmp_path, "--ui", "--tasks", "1", **ports)
         _, err = miner.communicate(timeout=180)
     assert miner.returncode == 2
-    assert f"port {port} is taken: set TRELLIS_GALLERY_PORT" in err
+    assert f"Port {port} is in use. Set TRELLIS_GALLERY_PORT" in err
 
 
 def test_two_miners_do_not_share_a_data_folder(tmp_path: Path) -> None:

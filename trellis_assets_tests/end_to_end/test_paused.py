@@ -36,7 +36,7 @@ def test_a_stopped_sensor_pauses_pulls_and_tasks_in_hand_are_finished(tmp_path: 
         session.wait_accepted(1)
         switch(session, InstigatorStatus.STOPPED)
         session.wait_for("mining: paused: the task_sensor is stopped in the Dagster UI", timeout_s=30)
-        store = open_store(session.settings.store_url)
+        store = open_store(session.settings.storage.store_url)
         wait_until(lambda: not store.in_hand(None), "tasks in hand are finished")
         counts = store.count_by_state()
         # Dagster's daemon never ticks now, and a code server that starts anew has no poller by itself.

@@ -11,8 +11,9 @@ from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.adapters.splat_io.spz import encode_spz
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.domain.endpoints.endpoints import Endpoint
+from trellis_assets.domain.task_policies import GenerationPolicy
 from trellis_assets.domain.tasks import Task
-from trellis_assets.steps.generate import GenerateStep, GenerationPolicy
+from trellis_assets.steps.generate import GenerateStep
 from trellis_assets.steps.probe_endpoints import ProbeEndpointsStep
 from trellis_assets.system.clock import SystemClock
 from trellis_assets.testing.fakes import MINER, a_pulled_task, a_validator

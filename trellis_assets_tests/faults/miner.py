@@ -9,15 +9,16 @@ from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.domain.scheduling.run_attempts import RunStatus
 from trellis_assets.domain.splats.splats import GaussianSplats
+from trellis_assets.domain.task_policies import GenerationPolicy, SubmissionPolicy, ValidationPolicy
 from trellis_assets.domain.tasks import Task, TaskKind, TaskState
 from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.ports import ClaimLostError, Generator, LocalValidator, StoreError, ValidatorNetwork
 from trellis_assets.steps.dispatch_runs import DispatchStep
-from trellis_assets.steps.generate import GenerateStep, GenerationPolicy
+from trellis_assets.steps.generate import GenerateStep
 from trellis_assets.steps.poll_validators import PullPolicy, PullReport, PullStep
 from trellis_assets.steps.probe_endpoints import ProbeEndpointsStep
-from trellis_assets.steps.submit import SubmissionPolicy, SubmitStep
-from trellis_assets.steps.validate import ValidateStep, ValidationPolicy
+from trellis_assets.steps.submit import SubmitStep
+from trellis_assets.steps.validate import ValidateStep
 from trellis_assets.testing.fakes import FakeClock, a_verdict
 from trellis_assets.testing.splats import a_ball
 from trellis_assets_tests.steps.test_poll_validators import POLICY

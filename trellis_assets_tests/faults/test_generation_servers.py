@@ -20,10 +20,10 @@ from trellis_assets.adapters.splat_io.spz import PAYLOAD_MAGIC, encode_spz
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
+from trellis_assets.domain.task_policies import GenerationPolicy
 from trellis_assets.domain.tasks import TaskKind, TaskState
 from trellis_assets.ports import TaskAssigned
 from trellis_assets.servers.generation.app import generation_app
-from trellis_assets.steps.generate import GenerationPolicy
 from trellis_assets.testing.fakes import FakeClock, ScriptedNetwork, a_pulled_task, a_validator, an_answer
 from trellis_assets.testing.hostile_server import PATIENCE_S, Request, serving, too_slow
 from trellis_assets.testing.splats import a_ball, with_first

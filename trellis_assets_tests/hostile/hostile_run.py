@@ -116,7 +116,7 @@ def mine(
     data.mkdir()
     metagraph = data / "metagraph.json"
     metagraph.write_text(json.dumps(validators))
-    settings = Settings(_env_file=None, data_dir=data)  # type: ignore[call-arg]
+    settings = Settings.load(env_file=None, data_dir=data)
     environment = clean_environment() | {
         "TRELLIS_NETWORK": f"file:{metagraph}",
         "TRELLIS_WALLET_PATH": str(folder / "wallets"),
@@ -164,9 +164,12 @@ def _wait_for_tasks(settings: Settings, wanted: int, data: Path) -> None:
 
 def _accepted(settings: Settings) -> int:
     """Accepted results of honest validators."""
-    if not (settings.folder / "mine.lock").exists() or not (settings.folder / "trellis.db").exists():
+    if (
+        not (settings.storage.folder / "mine.lock").exists()
+        or not (settings.storage.folder / "trellis.db").exists()
+    ):
         return 0
-    store = open_store(settings.store_url)
+    store = open_store(settings.storage.store_url)
     try:
         return sum(task.validator_uid < FIRST_UID for task in store.tasks_in([TaskState.ACCEPTED]))
     finally:

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from trellis_assets.settings import SECRETS, Settings, SettingsError
+from trellis_assets.settings import FIELDS, SECRETS, Settings, SettingsError
+from trellis_assets.settings.groups import GROUPS
 
 QUICK = settings(max_examples=150, deadline=None)
-NAMES = sorted(Settings.model_fields)
+NAMES = sorted(FIELDS)
 PLAIN = sorted(set(NAMES) - SECRETS)
 # What holds a secret and must look like something else around it.
 SHAPES: dict[str, Callable[[str], str]] = {
@@ -78,16 +79,16 @@ def test_any_text_in_any_variable_is_a_setting_in_range_or_a_named_error(name: s
     except SettingsError as error:
         assert f"TRELLIS_{name.upper()}" in str(error)
         return
-    numbers = [v for v in vars(loaded).values() if isinstance(v, int | float)]
+    numbers = [v for v in loaded.values().values() if isinstance(v, int | float)]
     assert all(math.isfinite(number) and abs(number) <= 1e308 for number in numbers)
     # What is made of settings everywhere fails for none that was taken.
-    assert loaded.folder.is_absolute()
-    assert loaded.store_url
-    assert loaded.pull_interval > 0
-    assert loaded.error_backoff > 0
+    assert loaded.storage.folder.is_absolute()
+    assert loaded.storage.store_url
+    assert loaded.network.pull_interval > 0
+    assert loaded.network.error_backoff > 0
     assert set(loaded.shown()) == {f"TRELLIS_{known.upper()}" for known in NAMES}
-    if "://" in loaded.network:
-        assert "key" not in loaded.network_shown
+    if "://" in loaded.network.network:
+        assert "key" not in loaded.network.display_name
     told = loaded.environment()
     child = load(**{variable.removeprefix("TRELLIS_").lower(): text for variable, text in told.items()})
     assert child.environment() == told
@@ -99,7 +100,8 @@ def test_a_secret_is_shown_nowhere(name: str, value: str) -> None:
     marked = f"SECRET{value}KEY"
     given_value = SHAPES.get(name, str)(marked)
     loaded = load(**{name: given_value})
-    assert marked not in f"{loaded!r} {loaded} {loaded.shown()} {loaded.model_dump_json()}"
+    dumped = [getattr(loaded, group).model_dump_json() for group in GROUPS]
+    assert marked not in f"{loaded!r} {loaded} {loaded.shown()} {dumped} {loaded.values()}"
     assert loaded.environment()[f"TRELLIS_{name.upper()}"] == given_value
 
 
@@ -120,7 +122,7 @@ def test_a_password_in_an_address_is_not_shown() -> None:
     loaded = load(**addresses, network="wss://entry.example/hunter2")
     assert "hunter2" not in str(loaded.shown())
     assert loaded.shown()["TRELLIS_GENERATOR_URLS"] == "http://***@h:1,http://***@h:2"
-    assert loaded.network_shown == "wss://entry.example"
+    assert loaded.network.display_name == "wss://entry.example"
 
 
 def test_a_process_is_told_only_the_secrets_that_it_uses(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,10 +135,10 @@ def test_a_process_is_told_only_the_secrets_that_it_uses(monkeypatch: pytest.Mon
     for name, value in told.items():
         monkeypatch.setenv(name, value)
     child = Settings.load()
-    assert child.server_token is not None
-    assert child.server_token.get_secret_value() == "from-dotenv"
-    assert child.webhook_url is None
-    assert child.dev_hotkey_uri.get_secret_value() == ""
+    assert child.servers.server_token is not None
+    assert child.servers.server_token.get_secret_value() == "from-dotenv"
+    assert child.mining.webhook_url is None
+    assert child.network.dev_hotkey_uri.get_secret_value() == ""
     Path(".env").unlink()
 
 

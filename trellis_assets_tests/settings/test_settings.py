@@ -4,25 +4,29 @@ from pathlib import Path
 
 import pytest
 
-from trellis_assets.settings import Settings, SettingsError
+from trellis_assets.settings import FIELDS, Settings, SettingsError
 
 
 @pytest.fixture(autouse=True)
 def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in Settings.model_fields:
+    for name in FIELDS:
         monkeypatch.delenv(f"TRELLIS_{name.upper()}", raising=False)
 
 
 def test_against_the_local_subnet_waiting_takes_seconds_and_elsewhere_the_seeds_times() -> None:
-    assert Settings.load().pull_interval < 10
-    real = Settings.load(network="finney")
-    assert (real.pull_interval, real.error_backoff, real.pull_timeout_s) == (45, 300, 12)
+    assert Settings.load().network.pull_interval < 10
+    real = Settings.load(network="finney").network
+    assert (real.pull_interval, real.error_backoff, real.pull_timeout_s) == (
+        45,
+        300,
+        12,
+    )
 
 
 def test_the_data_folder_moves_everything(tmp_path: Path) -> None:
     settings = Settings.load(data_dir=tmp_path / "x")
-    assert str(tmp_path / "x" / "trellis.db") in settings.store_url
+    assert str(tmp_path / "x" / "trellis.db") in settings.storage.store_url
     assert settings.metagraph_file == tmp_path / "x" / "subnet" / "metagraph.json"
 
 
@@ -33,11 +37,11 @@ def test_a_metagraph_file_is_named_by_the_network(tmp_path: Path) -> None:
 
 def test_flags_beat_the_environment_and_the_environment_beats_dotenv(monkeypatch: pytest.MonkeyPatch) -> None:
     Path(".env").write_text("TRELLIS_MIN_SCORE=0.1\nTRELLIS_NETUID=89\n")
-    assert Settings.load().min_score == 0.1
+    assert Settings.load().validation.min_score == 0.1
     monkeypatch.setenv("TRELLIS_MIN_SCORE", "0.2")
-    assert Settings.load().min_score == 0.2
-    assert Settings.load(min_score=0.3).min_score == 0.3
-    assert Settings.load().netuid == 89
+    assert Settings.load().validation.min_score == 0.2
+    assert Settings.load(min_score=0.3).validation.min_score == 0.3
+    assert Settings.load().network.netuid == 89
 
 
 @pytest.mark.parametrize(
@@ -65,7 +69,7 @@ def test_a_value_that_cannot_be_used_is_named_and_not_shown(
 
 def test_several_generation_endpoints_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRELLIS_GENERATOR_URLS", "http://a:1/, http://b:2")
-    assert Settings.load().generator_urls == ("http://a:1", "http://b:2")
+    assert Settings.load().generation.generator_urls == ("http://a:1", "http://b:2")
 
 
 def test_a_child_process_loads_the_very_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,13 +78,17 @@ def test_a_child_process_loads_the_very_same_settings(monkeypatch: pytest.Monkey
         monkeypatch.setenv(name, value)
     child = Settings.load()
     assert child.environment() == settings.environment()
-    assert (child.min_score, child.task_limit, child.generator_urls) == (0.4, 3, ("http://a:1", "http://b:2"))
+    assert (child.validation.min_score, child.mining.task_limit, child.generation.generator_urls) == (
+        0.4,
+        3,
+        ("http://a:1", "http://b:2"),
+    )
 
 
 def test_secrets_do_not_show() -> None:
     settings = Settings.load(database_url="postgresql://u:hunter2@h/d")
     assert "hunter2" not in repr(settings)
-    assert "hunter2" in settings.store_url
+    assert "hunter2" in settings.storage.store_url
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
@@ -104,6 +112,6 @@ def test_the_store_and_dagster_do_not_share_a_database() -> None:
 
 def test_options_of_the_file_storage_are_json_and_stay_secret() -> None:
     settings = Settings.load(files_options='{"key": "k", "secret": "hunter2"}')
-    assert settings.storage_options == {"key": "k", "secret": "hunter2"}
+    assert settings.storage.file_options == {"key": "k", "secret": "hunter2"}
     assert "hunter2" not in repr(settings)
-    assert Settings.load().storage_options == {}
+    assert Settings.load().storage.file_options == {}

@@ -8,8 +8,9 @@ from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.generation.embedded.generator import EmbeddedGenerator
 from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.domain.task_policies import GenerationPolicy
 from trellis_assets.domain.tasks import Task, TaskState
-from trellis_assets.steps.generate import GenerateStep, GenerationPolicy
+from trellis_assets.steps.generate import GenerateStep
 from trellis_assets.steps.generate_with_failover import YIELD_S
 from trellis_assets.testing.fakes import MINER, FakeClock, a_pulled_task, a_validator
 

@@ -12,12 +12,13 @@ from trellis_assets.adapters.local_subnet import rules
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.domain.scheduling.run_attempts import RunStatus
 from trellis_assets.domain.submissions import SubmissionKind, outcome_of_feedback
+from trellis_assets.domain.task_policies import SubmissionPolicy
 from trellis_assets.domain.tasks import Task, TaskState
 from trellis_assets.domain.validators import PollPolicy, Validator, bounded_cooldown
 from trellis_assets.ports import CoolingDown, PollAnswer, SubmissionAnswer, TaskAssigned
 from trellis_assets.steps.dispatch_runs import DispatchStep
 from trellis_assets.steps.poll_validators import PullPolicy, PullStep
-from trellis_assets.steps.submit import SubmissionPolicy, SubmitStep
+from trellis_assets.steps.submit import SubmitStep
 from trellis_assets.testing.fakes import (
     MINER,
     FakeClock,

@@ -13,6 +13,7 @@ from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.adapters.validation.embedded.validator import EmbeddedValidator
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
+from trellis_assets.domain.task_policies import GenerationPolicy, SubmissionPolicy, ValidationPolicy
 from trellis_assets.domain.tasks import Task, TaskKind, TaskState
 from trellis_assets.ports import (
     ClaimLostError,
@@ -25,10 +26,10 @@ from trellis_assets.ports import (
     ValidationUnavailableError,
     WrongHotkeyError,
 )
-from trellis_assets.steps.generate import GenerateStep, GenerationPolicy
+from trellis_assets.steps.generate import GenerateStep
 from trellis_assets.steps.preview import PreviewStep
-from trellis_assets.steps.submit import MAX_SENDS, SubmissionPolicy, SubmitStep
-from trellis_assets.steps.validate import ValidateStep, ValidationPolicy
+from trellis_assets.steps.submit import MAX_SENDS, SubmitStep
+from trellis_assets.steps.validate import ValidateStep
 from trellis_assets.testing.fakes import (
     MINER,
     FakeClock,

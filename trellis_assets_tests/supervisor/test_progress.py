@@ -46,7 +46,7 @@ def watch(tmp_path: Path) -> Callable[..., list[str]]:
     """Watches until the end; gives what was said."""
 
     def run(store: Store, stops: int, **known: Any) -> list[str]:
-        settings = Settings.load(data_dir=tmp_path).model_copy(update={"session_id": 1} | known)
+        settings = Settings.load(data_dir=tmp_path).changed(**{"session_id": 1} | known)
         said: list[str] = []
         SessionProgress(settings, cast("TaskStore", store), "hotkey", said.append).until_done(
             [], StopSignal(stops)

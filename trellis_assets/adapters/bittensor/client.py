@@ -34,7 +34,7 @@ class BittensorNetwork:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._keypair = load_hotkey(settings)
+        self._keypair = load_hotkey(settings.network)
         self._transport = ValidatorTransport()
         # Of validators that refused our nonce: their clock less ours, by hotkey.
         self._offsets_s: dict[str, float] = {}
@@ -57,7 +57,7 @@ class BittensorNetwork:
         answer = await self._call(
             validator,
             synapses.PullTask(),
-            timeout_s=self._settings.pull_timeout_s,
+            timeout_s=self._settings.network.pull_timeout_s,
             longest_answer=MAX_PULL_BYTES,
         )
         return read_pull(answer, self._clock.now())
@@ -70,7 +70,7 @@ class BittensorNetwork:
         answer = await self._call(
             validator,
             synapse,
-            timeout_s=self._settings.submit_timeout_s,
+            timeout_s=self._settings.network.submit_timeout_s,
             longest_answer=longest_submission_answer(synapse),
         )
         return read_submission(answer, kind, self._clock.now())

@@ -72,7 +72,7 @@ def read_metagraph(settings: Settings, *, deadline_s: float = DEADLINE_S) -> Seq
                 audit("address left out", level=logging.WARNING, validator_uid=uid, reason=fault)
     if not listed:
         # Believed, it would fail every task that is about to be submitted.
-        where = str(path or settings.network_shown)
+        where = str(path or settings.network.display_name)
         raise MetagraphError(
             f"the metagraph of {where} lists nobody; check TRELLIS_NETWORK and TRELLIS_NETUID"
         )
@@ -138,21 +138,26 @@ def read_chain_metagraph(settings: Settings, *, deadline_s: float = DEADLINE_S) 
     Raises:
         MetagraphError: the chain cannot be read, or does not know the subnet.
     """
-    endpoint = settings.chain_endpoint
+    network = settings.network
+    endpoint = network.chain_endpoint
     assert endpoint is not None
     question = ChainQuestion(
-        endpoint, settings.netuid, settings.network_shown, settings.has_own_node, deadline_s
+        endpoint,
+        network.netuid,
+        network.display_name,
+        network.has_own_node,
+        deadline_s,
     )
     answer = read_chain(question)
     if answer.get("metagraph") is None:
         raise MetagraphError(
-            f"the chain of {settings.network_shown} has no subnet {settings.netuid}: check TRELLIS_NETUID"
+            f"the chain of {network.display_name} has no subnet {network.netuid}: check TRELLIS_NETUID"
         )
-    is_public = not settings.has_own_node or answer.get("genesis") in PUBLIC_GENESES
+    is_public = not network.has_own_node or answer.get("genesis") in PUBLIC_GENESES
     try:
         return parse_metagraph_fields(answer["metagraph"], is_public=is_public)
     except AnswerError as error:
         raise MetagraphError(
-            f"the chain of {settings.network_shown} answered a metagraph that cannot be used: {error}; "
+            f"the chain of {network.display_name} answered a metagraph that cannot be used: {error}; "
             "update this package, or use another node (TRELLIS_NETWORK)"
         ) from None

@@ -17,7 +17,7 @@ def _publish(context: dg.AssetExecutionContext, pipeline: PipelineResource, name
     start, end = span_of(context)
     day = context.partition_key
     rows, files = parts.publish_report_step().run(name, start, end, stem=day, forms=_FORMS)
-    page = f"{parts.settings.gallery_address}/report?name={name}&form=html&since={day}&until={day}"
+    page = f"{parts.settings.servers.gallery_address}/report?name={name}&form=html&since={day}&until={day}"
     paths = {form: dg.MetadataValue.path(str(path)) for form, path in files.items()}
     return dg.MaterializeResult(
         metadata={"dagster/partition_row_count": rows, "page": dg.MetadataValue.url(page), **paths}

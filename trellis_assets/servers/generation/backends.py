@@ -8,59 +8,60 @@ from trellis_assets.domain.generation_requests import Route
 from trellis_assets.domain.picture_route import Background, CutSettings, PictureSettings
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import ServerBackend
-from trellis_assets.settings import ServerBackendName, Settings, SettingsError
+from trellis_assets.settings import ServerBackendName, SettingsError
+from trellis_assets.settings.servers import ServersSettings
 
 
-def server_backend(settings: Settings) -> ServerBackend:
+def server_backend(servers: ServersSettings) -> ServerBackend:
     """What our own generation server makes models with.
 
     Raises:
         SettingsError: TRELLIS without any weights, or a picture route without all of its models.
     """
-    if settings.server_backend is ServerBackendName.EMBEDDED:
+    if servers.server_backend is ServerBackendName.EMBEDDED:
         return EmbeddedBackend()
 
-    named = {TaskKind.TEXT: settings.text_model, TaskKind.IMAGE: settings.image_model}
+    named = {TaskKind.TEXT: servers.text_model, TaskKind.IMAGE: servers.image_model}
     models = {kind: model for kind, model in named.items() if model not in {"", "-"}}
     if not models:
         raise SettingsError("TRELLIS_TEXT_MODEL and TRELLIS_IMAGE_MODEL: name one at least")
     # With a picture route, its own network cuts pictures out; a white background is not enough.
-    has_cutter = bool(settings.server_picture_model) and settings.server_background is not Background.WHITE
-    trellis = TrellisBackend(models=models, device=settings.server_device, removes_background=not has_cutter)
-    if settings.server_picture_model:
-        return _with_picture_route(settings, trellis)
-    if settings.server_route is Route.PICTURE:
+    has_cutter = bool(servers.server_picture_model) and servers.server_background is not Background.WHITE
+    trellis = TrellisBackend(models=models, device=servers.server_device, removes_background=not has_cutter)
+    if servers.server_picture_model:
+        return _with_picture_route(servers, trellis)
+    if servers.server_route is Route.PICTURE:
         raise SettingsError("TRELLIS_SERVER_ROUTE=picture: name a pipeline with TRELLIS_SERVER_PICTURE_MODEL")
     return trellis
 
 
-def _with_picture_route(settings: Settings, trellis: TrellisBackend) -> ServerBackend:
+def _with_picture_route(servers: ServersSettings, trellis: TrellisBackend) -> ServerBackend:
     if TaskKind.IMAGE not in trellis.kinds:
         raise SettingsError("TRELLIS_SERVER_PICTURE_MODEL: wants TRELLIS_IMAGE_MODEL too")
-    if settings.server_background is Background.SEGMENTATION and not settings.server_background_model:
+    if servers.server_background is Background.SEGMENTATION and not servers.server_background_model:
         raise SettingsError("TRELLIS_SERVER_BACKGROUND=segmentation: name TRELLIS_SERVER_BACKGROUND_MODEL")
 
     picture = PictureSettings(
-        model=settings.server_picture_model,
-        revision=settings.server_picture_revision,
-        dtype=settings.server_picture_dtype,
-        steps=settings.server_picture_steps,
-        guidance=settings.server_picture_guidance,
-        width=settings.server_picture_width,
-        height=settings.server_picture_height,
-        template=settings.server_picture_prompt,
-        negative=settings.server_picture_negative,
+        model=servers.server_picture_model,
+        revision=servers.server_picture_revision,
+        dtype=servers.server_picture_dtype,
+        steps=servers.server_picture_steps,
+        guidance=servers.server_picture_guidance,
+        width=servers.server_picture_width,
+        height=servers.server_picture_height,
+        template=servers.server_picture_prompt,
+        negative=servers.server_picture_negative,
     )
     cut = CutSettings(
-        method=settings.server_background,
-        model=settings.server_background_model,
-        revision=settings.server_background_revision,
-        code_revision=settings.server_background_code,
+        method=servers.server_background,
+        model=servers.server_background_model,
+        revision=servers.server_background_revision,
+        code_revision=servers.server_background_code,
     )
     return PictureBackend(
         trellis,
-        PictureStages(picture, cut, settings.server_device),
-        profile=settings.server_memory,
-        device=settings.server_device,
-        default_route=settings.server_route,
+        PictureStages(picture, cut, servers.server_device),
+        profile=servers.server_memory,
+        device=servers.server_device,
+        default_route=servers.server_route,
     )

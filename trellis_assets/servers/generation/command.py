@@ -19,26 +19,26 @@ def serve(*, host: str, port: int, backend: str | None, device: str | None, is_l
         SettingsError, ExposureError: with what to do.
     """
     settings = Settings.load(server_backend=backend, server_device=device, server_lazy=is_lazy)
-    logging.basicConfig(level=settings.log_level, stream=sys.stderr)
-    if settings.server_backend is ServerBackendName.TRELLIS:
+    logging.basicConfig(level=settings.orchestration.log_level, stream=sys.stderr)
+    if settings.servers.server_backend is ServerBackendName.TRELLIS:
         try:
             # Before anything starts CUDA.
-            shown = give_one_gpu(settings.server_device, os.environ)
+            shown = give_one_gpu(settings.servers.server_device, os.environ)
         except DeviceError as error:
             raise SettingsError(f"TRELLIS_SERVER_DEVICE: {error}") from None
-        settings = settings.model_copy(update={"server_device": shown})
-    token = settings.server_token
+        settings = settings.changed(server_device=shown)
+    token = settings.servers.server_token
     run_generation_server(
-        server_backend(settings),
+        server_backend(settings.servers),
         BytesCodec(),
         ServerLimits(
-            queue=settings.server_queue,
-            deadline_s=settings.server_deadline_s,
-            idle_unload_s=settings.server_idle_unload_s,
+            queue=settings.servers.server_queue,
+            deadline_s=settings.servers.server_deadline_s,
+            idle_unload_s=settings.servers.server_idle_unload_s,
         ),
         host=host,
         port=port,
         token=token.get_secret_value() if token is not None else None,
-        instance=settings.server_instance,
-        is_lazy=settings.server_lazy,
+        instance=settings.servers.server_instance,
+        is_lazy=settings.servers.server_lazy,
     )

@@ -66,7 +66,7 @@ def test_a_whole_subnet_of_256_neurons_is_read(state: ChainState, settings: Sett
 def test_our_stake_is_what_the_sdk_s_own_metagraph_calls_stake(settings: Settings) -> None:
     from trellis_assets.adapters.bittensor.import_guard import bt
 
-    with bt.Subtensor(network=settings.network) as subtensor:
+    with bt.Subtensor(network=settings.network.network) as subtensor:
         theirs = subtensor.get_metagraph_info(17)
     ours = read_chain_metagraph(settings, deadline_s=PATIENT_S).neurons
     assert [n.hotkey for n in ours] == list(theirs.hotkeys)
@@ -175,7 +175,7 @@ def test_the_reading_process_ends_with_its_parent(state: ChainState, settings: S
     script = (
         "from trellis_assets.settings import Settings\n"
         "from trellis_assets.adapters.bittensor.metagraph import read_metagraph\n"
-        f"read_metagraph(Settings.load(network={settings.network!r}), deadline_s=60)\n"
+        f"read_metagraph(Settings.load(network={settings.network.network!r}), deadline_s=60)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", script])
     try:

@@ -68,7 +68,7 @@ def settings(saved: Saved, one_thread: None) -> Settings:
 
 @pytest.fixture
 def server(settings: Settings, package: type[trellis_package.ImagePipeline], serve: Serve) -> str:
-    return serve(generation_app(server_backend(settings), BytesCodec(), is_lazy=True))
+    return serve(generation_app(server_backend(settings.servers), BytesCodec(), is_lazy=True))
 
 
 def post(url: str, **form: str) -> httpx.Response:
@@ -98,12 +98,12 @@ def test_answer_names_the_pictures_and_the_server_hands_them_out(
 def test_all_models_are_tried_at_the_start_and_health_says_so(
     settings: Settings, package: type[trellis_package.ImagePipeline], serve: Serve
 ) -> None:
-    url = serve(generation_app(server_backend(settings), BytesCodec()))
+    url = serve(generation_app(server_backend(settings.servers), BytesCodec()))
     wait_until(lambda: httpx.get(f"{url}/health/").status_code == 200, "the models are loaded", 60)
     loaded = httpx.get(f"{url}/status/").json()["models_loaded"]
     assert [name.split(":")[0] for name in loaded] == ["picture", "cut", "image"]
-    broken = settings.model_copy(update={"server_picture_model": "/nowhere"})
-    url = serve(generation_app(server_backend(broken), BytesCodec()))
+    broken = settings.changed(server_picture_model="/nowhere")
+    url = serve(generation_app(server_backend(broken.servers), BytesCodec()))
     wait_until(lambda: httpx.get(f"{url}/health/").json()["status"] == "failed", "the fault shows", 60)
     health = httpx.get(f"{url}/health/")
     assert health.status_code == 503
@@ -155,7 +155,7 @@ def test_route_that_is_half_set_up_is_refused_at_the_start(
     settings: Settings, changes: dict[str, str], named: str
 ) -> None:
     with pytest.raises(SettingsError, match=named):
-        server_backend(settings.model_copy(update=changes))
+        server_backend(settings.changed(**changes).servers)
 
 
 @pytest.mark.parametrize("commit", ["main", "v1.0", "0" * 39, "G" * 40])

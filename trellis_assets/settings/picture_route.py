@@ -1,20 +1,17 @@
-"""Settings of the route from words by a picture to a model."""
+"""The generation server's route from words by a picture to a model."""
 
 from pydantic import Field
-from pydantic_settings import BaseSettings
 
 from trellis_assets.domain.generation_requests import Route
 from trellis_assets.domain.picture_route import PROMPT_TEMPLATE, Background, MemoryProfile
+from trellis_assets.settings.base import SettingsGroup
 from trellis_assets.settings.choices import PictureDtype
-from trellis_assets.settings.values import Commit, OptionalText, PictureSide, PromptTemplate
+from trellis_assets.settings.field_types import Commit, OptionalText, PictureSide, PromptTemplate
 
 
-class PictureFields(BaseSettings):
-    """Those of `trellis-assets server`, and which route a miner asks for."""
+class PictureRouteSettings(SettingsGroup):
+    """How the generation server makes a picture of words, and cuts the object out of it."""
 
-    generator_route: Route | None = Field(
-        None, description="Route that generation servers are asked for; default: each server's own."
-    )
     server_route: Route = Field(
         Route.DIRECT, description="How our server makes models of words where a request does not say it."
     )
@@ -25,16 +22,17 @@ class PictureFields(BaseSettings):
         None, description="Commit of its repository; default: the newest."
     )
     server_picture_dtype: PictureDtype = Field(
-        PictureDtype.AUTO, description="Numbers that it computes with; auto: bfloat16 where the GPU can."
+        PictureDtype.AUTO,
+        description="Number format that it computes with; auto: bfloat16 where the GPU supports it.",
     )
-    server_picture_steps: int = Field(8, ge=1, le=200, description="Steps of a picture.")
+    server_picture_steps: int = Field(8, ge=1, le=200, description="Sampling steps of a picture.")
     server_picture_guidance: float = Field(
-        3.5, ge=0, le=100, description="Guidance of a picture; the form's guidance_scale goes before it."
+        3.5, ge=0, le=100, description="Guidance of a picture; a request's guidance_scale overrides it."
     )
     server_picture_width: PictureSide = Field(1024, description="Pixels; a multiple of 16.")
     server_picture_height: PictureSide = Field(1024, description="Pixels; a multiple of 16.")
     server_picture_prompt: PromptTemplate = Field(
-        PROMPT_TEMPLATE, description="What the picture model is told; {prompt} stands for the task's words."
+        PROMPT_TEMPLATE, description="Prompt of the picture model; {prompt} stands for the task's words."
     )
     server_picture_negative: OptionalText = Field(
         None, max_length=1000, description="What pictures must not show, where the pipeline takes it."

@@ -1,0 +1,42 @@
+"""What a session mines."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from trellis_assets.domain.task_policies import SubmissionPolicy
+from trellis_assets.settings.base import SettingsGroup
+from trellis_assets.settings.field_types import Count, OptionalSecret, Seconds, UserPath
+
+
+class MiningSettings(SettingsGroup):
+    """What a session of `mine` does, how much of it, and how it ends."""
+
+    title: ClassVar[str] = "Mining"
+
+    harvest: bool = Field(True, description="Pull tasks from validators; false: make tasks from prompts.")
+    submit: bool = Field(True, description="Submit results to validators; false: keep them here.")
+    prompts_file: UserPath | None = Field(
+        None, description="Prompts for --no-harvest, one per line; default: the shipped list."
+    )
+    max_waiting_tasks: Count = Field(
+        8, ge=1, description="Stop polling while this many tasks wait for or are in generation."
+    )
+    task_limit: Count | None = Field(None, gt=0, description="Pull at most so many tasks in a session.")
+    stop_timeout_s: Seconds = Field(
+        60, description="How long a stop waits for running tasks before it hands them on, in seconds."
+    )
+    webhook_url: OptionalSecret = Field(
+        None, description="Failed runs are posted to this webhook (Slack, Discord, Mattermost)."
+    )
+    session_id: int | None = Field(
+        None, ge=1, le=2**31, description="Session that `mine` started (set by `mine`)."
+    )
+
+    def submission_policy(self, min_score: float) -> SubmissionPolicy:
+        """Return what is submitted.
+
+        Args:
+            min_score: least local score of a model that is submitted, 0..1.
+        """
+        return SubmissionPolicy(self.submit, min_score)

@@ -12,8 +12,8 @@ from pathlib import Path
 from orchestration.arena import make_wallet, our_environment, running, wait_until
 
 from trellis_assets.settings import Settings
-from trellis_assets.supervisor.processes import free_port, is_listening
 from trellis_assets.system.clock import SystemClock
+from trellis_assets.system.tcp_ports import free_port, is_listening
 
 POLLS = 60
 MESSAGES = 500

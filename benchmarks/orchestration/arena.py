@@ -13,7 +13,7 @@ from pathlib import Path
 
 from orchestration.logs import TaskLifecycle, read_lines, task_lifecycles
 from orchestration.metering import family
-from trellis_assets.supervisor.processes import free_port, is_listening
+from trellis_assets.system.tcp_ports import free_port, is_listening
 from trellis_assets.testing.clean_environment import clean_environment
 
 ROOT = Path(__file__).parents[2]

@@ -19,7 +19,7 @@ from orchestration.arena import (
 
 from scaling.hosts import Hosts
 from scaling.results import Cluster
-from trellis_assets.supervisor.processes import free_port, is_listening
+from trellis_assets.system.tcp_ports import free_port, is_listening
 from trellis_assets.testing.postgres_server import PostgresServer
 from trellis_assets.testing.redis_server import RedisServer
 

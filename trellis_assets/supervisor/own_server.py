@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from trellis_assets.adapters.http_client import BoundedClient, NoAnswerError
 from trellis_assets.composition import secret
 from trellis_assets.settings import Settings
-from trellis_assets.supervisor.processes import free_port, is_listening
+from trellis_assets.system.tcp_ports import free_port, is_listening
 
 INSTANCE_VARIABLE = "TRELLIS_SERVER_INSTANCE"
 _ANSWER_S, _ANSWER_BYTES = 2.0, 10_000

@@ -11,7 +11,7 @@ from trellis_assets.orchestration.dagster_home import LOCATION, dagster_home, wr
 from trellis_assets.servers.dagster_guard import TOKEN_VARIABLE
 from trellis_assets.servers.hosts import check_exposure
 from trellis_assets.settings import Settings, SettingsError
-from trellis_assets.supervisor.processes import free_port
+from trellis_assets.system.tcp_ports import free_port
 
 WORKSPACE = "pages.yaml"
 PAGES_SECRETS = frozenset({"webserver_token"})
@@ -40,7 +40,7 @@ def pages_command(settings: Settings, host: str) -> list[str]:
 
 def webserver_module(workspace: Path, host: str) -> list[str]:
     """Return the module, with its options, that serves Dagster's pages behind our guard."""
-    return ["trellis_assets.supervisor.webserver", "--workspace", str(workspace), "--host", host]
+    return ["trellis_assets.orchestration.webserver", "--workspace", str(workspace), "--host", host]
 
 
 def serve_pages(settings: Settings, host: str) -> None:

@@ -2,9 +2,7 @@
 
 import ctypes
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,8 +16,6 @@ from trellis_assets.observability.log_rotation import MAX_LOG_BYTES
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
-# Below what Linux, macOS and Windows give to outgoing connections.
-_PORTS = range(18_000, 30_000)
 # The longest rest before a start. With the start itself, recovery takes less than the minute that is asked.
 MAX_RESTART_WAIT_S = 20.0
 # A child that lived so long has recovered: its next death counts as the first.
@@ -55,30 +51,6 @@ def kill_descendants() -> None:
         if member.is_running():
             member.kill()
     psutil.wait_procs(family, timeout=5)
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that was free a moment ago, and that stays free while its server restarts.
-
-    The system's own choice would be one that it gives to anybody's next connection.
-    """
-    for port in random.sample(_PORTS, k=100):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise OSError(f"no free port on 127.0.0.1 from {_PORTS.start} to {_PORTS.stop}")
-
-
-def is_listening(port: int, address: str = "127.0.0.1") -> bool:
-    """Return whether something accepts connections there."""
-    try:
-        with socket.create_connection((address, port), timeout=0.5):
-            return True
-    except OSError:
-        return False
 
 
 @dataclass

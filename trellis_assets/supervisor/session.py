@@ -26,17 +26,12 @@ from trellis_assets.servers.hosts import check_exposure, dialled_address, shown_
 from trellis_assets.settings import SECRETS, RunLauncherName, Settings
 from trellis_assets.supervisor.own_server import INSTANCE_VARIABLE, OwnServer
 from trellis_assets.supervisor.pages import PAGES_SECRETS, webserver_module
-from trellis_assets.supervisor.processes import (
-    Child,
-    become_subreaper,
-    free_port,
-    is_listening,
-    kill_descendants,
-)
+from trellis_assets.supervisor.processes import Child, become_subreaper, kill_descendants
 from trellis_assets.supervisor.progress import SessionProgress, StopSignal
 from trellis_assets.system.file_permissions import make_private_folder
 from trellis_assets.system.heartbeat_files import heartbeat_folder
 from trellis_assets.system.proxies import loopback_exceptions
+from trellis_assets.system.tcp_ports import free_port, is_listening
 
 if TYPE_CHECKING:
     from trellis_assets.supervisor.supervision import Supervision

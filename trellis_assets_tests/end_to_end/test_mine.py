@@ -21,7 +21,7 @@ from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
 from trellis_assets.domain.tasks import UNFINISHED_STATES, TaskState
 from trellis_assets.orchestration.dagster_home import name_secrets
 from trellis_assets.settings import Settings
-from trellis_assets.supervisor.processes import free_port
+from trellis_assets.system.tcp_ports import free_port
 from trellis_assets.testing.clean_environment import clean_environment
 from trellis_assets.testing.dead_proxy import dead_proxy
 

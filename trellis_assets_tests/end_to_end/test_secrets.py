@@ -23,7 +23,7 @@ from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.domain.endpoints.faults import FAULT_HEADER, PROMPT_FAULT
 from trellis_assets.servers.generation.app import generation_app
 from trellis_assets.servers.middleware import guarded
-from trellis_assets.supervisor.processes import free_port
+from trellis_assets.system.tcp_ports import free_port
 from trellis_assets.testing.clean_environment import clean_environment
 from trellis_assets.testing.hostile_server import Request, serving
 from trellis_assets.testing.waiting import wait_until

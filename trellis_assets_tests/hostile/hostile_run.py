@@ -15,8 +15,8 @@ import psutil
 from trellis_assets.adapters.storage.store import open_store
 from trellis_assets.domain.tasks import TaskState
 from trellis_assets.settings import Settings
-from trellis_assets.supervisor.processes import free_port
 from trellis_assets.system.heartbeat_files import POLLER, heartbeat_folder, read_heartbeat
+from trellis_assets.system.tcp_ports import free_port
 from trellis_assets.testing.clean_environment import clean_environment
 from trellis_assets_tests.end_to_end.chaos.subnet import make_wallet, witnesses
 from trellis_assets_tests.hostile.validators import FIRST_UID, HostileValidators, hostile_validators

@@ -17,7 +17,7 @@ from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.adapters.splat_io.sniff import decode_splats
 from trellis_assets.servers.generation import status_routes
 from trellis_assets.servers.generation.app import generation_app
-from trellis_assets.supervisor.processes import free_port
+from trellis_assets.system.tcp_ports import free_port
 from trellis_assets.testing.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]

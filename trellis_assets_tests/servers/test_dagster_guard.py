@@ -20,11 +20,11 @@ from starlette.types import ASGIApp
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from trellis_assets.orchestration.webserver import dagster_app
 from trellis_assets.servers.dagster_guard import DownloadLimit, guarded_dagster, is_plain_path
 from trellis_assets.servers.hosts import ExposureError
 from trellis_assets.servers.serving import configured
-from trellis_assets.supervisor.processes import free_port
-from trellis_assets.supervisor.webserver import dagster_app
+from trellis_assets.system.tcp_ports import free_port
 
 TOKEN = "a-token-of-many-characters"
 MUTATION = 'mutation { setConcurrencyLimit(concurrencyKey: "hacked", limit: 7) }'

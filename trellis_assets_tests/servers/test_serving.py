@@ -26,7 +26,7 @@ from websockets.sync.client import connect
 from trellis_assets.servers.connections import ConnectionLimits
 from trellis_assets.servers.middleware import guarded
 from trellis_assets.servers.serving import configured
-from trellis_assets.supervisor.processes import free_port
+from trellis_assets.system.tcp_ports import free_port
 
 TOKEN = "a-token-of-many-characters"
 QUICK = ConnectionLimits(header_s=3, body_s=2, body_rate=100_000, send_s=2)

@@ -12,7 +12,7 @@ import yaml
 
 from trellis_assets.settings import Settings, SettingsError
 from trellis_assets.supervisor.pages import WORKSPACE, pages_command
-from trellis_assets.supervisor.processes import free_port
+from trellis_assets.system.tcp_ports import free_port
 from trellis_assets.testing.postgres_server import PostgresServer
 
 QUESTION = """

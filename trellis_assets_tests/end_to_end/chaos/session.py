@@ -10,7 +10,7 @@ from pathlib import Path
 
 from trellis_assets.adapters.storage.store import open_store
 from trellis_assets.domain.tasks import FINAL_STATES
-from trellis_assets.supervisor.processes import free_port
+from trellis_assets.system.tcp_ports import free_port
 from trellis_assets.testing.clean_environment import clean_environment
 from trellis_assets_tests.end_to_end.chaos.cluster import Cluster, open_cluster
 from trellis_assets_tests.end_to_end.chaos.evidence import Evidence, collect, runs_in_progress

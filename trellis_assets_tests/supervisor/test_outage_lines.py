@@ -1,0 +1,82 @@
+"""The terminal of a session tells of the chain and of the clock: once when it fails, once when it is back."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from trellis_assets.composition import Pipeline
+from trellis_assets.domain.clock_offset import Offset
+from trellis_assets.domain.outages import TELL_AFTER_S, Outages
+from trellis_assets.settings import Settings
+from trellis_assets.supervisor.supervision import Supervision
+from trellis_assets.testing.fakes import MINER, a_validator
+
+VALIDATORS = [a_validator(uid) for uid in (1, 2, 3)]
+
+
+class Terminal:
+    """The lines that a session's own checks lead to, at times that the test names."""
+
+    def __init__(self, folder: Path) -> None:
+        settings = Settings.load(data_dir=folder, network="finney", miner_hotkey=MINER)
+        self.pipeline = Pipeline(settings)
+        checks = Supervision(self.pipeline, {}, 9, print)._checks.checks
+        self._checks = {check.name: check for check in checks}
+        self._outages, self._now = Outages(), 0.0
+
+    def lines(self, check: str, *, times: int = 3) -> list[str]:
+        """Run the check so many times, each long enough after the last for its news to be told."""
+        told: list[str] = []
+        for _ in range(times):
+            self._now += TELL_AFTER_S
+            told += self._outages.update(check, self._checks[check].run(), self._now)
+        return told
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    opened = Terminal(tmp_path)
+    yield opened
+    opened.pipeline.close()
+
+
+def test_a_chain_that_stops_answering_is_told_once_and_once_when_it_is_back(terminal: Terminal) -> None:
+    store, clock = terminal.pipeline.store, terminal.pipeline.clock
+    source, now = terminal.pipeline.settings.metagraph_source, clock.now()
+    us = a_validator(9, hotkey=MINER)
+    store.save_validators([*VALIDATORS, us], now - timedelta(hours=1), source=source)
+    assert terminal.lines("chain") == []
+    for failures in (1, 2):
+        later = now + timedelta(seconds=60)
+        store.record_metagraph_failure(
+            source, failures=failures, reason="the chain does not answer", next_read_at=later
+        )
+    (line,) = terminal.lines("chain", times=4)
+    assert line.startswith("chain: the chain does not answer; mining goes on with the list of 60 min ago;")
+    store.save_validators([*VALIDATORS, us], clock.now(), source=source)
+    assert terminal.lines("chain") == ["chain is back after 20 s"]
+
+
+def test_a_wrong_clock_is_told_once_with_how_to_set_it_and_once_when_it_is_right(terminal: Terminal) -> None:
+    store, clock = terminal.pipeline.store, terminal.pipeline.clock
+    store.save_validators(VALIDATORS, clock.now(), source=terminal.pipeline.settings.metagraph_source)
+
+    def measured(offset_s: float) -> None:
+        now = clock.now()
+        for validator in VALIDATORS:
+            store.begin_poll(
+                MINER, validator.hotkey, next_poll_at=now, now=now, longest_rest=timedelta(hours=1)
+            )
+            store.record_poll(MINER, validator.hotkey, outcome="NoTask", now=now, clock=Offset(offset_s, 0.6))
+
+    measured(0.3)
+    assert terminal.lines("clock") == []
+    measured(-400.0)
+    (line,) = terminal.lines("clock", times=4)
+    assert line.startswith(
+        "clock: this machine's clock is 400 s ahead of that of most of 3 validators -> set"
+    )
+    measured(0.2)
+    assert terminal.lines("clock") == ["clock is back after 20 s"]

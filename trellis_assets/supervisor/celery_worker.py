@@ -8,7 +8,9 @@ import dagster as dg
 
 from trellis_assets.composition import Pipeline
 from trellis_assets.orchestration.dagster_home import worker_home, write_instance
+from trellis_assets.orchestration.warm_workers.pool import PoolLimits
 from trellis_assets.settings import Settings, SettingsError
+from trellis_assets.supervisor.run_limits import longest_stages
 
 
 def run_celery_worker(settings: Settings, name: str | None) -> None:
@@ -30,6 +32,7 @@ def run_celery_worker(settings: Settings, name: str | None) -> None:
     from dagster_celery.tasks import create_execute_job_task
 
     from trellis_assets.orchestration.celery_workers.launcher import celery_launcher
+    from trellis_assets.orchestration.celery_workers.process_watch import ProcessWatch
 
     # The runs' processes load the settings from the environment.
     os.environ |= settings.environment() | {"DAGSTER_HOME": str(home)}
@@ -39,6 +42,8 @@ def run_celery_worker(settings: Settings, name: str | None) -> None:
             raise SettingsError("TRELLIS_RUN_LAUNCHER: a worker serves celery only")
         app = launcher.celery
         create_execute_job_task(app)
+        limits = PoolLimits(most=settings.orchestration.max_concurrent_runs, stages=longest_stages(settings))
+        ProcessWatch(limits).start()
         sys.stderr.write(f"worker for {', '.join(settings.orchestration.celery_queues)}\n")
         app.worker_main(
             [

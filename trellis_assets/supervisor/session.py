@@ -16,7 +16,6 @@ from trellis_assets.composition import Pipeline, secret
 from trellis_assets.diagnostics.chain_checks import read_validators_at_start
 from trellis_assets.diagnostics.machine_checks import Patient
 from trellis_assets.diagnostics.proxy_checks import check_proxies
-from trellis_assets.domain.heartbeats import Stage, stage_bounds
 from trellis_assets.domain.scheduling.prefetch import ENDPOINTS_FLAG
 from trellis_assets.domain.statistics import StatisticsSnapshot
 from trellis_assets.orchestration.dagster_home import LOCATION, dagster_home, name_secrets, write_dagster_home
@@ -28,6 +27,7 @@ from trellis_assets.supervisor.own_server import INSTANCE_VARIABLE, OwnServer
 from trellis_assets.supervisor.pages import PAGES_SECRETS, webserver_module
 from trellis_assets.supervisor.processes import Child, become_subreaper, kill_descendants
 from trellis_assets.supervisor.progress import SessionProgress, StopSignal
+from trellis_assets.supervisor.run_limits import longest_stages
 from trellis_assets.system.file_permissions import make_private_folder
 from trellis_assets.system.heartbeat_files import heartbeat_folder
 from trellis_assets.system.proxies import loopback_exceptions
@@ -228,7 +228,8 @@ def _start(
             "run_workers",
             "trellis_assets.orchestration.warm_workers.pool",
             str(settings.orchestration.max_concurrent_runs),
-            *("--progress", str(heartbeat_folder(settings)), "--stages", json.dumps(_stage_bounds(settings))),
+            *("--progress", str(heartbeat_folder(settings))),
+            *("--stages", json.dumps(longest_stages(settings))),
             is_ready=lambda: is_pool_ready(home),
         )
         children.append(workers)
@@ -244,14 +245,6 @@ def _start(
     if settings.servers.webserver:
         children += _start_pages(settings, workspace, child, say)
     return children, port
-
-
-def _stage_bounds(settings: Settings) -> dict[Stage, float]:
-    return stage_bounds(
-        generation_s=settings.generation.generation_timeout_s,
-        validation_s=settings.validation.validation_timeout_s,
-        submission_s=settings.network.submit_timeout_s,
-    )
 
 
 def _supervision(

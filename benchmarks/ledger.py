@@ -220,7 +220,7 @@ def main(tasks: int = 1_000_000) -> list[dict[str, float | str]]:
     names = [*ASSETS, *CHECKS, *PAGES, "trellis-assets report tasks, all as Parquet"]
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        # Elsewhere too: a child's peak counts from its parent's.
+        # OtherMinerDemand too: a child's peak counts from its parent's.
         subprocess.run([sys.executable, __file__, "--folder", folder, "--tasks", str(tasks)], check=True)
         for name in names:
             command = [sys.executable, __file__, "--name", name, "--folder", folder]

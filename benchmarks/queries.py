@@ -45,7 +45,7 @@ def fill(folder: Path, tasks: int) -> None:
     store.save_validators((a_validator(uid) for uid in range(VALIDATORS)), now)
     for uid in range(VALIDATORS):
         store.begin_poll(
-            ledger.MINER, f"5Validator{uid}", next_poll_at=now, now=now, longest_rest=timedelta(minutes=5)
+            ledger.MINER, f"5Validator{uid}", next_poll_at=now, now=now, max_backoff=timedelta(minutes=5)
         )
     with store.engine.begin() as connection:
         connection.execute(

@@ -25,7 +25,16 @@ PLACES = 256
 UNBOUND_FROM = 100
 CORES_PER_ENDPOINT = 2
 OPERATIONS = (
-    *("claim", "move", "settle", "endpoints", "is_next_in_line", "acquire_slot", "release_slot", "in_hand"),
+    *(
+        "claim",
+        "move",
+        "settle",
+        "endpoints",
+        "is_next_in_line",
+        "acquire_slot",
+        "release_slot",
+        "active_tasks",
+    ),
     "record_arrival",
 )
 _FULL, _QUICK = {"lifecycles": 40, "runs": 20}, {"lifecycles": 10, "runs": 5}

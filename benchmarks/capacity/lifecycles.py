@@ -26,11 +26,11 @@ from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.submissions import SubmissionOutcome
 from trellis_assets.domain.task_policies import GenerationPolicy, SubmissionPolicy, ValidationPolicy
 from trellis_assets.domain.tasks import LEASE, TaskKind, TaskState
-from trellis_assets.domain.validators import PollPolicy
+from trellis_assets.domain.validators import EligibilityPolicy
 from trellis_assets.ports import SubmissionAnswer, TaskAssigned, TaskStore
-from trellis_assets.steps.dispatch_runs import DispatchStep
+from trellis_assets.steps.dispatch_runs import DispatchRunsStep
 from trellis_assets.steps.generate import GenerateStep
-from trellis_assets.steps.poll_validators import PullPolicy, PullReport, PullStep
+from trellis_assets.steps.poll_validators import PollingPolicy, PollReport, PollValidatorsStep
 from trellis_assets.steps.submit import SubmitStep
 from trellis_assets.steps.validate import ValidateStep
 from trellis_assets.system.clock import SystemClock
@@ -138,21 +138,21 @@ class _Steps:
         self.network.answers = [
             SubmissionAnswer(SubmissionOutcome.ACCEPTED, a_feedback(), None, "answered"),
         ]
-        policy = PullPolicy(
-            polls=PollPolicy(longest_rest=LONG),
+        policy = PollingPolicy(
+            polls=EligibilityPolicy(max_backoff=LONG),
             interval=timedelta(microseconds=1),
             error_backoff=LONG,
             metagraph_age=LONG,
             max_waiting=8,
             endpoints=self.generator.endpoints,
         )
-        pull, report = PullStep(self.store, self.network, self.clock, policy), PullReport()
+        pull, report = PollValidatorsStep(self.store, self.network, self.clock, policy), PollReport()
         with _stage("round", store, found):
-            pull.to_ask(report)
+            pull.to_poll(report)
         with _stage("ask", store, found):
             asyncio.run(pull.ask(validator, report))
         with _stage("dispatch", store, found):
-            (task,) = DispatchStep(self.store, self.clock, MINER, lambda _task: RunStatus.NONE).run()
+            (task,) = DispatchRunsStep(self.store, self.clock, MINER, lambda _task: RunStatus.NONE).run()
         generate = GenerateStep(
             self.store, self.files, BytesCodec(), cast("Any", self.generator), self.clock, GenerationPolicy()
         )

@@ -102,7 +102,7 @@ class Subnet:
     # --- who asks -------------------------------------------------------------------------------
 
     def _polling(self, miner: Miner) -> Process:
-        """Rounds of the poller: `KeepPullingStep`."""
+        """Rounds of the poller: `PollingLoop`."""
         while True:
             yield miner.poller
             yield from self._spend(self.costs.round)
@@ -116,7 +116,7 @@ class Subnet:
             yield min(max(until_due_s, LOOK_S), IDLE_REST_S)
 
     def _room(self, miner: Miner) -> int:
-        """`tasks_wanted`: as many as endpoints that are free by the time a task could be here."""
+        """`prefetch_count`: as many as endpoints that are free by the time a task could be here."""
         now, ends = self.simulation.now, self._ends
         while ends and ends[0] <= now:
             ends.popleft()
@@ -166,7 +166,7 @@ class Subnet:
         miner.due_at[number] = earliest if scenario.cooldown_s else now
 
     def _endpoint(self) -> Process:
-        """`TryEndpointsStep`: who waits looks, asks whose turn it is, and takes the endpoint."""
+        """`GenerateWithFailoverStep`: who waits looks, asks whose turn it is, and takes the endpoint."""
         me, since, free_since = object(), self.simulation.now, math.inf
         self._line.append(me)
         while True:

@@ -60,7 +60,7 @@ def gallery(
     with clear_errors():
         from trellis_assets.composition import Pipeline, secret
         from trellis_assets.diagnostics.doctor import CachedDiagnostics, examine
-        from trellis_assets.diagnostics.machine_checks import Patient
+        from trellis_assets.diagnostics.machine_checks import CheckContext
         from trellis_assets.diagnostics.mining_checks import check_mining_without_raising, notice
         from trellis_assets.servers.gallery.run import run_gallery
         from trellis_assets.settings import Settings
@@ -69,7 +69,9 @@ def gallery(
         # The gallery signs nothing: it opens no wallet.
         doctor = CachedDiagnostics(lambda: examine(settings, reads_key=False))
         pipeline = Pipeline(settings)
-        mining = CachedDiagnostics(lambda: check_mining_without_raising(Patient(pipeline, reads_key=False)))
+        mining = CachedDiagnostics(
+            lambda: check_mining_without_raising(CheckContext(pipeline, reads_key=False))
+        )
         parts = pipeline.gallery_parts(doctor, lambda: notice(mining()))
         token = secret(settings.servers.server_token)
         typer.echo(f"gallery: http://{host}:{settings.servers.gallery_port}", err=True)

@@ -19,13 +19,13 @@ def doctor(as_json: Json = False, data_dir: DataDir = None) -> None:
         from trellis_assets.domain.diagnostics import as_json as to_json
         from trellis_assets.settings import Settings
 
-        symptoms = examine(Settings.load(data_dir=data_dir))
+        results = examine(Settings.load(data_dir=data_dir))
         if as_json:
-            typer.echo(json.dumps(to_json(symptoms)))
-        for symptom in () if as_json else symptoms:
-            advice = f"\n{'':<24}-> {symptom.advice}" if symptom.advice else ""
-            typer.echo(f"{symptom.part:<14}{symptom.health:<10}{symptom.text}{advice}")
-        raise typer.Exit(1 if worst(symptoms) is Health.FAILED else 0)
+            typer.echo(json.dumps(to_json(results)))
+        for result in () if as_json else results:
+            advice = f"\n{'':<24}-> {result.advice}" if result.advice else ""
+            typer.echo(f"{result.part:<14}{result.health:<10}{result.text}{advice}")
+        raise typer.Exit(1 if worst(results) is Health.FAILED else 0)
 
 
 @app.command()

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from trellis_assets.composition.backends import local_judge, secret
-from trellis_assets.domain.diagnostics import Symptom, judge_disk
+from trellis_assets.domain.diagnostics import CheckResult, judge_disk
 from trellis_assets.observability.audit_log import configure_audit_log
 from trellis_assets.ports import (
     Clock,
@@ -96,7 +96,7 @@ class Adapters:
 
         prove_files(self.files)
 
-    def disk(self) -> Symptom:
+    def disk(self) -> CheckResult:
         """How much room there is for models, the store and logs."""
         folder = self.settings.storage.folder
         return judge_disk(shutil.disk_usage(folder).free, str(folder))

@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING
 from trellis_assets.adapters.prompt_lists import read_prompts
 from trellis_assets.composition.adapters import Adapters
 from trellis_assets.composition.backends import secret
-from trellis_assets.domain.diagnostics import Symptom
+from trellis_assets.domain.diagnostics import CheckResult
 from trellis_assets.domain.endpoints.endpoints import why_none_is_ready
 from trellis_assets.domain.metagraph_reads import CHAIN_BACKOFF, FILE_BACKOFF
 from trellis_assets.domain.scheduling.run_attempts import RunStatus
 from trellis_assets.domain.tasks import Task
-from trellis_assets.domain.validators import PollPolicy
+from trellis_assets.domain.validators import EligibilityPolicy
 from trellis_assets.ports import DeclaresOrientation, PictureSource
 from trellis_assets.settings import (
     SettingsError,
 )
-from trellis_assets.steps.check_consistency import CheckIntegrityStep
-from trellis_assets.steps.create_prompt_tasks import PromptStep
-from trellis_assets.steps.dispatch_runs import DispatchStep
+from trellis_assets.steps.check_consistency import CheckConsistencyStep
+from trellis_assets.steps.create_prompt_tasks import CreatePromptTasksStep
+from trellis_assets.steps.dispatch_runs import DispatchRunsStep
 from trellis_assets.steps.export_statistics import ExportStatisticsStep
 from trellis_assets.steps.generate import GenerateStep
 from trellis_assets.steps.handle_poll_response import JITTER
 from trellis_assets.steps.maintain import MaintainStep
-from trellis_assets.steps.notify import AlertStep
+from trellis_assets.steps.notify import NotifyStep
 from trellis_assets.steps.orient_model import OrientModelStep
-from trellis_assets.steps.poll_validators import PullPolicy, PullStep
+from trellis_assets.steps.poll_validators import PollingPolicy, PollValidatorsStep
 from trellis_assets.steps.preview import MadeFromStep, PreviewStep
 from trellis_assets.steps.probe_endpoints import ProbeEndpointsStep
 from trellis_assets.steps.publish_report import PublishReportStep
@@ -57,7 +57,7 @@ class Pipeline(Adapters):
         settings = self.settings
         self.store.count_by_state()
         self.check_files()
-        self.alert_step  # noqa: B018 - reads the URL
+        self.notify_step  # noqa: B018 - reads the URL
         if settings.mining.harvest:
             self.network.miner_hotkey  # noqa: B018 - reads the key
         else:
@@ -93,14 +93,14 @@ class Pipeline(Adapters):
     def _verdict_look(self) -> AdaptiveCache[str | None]:
         return AdaptiveCache(None, times_cheaper=20)
 
-    def pull_step(self, cadence: timedelta = timedelta(0)) -> PullStep:
+    def pull_step(self, cadence: timedelta = timedelta(0)) -> PollValidatorsStep:
         """Polls validators; rounds come at the cadence."""
         settings = self.settings
         is_file = settings.network.reads_file
         interval = timedelta(seconds=settings.network.pull_interval)
         backoff = timedelta(seconds=settings.network.error_backoff)
-        policy = PullPolicy(
-            polls=PollPolicy(
+        policy = PollingPolicy(
+            polls=EligibilityPolicy(
                 settings.network.min_stake,
                 settings.network.require_permit,
                 max(interval * (1 + JITTER), backoff),
@@ -115,16 +115,16 @@ class Pipeline(Adapters):
             session_id=settings.mining.session_id,
             metagraph=self.metagraph_policy(),
         )
-        return PullStep(self.store, self.network, self.clock, policy)
+        return PollValidatorsStep(self.store, self.network, self.clock, policy)
 
     def probe_endpoints_step(self) -> ProbeEndpointsStep:
         """Looks which generation endpoints are there."""
         return ProbeEndpointsStep(self.store, self.generator, self.clock)
 
-    def prompt_step(self) -> PromptStep:
+    def prompt_step(self) -> CreatePromptTasksStep:
         """Makes tasks from prompts."""
         settings = self.settings
-        return PromptStep(
+        return CreatePromptTasksStep(
             store=self.store,
             clock=self.clock,
             prompts=read_prompts(settings.mining.prompts_file),
@@ -134,9 +134,9 @@ class Pipeline(Adapters):
             session_id=settings.mining.session_id,
         )
 
-    def dispatch_step(self, run_status: Callable[[Task], RunStatus]) -> DispatchStep:
+    def dispatch_step(self, run_status: Callable[[Task], RunStatus]) -> DispatchRunsStep:
         """Names tasks that need a run."""
-        return DispatchStep(self.store, self.clock, self.miner_hotkey, run_status)
+        return DispatchRunsStep(self.store, self.clock, self.miner_hotkey, run_status)
 
     def generate_step(self) -> GenerateStep:
         """Generates models."""
@@ -193,16 +193,16 @@ class Pipeline(Adapters):
             source=settings.network.metagraph_source,
             backoff=FILE_BACKOFF if is_file else CHAIN_BACKOFF,
             registration=None if is_file else settings.network.registration_command,
-            alert=self.alert_step,
+            notify=self.notify_step,
             link=settings.servers.webserver_address,
         )
 
-    def check_integrity_step(self) -> CheckIntegrityStep:
+    def check_integrity_step(self) -> CheckConsistencyStep:
         """Looks for what must not be."""
-        from trellis_assets.adapters.storage.consistency_store import SqlIntegrityStore
+        from trellis_assets.adapters.storage.consistency_store import SqlConsistencyStore
 
         window = self.settings.generation.duplicate_window
-        return CheckIntegrityStep(SqlIntegrityStore(self.database.engine), self.files, self.clock, window)
+        return CheckConsistencyStep(SqlConsistencyStore(self.database.engine), self.files, self.clock, window)
 
     def validate_idle_step(self) -> ValidateIdleStep:
         """Judges what was not judged."""
@@ -220,7 +220,7 @@ class Pipeline(Adapters):
 
     def gallery_parts(
         self,
-        examine: Callable[[], Sequence[Symptom]] = tuple,
+        examine: Callable[[], Sequence[CheckResult]] = tuple,
         notice: Callable[[], str | None] = lambda: None,
     ) -> "GalleryParts":
         """What the gallery shows; `examine` looks at the miner's health, `notice` at whether it mines."""
@@ -241,7 +241,7 @@ class Pipeline(Adapters):
         )
 
     @cached_property
-    def alert_step(self) -> AlertStep | None:
+    def notify_step(self) -> NotifyStep | None:
         """Tells a person; None without a webhook. One per process: it remembers what it said.
 
         Raises:
@@ -253,7 +253,7 @@ class Pipeline(Adapters):
         from trellis_assets.adapters.notifications.webhook import WebhookNotifier
 
         try:
-            return AlertStep(WebhookNotifier(url), self.clock)
+            return NotifyStep(WebhookNotifier(url), self.clock)
         except ValueError as error:
             raise SettingsError(f"TRELLIS_WEBHOOK_URL: {error}") from None
 

@@ -7,12 +7,12 @@ import dagster as dg
 from trellis_assets.defs.assets.statistics import mining_statistics
 from trellis_assets.defs.assets.tasks import task_table
 from trellis_assets.defs.resources import PipelineResource
-from trellis_assets.domain.consistency import Finding, none_of
+from trellis_assets.domain.consistency import CheckOutcome, none_of
 
 _RECENT = timedelta(hours=1)
 
 
-def _result(finding: Finding, severity: dg.AssetCheckSeverity) -> dg.AssetCheckResult:
+def _result(finding: CheckOutcome, severity: dg.AssetCheckSeverity) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=finding.passed,
         severity=severity,
@@ -62,7 +62,9 @@ def models_have_verdicts(pipeline: PipelineResource) -> dg.AssetCheckResult:
     """Warn where the local validator cannot judge: models are submitted without a score meanwhile."""
     parts = pipeline.get()
     if not parts.settings.validation.validate_models:
-        off = Finding(True, 0, "models are not validated before they are submitted (TRELLIS_VALIDATE_MODELS)")
+        off = CheckOutcome(
+            True, 0, "models are not validated before they are submitted (TRELLIS_VALIDATE_MODELS)"
+        )
         return _result(off, dg.AssetCheckSeverity.WARN)
     step, now = parts.validate_idle_step(), parts.clock.now()
     rows = tuple(step.candidates(now - _RECENT, now))

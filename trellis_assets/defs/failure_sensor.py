@@ -32,12 +32,12 @@ class FailureSensor(dg.RunStatusSensorDefinition):
 def _tell(context: dg.RunStatusSensorContext, pipeline: PipelineResource) -> dg.SkipReason | None:
     """What a person must see reaches them."""
     parts = pipeline.get()
-    alert = parts.alert_step
-    if alert is None:
+    notify = parts.notify_step
+    if notify is None:
         return dg.SkipReason("TRELLIS_WEBHOOK_URL is not set: nobody is told")
     run = context.dagster_run
     link = f"http://127.0.0.1:{parts.settings.servers.webserver_port}/runs/{run.run_id}"
-    alert.run(f"{run.job_name} failed", printable(_cause(context.for_run_failure()), 500), link)
+    notify.run(f"{run.job_name} failed", printable(_cause(context.for_run_failure()), 500), link)
     return None
 
 

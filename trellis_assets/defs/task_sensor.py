@@ -14,15 +14,15 @@ from trellis_assets.defs.jobs import mine_task_job
 from trellis_assets.defs.resources import PipelineResource
 from trellis_assets.domain.diagnostics import Health
 from trellis_assets.domain.tasks import Task, printable
-from trellis_assets.orchestration.poller_thread import ResidentPoller
+from trellis_assets.orchestration.poller_thread import PollerThread
 from trellis_assets.orchestration.run_tags import TASK_TAG
 from trellis_assets.orchestration.runs import RunStarter, launches_at_once, run_request, run_status
 from trellis_assets.orchestration.sensor_switch import paused_reason
 from trellis_assets.orchestration.warm_workers.launcher import WarmRunLauncher, why_pool_is_away
 from trellis_assets.ports import MetagraphError
 from trellis_assets.settings import RunLauncherName, Settings, SettingsError
-from trellis_assets.steps.poll_continuously import KeepPullingStep
-from trellis_assets.steps.poll_validators import PullReport
+from trellis_assets.steps.poll_continuously import PollingLoop
+from trellis_assets.steps.poll_validators import PollReport
 from trellis_assets.system.heartbeat_files import POLLER, SENSOR, heartbeat_folder, write_heartbeat
 
 # The fastest that Dagster's daemon ticks.
@@ -74,7 +74,7 @@ def _tick_of_resident(context: dg.SensorEvaluationContext, parts: Pipeline) -> d
     return dg.SkipReason(hindered or f"{_describe_runs(report)} {_describe(report)}")
 
 
-def _show_runs(context: dg.SensorEvaluationContext, report: PullReport) -> None:
+def _show_runs(context: dg.SensorEvaluationContext, report: PollReport) -> None:
     """Tell of the runs that the poller started: Dagster counts only those that a tick itself requests."""
     cursor = context.cursor or ""
     before = int(cursor) if cursor.isdecimal() else 0
@@ -91,7 +91,7 @@ def _in_words(answer: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", answer).lower()
 
 
-def _describe_runs(report: PullReport) -> str:
+def _describe_runs(report: PollReport) -> str:
     """Say how many runs were started since the last tick, and how to find them."""
     if not report.new_tasks:
         return "No run was started since the last tick."
@@ -103,10 +103,10 @@ def _describe_runs(report: PullReport) -> str:
 
 
 @cache
-def _resident(parts: Pipeline, starter: RunStarter) -> ResidentPoller:
+def _resident(parts: Pipeline, starter: RunStarter) -> PollerThread:
     """The poller of this process."""
-    return ResidentPoller(
-        step=lambda: KeepPullingStep(parts.pull_step(), lambda: _start_runs(parts, starter)),
+    return PollerThread(
+        step=lambda: PollingLoop(parts.pull_step(), lambda: _start_runs(parts, starter)),
         closed=lambda: closed_reason(parts) or starter.problem() or paused_reason(starter.instance),
         report_progress=lambda figures: write_heartbeat(heartbeat_folder(parts.settings), POLLER, figures),
     )
@@ -210,12 +210,12 @@ def _find_work(parts: Pipeline) -> str:
     return _describe(report)
 
 
-def _describe(report: PullReport) -> str:
+def _describe(report: PollReport) -> str:
     if report.problem is not None:
         return report.problem
-    if report.asked:
+    if report.polled:
         answers = ", ".join(f"{_in_words(name)} {count}" for name, count in sorted(report.answers.items()))
-        return f"{report.asked} polls: {answers}."
+        return f"{report.polled} polls: {answers}."
     if report.next_due_in_s is None:
         return "Not polling: enough tasks are queued, or no validator is eligible."
     return f"No validator is due; the next one is in {max(0.0, report.next_due_in_s):.0f} s."

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from datetime import datetime
 
 from trellis_assets.composition import Pipeline
-from trellis_assets.diagnostics.machine_checks import Patient
+from trellis_assets.diagnostics.machine_checks import CheckContext
 from trellis_assets.domain.clock_skew import elapsed
-from trellis_assets.domain.diagnostics import Health, Symptom
+from trellis_assets.domain.diagnostics import CheckResult, Health
 from trellis_assets.ports import MetagraphError
 from trellis_assets.steps.refresh_validators import why_unregistered
 
@@ -41,9 +41,9 @@ def read_validators_at_start(pipeline: Pipeline, say: Callable[[str], None]) -> 
         say(f"{problem}\nmining begins by itself within five minutes of the registration")
 
 
-def check_chain(patient: Patient) -> list[Symptom]:
+def check_chain(context: CheckContext) -> list[CheckResult]:
     """Return what the miner's processes stored of the chain: nothing where no chain is read."""
-    pipeline, settings = patient.pipeline, patient.settings
+    pipeline, settings = context.pipeline, context.settings
     if not settings.mining.harvest or settings.network.chain_endpoint is None:
         return []
     now, found = pipeline.clock.now(), []
@@ -55,11 +55,11 @@ def check_chain(patient: Patient) -> list[Symptom]:
         next_s = max(0.0, (read.next_read_at - now).total_seconds()) if read.next_read_at is not None else 0.0
         health = Health.WARNING if age else Health.FAILED
         text = f"{read.reason}; {going_on}; read {read.failures} times in vain, next try in {next_s:.0f} s"
-        found.append(Symptom("chain", health, text))
+        found.append(CheckResult("chain", health, text))
     if settings.network.miner_hotkey and read.is_current and listed:
         problem = _why_unregistered(pipeline, settings.network.miner_hotkey)
         if problem is not None:
-            found.append(Symptom("registration", Health.FAILED, problem))
+            found.append(CheckResult("registration", Health.FAILED, problem))
     return found
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from trellis_assets.composition import Pipeline
 from trellis_assets.diagnostics.clock_check import check_clock
 from trellis_assets.diagnostics.machine_checks import (
-    Patient,
+    CheckContext,
     check_disk,
     check_files,
     check_generator,
@@ -21,12 +21,12 @@ from trellis_assets.diagnostics.mining_checks import check_mining
 from trellis_assets.diagnostics.proxy_checks import check_proxies
 from trellis_assets.diagnostics.subnet_checks import check_subnet, check_wallet
 from trellis_assets.diagnostics.worker_checks import check_workers
-from trellis_assets.domain.diagnostics import Health, Symptom
+from trellis_assets.domain.diagnostics import CheckResult, Health
 from trellis_assets.settings import Settings, SettingsError
 
 # Longer than any look takes that will end at all, but for a chain that is slow.
 PATIENCE_S = 30.0
-_LOOKS: dict[str, Callable[[Patient], list[Symptom]]] = {
+_LOOKS: dict[str, Callable[[CheckContext], list[CheckResult]]] = {
     "store": check_store,
     "files": check_files,
     "disk": check_disk,
@@ -42,61 +42,65 @@ _LOOKS: dict[str, Callable[[Patient], list[Symptom]]] = {
 }
 
 
-def examine(settings: Settings, *, reads_key: bool = True, patience_s: float = PATIENCE_S) -> list[Symptom]:
-    """All symptoms, after `patience_s` at most. No validator is asked for a task.
+def examine(
+    settings: Settings, *, reads_key: bool = True, patience_s: float = PATIENCE_S
+) -> list[CheckResult]:
+    """All results, after `patience_s` at most. No validator is asked for a task.
 
     Args:
         settings: of the miner.
         reads_key: whether the hotkey is read to see that it can be; False in processes that do not
             sign, which only look whether it is there.
-        patience_s: a look that takes longer is a symptom itself.
+        patience_s: a look that takes longer is a result itself.
     """
     pipeline = Pipeline(settings)
-    patient = Patient(pipeline, reads_key=reads_key)
+    context = CheckContext(pipeline, reads_key=reads_key)
     until = time.monotonic() + patience_s
     try:
-        started = {part: _started(look, patient) for part, look in _LOOKS.items()}
-        return [symptom for part, found in started.items() for symptom in _outcome(part, found, until)]
+        started = {part: _started(look, context) for part, look in _LOOKS.items()}
+        return [result for part, found in started.items() for result in _outcome(part, found, until)]
     finally:
         pipeline.close()
 
 
-def _started(look: Callable[[Patient], list[Symptom]], patient: Patient) -> Future[list[Symptom]]:
+def _started(
+    look: Callable[[CheckContext], list[CheckResult]], context: CheckContext
+) -> Future[list[CheckResult]]:
     """The look, in a thread that no process waits for when it ends."""
-    found: Future[list[Symptom]] = Future()
+    found: Future[list[CheckResult]] = Future()
 
     def run() -> None:
         try:
-            found.set_result(look(patient))
-        except BaseException as error:  # noqa: BLE001 - told as a symptom
+            found.set_result(look(context))
+        except BaseException as error:  # noqa: BLE001 - told as a result
             found.set_exception(error)
 
     threading.Thread(target=run, name=look.__name__, daemon=True).start()
     return found
 
 
-def _outcome(part: str, found: Future[list[Symptom]], until: float) -> list[Symptom]:
+def _outcome(part: str, found: Future[list[CheckResult]], until: float) -> list[CheckResult]:
     try:
         return found.result(max(0.0, until - time.monotonic()))
     except SettingsError as error:
-        return [Symptom(part, Health.FAILED, str(error), "mend the setting")]
+        return [CheckResult(part, Health.FAILED, str(error), "mend the setting")]
     except Exception as error:  # noqa: BLE001 - one part that cannot be looked at hides no other
         # The text of an unexpected error may hold anything: only its type is told.
         text = f"the look at it failed: {type(error).__name__}" if found.done() else "no answer in time"
-        return [Symptom(part, Health.FAILED, text, "see the logs in the data folder")]
+        return [CheckResult(part, Health.FAILED, text, "see the logs in the data folder")]
 
 
 @dataclass(slots=True)
 class CachedDiagnostics:
     """`examine` for whoever asks often: one look at a time, and none is repeated within `fresh_s`."""
 
-    examine: Callable[[], Sequence[Symptom]]
+    examine: Callable[[], Sequence[CheckResult]]
     fresh_s: float = 5.0
-    _last: tuple[float, Sequence[Symptom]] | None = None
+    _last: tuple[float, Sequence[CheckResult]] | None = None
     _one: threading.Lock = field(default_factory=threading.Lock)
 
-    def __call__(self) -> Sequence[Symptom]:
-        """The symptoms, at most `fresh_s` old."""
+    def __call__(self) -> Sequence[CheckResult]:
+        """The results, at most `fresh_s` old."""
         with self._one:
             if self._last is None or time.monotonic() - self._last[0] > self.fresh_s:
                 found = self.examine()

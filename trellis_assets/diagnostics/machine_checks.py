@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from trellis_assets.adapters.http_client import shown_url
 from trellis_assets.composition import Pipeline
-from trellis_assets.domain.diagnostics import Health, Symptom, describe_orientation, judge_generator
+from trellis_assets.domain.diagnostics import CheckResult, Health, describe_orientation, judge_generator
 from trellis_assets.domain.endpoints.endpoints import Endpoint
 from trellis_assets.domain.tasks import printable
 from trellis_assets.ports import DeclaresOrientation, Generator, StoredFileError, StoreError
@@ -23,7 +23,7 @@ _GPU_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Patient:
+class CheckContext:
     """What is looked at; `reads_key` where the process is one that may open the wallet."""
 
     pipeline: Pipeline
@@ -35,44 +35,46 @@ class Patient:
         return self.pipeline.settings
 
 
-def check_store(patient: Patient) -> list[Symptom]:
+def check_store(context: CheckContext) -> list[CheckResult]:
     """Whether the store opens and answers."""
     try:
-        tasks = sum(patient.pipeline.store.count_by_state().values())
+        tasks = sum(context.pipeline.store.count_by_state().values())
     except StoreError as error:
         advice = "see docs/operating.md, Backup, and docs/scaling.md, PostgreSQL"
-        return [Symptom("store", Health.FAILED, str(error), advice)]
-    return [Symptom("store", Health.OK, f"{tasks} tasks")]
+        return [CheckResult("store", Health.FAILED, str(error), advice)]
+    return [CheckResult("store", Health.OK, f"{tasks} tasks")]
 
 
-def check_files(patient: Patient) -> list[Symptom]:
+def check_files(context: CheckContext) -> list[CheckResult]:
     """Whether model files can be written and read."""
-    where = patient.settings.storage.files_url or str(patient.settings.storage.folder)
+    where = context.settings.storage.files_url or str(context.settings.storage.folder)
     try:
-        patient.pipeline.check_files()
+        context.pipeline.check_files()
     except (StoreError, StoredFileError) as error:
-        return [Symptom("files", Health.FAILED, str(error), "see docs/scaling.md, Files")]
-    return [Symptom("files", Health.OK, f"{where} can be written and read")]
+        return [CheckResult("files", Health.FAILED, str(error), "see docs/scaling.md, Files")]
+    return [CheckResult("files", Health.OK, f"{where} can be written and read")]
 
 
-def check_disk(patient: Patient) -> list[Symptom]:
+def check_disk(context: CheckContext) -> list[CheckResult]:
     """Whether there is room."""
-    return [patient.pipeline.disk()]
+    return [context.pipeline.disk()]
 
 
-def check_generator(patient: Patient) -> list[Symptom]:
+def check_generator(context: CheckContext) -> list[CheckResult]:
     """Whether somebody would make a model now; an endpoint that is not well has a line of its own."""
-    generator, clock = patient.pipeline.generator, patient.pipeline.clock
+    generator, clock = context.pipeline.generator, context.pipeline.clock
     probes, now = generator.probe(), clock.now()
     try:
-        endpoints = patient.pipeline.store.endpoints(generator.endpoints, now)
+        endpoints = context.pipeline.store.endpoints(generator.endpoints, now)
     except StoreError:
         endpoints = []  # that has a line of its own; the doors can be looked at without it
     found = judge_generator(generator.name, probes, endpoints, now)
-    return [*found, *_orientations(patient.settings, generator, endpoints)]
+    return [*found, *_orientations(context.settings, generator, endpoints)]
 
 
-def _orientations(settings: Settings, generator: Generator, endpoints: Sequence[Endpoint]) -> list[Symptom]:
+def _orientations(
+    settings: Settings, generator: Generator, endpoints: Sequence[Endpoint]
+) -> list[CheckResult]:
     """Say which way up the models of each generation server are taken to stand."""
     if not isinstance(generator, DeclaresOrientation):
         return []
@@ -86,17 +88,17 @@ def _orientations(settings: Settings, generator: Generator, endpoints: Sequence[
     return [line for line in lines if line is not None]
 
 
-def check_validation(patient: Patient) -> list[Symptom]:
+def check_validation(context: CheckContext) -> list[CheckResult]:
     """Return whether a model would be judged now, found by trying."""
-    settings = patient.settings
+    settings = context.settings
     if not settings.validation.validate_models:
-        return [Symptom("validation", Health.OK, "off: models are submitted unjudged")]
-    problem = patient.pipeline.validator.problem()
+        return [CheckResult("validation", Health.OK, "off: models are submitted unjudged")]
+    problem = context.pipeline.validator.problem()
     if problem is None:
         where = "in the runs themselves"
         if settings.validation.validator is ValidatorBackend.HTTP:
             where = f"{shown_url(settings.validation.validator_url)} answers"
-        return [Symptom("validation", Health.OK, f"{settings.validation.validator}: {where}")]
+        return [CheckResult("validation", Health.OK, f"{settings.validation.validator}: {where}")]
     later = (
         "nothing is pulled meanwhile (TRELLIS_REQUIRE_VERDICT)"
         if settings.validation.require_verdict
@@ -107,12 +109,12 @@ def check_validation(patient: Patient) -> list[Symptom]:
         if settings.validation.validator is ValidatorBackend.HTTP
         else "see docs/validation.md, The neural validator"
     )
-    return [Symptom("validation", Health.FAILED, printable(problem, 500), f"{mend}: {later}")]
+    return [CheckResult("validation", Health.FAILED, printable(problem, 500), f"{mend}: {later}")]
 
 
-def check_gpu(patient: Patient) -> list[Symptom]:
+def check_gpu(context: CheckContext) -> list[CheckResult]:
     """What the driver says; nothing is wrong without one where no backend needs it."""
-    settings = patient.settings
+    settings = context.settings
     serves = settings.servers.start_server or settings.generation.generator is GeneratorBackend.HTTP
     wants = settings.validation.validator is ValidatorBackend.NEURAL or (
         serves and settings.servers.server_backend is ServerBackendName.TRELLIS
@@ -122,15 +124,15 @@ def check_gpu(patient: Patient) -> list[Symptom]:
         health = Health.FAILED if wants else Health.OK
         advice = "install NVIDIA's driver, or choose embedded backends" if wants else ""
         text = "there is no NVIDIA driver" + ("" if wants else ": not needed")
-        return [Symptom("gpu", health, text, advice)]
+        return [CheckResult("gpu", health, text, advice)]
     query = [tool, "--query-gpu=name,memory.used,memory.total", "--format=csv,noheader"]
     broken = Health.FAILED if wants else Health.WARNING
     advice = "look at the driver: nvidia-smi"
     try:
         done = subprocess.run(query, capture_output=True, text=True, timeout=_GPU_S, check=False)  # noqa: S603
     except (OSError, subprocess.TimeoutExpired) as error:
-        return [Symptom("gpu", broken, f"nvidia-smi does not answer: {type(error).__name__}", advice)]
+        return [CheckResult("gpu", broken, f"nvidia-smi does not answer: {type(error).__name__}", advice)]
     said = printable("; ".join(done.stdout.strip().splitlines()), 300)
     if done.returncode:
-        return [Symptom("gpu", broken, said, advice)]
-    return [Symptom("gpu", Health.OK, said)]
+        return [CheckResult("gpu", broken, said, advice)]
+    return [CheckResult("gpu", Health.OK, said)]

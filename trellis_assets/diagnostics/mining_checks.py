@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from trellis_assets.composition import Pipeline
-from trellis_assets.diagnostics.machine_checks import Patient
-from trellis_assets.domain.diagnostics import Health, Symptom
+from trellis_assets.diagnostics.machine_checks import CheckContext
+from trellis_assets.domain.diagnostics import CheckResult, Health
 from trellis_assets.domain.heartbeats import STARTS_WITHIN_S, Heartbeat, why_poller_is_stuck
 from trellis_assets.domain.mining_progress import MiningFacts, judge_mining
 from trellis_assets.domain.tasks import printable
-from trellis_assets.domain.validators import PollPolicy, may_be_asked
+from trellis_assets.domain.validators import EligibilityPolicy, is_eligible
 from trellis_assets.orchestration.dagster_home import dagster_home, name_secrets
 from trellis_assets.settings import Settings
 from trellis_assets.system.heartbeat_files import POLLER, SENSOR, SESSION, heartbeat_folder, read_heartbeat
@@ -54,21 +54,21 @@ class Heartbeats:
         return cls(session, ours(SENSOR), ours(POLLER))
 
 
-def check_mining(patient: Patient) -> list[Symptom]:
+def check_mining(context: CheckContext) -> list[CheckResult]:
     """Return whether a miner works on the data folder and makes progress, and what hinders it."""
     from trellis_assets.orchestration.sensor_switch import TURN_ON
 
-    settings = patient.settings
+    settings = context.settings
     if not _is_mining(settings):
-        return [Symptom("mining", Health.WARNING, "no miner works on this folder", "trellis-assets mine")]
+        return [CheckResult("mining", Health.WARNING, "no miner works on this folder", "trellis-assets mine")]
     state = _dagster_state(settings)
     beats, now = Heartbeats.read(settings), time.monotonic()
     session_s = beats.session.age_s("started_at", now) if beats.session is not None else None
     silent = printable(f"daemons are silent: {', '.join(state.silent)}", 500) if state.silent else None
     if silent is not None and state.paused is None and (session_s is None or session_s > STARTS_WITHIN_S):
         advice = f"look at {settings.storage.folder / 'logs' / 'daemon.log'}"
-        return [Symptom("mining", Health.FAILED, silent, advice)]
-    facts = _facts(patient.pipeline, beats, session_s or 0.0, paused=state.paused, daemon_error=silent)
+        return [CheckResult("mining", Health.FAILED, silent, advice)]
+    facts = _facts(context.pipeline, beats, session_s or 0.0, paused=state.paused, daemon_error=silent)
     return [judge_mining(facts, turn_on=TURN_ON)]
 
 
@@ -87,7 +87,7 @@ def _facts(
     told = poller.figures if poller is not None and poller.figures.get("is_running") else {}
     me = _hotkey(pipeline)
     listed = pipeline.store.listed_validators()[0] if settings.mining.harvest else []
-    policy = PollPolicy(settings.network.min_stake, settings.network.require_permit)
+    policy = EligibilityPolicy(settings.network.min_stake, settings.network.require_permit)
     return MiningFacts(
         now=pipeline.clock.now(),
         session_s=session_s,
@@ -98,26 +98,26 @@ def _facts(
         poll_s=poller.age_s("polled_at", now) if poller is not None else None,
         closed=_text(told.get("closed")),
         failed=_text(told.get("failed")),
-        eligible=sum(may_be_asked(validator, policy, me or "") for validator in listed),
+        eligible=sum(is_eligible(validator, policy, me or "") for validator in listed),
         records=pipeline.store.poll_records(me) if me is not None else [],
-        in_hand=len(pipeline.store.in_hand(me)),
+        active_tasks=len(pipeline.store.active_tasks(me)),
         pulls=settings.mining.harvest,
     )
 
 
-def check_mining_without_raising(patient: Patient) -> list[Symptom]:
-    """As `check_mining`; a check that fails is a symptom, for pages that must be shown all the same."""
+def check_mining_without_raising(context: CheckContext) -> list[CheckResult]:
+    """As `check_mining`; a check that fails is a result, for pages that must be shown all the same."""
     try:
-        return check_mining(patient)
+        return check_mining(context)
     except Exception as error:  # noqa: BLE001 - the store, Dagster's history: each has a check of its own
         text = f"whether the miner works cannot be said: {type(error).__name__}"
-        return [Symptom("mining", Health.FAILED, text, "trellis-assets doctor")]
+        return [CheckResult("mining", Health.FAILED, text, "trellis-assets doctor")]
 
 
-def notice(symptoms: Sequence[Symptom]) -> str | None:
+def notice(results: Sequence[CheckResult]) -> str | None:
     """Return what people who look at models should know; None while the miner is at work."""
-    unwell = [symptom for symptom in symptoms if symptom.health is not Health.OK]
-    return "; ".join(f"{symptom.text} ({symptom.advice})" for symptom in unwell) or None
+    unwell = [result for result in results if result.health is not Health.OK]
+    return "; ".join(f"{result.text} ({result.advice})" for result in unwell) or None
 
 
 def _hotkey(pipeline: Pipeline) -> str | None:

@@ -3,24 +3,24 @@
 import os
 from urllib.parse import urlsplit
 
-from trellis_assets.diagnostics.machine_checks import Patient
-from trellis_assets.domain.diagnostics import Health, Symptom
+from trellis_assets.diagnostics.machine_checks import CheckContext
+from trellis_assets.domain.diagnostics import CheckResult, Health
 from trellis_assets.settings import GeneratorBackend, Settings, ValidatorBackend
 from trellis_assets.system.proxies import proxies_in, proxy_for
 
 
-def check_proxies(patient: Patient) -> list[Symptom]:
+def check_proxies(context: CheckContext) -> list[CheckResult]:
     """Return which of our services are called by a proxy; nothing where none is set."""
     proxies = proxies_in(os.environ)
     if not proxies:
         return []
     named = ", ".join(f"{name}={place}" for name, place in sorted(proxies.items()))
-    remote = sorted({_host(url) for url in _services(patient.settings) if proxy_for(url) is not None})
+    remote = sorted({_host(url) for url in _services(context.settings) if proxy_for(url) is not None})
     if not remote:
-        return [Symptom("proxy", Health.OK, f"{named}; calls within this machine do not use it")]
+        return [CheckResult("proxy", Health.OK, f"{named}; calls within this machine do not use it")]
     hosts = ", ".join(remote)
     advice = f"if the proxy does not reach them: no_proxy={','.join(remote)}"
-    return [Symptom("proxy", Health.WARNING, f"{named}; calls to {hosts} go by it", advice)]
+    return [CheckResult("proxy", Health.WARNING, f"{named}; calls to {hosts} go by it", advice)]
 
 
 def _services(settings: Settings) -> list[str]:

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from trellis_assets.adapters.bittensor.metagraph import read_metagraph
 from trellis_assets.adapters.bittensor.wallet import WalletError, find_wallet
 from trellis_assets.diagnostics.chain_checks import age_in_words, check_chain
-from trellis_assets.diagnostics.machine_checks import Patient
-from trellis_assets.domain.diagnostics import Health, Symptom
-from trellis_assets.domain.validators import PollPolicy, Validator, may_be_asked
+from trellis_assets.diagnostics.machine_checks import CheckContext
+from trellis_assets.domain.diagnostics import CheckResult, Health
+from trellis_assets.domain.validators import EligibilityPolicy, Validator, is_eligible
 from trellis_assets.ports import MetagraphError
 from trellis_assets.settings import Settings
 
@@ -20,25 +20,25 @@ _CHAIN_S = 22.0
 _REACHED = 16
 
 
-def check_wallet(patient: Patient) -> list[Symptom]:
+def check_wallet(context: CheckContext) -> list[CheckResult]:
     """Whether there is a key to sign with."""
-    settings = patient.settings
+    settings = context.settings
     if not settings.mining.harvest:
-        return [Symptom("wallet", Health.OK, "not needed: TRELLIS_HARVEST is off")]
+        return [CheckResult("wallet", Health.OK, "not needed: TRELLIS_HARVEST is off")]
     try:
-        if not patient.reads_key:
-            return [Symptom("wallet", Health.OK, f"there is {find_wallet(settings.network)}")]
-        return [Symptom("wallet", Health.OK, f"hotkey {patient.pipeline.network.miner_hotkey}")]
+        if not context.reads_key:
+            return [CheckResult("wallet", Health.OK, f"there is {find_wallet(settings.network)}")]
+        return [CheckResult("wallet", Health.OK, f"hotkey {context.pipeline.network.miner_hotkey}")]
     except WalletError as error:
-        return [Symptom("wallet", Health.FAILED, str(error), "see docs/operating.md, Settings")]
+        return [CheckResult("wallet", Health.FAILED, str(error), "see docs/operating.md, Settings")]
 
 
-def check_subnet(patient: Patient) -> list[Symptom]:
+def check_subnet(context: CheckContext) -> list[CheckResult]:
     """The list of neurons, our place in it, and whether validators can be reached."""
-    settings = patient.settings
+    settings = context.settings
     if not settings.mining.harvest:
         return []
-    stored = _stored_list(patient)
+    stored = _stored_list(context)
     if stored is not None:
         neurons, how = stored
     else:
@@ -51,22 +51,24 @@ def check_subnet(patient: Patient) -> list[Symptom]:
                 if settings.network.is_local
                 else "see TRELLIS_NETWORK"
             )
-            return [Symptom("subnet", Health.FAILED, str(error), advice)]
-    mine = _own_hotkey(patient)
-    subnet = Symptom("subnet", Health.OK, f"{len(neurons)} neurons on {settings.network.display_name}{how}")
-    outage = [symptom for symptom in check_chain(patient) if symptom.part == "chain"] if stored else []
+            return [CheckResult("subnet", Health.FAILED, str(error), advice)]
+    mine = _own_hotkey(context)
+    subnet = CheckResult(
+        "subnet", Health.OK, f"{len(neurons)} neurons on {settings.network.display_name}{how}"
+    )
+    outage = [result for result in check_chain(context) if result.part == "chain"] if stored else []
     return [subnet, *outage, _registration(settings, neurons, mine), _validators(settings, neurons, mine)]
 
 
-def _stored_list(patient: Patient) -> tuple[Sequence[Validator], str] | None:
+def _stored_list(context: CheckContext) -> tuple[Sequence[Validator], str] | None:
     """Return the list that the miner read, with its age; None where the chain is to be asked.
 
     Who only watches asks no chain: a monitor would ask it a thousand times a day.
     """
-    settings = patient.settings
-    if patient.reads_key or settings.network.chain_endpoint is None:
+    settings = context.settings
+    if context.reads_key or settings.network.chain_endpoint is None:
         return None
-    store = patient.pipeline.store
+    store = context.pipeline.store
     listed, saved_at = store.listed_validators()
     if (
         saved_at is None
@@ -74,46 +76,46 @@ def _stored_list(patient: Patient) -> tuple[Sequence[Validator], str] | None:
         or not store.metagraph_read(settings.network.metagraph_source).is_current
     ):
         return None
-    return listed, f", read {age_in_words(saved_at, patient.pipeline.clock.now())} ago"
+    return listed, f", read {age_in_words(saved_at, context.pipeline.clock.now())} ago"
 
 
-def _own_hotkey(patient: Patient) -> str | None:
-    if patient.settings.network.miner_hotkey or not patient.reads_key:
-        return patient.settings.network.miner_hotkey
+def _own_hotkey(context: CheckContext) -> str | None:
+    if context.settings.network.miner_hotkey or not context.reads_key:
+        return context.settings.network.miner_hotkey
     try:
-        return patient.pipeline.network.miner_hotkey
+        return context.pipeline.network.miner_hotkey
     except WalletError:
         return None
 
 
-def _registration(settings: Settings, neurons: Sequence[Validator], mine: str | None) -> Symptom:
+def _registration(settings: Settings, neurons: Sequence[Validator], mine: str | None) -> CheckResult:
     if settings.metagraph_file is not None:
-        return Symptom("registration", Health.OK, "a metagraph file lists validators only")
+        return CheckResult("registration", Health.OK, "a metagraph file lists validators only")
     if mine is None:
         advice = "run `trellis-assets doctor` where the wallet is"
-        return Symptom("registration", Health.WARNING, "our hotkey is not known here", advice)
+        return CheckResult("registration", Health.WARNING, "our hotkey is not known here", advice)
     if any(neuron.hotkey == mine for neuron in neurons):
-        return Symptom("registration", Health.OK, "the hotkey is registered")
+        return CheckResult("registration", Health.OK, "the hotkey is registered")
     text = f"the hotkey {mine} is not registered on subnet {settings.network.netuid}, so nothing is polled"
-    return Symptom("registration", Health.FAILED, text, settings.network.registration_command)
+    return CheckResult("registration", Health.FAILED, text, settings.network.registration_command)
 
 
-def _validators(settings: Settings, neurons: Sequence[Validator], mine: str | None) -> Symptom:
-    policy = PollPolicy(settings.network.min_stake, settings.network.require_permit)
-    asked = [neuron for neuron in neurons if may_be_asked(neuron, policy, mine or "")]
+def _validators(settings: Settings, neurons: Sequence[Validator], mine: str | None) -> CheckResult:
+    policy = EligibilityPolicy(settings.network.min_stake, settings.network.require_permit)
+    asked = [neuron for neuron in neurons if is_eligible(neuron, policy, mine or "")]
     if not asked:
         advice = (
             "lower TRELLIS_MIN_STAKE (stake weight: alpha plus a share of TAO, not TAO), or look at "
             "TRELLIS_REQUIRE_PERMIT"
         )
-        return Symptom("validators", Health.FAILED, "none passes stake and permit", advice)
+        return CheckResult("validators", Health.FAILED, "none passes stake and permit", advice)
     tried = asked[:_REACHED]
     with ThreadPoolExecutor(_REACHED) as callers:
         reached = sum(callers.map(_is_reachable, tried))
     text = f"{len(asked)} may be asked, {reached} of {len(tried)} are reachable"
     if reached == 0:
-        return Symptom("validators", Health.FAILED, text, "look at this machine's network and firewall")
-    return Symptom("validators", Health.OK, text)
+        return CheckResult("validators", Health.FAILED, text, "look at this machine's network and firewall")
+    return CheckResult("validators", Health.OK, text)
 
 
 def _is_reachable(neuron: Validator) -> bool:

@@ -1,18 +1,18 @@
 """A look at the workers on other machines that execute runs."""
 
-from trellis_assets.diagnostics.machine_checks import Patient
-from trellis_assets.domain.diagnostics import Health, Symptom, judge_workers
+from trellis_assets.diagnostics.machine_checks import CheckContext
+from trellis_assets.domain.diagnostics import CheckResult, Health, judge_workers
 from trellis_assets.orchestration.dagster_home import celery_broker
 from trellis_assets.settings import RunLauncherName
 
 
-def check_workers(patient: Patient) -> list[Symptom]:
+def check_workers(context: CheckContext) -> list[CheckResult]:
     """Whether somebody executes the runs, where that is not this machine; nothing where it is.
 
     Raises:
         SettingsError: no broker is set, or what speaks to it is not installed.
     """
-    settings = patient.settings
+    settings = context.settings
     if settings.orchestration.run_launcher is not RunLauncherName.CELERY:
         return []
     broker = celery_broker(settings)
@@ -34,9 +34,9 @@ def check_workers(patient: Patient) -> list[Symptom]:
             most = hands(app) if queues else {}
         except AWAY as error:
             advice = "start the Redis of TRELLIS_CELERY_BROKER"
-            return [Symptom("workers", Health.FAILED, told_away(error), advice)]
+            return [CheckResult("workers", Health.FAILED, told_away(error), advice)]
     return [
         judge_workers(
-            queues, most, settings.orchestration.celery_queues, len(patient.pipeline.generator.endpoints)
+            queues, most, settings.orchestration.celery_queues, len(context.pipeline.generator.endpoints)
         )
     ]

@@ -12,7 +12,7 @@ LARGEST_DRIFT = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckOutcome:
     """The outcome of a check.
 
     Attributes:
@@ -43,32 +43,32 @@ class Count:
     at_most: int
 
 
-def judge_counts(counts: Sequence[Count]) -> Finding:
+def judge_counts(counts: Sequence[Count]) -> CheckOutcome:
     """Whether every figure is what the task table says; the text names those that are not."""
     wrong = [count for count in counts if not count.at_least <= count.kept <= count.at_most]
     named = (f"{count.what}: {count.kept} kept, {count.at_most} in the task table" for count in wrong)
-    return Finding(not wrong, len(counts), "; ".join(named) or "all figures agree with the task table")
+    return CheckOutcome(not wrong, len(counts), "; ".join(named) or "all figures agree with the task table")
 
 
-def none_of(rows: Sequence[int], looked_at: int, what: str) -> Finding:
+def none_of(rows: Sequence[int], looked_at: int, what: str) -> CheckOutcome:
     """Passed if no row is listed; the text names what the rows are."""
     shown = tuple(rows[:100])
     named = f": {', '.join(map(str, shown))}" if rows else ""
-    return Finding(not rows, looked_at, f"{len(rows)} tasks {what}{named}", shown)
+    return CheckOutcome(not rows, looked_at, f"{len(rows)} tasks {what}{named}", shown)
 
 
-def judge_drift(pairs: Sequence[tuple[int, float, float]]) -> Finding:
+def judge_drift(pairs: Sequence[tuple[int, float, float]]) -> CheckOutcome:
     """Whether local scores lie near validators' scores.
 
     Args:
         pairs: task, local score and fidelity of accepted submissions.
     """
     if len(pairs) < LEAST_PAIRS:
-        return Finding(True, len(pairs), f"{len(pairs)} scored submissions are too few to tell")
+        return CheckOutcome(True, len(pairs), f"{len(pairs)} scored submissions are too few to tell")
     errors = sorted(((abs(local - fidelity), key) for key, local, fidelity in pairs), reverse=True)
     mean = sum(error for error, _ in errors) / len(errors)
     bias = sum(local - fidelity for _, local, fidelity in pairs) / len(pairs)
     text = f"local scores and fidelity differ by {mean:.3f} on average"
     passed = mean <= LARGEST_DRIFT
     rows = () if passed else tuple(key for error, key in errors[:20] if error > LARGEST_DRIFT)
-    return Finding(passed, len(pairs), text, rows, {"mean_difference": mean, "bias": bias})
+    return CheckOutcome(passed, len(pairs), text, rows, {"mean_difference": mean, "bias": bias})

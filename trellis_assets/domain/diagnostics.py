@@ -5,9 +5,15 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from trellis_assets.domain.endpoints.endpoints import Endpoint, Probe, after_probe, told, why_none_takes_work
+from trellis_assets.domain.endpoints.endpoints import (
+    Endpoint,
+    Probe,
+    after_probe,
+    describe_endpoint,
+    why_none_takes_work,
+)
 from trellis_assets.domain.endpoints.orientation import Orientation
-from trellis_assets.domain.scheduling.worker_queues import told_unserved
+from trellis_assets.domain.scheduling.worker_queues import describe_unserved
 from trellis_assets.system.compat import StrEnum
 
 
@@ -20,7 +26,7 @@ class Health(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Symptom:
+class CheckResult:
     """What was found of one part.
 
     Attributes:
@@ -37,35 +43,35 @@ class Symptom:
 _ORDER = (Health.OK, Health.WARNING, Health.FAILED)
 
 
-def worst(symptoms: Iterable[Symptom]) -> Health:
+def worst(results: Iterable[CheckResult]) -> Health:
     """The health of the whole."""
-    return max((s.health for s in symptoms), key=_ORDER.index, default=Health.OK)
+    return max((s.health for s in results), key=_ORDER.index, default=Health.OK)
 
 
-def as_json(symptoms: Iterable[Symptom]) -> dict[str, Any]:
-    """The symptoms for other programs."""
-    listed = list(symptoms)
-    return {"health": worst(listed), "parts": [asdict(symptom) for symptom in listed]}
+def as_json(results: Iterable[CheckResult]) -> dict[str, Any]:
+    """The results for other programs."""
+    listed = list(results)
+    return {"health": worst(listed), "parts": [asdict(result) for result in listed]}
 
 
 # Where less is free, files cannot be written soon, or already.
 SCARCE_BYTES, NO_BYTES = 5 * 10**9, 5 * 10**8
 
 
-def judge_disk(free: int, folder: str) -> Symptom:
+def judge_disk(free: int, folder: str) -> CheckResult:
     """Whether models can still be written, by the free bytes of the folder's disk."""
     text = f"{free / 1e9:.1f} GB free for {folder}"
     advice = "make room, or lower TRELLIS_MODELS_MAX_GB and TRELLIS_KEEP_RUNS"
     if free < NO_BYTES:
-        return Symptom("disk", Health.FAILED, text, advice)
+        return CheckResult("disk", Health.FAILED, text, advice)
     if free < SCARCE_BYTES:
-        return Symptom("disk", Health.WARNING, text, advice)
-    return Symptom("disk", Health.OK, text)
+        return CheckResult("disk", Health.WARNING, text, advice)
+    return CheckResult("disk", Health.OK, text)
 
 
 def judge_generator(
     name: str, probes: Sequence[Probe], endpoints: Sequence[Endpoint], now: datetime
-) -> list[Symptom]:
+) -> list[CheckResult]:
     """How the generator is, and each of its endpoints that is not well.
 
     Args:
@@ -81,23 +87,23 @@ def judge_generator(
         seen.append(endpoint)
         if probe.trouble is not None:
             advice = "start it, or take it out of TRELLIS_GENERATOR_URLS"
-            unwell.append(Symptom("endpoint", Health.WARNING, told(endpoint, now), advice))
+            unwell.append(CheckResult("endpoint", Health.WARNING, describe_endpoint(endpoint, now), advice))
         elif endpoint.breaker.failures_in_a_row:
             advice = "look at its log; it is tried again by itself"
-            unwell.append(Symptom("endpoint", Health.WARNING, told(endpoint, now), advice))
+            unwell.append(CheckResult("endpoint", Health.WARNING, describe_endpoint(endpoint, now), advice))
     problem = why_none_takes_work(seen, now)
     if problem is not None:
         return [
-            Symptom("generator", Health.FAILED, problem, "start it, or mine with --start-server"),
+            CheckResult("generator", Health.FAILED, problem, "start it, or mine with --start-server"),
             *unwell,
         ]
     text = f"{name} takes work at {len(probes) - len(unwell)} of {len(probes)} endpoints without trouble"
-    return [Symptom("generator", Health.OK, text if len(probes) > 1 else f"{name} takes work"), *unwell]
+    return [CheckResult("generator", Health.OK, text if len(probes) > 1 else f"{name} takes work"), *unwell]
 
 
 def describe_orientation(
     endpoint: Endpoint, chosen: Orientation | None, *, is_judged: bool
-) -> Symptom | None:
+) -> CheckResult | None:
     """Say which way up an endpoint's models are taken to stand; None before its first model.
 
     Args:
@@ -109,22 +115,22 @@ def describe_orientation(
         return None
     name, trials = endpoint.name, endpoint.orientation_trials
     if chosen is not None:
-        return Symptom("orientation", Health.OK, f"{name}: {chosen}, as set")
+        return CheckResult("orientation", Health.OK, f"{name}: {chosen}, as set")
     if trials.decided is not None:
-        return Symptom("orientation", Health.OK, f"{name}: {trials.describe()}")
+        return CheckResult("orientation", Health.OK, f"{name}: {trials.describe()}")
     advice = (
         "look at a model in the gallery or with `trellis-assets inspect --preview`, and set "
         "TRELLIS_GENERATOR_ORIENTATION if it stands on its head"
     )
     if trials.count or not is_judged:
-        return Symptom("orientation", Health.OK, f"{name}: {trials.describe()}", advice)
+        return CheckResult("orientation", Health.OK, f"{name}: {trials.describe()}", advice)
     text = f"{name}: not judged (its server says it, or the validator does not look at the prompt)"
-    return Symptom("orientation", Health.OK, text, advice)
+    return CheckResult("orientation", Health.OK, text, advice)
 
 
 def judge_workers(
     queues: Mapping[str, Collection[str]], hands: Mapping[str, int], wanted: Sequence[str], endpoints: int
-) -> Symptom:
+) -> CheckResult:
     """Whether live workers execute the runs of all queues, and as many as there are endpoints.
 
     Args:
@@ -135,14 +141,16 @@ def judge_workers(
     """
     ours = [worker for worker, served in queues.items() if not set(wanted).isdisjoint(served)]
     if not ours:
-        return Symptom("workers", Health.FAILED, told_unserved(wanted), "start one: trellis-assets worker")
+        return CheckResult(
+            "workers", Health.FAILED, describe_unserved(wanted), "start one: trellis-assets worker"
+        )
     most = sum(hands.get(worker, 0) for worker in ours)
     text = f"{most} runs at a time in {len(ours)} worker{'s' * (len(ours) != 1)}"
     alone = [queue for queue in wanted if not any(queue in queues[worker] for worker in ours)]
     if alone:
         advice = "start one: trellis-assets worker --queues; the other queues have its tasks meanwhile"
-        return Symptom("workers", Health.WARNING, f"{text}, and none serves {', '.join(alone)}", advice)
+        return CheckResult("workers", Health.WARNING, f"{text}, and none serves {', '.join(alone)}", advice)
     if most < endpoints:
         advice = "an endpoint waits: start more workers, or with a higher --concurrency (docs/scaling.md)"
-        return Symptom("workers", Health.WARNING, f"{text} for {endpoints} endpoints", advice)
-    return Symptom("workers", Health.OK, text)
+        return CheckResult("workers", Health.WARNING, f"{text} for {endpoints} endpoints", advice)
+    return CheckResult("workers", Health.OK, text)

@@ -43,7 +43,7 @@ class PictureKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class GenerationRequest:
     """One model to make.
 
     Attributes:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from trellis_assets.domain.scheduling.prefetch import TaskInHand
+from trellis_assets.domain.scheduling.prefetch import ActiveTask
 from trellis_assets.domain.tasks import WORKABLE_STATES, TaskState
 
 # Who is about to ask the validator, or asks it.
@@ -11,8 +11,8 @@ _JUDGED_NEXT = frozenset({TaskState.GENERATED, TaskState.VALIDATING})
 
 
 def held_back_by(
-    tasks: Sequence[TaskInHand], miner_hotkey: str, *, shares_validator: bool
-) -> TaskInHand | None:
+    tasks: Sequence[ActiveTask], miner_hotkey: str, *, shares_validator: bool
+) -> ActiveTask | None:
     """The task that idle validation has to give way to, None when there is none.
 
     Any of the miner's own that is worked on. Of other miners of the store, whose machines are theirs, only
@@ -32,7 +32,7 @@ def held_back_by(
     return None
 
 
-def is_validator_wanted(tasks: Sequence[TaskInHand], miner_hotkey: str, *, shares_validator: bool) -> bool:
+def is_validator_wanted(tasks: Sequence[ActiveTask], miner_hotkey: str, *, shares_validator: bool) -> bool:
     """Return whether a task of a mining run is at the validator, or about to be.
 
     Args:

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from trellis_assets.domain.diagnostics import Health, Symptom
+from trellis_assets.domain.diagnostics import CheckResult, Health
 from trellis_assets.domain.heartbeats import TICK_WITHIN_S
 from trellis_assets.domain.validators import PollRecord
 
 # Without a poll for so long, people are told what hinders it.
 STILL_AFTER_S = 60.0
 PART = "mining"
-_FAILURES = frozenset({"Unreachable", "Rubbish"})
+# The last is what stores of earlier versions hold for a malformed response.
+_FAILURES = frozenset({"Unreachable", "MalformedResponse", "Rubbish"})
 _SHOWN = 3
 _LOGS = "in the data folder's logs"
 _SEE_LOG = f"see code_server.log {_LOGS}"
@@ -32,7 +33,7 @@ class MiningFacts:
         failed: what went wrong in the poller's last round.
         eligible: how many validators pass stake and permit.
         records: of their last polls.
-        in_hand: how many tasks are unfinished.
+        active_tasks: how many tasks are unfinished.
     """
 
     now: datetime
@@ -46,11 +47,11 @@ class MiningFacts:
     failed: str | None = None
     eligible: int = 0
     records: Sequence[PollRecord] = field(default_factory=tuple)
-    in_hand: int = 0
+    active_tasks: int = 0
     pulls: bool = True
 
 
-def judge_mining(facts: MiningFacts, *, turn_on: str) -> Symptom:
+def judge_mining(facts: MiningFacts, *, turn_on: str) -> CheckResult:
     """Return whether the session mines, and what hinders it.
 
     Args:
@@ -58,44 +59,48 @@ def judge_mining(facts: MiningFacts, *, turn_on: str) -> Symptom:
         turn_on: how the sensor is switched on again.
     """
     if facts.paused is not None:
-        return Symptom(PART, Health.WARNING, facts.paused, turn_on)
+        return CheckResult(PART, Health.WARNING, facts.paused, turn_on)
     tick_s = facts.session_s if facts.tick_s is None else facts.tick_s
     if tick_s > TICK_WITHIN_S:
         since = "since the start" if facts.tick_s is None else "for"
         reason = f": {facts.daemon_error}" if facts.daemon_error else ""
         text = f"no tick of the task_sensor {since} {tick_s:.0f} s{' ago' * (facts.tick_s is None)}{reason}"
-        return Symptom(PART, Health.FAILED, text, f"see daemon.log and code_server.log {_LOGS}")
+        return CheckResult(PART, Health.FAILED, text, f"see daemon.log and code_server.log {_LOGS}")
     if facts.stuck is not None:
-        return Symptom(PART, Health.FAILED, f"the poller is stuck: {facts.stuck}", "it is replaced by itself")
+        return CheckResult(
+            PART, Health.FAILED, f"the poller is stuck: {facts.stuck}", "it is replaced by itself"
+        )
     ticked = "no tick yet" if facts.tick_s is None else f"last tick {facts.tick_s:.0f} s ago"
     if not facts.pulls:
-        return Symptom(PART, Health.OK, f"at work: {ticked}")
+        return CheckResult(PART, Health.OK, f"at work: {ticked}")
     found = _all_polls_fail(facts)
     if found is not None:
         return found
     poll_s = facts.session_s if facts.poll_s is None else facts.poll_s
     if poll_s <= STILL_AFTER_S:
         polled = "no poll yet" if facts.poll_s is None else f"last poll {facts.poll_s:.0f} s ago"
-        return Symptom(PART, Health.OK, f"at work: {ticked}, {polled}")
+        return CheckResult(PART, Health.OK, f"at work: {ticked}, {polled}")
     health, why, advice = _hindrance(facts)
     last = _last_failure(facts)
-    return Symptom(PART, health, f"no poll for {poll_s:.0f} s: {why}; {ticked}{last}", advice)
+    return CheckResult(PART, health, f"no poll for {poll_s:.0f} s: {why}; {ticked}{last}", advice)
 
 
-def is_still(symptom: Symptom) -> bool:
+def is_still(result: CheckResult) -> bool:
     """Whether it tells that nobody has been polled for a while, be that well or not."""
-    return symptom.part == PART and symptom.text.startswith("no poll for")
+    return result.part == PART and result.text.startswith("no poll for")
 
 
-def _all_polls_fail(facts: MiningFacts) -> Symptom | None:
+def _all_polls_fail(facts: MiningFacts) -> CheckResult | None:
     """The failure of every validator is ours, or the network's, and told however often we try."""
     outcomes = {record.outcome for record in facts.records if record.outcome is not None}
     if outcomes == {"NotRegistered"}:
         text = f"none of {len(facts.records)} validators knows our hotkey"
-        return Symptom(PART, Health.FAILED, text, "register it on the subnet: btcli subnets register")
+        return CheckResult(PART, Health.FAILED, text, "register it on the subnet: btcli subnets register")
     if outcomes and outcomes <= _FAILURES:
         text = f"the last poll of every validator failed{_last_failure(facts)}"
-        return Symptom(PART, Health.FAILED, text, "look at the reason, this machine's network and its clock")
+        return CheckResult(
+            PART, Health.FAILED, text, "look at the reason, this machine's network and its clock"
+        )
     return None
 
 
@@ -105,8 +110,8 @@ def _hindrance(facts: MiningFacts) -> tuple[Health, str, str]:
         return Health.FAILED, facts.failed, _SEE_LOG
     if facts.closed is not None:
         return Health.WARNING, facts.closed, ""
-    if facts.in_hand:
-        return Health.OK, f"{facts.in_hand} tasks are in hand", ""
+    if facts.active_tasks:
+        return Health.OK, f"{facts.active_tasks} tasks are active", ""
     if not facts.eligible:
         advice = "lower TRELLIS_MIN_STAKE, or look at TRELLIS_REQUIRE_PERMIT"
         return Health.FAILED, "no validator passes stake and permit", advice

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from trellis_assets.domain.diagnostics import Health, Symptom
+from trellis_assets.domain.diagnostics import CheckResult, Health
 
 # A part is told when it has been unwell, or well again, for so long.
 TELL_AFTER_S = 5.0
@@ -26,28 +26,28 @@ class Outages:
 
     _states: dict[str, _State] = field(default_factory=dict)
 
-    def update(self, check: str, symptoms: Iterable[Symptom], now: float) -> list[str]:
+    def update(self, check: str, results: Iterable[CheckResult], now: float) -> list[str]:
         """Return lines for people about what the check found: parts that fail, and that are back.
 
         Args:
             check: its name; parts that it found unwell before and does not name now are well.
-            symptoms: all that it found now.
+            results: all that it found now.
             now: when.
         """
-        unwell = {_key(check, s): s for s in symptoms if s.health is not Health.OK}
+        unwell = {_key(check, s): s for s in results if s.health is not Health.OK}
         known = [key for key in self._states if key.split("/", 1)[0] == check]
-        lines = [line for key, symptom in unwell.items() if (line := self._fails(key, symptom, now))]
+        lines = [line for key, result in unwell.items() if (line := self._fails(key, result, now))]
         return lines + [line for key in known if key not in unwell and (line := self._is_well(key, now))]
 
-    def _fails(self, key: str, symptom: Symptom, now: float) -> str | None:
+    def _fails(self, key: str, result: CheckResult, now: float) -> str | None:
         state = self._states.setdefault(key, _State(is_unwell=True, since=now, failed_at=now))
         if not state.is_unwell:
             state.is_unwell, state.since = True, now
         if state.is_told or now - state.since < TELL_AFTER_S:
             return None
         state.is_told = True
-        advice = f" -> {symptom.advice}" if symptom.advice else ""
-        return f"{symptom.part}: {symptom.text}{advice}"[:_LONGEST]
+        advice = f" -> {result.advice}" if result.advice else ""
+        return f"{result.part}: {result.text}{advice}"[:_LONGEST]
 
     def _is_well(self, key: str, now: float) -> str | None:
         state = self._states[key]
@@ -62,9 +62,9 @@ class Outages:
         return f"{_named(key)} is back after {_duration(state.since - state.failed_at)}"
 
 
-def _key(check: str, symptom: Symptom) -> str:
+def _key(check: str, result: CheckResult) -> str:
     """Each endpoint has a state of its own; its name is the first word of what is told of it."""
-    return f"{check}/{symptom.part}/{symptom.text.split(' ', 1)[0] if symptom.part == 'endpoint' else ''}"
+    return f"{check}/{result.part}/{result.text.split(' ', 1)[0] if result.part == 'endpoint' else ''}"
 
 
 def _named(key: str) -> str:

@@ -56,12 +56,12 @@ class PollTimes:
         limits = [t for t in (self.next_poll_at, self.cooldown_until) if t is not None]
         return max(limits, default=_EVER)
 
-    def due_at(self, now: datetime, longest_rest: timedelta) -> datetime | None:
+    def due_at(self, now: datetime, max_backoff: timedelta) -> datetime | None:
         """When the next pull may happen; None means at once.
 
         A cooldown was told in the validator's time, and counted by our clock when it came.
         """
-        limits = ((self.next_poll_at, longest_rest), (self.cooldown_until, MAX_COOLDOWN))
+        limits = ((self.next_poll_at, max_backoff), (self.cooldown_until, MAX_COOLDOWN))
         return max((t for t, longest in limits if t is not None and is_ahead(t, now, longest)), default=None)
 
 
@@ -83,21 +83,21 @@ class PollRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class PollPolicy:
+class EligibilityPolicy:
     """Who may be asked, and when.
 
     Attributes:
         min_stake: of the chain's stake weight (alpha plus a share of TAO, `metagraph.S`), not TAO; the
             reference miner's floor for validators.
-        longest_rest: no `next_poll_at` is ever set further ahead.
+        max_backoff: no `next_poll_at` is ever set further ahead.
     """
 
     min_stake: float = 1000.0
     require_permit: bool = True
-    longest_rest: timedelta = timedelta(minutes=5)
+    max_backoff: timedelta = timedelta(minutes=5)
 
 
-def may_be_asked(validator: Validator, policy: PollPolicy, miner_hotkey: str) -> bool:
+def is_eligible(validator: Validator, policy: EligibilityPolicy, miner_hotkey: str) -> bool:
     """Whether the validator is one this miner would ever pull from."""
     return (
         validator.is_serving
@@ -110,7 +110,7 @@ def may_be_asked(validator: Validator, policy: PollPolicy, miner_hotkey: str) ->
 def due_validators(
     validators: Iterable[Validator],
     poll_times: dict[str, PollTimes],
-    policy: PollPolicy,
+    policy: EligibilityPolicy,
     miner_hotkey: str,
     now: datetime,
 ) -> list[Validator]:
@@ -130,8 +130,8 @@ def due_validators(
     due = [
         v
         for v in validators
-        if may_be_asked(v, policy, miner_hotkey)
-        and poll_times.get(v.hotkey, PollTimes()).due_at(now, policy.longest_rest) is None
+        if is_eligible(v, policy, miner_hotkey)
+        and poll_times.get(v.hotkey, PollTimes()).due_at(now, policy.max_backoff) is None
     ]
 
     def times(validator: Validator) -> PollTimes:

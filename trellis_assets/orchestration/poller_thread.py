@@ -16,8 +16,8 @@ from typing import Any
 from trellis_assets.domain.tasks import printable
 from trellis_assets.observability.audit_log import audit
 from trellis_assets.ports import MetagraphError, StoreError
-from trellis_assets.steps.poll_continuously import KeepPullingStep
-from trellis_assets.steps.poll_validators import PullReport
+from trellis_assets.steps.poll_continuously import PollingLoop
+from trellis_assets.steps.poll_validators import PollReport
 
 # A daemon that was restarted ticks again within this time.
 SWITCHED_OFF_AFTER_S = 30.0
@@ -27,7 +27,7 @@ BEAT_EVERY_S = 1.0
 
 
 @dataclass(slots=True)
-class ResidentPoller:
+class PollerThread:
     """The thread and what it was told last.
 
     Attributes:
@@ -36,7 +36,7 @@ class ResidentPoller:
         report_progress: called every second from the event loop: who reads the figures sees it move.
     """
 
-    step: Callable[[], KeepPullingStep]
+    step: Callable[[], PollingLoop]
     closed: Callable[[], str | None]
     report_progress: Callable[[Mapping[str, Any]], object] = lambda _figures: None
     _ticked: float = field(default_factory=time.monotonic)
@@ -44,17 +44,17 @@ class ResidentPoller:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _closed: str | None = None
     _failed: str | None = None
-    _report: PullReport = field(default_factory=PullReport)
+    _report: PollReport = field(default_factory=PollReport)
     _progress: dict[str, Any] = field(default_factory=dict)
 
-    def tick(self) -> tuple[PullReport, str | None]:
+    def tick(self) -> tuple[PollReport, str | None]:
         """The poller goes on. What it did since the last tick, and what hinders it now."""
         with self._lock:
             self._ticked = time.monotonic()
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="poller", daemon=True)
                 self._thread.start()
-            taken, self._report = self._report, PullReport()
+            taken, self._report = self._report, PollReport()
             return taken, self._closed or self._failed
 
     def _is_wanted(self) -> bool:
@@ -72,7 +72,7 @@ class ResidentPoller:
         look = asyncio.create_task(self._keep_looking())
         while self._is_wanted():
             try:
-                await step.round(may_ask=self._closed is None)
+                await step.round(may_poll=self._closed is None)
                 self._failed = None
             except Exception as error:  # noqa: BLE001 - it must not end: said, and tried again
                 await self._rest_after(error)
@@ -87,19 +87,19 @@ class ResidentPoller:
         beat.cancel()
         self._beat(lag_s=0.0, is_running=False)
 
-    def _tell(self, report: PullReport) -> None:
+    def _tell(self, report: PollReport) -> None:
         """The next tick tells of it."""
         with self._lock:
             self._report.add(report)
             self._report.next_due_in_s = report.next_due_in_s
             self._report.problem = report.problem
 
-    def _count_round(self, report: PullReport) -> None:
+    def _count_round(self, report: PollReport) -> None:
         """Rounds and polls are told with the next heartbeat; a round that failed has ended too."""
         now = time.monotonic()
         self._progress |= {"rounds": self._progress["rounds"] + 1, "round_at": now}
-        if report.asked:
-            self._progress |= {"polls": self._progress["polls"] + report.asked, "polled_at": now}
+        if report.polled:
+            self._progress |= {"polls": self._progress["polls"] + report.polled, "polled_at": now}
 
     async def _keep_beating(self) -> None:
         """A heartbeat that comes from the loop stops with it, whatever holds it up."""

@@ -5,7 +5,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from trellis_assets.domain.endpoints.endpoints import Probe
 from trellis_assets.domain.endpoints.orientation import Orientation
-from trellis_assets.domain.generation_requests import BackendState, Order, PictureKind, Route
+from trellis_assets.domain.generation_requests import BackendState, GenerationRequest, PictureKind, Route
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 
@@ -15,13 +15,13 @@ class GenerationError(RuntimeError):
 
     Attributes:
         is_transient: asking the same endpoint again may help; else somebody must mend it first.
-        is_away: nobody was there to ask.
+        is_unreachable: nobody was there to ask.
     """
 
-    def __init__(self, message: str, *, is_transient: bool, is_away: bool = False) -> None:
+    def __init__(self, message: str, *, is_transient: bool, is_unreachable: bool = False) -> None:
         super().__init__(message)
         self.is_transient = is_transient
-        self.is_away = is_away
+        self.is_unreachable = is_unreachable
 
 
 class PromptRefusedError(GenerationError):
@@ -123,7 +123,7 @@ class ServerBackend(Protocol):
         """
         ...
 
-    def generate(self, order: Order, watch: Watch) -> GaussianSplats:
+    def generate(self, order: GenerationRequest, watch: Watch) -> GaussianSplats:
         """The model, +Y up.
 
         Raises:
@@ -152,7 +152,7 @@ class PictureRoute(Protocol):
         ...
 
     def pictures(self, model_id: str) -> Mapping[PictureKind, bytes]:
-        """PNG files that a model was made from (`Order.model_id`); none where they are gone."""
+        """PNG files that a model was made from (`GenerationRequest.model_id`); none where they are gone."""
         ...
 
     def describe(self) -> dict[str, Any]:

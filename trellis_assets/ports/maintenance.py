@@ -10,7 +10,7 @@ from trellis_assets.domain.retention import Forgotten, StoredModel, Surplus
 from trellis_assets.domain.tasks import TaskState
 
 
-class IntegrityStore(Protocol):
+class ConsistencyStore(Protocol):
     """Rows that contradict what must hold. All look at tasks since a moment."""
 
     def count_since(self, since: datetime) -> int: ...

@@ -70,14 +70,14 @@ class Unreachable:
 
 
 @dataclass(frozen=True, slots=True)
-class Rubbish:
+class MalformedResponse:
     """An answer that is not the protocol."""
 
     reason: str
     exchange: HttpExchange | None = field(default=None, compare=False)
 
 
-PollAnswer = TaskAssigned | CoolingDown | NoTask | NotRegistered | Unreachable | Rubbish
+PollResponse = TaskAssigned | CoolingDown | NoTask | NotRegistered | Unreachable | MalformedResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class ValidatorNetwork(Protocol):
         """
         ...
 
-    async def pull(self, validator: Validator) -> PollAnswer:
+    async def pull(self, validator: Validator) -> PollResponse:
         """One PullTask call. Never raises for what the validator does."""
         ...
 

@@ -67,7 +67,7 @@ class PollStore(Protocol):
         *,
         next_poll_at: datetime,
         now: datetime,
-        longest_rest: timedelta,
+        max_backoff: timedelta,
         session_id: int | None = None,
     ) -> bool:
         """Claim the next pull from a validator; False if another process was first."""

@@ -8,7 +8,7 @@ from typing import Protocol
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation
 from trellis_assets.domain.idle_validation import JudgedCounts
-from trellis_assets.domain.scheduling.prefetch import Elsewhere, TaskInHand
+from trellis_assets.domain.scheduling.prefetch import ActiveTask, OtherMinerDemand
 from trellis_assets.domain.submissions import Submission
 from trellis_assets.domain.tasks import PulledTask, Task, TaskState
 from trellis_assets.domain.validators import Validator
@@ -53,11 +53,13 @@ class TaskTable(Protocol):
         """Tasks in these states, in the order they came."""
         ...
 
-    def in_hand(self, miner_hotkey: str | None) -> list[TaskInHand]:
+    def active_tasks(self, miner_hotkey: str | None) -> list[ActiveTask]:
         """The miner's unfinished tasks (None: every miner's), without what makes them large, oldest first."""
         ...
 
-    def elsewhere(self, miner_hotkey: str, now: datetime, asked_since: datetime) -> list[Elsewhere]:
+    def other_miner_demand(
+        self, miner_hotkey: str, now: datetime, polled_since: datetime
+    ) -> list[OtherMinerDemand]:
         """What other miners have coming: waiting tasks, and questions that were asked since then."""
         ...
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from trellis_assets.domain.consistency import LONGEST_TASK, Finding, judge_counts, judge_drift, none_of
-from trellis_assets.ports import Clock, FileStore, IntegrityStore, StoredFileError
+from trellis_assets.domain.consistency import LONGEST_TASK, CheckOutcome, judge_counts, judge_drift, none_of
+from trellis_assets.ports import Clock, ConsistencyStore, FileStore, StoredFileError
 
 # Reading all files of weeks takes minutes; what breaks, breaks for the newest too.
 CHECKED_FILES = 200
@@ -12,21 +12,21 @@ RECENT = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class CheckIntegrityStep:
+class CheckConsistencyStep:
     """The step with what it works on."""
 
-    store: IntegrityStore
+    store: ConsistencyStore
     files: FileStore
     clock: Clock
     duplicate_window: timedelta
 
-    def no_task_is_stuck(self) -> Finding:
+    def no_task_is_stuck(self) -> CheckOutcome:
         """Every task that came in an hour ago or earlier has its final state, or a run at work."""
         now = self.clock.now()
         rows = self.store.stuck_tasks(now - LONGEST_TASK, now)
         return none_of(rows, sum(self.store.count_by_state().values()), "stand still without a final state")
 
-    def files_match(self) -> Finding:
+    def files_match(self) -> CheckOutcome:
         """The newest model files are there and are what was stored."""
         broken = []
         files = self.store.model_files(CHECKED_FILES)
@@ -37,22 +37,22 @@ class CheckIntegrityStep:
                 broken.append(key)
         return none_of(broken, len(files), "have a model file that is missing or changed")
 
-    def no_duplicate_was_generated(self) -> Finding:
+    def no_duplicate_was_generated(self) -> CheckOutcome:
         """No validator's prompt was generated twice within the duplicate window."""
         since = self.clock.now() - self.duplicate_window
         rows = self.store.generated_twice(since, self.duplicate_window)
         return none_of(rows, self.store.count_since(since), "repeat a prompt that was generated before")
 
-    def submissions_have_feedback(self) -> Finding:
+    def submissions_have_feedback(self) -> CheckOutcome:
         """Every submission that was accepted in the last day has its feedback."""
         since = self.clock.now() - RECENT
         rows = self.store.without_feedback(since)
         return none_of(rows, self.store.count_since(since), "were accepted without feedback")
 
-    def scores_do_not_drift(self) -> Finding:
+    def scores_do_not_drift(self) -> CheckOutcome:
         """Local scores of the last day lie near validators'."""
         return judge_drift(self.store.scored_pairs(self.clock.now() - RECENT))
 
-    def statistics_agree(self) -> Finding:
+    def statistics_agree(self) -> CheckOutcome:
         """Each validator's counters, and the statistics that were exported last, count what there is."""
         return judge_counts([*self.store.counters_and_rows(), *self.store.snapshot_and_rows()])

@@ -13,7 +13,7 @@ THRESHOLD = 0.6
 
 
 @dataclass(frozen=True, slots=True)
-class PromptStep:
+class CreatePromptTasksStep:
     """The step with what it works on; `task_limit` None: without end."""
 
     store: TaskStore
@@ -26,7 +26,7 @@ class PromptStep:
 
     def run(self) -> list[int]:
         """Keys of new tasks: as many as there is room for, prompts in the list's order."""
-        room = self.max_waiting - len(self.store.in_hand(self.miner_hotkey))
+        room = self.max_waiting - len(self.store.active_tasks(self.miner_hotkey))
         made = sum(self.store.count_by_state(self.session_id).values())
         if self.task_limit is not None:
             room = min(room, self.task_limit - made)

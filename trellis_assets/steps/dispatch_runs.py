@@ -11,7 +11,7 @@ from trellis_assets.ports import Clock, TaskStore
 
 
 @dataclass(frozen=True, slots=True)
-class DispatchStep:
+class DispatchRunsStep:
     """The step with what it works on.
 
     Attributes:

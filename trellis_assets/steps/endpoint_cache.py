@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from trellis_assets.domain.endpoints.endpoints import Endpoint
-from trellis_assets.domain.scheduling.prefetch import TaskInHand
+from trellis_assets.domain.scheduling.prefetch import ActiveTask
 from trellis_assets.domain.tasks import TaskState
 from trellis_assets.ports import TaskStore
 from trellis_assets.system.adaptive_cache import AdaptiveCache
@@ -18,7 +18,7 @@ CHEAP_S = 0.005
 
 
 @dataclass(slots=True)
-class SparingLook:
+class EndpointCache:
     """Remembers the endpoints while reading them anew would cost too much.
 
     What is remembered knows when each generation is expected to end, so that it says for a while what
@@ -37,7 +37,7 @@ class SparingLook:
         """As they are, or were a moment ago."""
         return self._pool.get(lambda: self.store.endpoints(self.names, now))
 
-    def begun_since(self, tasks: Sequence[TaskInHand]) -> int:
+    def begun_since(self, tasks: Sequence[ActiveTask]) -> int:
         """How many of the tasks are being generated at endpoints that the last look called free."""
         if self._pool.is_fresh:
             return 0

@@ -26,8 +26,8 @@ from trellis_assets.ports import (
     TaskStore,
     UnsupportedPromptError,
 )
-from trellis_assets.steps.generate_with_failover import TryEndpointsStep, generation_seed
-from trellis_assets.steps.lease_heartbeat import renewed
+from trellis_assets.steps.generate_with_failover import GenerateWithFailoverStep, generation_seed
+from trellis_assets.steps.lease_heartbeat import lease_heartbeat
 from trellis_assets.steps.orient_model import OrientModelStep
 from trellis_assets.steps.store_retry import insist
 from trellis_assets.system.stages import enter_stage
@@ -58,7 +58,7 @@ class GenerateStep:
         task = self.store.claim(key, run_id, now=now, until=now + LEASE)
         if task is None or task.state not in {TaskState.PULLED, TaskState.GENERATING}:
             return task
-        with renewed(self.clock, lambda until: self.store.extend_claim(key, run_id, until)):
+        with lease_heartbeat(self.clock, lambda until: self.store.extend_claim(key, run_id, until)):
             return self._decided_by_duplicate(task, run_id) or self._generate(task, run_id)
 
     def _decline(self, task: Task, run_id: str, reason: HandBackReason, detail: str = "") -> Task:
@@ -119,7 +119,7 @@ class GenerateStep:
             detail = f"{self.generator.name} takes no {task.kind} prompts"
             return self._decline(task, run_id, HandBackReason.UNSUPPORTED_TASK, detail)
         try:
-            tries = TryEndpointsStep(self.store, self.generator, self.clock, self.policy.retries)
+            tries = GenerateWithFailoverStep(self.store, self.generator, self.clock, self.policy.retries)
             made = tries.run(task, run_id)
         except UnsupportedPromptError as error:
             return self._decline(task, run_id, HandBackReason.UNSUPPORTED_TASK, str(error))

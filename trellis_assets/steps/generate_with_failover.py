@@ -8,19 +8,19 @@ from datetime import datetime
 from hashlib import sha256
 
 from trellis_assets.domain.endpoints.endpoints import (
-    LONGEST_REST_S,
+    MAX_BACKOFF_S,
     Endpoint,
     Outcome,
+    describe_endpoint,
     free_endpoints,
     has_only_failed_at,
     is_any_well,
     is_of_prompt,
     taking_work,
-    told,
 )
 from trellis_assets.domain.endpoints.fault_attribution import prompt_mark
 from trellis_assets.domain.heartbeats import Stage
-from trellis_assets.domain.scheduling.slot_polling import next_look_s
+from trellis_assets.domain.scheduling.slot_polling import slot_poll_interval_s
 from trellis_assets.domain.splats.quality_checks import too_few
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import LEASE, Task, TaskState
@@ -35,7 +35,7 @@ from trellis_assets.ports import (
     UnclearFaultError,
     UnsupportedPromptError,
 )
-from trellis_assets.steps.lease_heartbeat import renewed
+from trellis_assets.steps.lease_heartbeat import lease_heartbeat
 from trellis_assets.system.stages import enter_stage
 
 # A task that goes before others may be held up: the free endpoint is left to it so long, not longer.
@@ -84,7 +84,7 @@ class _Tries:
 
 
 @dataclass(frozen=True, slots=True)
-class TryEndpointsStep:
+class GenerateWithFailoverStep:
     """The step with what it works on; `retries` are tries after the first."""
 
     store: TaskStore
@@ -120,7 +120,7 @@ class TryEndpointsStep:
             if set(self._endpoints_left(tries)) <= set(tries.failed):
                 enter_stage(Stage.WAITING)
                 self.clock.sleep(tries.wait_s)
-                tries.wait_s = min(2 * tries.wait_s, LONGEST_REST_S)
+                tries.wait_s = min(2 * tries.wait_s, MAX_BACKOFF_S)
 
     def _note(self, tries: _Tries, name: str, error: GenerationError) -> None:
         """Note the failure, with the endpoint's record as it was before."""
@@ -172,7 +172,7 @@ class TryEndpointsStep:
         turn = _Turn(self._wait_for_endpoint(key, tries))
         held = turn.endpoint
         try:
-            with renewed(self.clock, lambda until: self.store.extend_slot(held, key, until)):
+            with lease_heartbeat(self.clock, lambda until: self.store.extend_slot(held, key, until)):
                 yield turn
         finally:
             try:
@@ -207,7 +207,7 @@ class TryEndpointsStep:
             elif (now - well_at).total_seconds() >= LONGEST_WAIT_S and not taking_work(pool, now):
                 raise GenerationError(_gave_up(pool, now), is_transient=False)
             waited_s = (now - since).total_seconds()
-            self.clock.sleep(next_look_s(pool, now, waited_s))
+            self.clock.sleep(slot_poll_interval_s(pool, now, waited_s))
 
 
 def _outcome_of(error: GenerationError, seconds: float, mark: str) -> Outcome | None:
@@ -218,7 +218,7 @@ def _outcome_of(error: GenerationError, seconds: float, mark: str) -> Outcome | 
     return Outcome(
         duration_s=seconds,
         failure=str(error),
-        is_away=error.is_away,
+        is_unreachable=error.is_unreachable,
         is_lasting=not error.is_transient and not is_unclear,
         is_unclear=is_unclear,
         prompt=mark,
@@ -233,7 +233,7 @@ def _refuse_too_few(splats: GaussianSplats, endpoint: str) -> None:
 
 def _gave_up(pool: Sequence[Endpoint], now: datetime) -> str:
     """Why nobody was waited for any longer."""
-    found = "; ".join(told(endpoint, now) for endpoint in pool)
+    found = "; ".join(describe_endpoint(endpoint, now) for endpoint in pool)
     return f"no endpoint was well for {LONGEST_WAIT_S:.0f} s: {found}"
 
 

@@ -14,10 +14,10 @@ from trellis_assets.observability.audit_log import audit
 from trellis_assets.ports import (
     Clock,
     CoolingDown,
+    MalformedResponse,
     NoTask,
     NotRegistered,
-    PollAnswer,
-    Rubbish,
+    PollResponse,
     TaskAssigned,
     TaskStore,
     Unreachable,
@@ -31,7 +31,7 @@ JITTER = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class PullAnswerStep:
+class HandlePollResponseStep:
     """The step with what it works on.
 
     Attributes:
@@ -51,7 +51,7 @@ class PullAnswerStep:
         """Until a validator that was asked may be asked again; a little different each time."""
         return self.pause * random.uniform(1.0, 1.0 + JITTER)
 
-    async def run(self, validator: Validator, answer: PollAnswer) -> int | None:
+    async def run(self, validator: Validator, answer: PollResponse) -> int | None:
         """The new task's key; None where the answer brought none.
 
         Raises:
@@ -60,7 +60,7 @@ class PullAnswerStep:
         self._record_poll(validator, answer)
         return await self._act_on(validator, answer)
 
-    async def _act_on(self, validator: Validator, answer: PollAnswer) -> int | None:
+    async def _act_on(self, validator: Validator, answer: PollResponse) -> int | None:
         match answer:
             case TaskAssigned(task=pulled):
                 arrival = self.store.record_arrival(
@@ -84,13 +84,13 @@ class PullAnswerStep:
                     validator_uid=validator.uid,
                     hotkey=self.network.miner_hotkey,
                 )
-            case Rubbish(reason=reason) | Unreachable(reason=reason):
+            case MalformedResponse(reason=reason) | Unreachable(reason=reason):
                 audit("pull failed", level=logging.WARNING, validator_uid=validator.uid, reason=reason)
             case NoTask():
                 pass
         return None
 
-    def _record_poll(self, validator: Validator, answer: PollAnswer) -> None:
+    def _record_poll(self, validator: Validator, answer: PollResponse) -> None:
         """When the validator may be asked next is in the store."""
         now = self.clock.now()
         soon, later = now + self.interval(), now + self.error_backoff
@@ -104,13 +104,13 @@ class PullAnswerStep:
                 fields = {"next_poll_at": soon, "cooldown_until": until}
             case Unreachable(may_have_assigned=True):
                 fields = {"next_poll_at": soon}  # a task may wait for us there
-            case NoTask() | Unreachable() | Rubbish():
+            case NoTask() | Unreachable() | MalformedResponse():
                 fields = {"next_poll_at": later}
         self.store.record_poll(
             self.network.miner_hotkey,
             validator.hotkey,
             outcome=type(answer).__name__,
-            reason=answer.reason if isinstance(answer, Unreachable | Rubbish) else None,
+            reason=answer.reason if isinstance(answer, Unreachable | MalformedResponse) else None,
             now=now,
             brings_task=isinstance(answer, TaskAssigned),
             clock=_clock_of(answer, now),
@@ -119,7 +119,7 @@ class PullAnswerStep:
 
     def _settle(self, validator: Validator, served: int | None) -> None:
         """Tasks whose zero-score answer left open whether they count: the validator moved on."""
-        for task in self.store.in_hand(self.network.miner_hotkey):
+        for task in self.store.active_tasks(self.network.miner_hotkey):
             if (
                 task.state is TaskState.UNSETTLED
                 and task.validator_hotkey == validator.hotkey
@@ -155,6 +155,6 @@ class PullAnswerStep:
             audit("settled task handed back", task=task, level=logging.WARNING, outcome=str(answer.outcome))
 
 
-def _clock_of(answer: PollAnswer, now: datetime) -> Offset | None:
+def _clock_of(answer: PollResponse, now: datetime) -> Offset | None:
     exchange = answer.exchange
     return None if exchange is None else measure_offset(exchange.server_time, exchange.round_trip_s, now)

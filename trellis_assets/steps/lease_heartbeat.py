@@ -14,7 +14,7 @@ RENEW_EVERY_S = 8.0
 
 
 @contextmanager
-def renewed(clock: Clock, *extenders: Callable[[datetime], bool]) -> Iterator[threading.Event]:
+def lease_heartbeat(clock: Clock, *extenders: Callable[[datetime], bool]) -> Iterator[threading.Event]:
     """While the block runs, each extender is called with a new end of its lease.
 
     Yields:

@@ -31,7 +31,7 @@ class _Stored:
 
 
 @dataclass(slots=True)
-class ValidatorListing:
+class MetagraphCache:
     """The stored metagraph, at most `longest_age` old while it can be refreshed."""
 
     store: TaskStore

@@ -13,7 +13,7 @@ TRY_AGAIN = timedelta(minutes=1)
 
 
 @dataclass(slots=True)
-class AlertStep:
+class NotifyStep:
     """The step with what it works on. It remembers what it said as long as its process lives."""
 
     notifier: Notifier

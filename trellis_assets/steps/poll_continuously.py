@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from trellis_assets.steps.poll_validators import LOOK_S, PROMPT_ANSWER, PullReport, PullStep
+from trellis_assets.steps.poll_validators import LOOK_S, PROMPT_ANSWER, PollReport, PollValidatorsStep
 
 # The store is looked at again after so long at the most, while there is nothing to expect.
 IDLE_REST_S = 0.5
@@ -24,11 +24,11 @@ class _Poll:
 
     task: asyncio.Task[None]
     since: float
-    report: PullReport
+    report: PollReport
 
 
 @dataclass(slots=True)
-class KeepPullingStep:
+class PollingLoop:
     """The polling loop.
 
     Attributes:
@@ -37,27 +37,27 @@ class KeepPullingStep:
         report: of all polls that ended since it was last taken away.
     """
 
-    pull: PullStep
+    pull: PollValidatorsStep
     dispatch: Callable[[], object]
-    report: PullReport = field(default_factory=PullReport)
+    report: PollReport = field(default_factory=PollReport)
     _polls: dict[str, _Poll] = field(default_factory=dict)
     _dispatched_at: float = 0.0
     _has_new_task: bool = False
     _refreshing: asyncio.Future[None] | None = None
 
-    async def round(self, *, may_ask: bool = True) -> None:
+    async def round(self, *, may_poll: bool = True) -> None:
         """Ask who is due; return when an answer came, or after a rest.
 
         A slow validator is waited for beside all others. A task's run is started in the round in
         which its answer comes, however many rounds ago the validator was asked.
 
         Args:
-            may_ask: False: nobody is asked, but runs are started and answers under way are taken.
+            may_poll: False: nobody is asked, but runs are started and answers under way are taken.
 
         Raises:
             MetagraphError, StoreError: and the polls under way go on.
         """
-        if may_ask:
+        if may_poll:
             await self._refresh_validators()
             self._ask()
         else:
@@ -81,9 +81,9 @@ class KeepPullingStep:
 
     def _ask(self) -> None:
         now = time.monotonic()
-        owed = sum(now - poll.since < PROMPT_ANSWER_S for poll in self._polls.values())
-        for validator in self.pull.to_ask(self.report, self._polls, owed=owed):
-            report = PullReport()
+        pending_polls = sum(now - poll.since < PROMPT_ANSWER_S for poll in self._polls.values())
+        for validator in self.pull.to_poll(self.report, self._polls, pending_polls=pending_polls):
+            report = PollReport()
             task = asyncio.create_task(self.pull.ask(validator, report))
             self._polls[validator.hotkey] = _Poll(task, now, report)
 
@@ -101,9 +101,9 @@ class KeepPullingStep:
         for failure in failures:
             raise failure
 
-    def take_report(self) -> PullReport:
+    def take_report(self) -> PollReport:
         """What happened since the last call."""
-        taken, self.report = self.report, PullReport()
+        taken, self.report = self.report, PollReport()
         return taken
 
     def _dispatch_when_needed(self) -> None:

@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from trellis_assets.domain.scheduling.prefetch import (
+    ActiveTask,
     Pace,
-    TaskInHand,
+    competing_tasks,
     lead_s,
-    polls_wanted,
-    rivals,
+    poll_count,
+    prefetch_count,
     task_share,
-    tasks_wanted,
     waiting_tasks,
 )
 from trellis_assets.domain.tasks import TaskState
-from trellis_assets.domain.validators import PollPolicy, Validator, due_validators
+from trellis_assets.domain.validators import EligibilityPolicy, Validator, due_validators
 from trellis_assets.ports import (
     Clock,
     NotRegistered,
@@ -26,9 +26,9 @@ from trellis_assets.ports import (
     TaskStore,
     ValidatorNetwork,
 )
-from trellis_assets.steps.endpoint_cache import SparingLook
-from trellis_assets.steps.handle_poll_response import PullAnswerStep
-from trellis_assets.steps.metagraph_cache import ValidatorListing
+from trellis_assets.steps.endpoint_cache import EndpointCache
+from trellis_assets.steps.handle_poll_response import HandlePollResponseStep
+from trellis_assets.steps.metagraph_cache import MetagraphCache
 from trellis_assets.steps.refresh_validators import MetagraphPolicy
 
 # The store is looked at so often while tasks are in hand.
@@ -41,7 +41,7 @@ ROUND_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class PullPolicy:
+class PollingPolicy:
     """Settings of this step.
 
     Attributes:
@@ -54,7 +54,7 @@ class PullPolicy:
         task_limit: no more than this many tasks in the session; None: no limit.
     """
 
-    polls: PollPolicy
+    polls: EligibilityPolicy
     interval: timedelta
     error_backoff: timedelta
     metagraph_age: timedelta
@@ -67,13 +67,13 @@ class PullPolicy:
 
 
 @dataclass(slots=True)
-class PullReport:
+class PollReport:
     """What pulls did: validators by answer, and the tasks that are new.
 
     `problem` says why nobody can be polled; None where somebody can be.
     """
 
-    asked: int = 0
+    polled: int = 0
     answers: dict[str, int] = field(default_factory=dict)
     new_tasks: list[int] = field(default_factory=list)
     next_due_in_s: float | None = None
@@ -83,33 +83,33 @@ class PullReport:
         """One more validator gave this answer."""
         self.answers[answer] = self.answers.get(answer, 0) + 1
 
-    def add(self, more: "PullReport") -> None:
+    def add(self, more: "PollReport") -> None:
         """Count what another report counted too; when the next validator is due stays as it is."""
-        self.asked += more.asked
+        self.polled += more.polled
         for answer, count in more.answers.items():
             self.answers[answer] = self.answers.get(answer, 0) + count
         self.new_tasks += more.new_tasks
 
 
 @dataclass(slots=True)
-class PullStep:
+class PollValidatorsStep:
     """The step with what it works on. It remembers how long pulls took, and whether they brought a task."""
 
     store: TaskStore
     network: ValidatorNetwork
     clock: Clock
-    policy: PullPolicy
+    policy: PollingPolicy
     _took_s: deque[float] = field(default_factory=lambda: deque(maxlen=_PULLS_REMEMBERED))
     _brought_task: deque[bool] = field(default_factory=lambda: deque(maxlen=_PULLS_REMEMBERED))
-    listing: ValidatorListing = field(init=False)
-    _look: SparingLook = field(init=False)
-    _answer: PullAnswerStep = field(init=False)
+    listing: MetagraphCache = field(init=False)
+    _look: EndpointCache = field(init=False)
+    _answer: HandlePollResponseStep = field(init=False)
 
     def __post_init__(self) -> None:
         age = self.policy.metagraph_age
-        self.listing = ValidatorListing(self.store, self.network, self.clock, age, self.policy.metagraph)
-        self._look = SparingLook(self.store, self.policy.endpoints)
-        self._answer = PullAnswerStep(
+        self.listing = MetagraphCache(self.store, self.network, self.clock, age, self.policy.metagraph)
+        self._look = EndpointCache(self.store, self.policy.endpoints)
+        self._answer = HandlePollResponseStep(
             self.store,
             self.network,
             self.clock,
@@ -118,7 +118,7 @@ class PullStep:
             session_id=self.policy.session_id,
         )
 
-    async def run(self) -> PullReport:
+    async def run(self) -> PollReport:
         """Validators were asked, as many at once as there is room for; each answer was stored as it came.
 
         While none has a task, the next ones are asked, for `ROUND_S` and as long as the last of them takes.
@@ -127,11 +127,11 @@ class PullStep:
             MetagraphError: no list of validators can be had, with what to do.
             StoreError: an answer could not be stored; the validator serves its task again.
         """
-        report = PullReport()
+        report = PollReport()
         if self.listing.is_old():
             self.listing.refresh()
         ends_at = time.monotonic() + ROUND_S
-        while polls := [self.ask(validator, report) for validator in self.to_ask(report)]:
+        while polls := [self.ask(validator, report) for validator in self.to_poll(report)]:
             # Each poll is heard to its end, for it may bring a task: what one could not store is told after.
             for failure in await asyncio.gather(*polls, return_exceptions=True):
                 if isinstance(failure, BaseException):
@@ -140,13 +140,15 @@ class PullStep:
                 break
         return report
 
-    def to_ask(self, report: PullReport, asking: Collection[str] = (), *, owed: int = 0) -> list[Validator]:
+    def to_poll(
+        self, report: PollReport, polling: Collection[str] = (), *, pending_polls: int = 0
+    ) -> list[Validator]:
         """Validators to ask now, the best first.
 
         Args:
             report: gets when the next one is due.
-            asking: hotkeys that are being asked.
-            owed: how many of them may answer any moment.
+            polling: hotkeys that are being asked.
+            pending_polls: how many of them may answer any moment.
 
         Raises:
             MetagraphError: no list of validators can be had, with what to do.
@@ -155,61 +157,67 @@ class PullStep:
         if report.problem is not None:
             report.next_due_in_s = None
             return []
-        in_hand = self.store.in_hand(self.network.miner_hotkey)
-        owing = {t.validator_hotkey for t in in_hand if t.state is TaskState.UNSETTLED}
-        room = self._room(in_hand, asking, owed)
-        if room == 0 and not owing:
+        active_tasks = self.store.active_tasks(self.network.miner_hotkey)
+        unsettled_validators = {t.validator_hotkey for t in active_tasks if t.state is TaskState.UNSETTLED}
+        room = self._room(active_tasks, polling, pending_polls)
+        if room == 0 and not unsettled_validators:
             report.next_due_in_s = None
             return []
-        due = self._due(in_hand, asking, report)
+        due = self._due(active_tasks, polling, report)
         # Who owes the word on an unsettled task gives it again or a cooldown: that needs no room.
-        others = [v for v in due if v.hotkey not in owing]
-        return [*(v for v in due if v.hotkey in owing), *others[:room]]
+        others = [v for v in due if v.hotkey not in unsettled_validators]
+        return [*(v for v in due if v.hotkey in unsettled_validators), *others[:room]]
 
-    def _due(self, in_hand: list[TaskInHand], asking: Collection[str], report: PullReport) -> list[Validator]:
+    def _due(
+        self, active_tasks: list[ActiveTask], polling: Collection[str], report: PollReport
+    ) -> list[Validator]:
         """Validators to ask: none that waits for a task we hold, for it would only repeat it."""
         me, now = self.network.miner_hotkey, self.clock.now()
         times = self.store.poll_times(me)
-        holding = {t.validator_hotkey for t in in_hand if t.state is not TaskState.UNSETTLED}
-        idle = [v for v in self.listing.validators() if v.hotkey not in holding and v.hotkey not in asking]
-        longest = self.policy.polls.longest_rest
+        holding = {t.validator_hotkey for t in active_tasks if t.state is not TaskState.UNSETTLED}
+        idle = [v for v in self.listing.validators() if v.hotkey not in holding and v.hotkey not in polling]
+        longest = self.policy.polls.max_backoff
         known = [times[v.hotkey] for v in idle if v.hotkey in times]
         waits = [(t.due_at(now, longest) or now) - now for t in known]
         report.next_due_in_s = min((w.total_seconds() for w in waits), default=None)
         return due_validators(idle, times, self.policy.polls, me, now)
 
-    def _room(self, in_hand: list[TaskInHand], asking: Collection[str], owed: int) -> int:
+    def _room(self, active_tasks: list[ActiveTask], polling: Collection[str], pending_polls: int) -> int:
         """How many validators to ask now."""
         now = self.clock.now()
         endpoints = self._look.endpoints(now)
         lead = lead_s(self.store.start_pace(), self._took_s, self.policy.cadence.total_seconds() + LOOK_S)
         pace = Pace(self.store.generation_pace(), lead)
-        wanted = tasks_wanted(in_hand, endpoints, pace=pace, now=now) - self._look.begun_since(in_hand)
+        wanted = prefetch_count(active_tasks, endpoints, pace=pace, now=now) - self._look.begun_since(
+            active_tasks
+        )
         if wanted > 0:
             # Other miners of the store may have a task for each of these endpoints already.
-            others = self.store.elsewhere(self.network.miner_hotkey, now, now - PROMPT_ANSWER)
-            wanted -= rivals(others, self.policy.endpoints)
+            others = self.store.other_miner_demand(self.network.miner_hotkey, now, now - PROMPT_ANSWER)
+            wanted -= competing_tasks(others, self.policy.endpoints)
         share = task_share(self._brought_task)
-        room = polls_wanted(wanted, share, self.policy.max_waiting - waiting_tasks(in_hand)) - owed
+        room = (
+            poll_count(wanted, share, self.policy.max_waiting - waiting_tasks(active_tasks)) - pending_polls
+        )
         if self.policy.task_limit is not None:
             pulled = sum(self.store.count_by_state(self.policy.session_id).values())
-            room = min(room, self.policy.task_limit - pulled - len(asking))
+            room = min(room, self.policy.task_limit - pulled - len(polling))
         return max(0, room)
 
-    async def ask(self, validator: Validator, report: PullReport) -> None:
+    async def ask(self, validator: Validator, report: PollReport) -> None:
         """The validator was asked, and its answer acted on; nothing if another process asks it."""
         me, now = self.network.miner_hotkey, self.clock.now()
-        soon, longest = now + self._answer.interval(), self.policy.polls.longest_rest
+        soon, longest = now + self._answer.interval(), self.policy.polls.max_backoff
         if not self.store.begin_poll(
             me,
             validator.hotkey,
             next_poll_at=soon,
             now=now,
-            longest_rest=longest,
+            max_backoff=longest,
             session_id=self.policy.session_id,
         ):
             return
-        report.asked += 1
+        report.polled += 1
         started = time.monotonic()
         answer = await self.network.pull(validator)
         report.count(type(answer).__name__)

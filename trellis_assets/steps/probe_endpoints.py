@@ -24,7 +24,7 @@ class ProbeEndpointsStep:
         seen = {probe.endpoint: probe for probe in probes}
         news = [seen[e.name] for e in pool if e.name in seen and after_probe(e, seen[e.name], now) is not e]
         if news:
-            was_away = {endpoint.name for endpoint in pool if endpoint.breaker.is_away}
+            was_away = {endpoint.name for endpoint in pool if endpoint.breaker.is_unreachable}
             self.store.record_probes(news, now)
             pool = self.store.endpoints(self.generator.endpoints, now)
             for probe in news:

@@ -13,7 +13,7 @@ from trellis_assets.domain.tasks import printable
 from trellis_assets.domain.validators import Validator
 from trellis_assets.observability.audit_log import audit
 from trellis_assets.ports import Clock, MetagraphError, TaskStore, ValidatorNetwork
-from trellis_assets.steps.notify import AlertStep
+from trellis_assets.steps.notify import NotifyStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +25,14 @@ class MetagraphPolicy:
         backoff: between reads that fail, for whatever reason.
         registration: the command that registers our hotkey; None where the list does not tell who is
             registered, as a file does not.
-        alert: tells a person that the hotkey was deregistered.
+        notify: tells a person that the hotkey was deregistered.
         link: that goes with the message.
     """
 
     source: str = "unnamed"
     backoff: BackoffPolicy = CHAIN_BACKOFF
     registration: str | None = None
-    alert: AlertStep | None = None
+    notify: NotifyStep | None = None
     link: str = ""
 
 
@@ -105,5 +105,5 @@ class RefreshValidatorsStep:
                 audit("hotkey is registered", hotkey=hotkey, validators_to_poll_again=forgotten)
             return
         audit("hotkey is not registered", level=logging.ERROR, hotkey=hotkey, command=registration)
-        if was_registered and self.policy.alert is not None:
-            self.policy.alert.run("deregistered", problem, self.policy.link)
+        if was_registered and self.policy.notify is not None:
+            self.policy.notify.run("deregistered", problem, self.policy.link)

@@ -21,7 +21,7 @@ from trellis_assets.ports import (
     ValidatorNetwork,
     WrongHotkeyError,
 )
-from trellis_assets.steps.lease_heartbeat import renewed
+from trellis_assets.steps.lease_heartbeat import lease_heartbeat
 from trellis_assets.steps.store_retry import insist
 from trellis_assets.steps.validate import gate_reason
 from trellis_assets.system.stages import enter_stage
@@ -72,7 +72,7 @@ class SubmitStep:
         if not (self.policy.is_enabled and task.is_harvested):
             reason = task.reason or "submission is switched off"
             return self.store.move(key, TaskState.KEPT, now=now, reason=reason, run_id=run_id)
-        with renewed(self.clock, lambda until: self.store.extend_claim(key, run_id, until)):
+        with lease_heartbeat(self.clock, lambda until: self.store.extend_claim(key, run_id, until)):
             return self._submit(self._gated(task, run_id), run_id, self.network())
 
     def _gated(self, task: Task, run_id: str) -> Task:

@@ -18,7 +18,7 @@ from trellis_assets.ports import (
     TooCostlyToJudgeError,
     ValidationUnavailableError,
 )
-from trellis_assets.steps.lease_heartbeat import renewed
+from trellis_assets.steps.lease_heartbeat import lease_heartbeat
 
 RETRY_S = (1.0,)
 # Where no model is submitted without a verdict, a validator that restarts is waited for.
@@ -51,7 +51,7 @@ class ValidateStep:
             return task
         if not self.policy.is_enabled:
             return self.store.move(key, TaskState.VALIDATED, now=now, run_id=run_id)
-        with renewed(self.clock, lambda until: self.store.extend_claim(key, run_id, until)):
+        with lease_heartbeat(self.clock, lambda until: self.store.extend_claim(key, run_id, until)):
             return self._validate(task, run_id)
 
     def _validate(self, task: Task, run_id: str) -> Task:

@@ -43,7 +43,7 @@ class ValidateIdleStep:
 
     def busy_with(self) -> str | None:
         """What is being mined that this would delay; None when there is nothing."""
-        tasks = self.store.in_hand(None if self.shares_validator else self.miner_hotkey)
+        tasks = self.store.active_tasks(None if self.shares_validator else self.miner_hotkey)
         task = held_back_by(tasks, self.miner_hotkey, shares_validator=self.shares_validator)
         return f"task {task.key} is {task.state}" if task else None
 
@@ -89,7 +89,7 @@ class ValidateIdleStep:
         """Wait while a mining run wants the validator, but not for ever: a backfill must come to its end."""
         waited_s = 0.0
         while waited_s < LONGEST_WAIT_S and is_validator_wanted(
-            self.store.in_hand(None if self.shares_validator else self.miner_hotkey),
+            self.store.active_tasks(None if self.shares_validator else self.miner_hotkey),
             self.miner_hotkey,
             shares_validator=self.shares_validator,
         ):

@@ -119,7 +119,7 @@ class SessionProgress:
         assert self.settings.mining.session_id is not None
         limit = self.settings.mining.task_limit
         counts = self._counts.get(lambda: self.store.count_by_state(self.settings.mining.session_id))
-        unfinished = self.store.in_hand(self.hotkey)
+        unfinished = self.store.active_tasks(self.hotkey)
         self._tell(progress(counts, limit))
         if limit is not None and not unfinished and sum(counts.values()) >= limit:
             return True

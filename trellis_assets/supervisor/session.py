@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from trellis_assets.composition import Pipeline, secret
 from trellis_assets.diagnostics.chain_checks import read_validators_at_start
-from trellis_assets.diagnostics.machine_checks import Patient
+from trellis_assets.diagnostics.machine_checks import CheckContext
 from trellis_assets.diagnostics.proxy_checks import check_proxies
 from trellis_assets.domain.scheduling.prefetch import ENDPOINTS_FLAG
 from trellis_assets.domain.statistics import StatisticsSnapshot
@@ -138,7 +138,7 @@ def single_instance_lock(folder: Path) -> Iterator[None]:
 
 
 def _tell_proxies(pipeline: Pipeline, say: Callable[[str], None]) -> None:
-    for found in check_proxies(Patient(pipeline, reads_key=False)):
+    for found in check_proxies(CheckContext(pipeline, reads_key=False)):
         say(f"proxy: {found.text}" + (f" ({found.advice})" if found.advice else ""))
 
 

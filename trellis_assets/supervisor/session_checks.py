@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
-from trellis_assets.domain.diagnostics import Health, Symptom
+from trellis_assets.domain.diagnostics import CheckResult, Health
 from trellis_assets.domain.outages import Outages
 
 # A check that takes longer than this beyond its interval is told as a part that does not answer.
@@ -19,7 +19,7 @@ class Check:
 
     name: str
     every_s: float
-    run: Callable[[], Sequence[Symptom]]
+    run: Callable[[], Sequence[CheckResult]]
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class SessionChecks:
     """The checks of a session, and what people were told of them."""
 
     checks: Sequence[Check]
-    _found: SimpleQueue[tuple[str, Sequence[Symptom]]] = field(default_factory=SimpleQueue)
+    _found: SimpleQueue[tuple[str, Sequence[CheckResult]]] = field(default_factory=SimpleQueue)
     _stop: threading.Event = field(default_factory=threading.Event)
     _outages: Outages = field(default_factory=Outages)
     _heard_at: dict[str, float] = field(default_factory=dict)
@@ -47,11 +47,11 @@ class SessionChecks:
         lines: list[str] = []
         while True:
             try:
-                name, symptoms = self._found.get_nowait()
+                name, results = self._found.get_nowait()
             except Empty:
                 break
             self._heard_at[name] = time.monotonic()
-            lines += self._outages.update(name, symptoms, self._heard_at[name])
+            lines += self._outages.update(name, results, self._heard_at[name])
         now = time.monotonic()
         for check in self.checks:
             if now - self._heard_at.setdefault(check.name, now) > check.every_s + PATIENCE_S:
@@ -62,12 +62,12 @@ class SessionChecks:
         while not self._stop.is_set():
             try:
                 found = check.run()
-            except Exception as error:  # noqa: BLE001 - told as a symptom; the text may hold anything
+            except Exception as error:  # noqa: BLE001 - told as a result; the text may hold anything
                 text = f"the check failed: {type(error).__name__}"
-                found = [Symptom(check.name, Health.FAILED, text, "see the logs in the data folder")]
+                found = [CheckResult(check.name, Health.FAILED, text, "see the logs in the data folder")]
             self._found.put((check.name, found))
             self._stop.wait(check.every_s)
 
 
-def _no_answer(name: str) -> Symptom:
-    return Symptom(name, Health.FAILED, "the check does not end", "see the logs in the data folder")
+def _no_answer(name: str) -> CheckResult:
+    return CheckResult(name, Health.FAILED, "the check does not end", "see the logs in the data folder")

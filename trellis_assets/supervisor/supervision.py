@@ -12,7 +12,7 @@ from trellis_assets.composition import Pipeline
 from trellis_assets.diagnostics.chain_checks import check_chain
 from trellis_assets.diagnostics.clock_check import check_clock
 from trellis_assets.diagnostics.machine_checks import (
-    Patient,
+    CheckContext,
     check_disk,
     check_files,
     check_generator,
@@ -20,7 +20,7 @@ from trellis_assets.diagnostics.machine_checks import (
 )
 from trellis_assets.diagnostics.mining_checks import CODE_SERVER, Heartbeats, check_mining
 from trellis_assets.diagnostics.worker_checks import check_workers
-from trellis_assets.domain.diagnostics import Health, Symptom
+from trellis_assets.domain.diagnostics import CheckResult, Health
 from trellis_assets.domain.heartbeats import (
     SILENT_AFTER_S,
     STARTS_WITHIN_S,
@@ -79,17 +79,17 @@ class Supervision:
     _checks: SessionChecks = field(init=False)
 
     def __post_init__(self) -> None:
-        patient = Patient(self.pipeline, reads_key=False)
+        context = CheckContext(self.pipeline, reads_key=False)
         self._checks = SessionChecks(
             [
-                Check("mining", 3.0, lambda: _as_news(check_mining(patient))),
-                Check("chain", 5.0, lambda: check_chain(patient)),
-                Check("disk", 5.0, lambda: check_disk(patient)),
-                Check("generator", 5.0, lambda: check_generator(patient)),
-                Check("validation", 15.0, lambda: check_validation(patient)),
-                Check("files", 60.0, lambda: check_files(patient)),
-                Check("clock", 15.0, lambda: check_clock(patient)),
-                Check("workers", 15.0, lambda: check_workers(patient)),
+                Check("mining", 3.0, lambda: _as_news(check_mining(context))),
+                Check("chain", 5.0, lambda: check_chain(context)),
+                Check("disk", 5.0, lambda: check_disk(context)),
+                Check("generator", 5.0, lambda: check_generator(context)),
+                Check("validation", 15.0, lambda: check_validation(context)),
+                Check("files", 60.0, lambda: check_files(context)),
+                Check("clock", 15.0, lambda: check_clock(context)),
+                Check("workers", 15.0, lambda: check_workers(context)),
                 Check("sensor switch", 3.0, self._tick_while_paused),
                 Check("code server", _PING_EVERY_S, self._ping),
                 Check("server", _PING_EVERY_S, self._ask_own_server),
@@ -156,7 +156,7 @@ class Supervision:
                 return f"no tick of the task_sensor for {since_s:.0f} s"
         return None
 
-    def _tick_while_paused(self) -> list[Symptom]:
+    def _tick_while_paused(self) -> list[CheckResult]:
         """Evaluate a stopped sensor, so that the tasks in hand are finished; it takes no new ones then."""
         instance = self._opened()
         if not sensor_switch.is_stopped(instance):
@@ -167,14 +167,14 @@ class Supervision:
             sensor_switch.evaluate_sensor(instance, port=self.code_port, location=LOCATION)
         return []
 
-    def _ping(self) -> list[Symptom]:
+    def _ping(self) -> list[CheckResult]:
         if sensor_switch.answers(self.code_port):
             self._answered_at = time.monotonic()
             return []
         advice = "see code_server.log in the data folder's logs"
-        return [Symptom("code server", Health.FAILED, "it does not answer", advice)]
+        return [CheckResult("code server", Health.FAILED, "it does not answer", advice)]
 
-    def _ask_own_server(self) -> list[Symptom]:
+    def _ask_own_server(self) -> list[CheckResult]:
         """Whether it answers; that it makes models is seen by its breaker, as with any endpoint."""
         if self.own_server is not None and self.own_server.is_ready():
             self._served_at = time.monotonic()
@@ -186,9 +186,9 @@ class Supervision:
         return self._instance
 
 
-def _as_news(symptoms: list[Symptom]) -> list[Symptom]:
+def _as_news(results: list[CheckResult]) -> list[CheckResult]:
     """A miner that polls nobody for a while is told of on the terminal, even where that is well."""
     return [
-        Symptom(s.part, Health.WARNING, s.text, s.advice) if s.health is Health.OK and is_still(s) else s
-        for s in symptoms
+        CheckResult(s.part, Health.WARNING, s.text, s.advice) if s.health is Health.OK and is_still(s) else s
+        for s in results
     ]

@@ -9,7 +9,7 @@ from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import PulledTask, Task, TaskKind, TaskState, prompt_hash
 from trellis_assets.domain.validators import Validator
 from trellis_assets.domain.verdicts import Verdict
-from trellis_assets.ports import NoTask, PollAnswer, SubmissionAnswer
+from trellis_assets.ports import NoTask, PollResponse, SubmissionAnswer
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 MINER = "5MinerMinerMinerMinerMinerMinerMinerMinerMinerMi"
@@ -50,7 +50,7 @@ class ScriptedNetwork:
     def __init__(self, validators: Sequence[Validator]) -> None:
         self.miner_hotkey = MINER
         self.validators = list(validators)
-        self.pulls: dict[str, list[PollAnswer]] = {}
+        self.pulls: dict[str, list[PollResponse]] = {}
         self.answers: list[SubmissionAnswer] = []
         self.pulled: list[str] = []
         self.submitted: list[tuple[str, SubmissionKind, bytes]] = []
@@ -60,7 +60,7 @@ class ScriptedNetwork:
         """Return the validators as they were set."""
         return self.validators
 
-    async def pull(self, validator: Validator) -> PollAnswer:
+    async def pull(self, validator: Validator) -> PollResponse:
         """Return the next response of this validator."""
         self.pulled.append(validator.hotkey)
         answers = self.pulls.get(validator.hotkey, [])

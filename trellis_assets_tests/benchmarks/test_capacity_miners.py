@@ -97,7 +97,7 @@ def asked(seconds: float, cpu_s: float, *, calls: int, writes: int) -> Asked:
 
 def costs(database: str) -> Costs:
     measured = {
-        ("round", "in_hand"): asked(0.5, 0.2, calls=2, writes=0),
+        ("round", "active_tasks"): asked(0.5, 0.2, calls=2, writes=0),
         ("submit", "move"): asked(3.0, 1.0, calls=4, writes=4),
         ("generate", "claim"): asked(1.0, 0.5, calls=2, writes=2),
         ("generate", "endpoints"): asked(1.0, 0.5, calls=2, writes=0),

@@ -10,7 +10,7 @@ from trellis_assets.definitions import defs
 from trellis_assets.defs.failure_sensor import failure_sensor
 from trellis_assets.domain.tasks import printable
 from trellis_assets.settings import Settings
-from trellis_assets.steps.notify import AlertStep
+from trellis_assets.steps.notify import NotifyStep
 from trellis_assets.testing.fakes import FakeClock
 from trellis_assets_tests.defs.pipelines import Resource
 from trellis_assets_tests.steps.test_notify import Chat
@@ -58,7 +58,7 @@ def chat() -> Chat:
 @pytest.fixture
 def parts(tmp_path: Path, chat: Chat) -> Pipeline:
     pipeline = Pipeline(Settings.load(data_dir=tmp_path, webserver_port=3999))
-    pipeline.__dict__["alert_step"] = AlertStep(chat, FakeClock())
+    pipeline.__dict__["notify_step"] = NotifyStep(chat, FakeClock())
     return pipeline
 
 
@@ -83,7 +83,7 @@ def test_without_a_webhook_the_sensor_says_so(tmp_path: Path) -> None:
 
 
 def test_a_webhook_that_is_away_does_not_fail_the_sensor(parts: Pipeline, chat: Chat) -> None:
-    chat.is_away = True
+    chat.is_unreachable = True
     assert failed(job_that_raises(ValueError("x")), parts) is None
 
 

@@ -18,7 +18,7 @@ from trellis_assets.domain.scheduling.run_attempts import RunStatus
 from trellis_assets.orchestration.runs import run_status
 from trellis_assets.ports import MetagraphError, TaskAssigned
 from trellis_assets.settings import Settings, SettingsError
-from trellis_assets.steps.poll_validators import PullReport
+from trellis_assets.steps.poll_validators import PollReport
 from trellis_assets.testing.fakes import MINER, ScriptedNetwork, a_pulled_task, a_validator
 from trellis_assets_tests.defs.pipelines import Resource, ScriptedPipeline
 
@@ -128,7 +128,7 @@ def test_a_required_verdict_and_no_validation_contradict_each_other(
 
 
 def test_a_tick_names_the_tasks_whose_runs_the_poller_started() -> None:
-    report = PullReport(asked=3, answers={"TaskAssigned": 2, "CoolingDown": 1}, new_tasks=[7, 8])
+    report = PollReport(asked=3, answers={"TaskAssigned": 2, "CoolingDown": 1}, new_tasks=[7, 8])
     assert _describe_runs(report) == (
         "2 runs were started since the last tick, for task 7, 8 (tag trellis/task)."
     )

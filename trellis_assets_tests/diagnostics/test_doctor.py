@@ -22,7 +22,7 @@ from trellis_assets.cli import app
 from trellis_assets.composition import Pipeline
 from trellis_assets.diagnostics import doctor, machine_checks, subnet_checks
 from trellis_assets.diagnostics.doctor import CachedDiagnostics, examine
-from trellis_assets.domain.diagnostics import Health, Symptom
+from trellis_assets.domain.diagnostics import CheckResult, Health
 from trellis_assets.domain.validators import Validator
 from trellis_assets.ports import MetagraphError
 from trellis_assets.servers.gallery.run import guarded_gallery
@@ -49,31 +49,31 @@ def with_metagraph(folder: Path, *neurons: Validator, **changes: Any) -> Setting
     return Settings.load(data_dir=folder, **changes)
 
 
-def found(settings: Settings, **how: Any) -> dict[str, Symptom]:
-    return {symptom.part: symptom for symptom in examine(settings, **how)}
+def found(settings: Settings, **how: Any) -> dict[str, CheckResult]:
+    return {result.part: result for result in examine(settings, **how)}
 
 
 def test_a_sound_miner_is_told_to_be_sound(tmp_path: Path, door: int) -> None:
-    symptoms = found(with_metagraph(tmp_path, a_validator(port=door)))
+    results = found(with_metagraph(tmp_path, a_validator(port=door)))
     parts = ["store", "files", "disk", "wallet", "subnet", "registration", "validators"]
-    assert list(symptoms) == [*parts, "generator", "validation", "gpu", "mining", "clock"]
-    unwell = {part for part, symptom in symptoms.items() if symptom.health is not Health.OK}
+    assert list(results) == [*parts, "generator", "validation", "gpu", "mining", "clock"]
+    unwell = {part for part, result in results.items() if result.health is not Health.OK}
     assert unwell == {"mining"}, "nobody mines yet"
-    assert "1 of 1" in symptoms["validators"].text
-    assert "trellis-assets mine" in symptoms["mining"].advice
+    assert "1 of 1" in results["validators"].text
+    assert "trellis-assets mine" in results["mining"].advice
 
 
 def test_a_missing_metagraph_says_what_to_start(tmp_path: Path) -> None:
-    symptom = found(Settings.load(data_dir=tmp_path))["subnet"]
-    assert symptom.health is Health.FAILED
-    assert "trellis-assets mine" in symptom.advice
+    result = found(Settings.load(data_dir=tmp_path))["subnet"]
+    assert result.health is Health.FAILED
+    assert "trellis-assets mine" in result.advice
 
 
 def test_when_nobody_passes_stake_and_permit_the_settings_are_named(tmp_path: Path) -> None:
     poor, unpermitted = a_validator(1, stake=10.0), a_validator(2, validator_permit=False)
-    symptom = found(with_metagraph(tmp_path, poor, unpermitted))["validators"]
-    assert symptom.health is Health.FAILED
-    assert "TRELLIS_MIN_STAKE" in symptom.advice
+    result = found(with_metagraph(tmp_path, poor, unpermitted))["validators"]
+    assert result.health is Health.FAILED
+    assert "TRELLIS_MIN_STAKE" in result.advice
 
 
 def test_when_no_validator_can_be_reached_the_network_is_to_blame(tmp_path: Path, door: int) -> None:
@@ -89,11 +89,11 @@ def test_a_missing_wallet_is_named_and_so_is_the_rest(
 ) -> None:
     monkeypatch.setattr(subnet_checks, "read_metagraph", lambda _, **_how: [a_validator(port=CLOSED)])
     settings = Settings.load(data_dir=tmp_path, network="finney", wallet_path=tmp_path / "none")
-    symptoms = found(settings)
-    assert symptoms["wallet"].health is Health.FAILED
-    assert "btcli wallet new-hotkey" in symptoms["wallet"].text
-    assert symptoms["subnet"].health is Health.OK, "the list of neurons needs no wallet"
-    assert symptoms["registration"].health is Health.WARNING
+    results = found(settings)
+    assert results["wallet"].health is Health.FAILED
+    assert "btcli wallet new-hotkey" in results["wallet"].text
+    assert results["subnet"].health is Health.OK, "the list of neurons needs no wallet"
+    assert results["registration"].health is Health.WARNING
 
 
 @pytest.mark.parametrize(("hotkey", "health"), [(MINER, Health.OK), ("5Another", Health.FAILED)])
@@ -103,10 +103,10 @@ def test_an_unregistered_hotkey_is_told_how_to_register(
     neurons = [a_validator(1), a_validator(2, hotkey=MINER)]
     monkeypatch.setattr(subnet_checks, "read_metagraph", lambda _, **_how: neurons)
     settings = Settings.load(data_dir=tmp_path, network="finney", netuid=89, miner_hotkey=hotkey)
-    symptom = found(settings, reads_key=False)["registration"]
-    assert symptom.health is health
+    result = found(settings, reads_key=False)["registration"]
+    assert result.health is health
     command = "btcli subnets register --netuid 89 --network finney --wallet-name default --hotkey default"
-    assert symptom.advice == ("" if health is Health.OK else command)
+    assert result.advice == ("" if health is Health.OK else command)
 
 
 def test_a_chain_that_is_away_is_told_without_its_access_key(
@@ -119,10 +119,10 @@ def test_a_chain_that_is_away_is_told_without_its_access_key(
 
     monkeypatch.setattr(bt, "Subtensor", away)
     settings = Settings.load(data_dir=tmp_path, network="wss://chain.example:443/SECRETKEY")
-    symptom = found(settings)["subnet"]
-    assert symptom.health is Health.FAILED
-    assert "wss://chain.example:443" in symptom.text
-    assert "SECRETKEY" not in symptom.text
+    result = found(settings)["subnet"]
+    assert result.health is Health.FAILED
+    assert "wss://chain.example:443" in result.text
+    assert "SECRETKEY" not in result.text
 
 
 def test_where_nothing_is_signed_no_key_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,16 +136,16 @@ def test_where_nothing_is_signed_no_key_is_read(tmp_path: Path, monkeypatch: pyt
     hotkey.write_text("{}")
     monkeypatch.setattr(subnet_checks, "read_metagraph", lambda _, **_how: [a_validator()])
     settings = Settings.load(data_dir=tmp_path, network="finney", wallet_path=tmp_path / "w")
-    symptoms = found(settings, reads_key=False)
-    assert symptoms["wallet"].health is Health.OK
-    assert symptoms["registration"].health is Health.WARNING
+    results = found(settings, reads_key=False)
+    assert results["wallet"].health is Health.OK
+    assert results["registration"].health is Health.WARNING
     assert found(settings)["wallet"].text.endswith("AssertionError"), "and where it is, it is read"
 
 
 def test_without_harvesting_no_wallet_and_no_validator_is_wanted(tmp_path: Path) -> None:
-    symptoms = found(Settings.load(data_dir=tmp_path, harvest=False))
-    assert symptoms["wallet"].health is Health.OK
-    assert not {"subnet", "registration", "validators"} & set(symptoms)
+    results = found(Settings.load(data_dir=tmp_path, harvest=False))
+    assert results["wallet"].health is Health.OK
+    assert not {"subnet", "registration", "validators"} & set(results)
 
 
 @pytest.mark.sqlite_only
@@ -155,9 +155,9 @@ def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "trellis.db")) as database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
         database.commit()
-    symptom = found(settings)["store"]
-    assert symptom.health is Health.FAILED
-    assert "newer version" in symptom.text
+    result = found(settings)["store"]
+    assert result.health is Health.FAILED
+    assert "newer version" in result.text
 
 
 @pytest.mark.sqlite_only
@@ -168,9 +168,9 @@ def test_a_store_that_is_no_database_is_told(tmp_path: Path) -> None:
 
 def test_the_password_of_the_database_is_not_told(tmp_path: Path) -> None:
     url = "postgresql+psycopg://me:SECRETKEY@127.0.0.1:9/x"
-    symptom = found(Settings.load(data_dir=tmp_path, database_url=url))["store"]
-    assert symptom.health is Health.FAILED
-    assert "SECRETKEY" not in str(symptom)
+    result = found(Settings.load(data_dir=tmp_path, database_url=url))["store"]
+    assert result.health is Health.FAILED
+    assert "SECRETKEY" not in str(result)
 
 
 @pytest.mark.parametrize(("free", "health"), [(10**9, Health.WARNING), (10**6, Health.FAILED)])
@@ -184,9 +184,9 @@ def test_a_full_disk_is_told(
 
 def test_a_generation_server_that_is_down_is_told_without_its_password(tmp_path: Path) -> None:
     url = f"http://me:SECRETKEY@127.0.0.1:{CLOSED}"
-    symptom = found(Settings.load(data_dir=tmp_path, generator="http", generator_urls=(url,)))["generator"]
-    assert symptom.health is Health.FAILED
-    assert "SECRETKEY" not in str(symptom)
+    result = found(Settings.load(data_dir=tmp_path, generator="http", generator_urls=(url,)))["generator"]
+    assert result.health is Health.FAILED
+    assert "SECRETKEY" not in str(result)
 
 
 @pytest.mark.parametrize("name", ["generator", "validator"])
@@ -194,10 +194,10 @@ def test_an_address_that_is_none_is_told_by_its_setting(tmp_path: Path, name: st
     wrong: dict[str, Any] = (
         {"generator_urls": ("http://",)} if name == "generator" else {"validator_url": "http://"}
     )
-    symptoms = found(Settings.load(data_dir=tmp_path, **{name: "http"}, **wrong))
-    symptom = symptoms["generator" if name == "generator" else "validation"]
-    assert symptom.health is Health.FAILED
-    assert f"TRELLIS_{name.upper()}_URL" in symptom.text
+    results = found(Settings.load(data_dir=tmp_path, **{name: "http"}, **wrong))
+    result = results["generator" if name == "generator" else "validation"]
+    assert result.health is Health.FAILED
+    assert f"TRELLIS_{name.upper()}_URL" in result.text
 
 
 def test_a_validation_server_is_asked_with_its_token(tmp_path: Path) -> None:
@@ -227,18 +227,18 @@ def test_a_validation_server_that_cannot_judge_is_a_failed_check(
 
     with serving(sick) as url:
         there = {"data_dir": tmp_path, "validator": "http", "validator_url": url}
-        symptom = found(Settings.load(**there, require_verdict=required))["validation"]
-    assert symptom.health is Health.FAILED
-    assert "no space left" in symptom.text
-    assert consequence in symptom.advice
+        result = found(Settings.load(**there, require_verdict=required))["validation"]
+    assert result.health is Health.FAILED
+    assert "no space left" in result.text
+    assert consequence in result.advice
 
 
 def test_a_neural_validator_that_cannot_judge_is_a_failed_check(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(NeuralValidator, "problem", lambda _: "the networks cannot be used: OSError: away")
-    symptom = found(Settings.load(data_dir=tmp_path, validator="neural"))["validation"]
-    assert (symptom.health, "cannot be used" in symptom.text) == (Health.FAILED, True)
+    result = found(Settings.load(data_dir=tmp_path, validator="neural"))["validation"]
+    assert (result.health, "cannot be used" in result.text) == (Health.FAILED, True)
 
 
 def tool(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,9 +265,9 @@ def test_the_gpu_is_as_its_driver_says(
     tool(tmp_path, script, monkeypatch)
     monkeypatch.setattr(machine_checks, "_GPU_S", 0.5)
     monkeypatch.setattr(NeuralValidator, "problem", lambda _: None)
-    symptom = found(Settings.load(data_dir=tmp_path, validator=validator))["gpu"]
-    assert symptom.health is expected[0]
-    assert expected[1] in symptom.text
+    result = found(Settings.load(data_dir=tmp_path, validator=validator))["gpu"]
+    assert result.health is expected[0]
+    assert expected[1] in result.text
 
 
 def test_a_gpu_is_missed_only_where_something_needs_one(
@@ -286,10 +286,10 @@ def test_silent_daemons_of_a_miner_at_work_are_told(tmp_path: Path) -> None:
     with single_instance_lock(tmp_path):
         assert "all" in found(settings)["mining"].text, "there is no Dagster home yet"
         write_dagster_home(settings, CLOSED)
-        symptom = found(settings)["mining"]
-    assert symptom.health is Health.FAILED
-    assert "SENSOR" in symptom.text
-    assert "daemon.log" in symptom.advice
+        result = found(settings)["mining"]
+    assert result.health is Health.FAILED
+    assert "SENSOR" in result.text
+    assert "daemon.log" in result.advice
 
 
 def test_a_miner_may_start_while_the_doctor_looks_whether_one_does(tmp_path: Path) -> None:
@@ -307,29 +307,29 @@ def test_a_look_that_never_ends_or_breaks_hides_no_other(
 ) -> None:
     let_go = threading.Event()
 
-    def hang(_: machine_checks.Patient) -> list[Symptom]:
+    def hang(_: machine_checks.CheckContext) -> list[CheckResult]:
         let_go.wait()
         return []
 
-    def break_down(_: machine_checks.Patient) -> list[Symptom]:
+    def break_down(_: machine_checks.CheckContext) -> list[CheckResult]:
         raise ZeroDivisionError("SECRETKEY")
 
     monkeypatch.setitem(doctor._LOOKS, "subnet", hang)
     monkeypatch.setitem(doctor._LOOKS, "generator", break_down)
-    symptoms = found(Settings.load(data_dir=tmp_path), patience_s=1.0)
+    results = found(Settings.load(data_dir=tmp_path), patience_s=1.0)
     let_go.set()
-    assert symptoms["subnet"].text == "no answer in time"
-    assert "ZeroDivisionError" in symptoms["generator"].text
-    assert "SECRETKEY" not in str(symptoms)
-    assert symptoms["store"].health is Health.OK
+    assert results["subnet"].text == "no answer in time"
+    assert "ZeroDivisionError" in results["generator"].text
+    assert "SECRETKEY" not in str(results)
+    assert results["store"].health is Health.OK
 
 
 def test_who_asks_often_gets_the_last_look_again() -> None:
     asked = []
 
-    def look() -> Sequence[Symptom]:
+    def look() -> Sequence[CheckResult]:
         asked.append(time.monotonic())
-        return [Symptom("part", Health.OK, str(len(asked)))]
+        return [CheckResult("part", Health.OK, str(len(asked)))]
 
     practice = CachedDiagnostics(look, fresh_s=0.2)
     assert practice() == practice()
@@ -360,7 +360,9 @@ def test_the_command_says_by_its_exit_code_and_as_json_how_all_is(
 def test_the_gallery_answers_as_the_doctor_says(
     tmp_path: Path, serve: Callable[[Any], str], health: Health, status: int
 ) -> None:
-    parts = Pipeline(Settings.load(data_dir=tmp_path)).gallery_parts(lambda: [Symptom("gpu", health, "text")])
+    parts = Pipeline(Settings.load(data_dir=tmp_path)).gallery_parts(
+        lambda: [CheckResult("gpu", health, "text")]
+    )
     answer = httpx.get(f"{serve(guarded_gallery(parts, host='127.0.0.1', token=None))}/doctor")
     assert answer.status_code == status
     assert answer.json()["parts"] == [{"part": "gpu", "health": health, "text": "text", "advice": ""}]
@@ -369,7 +371,7 @@ def test_the_gallery_answers_as_the_doctor_says(
 def test_other_machines_see_no_more_than_that_the_gallery_lives(
     tmp_path: Path, serve: Callable[[Any], str]
 ) -> None:
-    def look() -> Sequence[Symptom]:
+    def look() -> Sequence[CheckResult]:
         asked.append(1)
         return []
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from trellis_assets.composition import Pipeline
-from trellis_assets.diagnostics.machine_checks import Patient, check_generator
+from trellis_assets.diagnostics.machine_checks import CheckContext, check_generator
 from trellis_assets.domain.diagnostics import Health
 from trellis_assets.settings import GeneratorBackend, Settings
 from trellis_assets.testing.hostile_server import serving
@@ -17,7 +17,7 @@ def test_one_endpoint_of_two_that_is_away_has_a_line(tmp_path: Path) -> None:
             data_dir=tmp_path, generator=GeneratorBackend.HTTP, generator_urls=f"{dead},{alive}"
         )
         pipeline = Pipeline(settings)
-        generator, endpoint = check_generator(Patient(pipeline, reads_key=False))
+        generator, endpoint = check_generator(CheckContext(pipeline, reads_key=False))
     assert (generator.health, endpoint.health) == (Health.OK, Health.WARNING)
     assert dead in endpoint.text
     now = pipeline.clock.now()

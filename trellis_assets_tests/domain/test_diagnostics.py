@@ -5,29 +5,29 @@ import pytest
 from trellis_assets.domain.diagnostics import (
     NO_BYTES,
     SCARCE_BYTES,
+    CheckResult,
     Health,
-    Symptom,
     as_json,
     judge_disk,
     judge_workers,
     worst,
 )
 
-FINE, POOR, BROKEN = (Symptom("part", health, "text") for health in Health)
+FINE, POOR, BROKEN = (CheckResult("part", health, "text") for health in Health)
 
 
 @pytest.mark.parametrize(
-    ("symptoms", "whole"),
+    ("results", "whole"),
     [([], FINE), ([FINE], FINE), ([POOR, FINE], POOR), ([FINE, BROKEN, POOR], BROKEN)],
 )
-def test_the_whole_is_as_its_worst_part(symptoms: list[Symptom], whole: Symptom) -> None:
-    assert worst(symptoms) is whole.health
-    assert as_json(symptoms)["health"] == whole.health
+def test_the_whole_is_as_its_worst_part(results: list[CheckResult], whole: CheckResult) -> None:
+    assert worst(results) is whole.health
+    assert as_json(results)["health"] == whole.health
 
 
 def test_other_programs_get_every_part_with_its_advice() -> None:
-    symptom = Symptom("gpu", Health.WARNING, "hot", "cool it")
-    assert as_json(iter([symptom]))["parts"] == [
+    result = CheckResult("gpu", Health.WARNING, "hot", "cool it")
+    assert as_json(iter([result]))["parts"] == [
         {"part": "gpu", "health": "warning", "text": "hot", "advice": "cool it"}
     ]
 
@@ -43,10 +43,10 @@ def test_other_programs_get_every_part_with_its_advice() -> None:
     ],
 )
 def test_a_disk_is_judged_by_its_free_bytes(free: int, health: Health) -> None:
-    symptom = judge_disk(free, "/folder")
-    assert symptom.health is health
-    assert "/folder" in symptom.text
-    assert bool(symptom.advice) is (health is not Health.OK)
+    result = judge_disk(free, "/folder")
+    assert result.health is health
+    assert "/folder" in result.text
+    assert bool(result.advice) is (health is not Health.OK)
 
 
 HOSTS = {"a@host": {"left"}, "b@host": {"right", "spare"}, "c@host": {"of another miner"}}
@@ -66,7 +66,7 @@ HANDS = {"a@host": 2, "b@host": 1, "c@host": 8}
 def test_workers_are_judged_by_the_queues_they_serve_and_the_endpoints_they_keep_busy(
     wanted: list[str], endpoints: int, health: Health, words: str
 ) -> None:
-    symptom = judge_workers(HOSTS, HANDS, wanted, endpoints)
-    assert symptom.health is health
-    assert words in symptom.text
-    assert bool(symptom.advice) is (health is not Health.OK)
+    result = judge_workers(HOSTS, HANDS, wanted, endpoints)
+    assert result.health is health
+    assert words in result.text
+    assert bool(result.advice) is (health is not Health.OK)

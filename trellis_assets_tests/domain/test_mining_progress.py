@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from trellis_assets.domain.diagnostics import Health, Symptom
+from trellis_assets.domain.diagnostics import CheckResult, Health
 from trellis_assets.domain.mining_progress import MiningFacts, is_still, judge_mining
 from trellis_assets.domain.validators import PollRecord, PollTimes
 
@@ -14,7 +14,7 @@ UNKNOWN = "nothing is known that hinders it"
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
-def judged(**facts: Any) -> Symptom:
+def judged(**facts: Any) -> CheckResult:
     usual = {"session_s": 600.0, "tick_s": 3.0, "poll_s": 5.0, "eligible": 1}
     return judge_mining(MiningFacts(now=NOW, **(usual | facts)), turn_on="turn it on")
 
@@ -25,7 +25,7 @@ def record(uid: int = 1, outcome: str = "CoolingDown", *, rests_s: float = 0, re
 
 
 def test_ticks_and_polls_make_a_miner_that_is_at_work() -> None:
-    assert judged() == Symptom("mining", Health.OK, "at work: last tick 3 s ago, last poll 5 s ago")
+    assert judged() == CheckResult("mining", Health.OK, "at work: last tick 3 s ago, last poll 5 s ago")
 
 
 def test_a_stopped_sensor_is_told_before_all_else() -> None:
@@ -57,7 +57,7 @@ def test_a_session_that_just_began_is_not_blamed() -> None:
     [
         ({"failed": "MetagraphError: no chain"}, Health.FAILED, "MetagraphError: no chain"),
         ({"closed": "no generation endpoint is ready"}, Health.WARNING, "no generation endpoint is ready"),
-        ({"in_hand": 3}, Health.OK, "3 tasks are in hand"),
+        ({"active_tasks": 3}, Health.OK, "3 tasks are active"),
         ({"eligible": 0}, Health.FAILED, "no validator passes stake and permit"),
         (
             {"records": [record(rests_s=300)]},

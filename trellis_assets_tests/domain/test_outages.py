@@ -1,17 +1,19 @@
 """A part that fails is told once, and once when it is back; what passes in seconds is not told."""
 
-from trellis_assets.domain.diagnostics import Health, Symptom
+from trellis_assets.domain.diagnostics import CheckResult, Health
 from trellis_assets.domain.outages import TELL_AFTER_S, Outages
 
-DOWN = Symptom("generator", Health.FAILED, "no generation endpoint takes work: refused", "start it")
-WELL = Symptom("generator", Health.OK, "http takes work")
+DOWN = CheckResult("generator", Health.FAILED, "no generation endpoint takes work: refused", "start it")
+WELL = CheckResult("generator", Health.OK, "http takes work")
 A, B = (
-    Symptom("endpoint", Health.WARNING, f"http://{name} takes work; failed 3 times in a row", "see its log")
+    CheckResult(
+        "endpoint", Health.WARNING, f"http://{name} takes work; failed 3 times in a row", "see its log"
+    )
     for name in "ab"
 )
 
 
-def told(*looks: list[Symptom], every_s: float = 5.0) -> list[list[str]]:
+def told(*looks: list[CheckResult], every_s: float = 5.0) -> list[list[str]]:
     outages = Outages()
     return [outages.update("generator", found, number * every_s) for number, found in enumerate(looks)]
 
@@ -40,5 +42,5 @@ def test_each_endpoint_is_told_by_itself() -> None:
 
 
 def test_a_line_is_bounded_whatever_a_peer_said() -> None:
-    failed = Symptom("mining", Health.FAILED, "x" * 10_000)
+    failed = CheckResult("mining", Health.FAILED, "x" * 10_000)
     assert max(len(line) for look in told([failed], [failed], [failed]) for line in look) <= 400

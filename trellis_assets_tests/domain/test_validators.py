@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from trellis_assets.domain.validators import PollPolicy, PollTimes, bounded_cooldown, due_validators
+from trellis_assets.domain.validators import EligibilityPolicy, PollTimes, bounded_cooldown, due_validators
 from trellis_assets.testing.fakes import MINER, NOW, a_validator
 
-POLICY = PollPolicy()
+POLICY = EligibilityPolicy()
 SOON = NOW + timedelta(seconds=5)
 
 
@@ -32,7 +32,7 @@ def test_neurons_that_are_no_validators_for_us_are_never_asked(changes: dict[str
 
 def test_a_neuron_without_permit_is_asked_when_none_is_required() -> None:
     neuron = a_validator(1, validator_permit=False)
-    assert due_validators([neuron], {}, PollPolicy(require_permit=False), MINER, NOW) == [neuron]
+    assert due_validators([neuron], {}, EligibilityPolicy(require_permit=False), MINER, NOW) == [neuron]
 
 
 @pytest.mark.parametrize("times", [PollTimes(next_poll_at=SOON), PollTimes(cooldown_until=SOON)])

@@ -37,7 +37,7 @@ def test_a_stopped_sensor_pauses_pulls_and_tasks_in_hand_are_finished(tmp_path: 
         switch(session, InstigatorStatus.STOPPED)
         session.wait_for("mining: paused: the task_sensor is stopped in the Dagster UI", timeout_s=30)
         store = open_store(session.settings.storage.store_url)
-        wait_until(lambda: not store.in_hand(None), "tasks in hand are finished")
+        wait_until(lambda: not store.active_tasks(None), "tasks in hand are finished")
         counts = store.count_by_state()
         # Dagster's daemon never ticks now, and a code server that starts anew has no poller by itself.
         session.child("code_server").kill()

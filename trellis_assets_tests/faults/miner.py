@@ -13,9 +13,9 @@ from trellis_assets.domain.task_policies import GenerationPolicy, SubmissionPoli
 from trellis_assets.domain.tasks import Task, TaskKind, TaskState
 from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.ports import ClaimLostError, Generator, LocalValidator, StoreError, ValidatorNetwork
-from trellis_assets.steps.dispatch_runs import DispatchStep
+from trellis_assets.steps.dispatch_runs import DispatchRunsStep
 from trellis_assets.steps.generate import GenerateStep
-from trellis_assets.steps.poll_validators import PullPolicy, PullReport, PullStep
+from trellis_assets.steps.poll_validators import PollingPolicy, PollReport, PollValidatorsStep
 from trellis_assets.steps.probe_endpoints import ProbeEndpointsStep
 from trellis_assets.steps.submit import SubmitStep
 from trellis_assets.steps.validate import ValidateStep
@@ -66,8 +66,10 @@ class Miner:
         """Why nothing is to be pulled, after a look at the endpoints' doors; as the poller does it."""
         return ProbeEndpointsStep(self.store, self.generator, self.clock).run()
 
-    def pull(self, policy: PullPolicy | None = None) -> PullReport:
-        return asyncio.run(PullStep(self.store, self.network, self.clock, policy or self.policy).run())
+    def pull(self, policy: PollingPolicy | None = None) -> PollReport:
+        return asyncio.run(
+            PollValidatorsStep(self.store, self.network, self.clock, policy or self.policy).run()
+        )
 
     def generate(self, key: int, run: str) -> Task | None:
         step = GenerateStep(self.store, self.files, BytesCodec(), self.generator, self.clock, self.generation)
@@ -85,7 +87,7 @@ class Miner:
         """What the tick asks runs for; each of them is a run that ended, as far as later ticks know."""
         status = {True: RunStatus.ENDED, False: RunStatus.NONE}
         me = self.network.miner_hotkey
-        tasks = DispatchStep(self.store, self.clock, me, lambda t: status[t.run_key in self._runs]).run()
+        tasks = DispatchRunsStep(self.store, self.clock, me, lambda t: status[t.run_key in self._runs]).run()
         self._runs |= {task.run_key for task in tasks}
         return tasks
 

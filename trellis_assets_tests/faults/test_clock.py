@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from trellis_assets.adapters.file_storage.local import LocalFileStore
-from trellis_assets.adapters.storage.consistency_store import SqlIntegrityStore
+from trellis_assets.adapters.storage.consistency_store import SqlConsistencyStore
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.domain.clock_skew import CLOCK_SLACK, elapsed, is_ahead
 from trellis_assets.domain.scheduling.run_attempts import Request, RunStatus, Wait, next_attempt
@@ -15,13 +15,13 @@ from trellis_assets.domain.validators import PollTimes
 from trellis_assets.ports import (
     ClaimLostError,
     CoolingDown,
+    MalformedResponse,
     NoTask,
-    PollAnswer,
-    Rubbish,
+    PollResponse,
     TaskAssigned,
     Unreachable,
 )
-from trellis_assets.steps.notify import AlertStep
+from trellis_assets.steps.notify import NotifyStep
 from trellis_assets.testing.fakes import (
     NOW,
     FakeClock,
@@ -176,9 +176,9 @@ def test_a_task_requested_before_the_clock_was_set_back_is_requested_again(run: 
     assert next_attempt(waiting, RunStatus.QUEUED, NOW) == Wait()
 
 
-@pytest.mark.parametrize("answer", [Unreachable("refused"), NoTask(), Rubbish("html")])
+@pytest.mark.parametrize("answer", [Unreachable("refused"), NoTask(), MalformedResponse("html")])
 def test_a_validator_is_asked_again_at_once_when_the_clock_is_set_back(
-    miner: Miner, network: ScriptedNetwork, answer: PollAnswer
+    miner: Miner, network: ScriptedNetwork, answer: PollResponse
 ) -> None:
     network.pulls[ONE.hotkey] = [answer]
     miner.pull()
@@ -231,13 +231,13 @@ def test_a_failure_is_told_again_when_the_clock_is_set_back(clock: FakeClock) ->
             told.append(text)
             return True
 
-    alert = AlertStep(Notifier(), clock)
-    alert.run("job", "down", "http://here")
+    notify = NotifyStep(Notifier(), clock)
+    notify.run("job", "down", "http://here")
     clock.advance(-HOURS_S)
-    assert alert.run("job", "down", "http://here")
+    assert notify.run("job", "down", "http://here")
 
 
 def test_a_stuck_task_is_seen_though_its_lease_lies_hours_ahead(store: SqlTaskStore) -> None:
     key = _claimed(store, NOW + timedelta(hours=3))
     later = NOW + timedelta(hours=3, minutes=1)
-    assert SqlIntegrityStore(store.engine).stuck_tasks(later, NOW) == [key]
+    assert SqlConsistencyStore(store.engine).stuck_tasks(later, NOW) == [key]

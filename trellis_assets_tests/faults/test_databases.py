@@ -16,9 +16,9 @@ from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import LEASE, TaskState
 from trellis_assets.domain.validators import Validator
-from trellis_assets.ports import PollAnswer, StoreError, TaskAssigned
-from trellis_assets.steps import lease_heartbeat, store_retry
-from trellis_assets.steps.lease_heartbeat import renewed
+from trellis_assets.ports import PollResponse, StoreError, TaskAssigned
+from trellis_assets.steps import store_retry
+from trellis_assets.steps.lease_heartbeat import lease_heartbeat
 from trellis_assets.testing.fakes import (
     NOW,
     FakeClock,
@@ -98,7 +98,7 @@ class Network(ScriptedNetwork):
         super().__init__([ONE])
         self.during_pull: Callable[[], None] = lambda: None
 
-    async def pull(self, validator: Validator) -> PollAnswer:
+    async def pull(self, validator: Validator) -> PollResponse:
         self.during_pull()
         return await super().pull(validator)
 
@@ -247,7 +247,7 @@ def test_a_lease_outlives_a_store_that_fails_for_a_while(
     bench: Bench, fault: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The thread that renews it goes on: otherwise the store's return would end with the task taken away."""
-    monkeypatch.setattr(lease_heartbeat, "RENEW_EVERY_S", 0.01)
+    monkeypatch.setattr("trellis_assets.steps.lease_heartbeat.RENEW_EVERY_S", 0.01)
     bench.serves()
     bench.miner.pull()
     store, key = bench.miner.store, bench.miner.only_task().key
@@ -266,7 +266,7 @@ def test_a_lease_outlives_a_store_that_fails_for_a_while(
         return outcomes[-1]
 
     bench.broken.breaks()
-    with renewed(bench.clock, extend) as lost:
+    with lease_heartbeat(bench.clock, extend) as lost:
         assert failed.wait(10)
         bench.clock.advance(20)
         bench.broken.mends()

@@ -15,12 +15,12 @@ from trellis_assets.adapters.generation.http import HttpGenerator
 from trellis_assets.adapters.prompt_lists import default_pictures
 from trellis_assets.adapters.splat_io.spz import encode_spz
 from trellis_assets.adapters.storage.store import SqlTaskStore
-from trellis_assets.domain.endpoints.endpoints import FAILURES_TO_OPEN, LONGEST_REST_S, BreakerState
+from trellis_assets.domain.endpoints.endpoints import FAILURES_TO_OPEN, MAX_BACKOFF_S, BreakerState
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import TaskKind, TaskState
 from trellis_assets.ports import TaskAssigned
 from trellis_assets.steps import generate_with_failover
-from trellis_assets.steps.poll_validators import PullStep
+from trellis_assets.steps.poll_validators import PollValidatorsStep
 from trellis_assets.testing.fakes import FakeClock, ScriptedNetwork, a_pulled_task, a_validator, an_answer
 from trellis_assets.testing.hostile_server import Request, serving
 from trellis_assets.testing.splats import a_ball
@@ -105,8 +105,8 @@ def test_while_all_are_down_nobody_is_asked_and_tasks_in_hand_wait_until_one_is_
     assert all(name in closed for name in pool.generator.endpoints)
     network = ScriptedNetwork([a_validator(2)])
     policy = replace(POLICY, endpoints=pool.generator.endpoints)
-    pulling = PullStep(pool.store, network, pool.clock, policy)
-    assert asyncio.run(pulling.run()).asked == 0
+    pulling = PollValidatorsStep(pool.store, network, pool.clock, policy)
+    assert asyncio.run(pulling.run()).polled == 0
     with ThreadPoolExecutor(3) as runs:
         working = pool.begin(runs, 3)
         time.sleep(0.3)
@@ -117,7 +117,7 @@ def test_while_all_are_down_nobody_is_asked_and_tasks_in_hand_wait_until_one_is_
         tasks = ended(working)
     assert [task.state for task in tasks] == [TaskState.GENERATED] * 3
     assert servers[1].made == 3
-    assert asyncio.run(pulling.run()).asked == 1, "and validators are asked again"
+    assert asyncio.run(pulling.run()).polled == 1, "and validators are asked again"
 
 
 class ProbingClock(FakeClock):
@@ -196,7 +196,7 @@ def test_nothing_is_pulled_while_the_only_endpoint_just_fails(
         shop.network.pulled.clear()
         shop.miner.pull()
         assert shop.network.pulled == []
-        clock.advance(LONGEST_REST_S + 1)
+        clock.advance(MAX_BACKOFF_S + 1)
         assert shop.miner.closed() is None, "one task may try it"
         health[0] = 200
         assert shop.runs("trial", SubmissionOutcome.ACCEPTED) is TaskState.ACCEPTED

@@ -37,7 +37,7 @@ def test_an_attacked_call_ends_in_bounds(attack: str) -> None:
             assert attack not in HTTP_IS_FINE, error
             assert str(error).isprintable()
             assert len(str(error)) <= 300
-            assert not error.is_away
+            assert not error.is_unreachable
         else:
             assert attack in HTTP_IS_FINE
             assert len(answer.body) <= 1_000_000
@@ -142,7 +142,7 @@ def test_tls_is_tunnelled_through_a_proxy_and_its_refusal_told(monkeypatch: pyte
         with pytest.raises(NoAnswerError, match="answered 502") as failed:
             client().get("https://hooks.example/secret")
         assert proxy.requests == ["CONNECT hooks.example:443 HTTP/1.1"]
-    assert failed.value.is_away
+    assert failed.value.is_unreachable
 
 
 def test_tls_needs_a_certificate_that_is_trusted_and_then_works(

@@ -11,7 +11,7 @@ import pytest
 from trellis_assets.adapters.bittensor.client import BittensorNetwork
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.validators import Validator
-from trellis_assets.ports import PollAnswer, Rubbish, SubmissionAnswer, TaskAssigned, Unreachable
+from trellis_assets.ports import MalformedResponse, PollResponse, SubmissionAnswer, TaskAssigned, Unreachable
 from trellis_assets.settings import Settings
 from trellis_assets.system.clock import SystemClock
 from trellis_assets.testing.fakes import a_task, a_validator
@@ -39,7 +39,7 @@ def at(peer: HostilePeer) -> Validator:
     return a_validator(port=peer.port, hotkey="5" + "C" * 47)
 
 
-def pulled(network: BittensorNetwork, peer: HostilePeer) -> PollAnswer:
+def pulled(network: BittensorNetwork, peer: HostilePeer) -> PollResponse:
     return asyncio.run(network.pull(at(peer)))
 
 
@@ -53,7 +53,7 @@ def test_an_attacked_pull_ends_without_a_task(network: BittensorNetwork, attack:
     """A drip would last as long as the server: that the call ends at all is the deadline's work."""
     with hostile_peer(ATTACKS[attack]) as peer:
         answer = pulled(network, peer)
-        assert isinstance(answer, Unreachable | Rubbish)
+        assert isinstance(answer, Unreachable | MalformedResponse)
         assert answer.reason.isprintable()
         assert len(answer.reason) <= 300
         peer.attack = answers(A_TASK)
@@ -146,7 +146,7 @@ def test_nothing_of_a_failed_answer_outlives_the_call(network: BittensorNetwork,
 
         async def rounds(times: int) -> None:
             for _ in range(times):
-                assert isinstance(await network.pull(at(peer)), Unreachable | Rubbish)
+                assert isinstance(await network.pull(at(peer)), Unreachable | MalformedResponse)
 
         def cut_short(conversation: object) -> None:
             conversation.send(head + filler)  # type: ignore[attr-defined]

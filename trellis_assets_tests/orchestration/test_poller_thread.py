@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from trellis_assets.orchestration import poller_thread
-from trellis_assets.orchestration.poller_thread import ResidentPoller
+from trellis_assets.orchestration.poller_thread import PollerThread
 from trellis_assets.ports import MetagraphError
-from trellis_assets.steps.poll_validators import PullReport
+from trellis_assets.steps.poll_validators import PollReport
 from trellis_assets.testing.waiting import wait_until
 
 
@@ -22,10 +22,10 @@ class Rounds:
         self.finished = False
         self.goes_wrong: Exception | None = None
 
-    async def round(self, *, may_ask: bool = True) -> None:
+    async def round(self, *, may_poll: bool = True) -> None:
         import asyncio
 
-        self.rounds.append(may_ask)
+        self.rounds.append(may_poll)
         await asyncio.sleep(0.01)
         if self.goes_wrong is not None:
             raise self.goes_wrong
@@ -33,8 +33,8 @@ class Rounds:
     async def finish(self) -> None:
         self.finished = True
 
-    def take_report(self) -> PullReport:
-        return PullReport(asked=1, answers={"TaskAssigned": 1}, new_tasks=[len(self.rounds)])
+    def take_report(self) -> PollReport:
+        return PollReport(asked=1, answers={"TaskAssigned": 1}, new_tasks=[len(self.rounds)])
 
 
 @pytest.fixture
@@ -46,8 +46,8 @@ def rounds(monkeypatch: pytest.MonkeyPatch) -> Iterator[Rounds]:
     wait_until(lambda: not any(t.name == "poller" for t in threading.enumerate()))
 
 
-def poller(rounds: Rounds, closed: Callable[[], str | None] = lambda: None) -> ResidentPoller:
-    return ResidentPoller(step=lambda: rounds, closed=closed)  # type: ignore[arg-type,return-value]
+def poller(rounds: Rounds, closed: Callable[[], str | None] = lambda: None) -> PollerThread:
+    return PollerThread(step=lambda: rounds, closed=closed)  # type: ignore[arg-type,return-value]
 
 
 def test_rounds_go_on_between_ticks_and_a_tick_tells_of_them(rounds: Rounds) -> None:
@@ -55,8 +55,8 @@ def test_rounds_go_on_between_ticks_and_a_tick_tells_of_them(rounds: Rounds) -> 
     polls.tick()
     wait_until(lambda: len(rounds.rounds) > 3)
     report, hindered = polls.tick()
-    assert report.asked >= 3
-    assert report.answers["TaskAssigned"] == report.asked == len(report.new_tasks)
+    assert report.polled >= 3
+    assert report.answers["TaskAssigned"] == report.polled == len(report.new_tasks)
     assert hindered is None
 
 
@@ -99,7 +99,7 @@ def test_heartbeats_come_from_the_event_loop_and_stop_with_it(
     monkeypatch.setattr(poller_thread, "BEAT_EVERY_S", 0.01)
     monkeypatch.setattr(poller_thread, "SWITCHED_OFF_AFTER_S", 2.0)
     told: list[dict[str, object]] = []
-    polls = ResidentPoller(
+    polls = PollerThread(
         step=lambda: rounds,  # type: ignore[arg-type,return-value]
         closed=lambda: "the disk is full",
         report_progress=lambda figures: told.append(dict(figures)),
@@ -111,7 +111,7 @@ def test_heartbeats_come_from_the_event_loop_and_stop_with_it(
     stuck = threading.Event()
     began, beats = threading.Event(), []
 
-    async def blocking(*, may_ask: bool = True) -> None:
+    async def blocking(*, may_poll: bool = True) -> None:
         beats.append(len(told))
         began.set()
         stuck.wait(0.5)  # as a decoder that never ends: the loop stands still, the process lives

@@ -8,19 +8,19 @@ import pytest
 from sqlalchemy import text
 
 from trellis_assets.adapters.file_storage.local import LocalFileStore
-from trellis_assets.adapters.storage.consistency_store import SqlIntegrityStore
+from trellis_assets.adapters.storage.consistency_store import SqlConsistencyStore
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.domain.consistency import LEAST_PAIRS
 from trellis_assets.domain.submissions import SubmissionOutcome
-from trellis_assets.steps.check_consistency import CheckIntegrityStep
+from trellis_assets.steps.check_consistency import CheckConsistencyStep
 from trellis_assets.steps.export_statistics import ExportStatisticsStep
 from trellis_assets.testing.fakes import NOW, FakeClock, a_validator
 from trellis_assets_tests.ended_tasks import History
 
 
 @pytest.fixture
-def step(store: SqlTaskStore, files: LocalFileStore, clock: FakeClock) -> CheckIntegrityStep:
-    return CheckIntegrityStep(SqlIntegrityStore(store.engine), files, clock, timedelta(hours=24))
+def step(store: SqlTaskStore, files: LocalFileStore, clock: FakeClock) -> CheckConsistencyStep:
+    return CheckConsistencyStep(SqlConsistencyStore(store.engine), files, clock, timedelta(hours=24))
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def plant(store: SqlTaskStore, sql: str, **values: object) -> None:
         assert connection.execute(text(sql), values).rowcount
 
 
-def findings(step: CheckIntegrityStep) -> dict[str, bool]:
+def findings(step: CheckConsistencyStep) -> dict[str, bool]:
     return {
         "stuck": step.no_task_is_stuck().passed,
         "files": step.files_match().passed,
@@ -44,12 +44,12 @@ def findings(step: CheckIntegrityStep) -> dict[str, bool]:
     }
 
 
-def test_an_empty_store_passes(step: CheckIntegrityStep) -> None:
+def test_an_empty_store_passes(step: CheckConsistencyStep) -> None:
     assert all(findings(step).values())
 
 
 def test_what_mining_leaves_passes(
-    step: CheckIntegrityStep, history: History, store: SqlTaskStore, clock: FakeClock, tmp_path: Path
+    step: CheckConsistencyStep, history: History, store: SqlTaskStore, clock: FakeClock, tmp_path: Path
 ) -> None:
     for number in range(LEAST_PAIRS + 5):
         history.answered(validator=a_validator(1 + number % 3))
@@ -63,7 +63,7 @@ def test_what_mining_leaves_passes(
 
 
 def test_a_task_that_nobody_works_on_is_named(
-    step: CheckIntegrityStep, history: History, clock: FakeClock
+    step: CheckConsistencyStep, history: History, clock: FakeClock
 ) -> None:
     task = history.generated()
     clock.advance(30 * 60)
@@ -73,7 +73,7 @@ def test_a_task_that_nobody_works_on_is_named(
 
 
 def test_a_task_in_a_run_s_hands_is_not_stuck(
-    step: CheckIntegrityStep, history: History, store: SqlTaskStore, clock: FakeClock
+    step: CheckConsistencyStep, history: History, store: SqlTaskStore, clock: FakeClock
 ) -> None:
     task = history.generated()
     clock.advance(2 * 3600)
@@ -83,7 +83,7 @@ def test_a_task_in_a_run_s_hands_is_not_stuck(
 
 @pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"other")])
 def test_a_missing_or_changed_file_is_named(
-    step: CheckIntegrityStep, history: History, tmp_path: Path, damage: Callable[[Path], None]
+    step: CheckConsistencyStep, history: History, tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
     history.answered()
     task = history.answered()
@@ -92,14 +92,14 @@ def test_a_missing_or_changed_file_is_named(
     assert step.files_match().rows == (task.key,)
 
 
-def test_a_prompt_that_was_generated_twice_is_named(step: CheckIntegrityStep, history: History) -> None:
+def test_a_prompt_that_was_generated_twice_is_named(step: CheckConsistencyStep, history: History) -> None:
     history.answered("a red vase")
     again = history.answered("a red vase", at=NOW + timedelta(hours=1))
     assert step.no_duplicate_was_generated().rows == (again.key,)
 
 
 def test_another_validator_s_prompt_and_one_after_the_window_are_no_fault(
-    step: CheckIntegrityStep, history: History, clock: FakeClock
+    step: CheckConsistencyStep, history: History, clock: FakeClock
 ) -> None:
     history.answered("a red vase")
     history.answered("a red vase", validator=a_validator(2))
@@ -109,7 +109,7 @@ def test_another_validator_s_prompt_and_one_after_the_window_are_no_fault(
 
 
 def test_an_accepted_submission_without_feedback_is_named(
-    step: CheckIntegrityStep, history: History, store: SqlTaskStore
+    step: CheckConsistencyStep, history: History, store: SqlTaskStore
 ) -> None:
     history.answered()
     task = history.answered()
@@ -117,7 +117,7 @@ def test_an_accepted_submission_without_feedback_is_named(
     assert step.submissions_have_feedback().rows == (task.key,)
 
 
-def test_scores_that_drift_are_named(step: CheckIntegrityStep, history: History) -> None:
+def test_scores_that_drift_are_named(step: CheckConsistencyStep, history: History) -> None:
     tasks = [history.answered(score=0.95, fidelity=0.61) for _ in range(LEAST_PAIRS)]
     finding = step.scores_do_not_drift()
     assert not finding.passed
@@ -125,7 +125,7 @@ def test_scores_that_drift_are_named(step: CheckIntegrityStep, history: History)
 
 
 def test_a_validator_s_counter_that_is_off_is_named(
-    step: CheckIntegrityStep, history: History, store: SqlTaskStore
+    step: CheckConsistencyStep, history: History, store: SqlTaskStore
 ) -> None:
     task = history.answered()
     plant(store, "UPDATE validator_polls SET total_successful_submissions = 7")
@@ -136,7 +136,7 @@ def test_a_validator_s_counter_that_is_off_is_named(
 
 
 def test_exported_statistics_that_are_off_are_named(
-    step: CheckIntegrityStep, history: History, store: SqlTaskStore, clock: FakeClock, tmp_path: Path
+    step: CheckConsistencyStep, history: History, store: SqlTaskStore, clock: FakeClock, tmp_path: Path
 ) -> None:
     task = history.answered()
     clock.advance(60)
@@ -150,7 +150,7 @@ def test_exported_statistics_that_are_off_are_named(
 
 
 def test_a_task_that_ends_while_statistics_are_taken_is_no_fault(
-    step: CheckIntegrityStep, history: History, store: SqlTaskStore, clock: FakeClock, tmp_path: Path
+    step: CheckConsistencyStep, history: History, store: SqlTaskStore, clock: FakeClock, tmp_path: Path
 ) -> None:
     clock.advance(5)
     ExportStatisticsStep(store, clock, tmp_path / "reports", None).run()

@@ -4,7 +4,7 @@ from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.domain.scheduling.run_attempts import RunStatus
 from trellis_assets.domain.submissions import Submission, SubmissionKind
 from trellis_assets.domain.tasks import LEASE, Task, TaskState
-from trellis_assets.steps.dispatch_runs import DispatchStep
+from trellis_assets.steps.dispatch_runs import DispatchRunsStep
 from trellis_assets.testing.fakes import MINER, FakeClock, a_pulled_task, a_validator
 
 
@@ -13,7 +13,7 @@ class Waiting:
 
     def __init__(self, store: SqlTaskStore, clock: FakeClock, tasks: int) -> None:
         self.store, self.asked, self.looked_at = store, set[str](), 0
-        self.step = DispatchStep(store, clock, MINER, self.status)
+        self.step = DispatchRunsStep(store, clock, MINER, self.status)
         for number in range(tasks):
             store.record_arrival(
                 a_pulled_task(f"task-{number}"),

@@ -8,9 +8,9 @@ import pytest
 
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.domain.endpoints.endpoints import Endpoint
-from trellis_assets.domain.scheduling.prefetch import TaskInHand
+from trellis_assets.domain.scheduling.prefetch import ActiveTask
 from trellis_assets.domain.tasks import TaskState
-from trellis_assets.steps.endpoint_cache import SparingLook
+from trellis_assets.steps.endpoint_cache import EndpointCache
 from trellis_assets.testing.fakes import MINER, NOW
 
 
@@ -30,7 +30,7 @@ def watch() -> Stopwatch:
 
 def a_look(
     store: SqlTaskStore, watch: Stopwatch, monkeypatch: pytest.MonkeyPatch, takes_s: float
-) -> SparingLook:
+) -> EndpointCache:
     read = store.endpoints
 
     def slowly(names: Sequence[str], now: datetime) -> list[Endpoint]:
@@ -39,10 +39,10 @@ def a_look(
         return read(names, now)
 
     monkeypatch.setattr(store, "endpoints", slowly)
-    return SparingLook(store, ("a", "b"), timer=watch)
+    return EndpointCache(store, ("a", "b"), timer=watch)
 
 
-def look_every(seconds: float, times: int, look: SparingLook, watch: Stopwatch) -> None:
+def look_every(seconds: float, times: int, look: EndpointCache, watch: Stopwatch) -> None:
     for _ in range(times):
         look.endpoints(NOW)
         watch.now_s += seconds
@@ -70,7 +70,7 @@ def test_what_was_begun_since_the_last_look_is_counted(
 ) -> None:
     store.acquire_slot(["a"], 1, now=NOW, until=NOW + timedelta(seconds=30))
     look = a_look(store, watch, monkeypatch, takes_s=0.04)
-    tasks = [TaskInHand(key, MINER, "5Validator1", TaskState.GENERATING) for key in (1, 2)]
+    tasks = [ActiveTask(key, MINER, "5Validator1", TaskState.GENERATING) for key in (1, 2)]
     look.endpoints(NOW)
     assert look.begun_since(tasks) == 0, "just read: the second one waits for an endpoint after a failure"
     look.endpoints(NOW)

@@ -14,10 +14,10 @@ from trellis_assets.domain.scheduling.run_attempts import RunStatus
 from trellis_assets.domain.submissions import SubmissionKind, outcome_of_feedback
 from trellis_assets.domain.task_policies import SubmissionPolicy
 from trellis_assets.domain.tasks import Task, TaskState
-from trellis_assets.domain.validators import PollPolicy, Validator, bounded_cooldown
-from trellis_assets.ports import CoolingDown, PollAnswer, SubmissionAnswer, TaskAssigned
-from trellis_assets.steps.dispatch_runs import DispatchStep
-from trellis_assets.steps.poll_validators import PullPolicy, PullStep
+from trellis_assets.domain.validators import EligibilityPolicy, Validator, bounded_cooldown
+from trellis_assets.ports import CoolingDown, PollResponse, SubmissionAnswer, TaskAssigned
+from trellis_assets.steps.dispatch_runs import DispatchRunsStep
+from trellis_assets.steps.poll_validators import PollingPolicy, PollValidatorsStep
 from trellis_assets.steps.submit import SubmitStep
 from trellis_assets.testing.fakes import (
     MINER,
@@ -31,8 +31,8 @@ from trellis_assets.testing.fakes import (
 )
 
 ONE = a_validator(1)
-POLICY = PullPolicy(
-    polls=PollPolicy(),
+POLICY = PollingPolicy(
+    polls=EligibilityPolicy(),
     interval=timedelta(seconds=3),
     error_backoff=timedelta(seconds=10),
     metagraph_age=timedelta(hours=1),
@@ -49,7 +49,7 @@ class LockedNetwork(ScriptedNetwork):
         self.rules = rules.Rules(throttle_s=0, cooldown_s=6, penalty_s=12, lock_s=lock_s)
         self.uploads: Counter[str] = Counter()
 
-    async def pull(self, validator: Validator) -> PollAnswer:
+    async def pull(self, validator: Validator) -> PollResponse:
         now = self.clock.now()
         decision, self.miner = rules.decide_pull(self.miner, self.rules, now.timestamp())
         if decision is rules.Pull.COOLDOWN:
@@ -89,9 +89,9 @@ async def test_a_lock_longer_than_the_cooldown_costs_hardly_an_upload(
     store: SqlTaskStore, files: LocalFileStore, clock: FakeClock, lock_s: float, refusals: int
 ) -> None:
     network = LockedNetwork(clock, lock_s)
-    pull = PullStep(store, network, clock, POLICY)
+    pull = PollValidatorsStep(store, network, clock, POLICY)
     submit = SubmitStep(store, files, lambda: network, clock, SubmissionPolicy())
-    dispatch = DispatchStep(store, clock, MINER, status)
+    dispatch = DispatchRunsStep(store, clock, MINER, status)
     model = files.write(1, "spz", b"a model")
     while store.count_by_state().get(TaskState.ACCEPTED, 0) < 4:
         await pull.run()

@@ -12,7 +12,7 @@ from PIL import Image
 from sqlalchemy import select
 
 from trellis_assets.adapters.file_storage.local import LocalFileStore
-from trellis_assets.adapters.storage.consistency_store import SqlIntegrityStore
+from trellis_assets.adapters.storage.consistency_store import SqlConsistencyStore
 from trellis_assets.adapters.storage.model_catalogue import SqlGallery
 from trellis_assets.adapters.storage.models import TaskRow, ValidationRow
 from trellis_assets.adapters.storage.retention_store import SqlRetentionStore
@@ -22,7 +22,7 @@ from trellis_assets.domain.retention import RetentionPolicy
 from trellis_assets.domain.submissions import SubmissionOutcome
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import MissingFileError
-from trellis_assets.steps.check_consistency import CheckIntegrityStep
+from trellis_assets.steps.check_consistency import CheckConsistencyStep
 from trellis_assets.steps.maintain import Maintained, MaintainStep
 from trellis_assets.testing.fakes import MINER, NOW, FakeClock, a_pulled_task, a_validator
 from trellis_assets_tests.ended_tasks import History
@@ -77,7 +77,7 @@ def test_a_deleted_model_is_no_fault_and_nobody_looks_for_it(
     clock.advance(15 * DAY.total_seconds())
     before = store.statistics(None, clock.now()).totals
     maintain()
-    check = CheckIntegrityStep(SqlIntegrityStore(store.engine), files, clock, DAY)
+    check = CheckConsistencyStep(SqlConsistencyStore(store.engine), files, clock, DAY)
     assert check.files_match().passed
     assert store.unjudged(MINER, NOW, clock.now()) == {}
     gallery = SqlGallery(store.engine)
@@ -128,7 +128,7 @@ def test_rows_that_go_leave_their_sums(
     assert after.total_generation_time == pytest.approx(before.total_generation_time + 2)
     assert (after.failed, after.handed_back, after.rejected_submissions) == (1, 1, 1)
     assert after.duplicates == 1
-    check = CheckIntegrityStep(SqlIntegrityStore(store.engine), files, clock, DAY)
+    check = CheckConsistencyStep(SqlConsistencyStore(store.engine), files, clock, DAY)
     assert check.statistics_agree().passed
     assert store.task(young.key)
 

@@ -8,8 +8,8 @@ from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.domain.validators import Validator
 from trellis_assets.ports import MetagraphError
 from trellis_assets.steps import metagraph_cache
-from trellis_assets.steps.metagraph_cache import ValidatorListing
-from trellis_assets.steps.notify import AlertStep
+from trellis_assets.steps.metagraph_cache import MetagraphCache
+from trellis_assets.steps.notify import NotifyStep
 from trellis_assets.steps.refresh_validators import MetagraphPolicy
 from trellis_assets.testing.fakes import MINER, FakeClock, ScriptedNetwork, a_validator
 
@@ -22,7 +22,7 @@ class Chain(ScriptedNetwork):
 
     def __init__(self) -> None:
         super().__init__([a_validator(1)])
-        self.is_away = False
+        self.is_unreachable = False
         self.error: Exception | None = None
         self.asked = 0
 
@@ -30,26 +30,26 @@ class Chain(ScriptedNetwork):
         self.asked += 1
         if self.error is not None:
             raise self.error
-        if self.is_away:
+        if self.is_unreachable:
             raise MetagraphError("the chain is away")
         return self.validators
 
 
-def listed_on(chain: Chain, store: SqlTaskStore, clock: FakeClock) -> ValidatorListing:
-    return ValidatorListing(store, chain, clock, timedelta(hours=1), MetagraphPolicy(SOURCE))
+def listed_on(chain: Chain, store: SqlTaskStore, clock: FakeClock) -> MetagraphCache:
+    return MetagraphCache(store, chain, clock, timedelta(hours=1), MetagraphPolicy(SOURCE))
 
 
 def registered_on(
-    chain: Chain, store: SqlTaskStore, clock: FakeClock, alert: AlertStep | None = None
-) -> ValidatorListing:
+    chain: Chain, store: SqlTaskStore, clock: FakeClock, notify: NotifyStep | None = None
+) -> MetagraphCache:
     """Return a list of a chain, which tells who is registered."""
-    policy = MetagraphPolicy(SOURCE, registration="btcli subnets register --netuid 17", alert=alert)
-    return ValidatorListing(store, chain, clock, timedelta(hours=1), policy)
+    policy = MetagraphPolicy(SOURCE, registration="btcli subnets register --netuid 17", notify=notify)
+    return MetagraphCache(store, chain, clock, timedelta(hours=1), policy)
 
 
 def test_without_any_list_an_outage_is_told(store: SqlTaskStore, clock: FakeClock) -> None:
     chain = Chain()
-    chain.is_away = True
+    chain.is_unreachable = True
     with pytest.raises(MetagraphError):
         listed_on(chain, store, clock).refresh()
 
@@ -58,7 +58,7 @@ def test_an_old_list_goes_on_to_serve_while_the_chain_is_away(store: SqlTaskStor
     chain = Chain()
     listed_on(chain, store, clock).refresh()
     clock.advance(3601)
-    chain.is_away = True
+    chain.is_unreachable = True
     later = listed_on(chain, store, clock)
     assert later.is_old()
     later.refresh()
@@ -74,9 +74,9 @@ def test_a_chain_that_is_back_is_asked_again(
     kept = listed_on(chain, store, clock)
     kept.refresh()
     clock.advance(3601)
-    chain.is_away = True
+    chain.is_unreachable = True
     kept.refresh()
-    chain.is_away, chain.validators = False, [a_validator(2)]
+    chain.is_unreachable, chain.validators = False, [a_validator(2)]
     clock.advance(34)
     assert kept.is_old()
     kept.refresh()
@@ -112,7 +112,7 @@ def test_a_restart_during_an_outage_goes_on_with_the_stored_list(
     chain = Chain()
     listed_on(chain, store, clock).refresh()
     clock.advance(5 * 3600)
-    chain.is_away = True
+    chain.is_unreachable = True
     restarted = listed_on(chain, store, clock)
     restarted.refresh()
     assert restarted.problem() is None
@@ -123,8 +123,8 @@ def test_the_list_of_another_network_does_not_serve(store: SqlTaskStore, clock: 
     chain = Chain()
     listed_on(chain, store, clock).refresh()
     clock.advance(60)
-    chain.is_away = True
-    other = ValidatorListing(store, chain, clock, timedelta(hours=1), MetagraphPolicy("finney/17"))
+    chain.is_unreachable = True
+    other = MetagraphCache(store, chain, clock, timedelta(hours=1), MetagraphPolicy("finney/17"))
     assert other.validators() == []
     assert other.is_old()
     with pytest.raises(MetagraphError):
@@ -159,7 +159,7 @@ def test_a_registration_ends_the_cooldowns_of_validators_that_did_not_know_the_h
     registered_on(chain, store, clock).refresh()
     for hotkey, outcome in (("5Validator1", "NotRegistered"), ("5Validator2", "CoolingDown")):
         now = clock.now()
-        store.begin_poll(MINER, hotkey, next_poll_at=now, now=now, longest_rest=hour)
+        store.begin_poll(MINER, hotkey, next_poll_at=now, now=now, max_backoff=hour)
         store.record_poll(MINER, hotkey, outcome=outcome, now=now, cooldown_until=now + hour)
     chain.validators.append(a_validator(9, hotkey=MINER))
     registered_on(chain, store, clock).refresh()
@@ -178,13 +178,13 @@ def test_a_deregistration_is_told_once_to_a_person(store: SqlTaskStore, clock: F
 
     chain = Chain()
     chain.validators.append(a_validator(9, hotkey=MINER))
-    alert = AlertStep(Messages(), clock)
-    registered_on(chain, store, clock, alert).refresh()
+    notify = NotifyStep(Messages(), clock)
+    registered_on(chain, store, clock, notify).refresh()
     assert told == []
     chain.validators.pop()
     for _ in range(3):
         clock.advance(3601)
-        registered_on(chain, store, clock, alert).refresh()
+        registered_on(chain, store, clock, notify).refresh()
     assert len(told) == 1
     assert "btcli subnets register" in told[0]
 

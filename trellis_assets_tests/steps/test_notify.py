@@ -1,6 +1,6 @@
 """A person hears of a failure once, then a count; what did not get through is not forgotten."""
 
-from trellis_assets.steps.notify import AlertStep
+from trellis_assets.steps.notify import NotifyStep
 from trellis_assets.testing.fakes import FakeClock
 
 
@@ -9,27 +9,27 @@ class Chat:
 
     def __init__(self) -> None:
         self.messages: list[tuple[str, str]] = []
-        self.is_away = False
+        self.is_unreachable = False
         self.asked = 0
 
     def notify(self, text: str, link: str) -> bool:
         self.asked += 1
-        if not self.is_away:
+        if not self.is_unreachable:
             self.messages.append((text, link))
-        return not self.is_away
+        return not self.is_unreachable
 
 
 def test_one_subject_has_one_message_in_ten_minutes_and_then_a_count(clock: FakeClock) -> None:
     chat = Chat()
-    alert = AlertStep(chat, clock)
-    assert alert.run("job failed", "no disk", "http://run/1")
+    notify = NotifyStep(chat, clock)
+    assert notify.run("job failed", "no disk", "http://run/1")
     for _ in range(3):
         clock.advance(100)
-        assert not alert.run("job failed", "no disk", "http://run/2")
+        assert not notify.run("job failed", "no disk", "http://run/2")
     clock.advance(300)
-    assert alert.run("job failed", "still none", "http://run/3")
+    assert notify.run("job failed", "still none", "http://run/3")
     clock.advance(600)
-    assert alert.run("job failed", "again", "http://run/4")
+    assert notify.run("job failed", "again", "http://run/4")
     assert chat.messages == [
         ("job failed: no disk", "http://run/1"),
         ("job failed: still none (3 more since the last message)", "http://run/3"),
@@ -39,20 +39,20 @@ def test_one_subject_has_one_message_in_ten_minutes_and_then_a_count(clock: Fake
 
 def test_subjects_do_not_silence_each_other(clock: FakeClock) -> None:
     chat = Chat()
-    alert = AlertStep(chat, clock)
-    assert alert.run("a", "x", "")
-    assert alert.run("b", "x", "")
-    assert not alert.run("a", "x", "")
+    notify = NotifyStep(chat, clock)
+    assert notify.run("a", "x", "")
+    assert notify.run("b", "x", "")
+    assert not notify.run("a", "x", "")
 
 
 def test_what_was_not_taken_is_counted_and_tried_again_after_a_minute(clock: FakeClock) -> None:
     chat = Chat()
-    alert = AlertStep(chat, clock)
-    chat.is_away = True
-    assert not alert.run("a", "first", "")
-    assert not alert.run("a", "second", "")
+    notify = NotifyStep(chat, clock)
+    chat.is_unreachable = True
+    assert not notify.run("a", "first", "")
+    assert not notify.run("a", "second", "")
     assert chat.asked == 1, "a place that is away is not hammered"
-    chat.is_away = False
+    chat.is_unreachable = False
     clock.advance(61)
-    assert alert.run("a", "third", "")
+    assert notify.run("a", "third", "")
     assert chat.messages == [("a: third (2 more since the last message)", "")]

@@ -9,15 +9,15 @@ from datetime import timedelta
 import pytest
 
 from trellis_assets.adapters.storage.store import SqlTaskStore
-from trellis_assets.domain.validators import PollPolicy, Validator
-from trellis_assets.ports import CoolingDown, MetagraphError, PollAnswer, TaskAssigned
+from trellis_assets.domain.validators import EligibilityPolicy, Validator
+from trellis_assets.ports import CoolingDown, MetagraphError, PollResponse, TaskAssigned
 from trellis_assets.steps import poll_continuously
-from trellis_assets.steps.poll_continuously import KeepPullingStep
-from trellis_assets.steps.poll_validators import PullPolicy, PullStep
+from trellis_assets.steps.poll_continuously import PollingLoop
+from trellis_assets.steps.poll_validators import PollingPolicy, PollValidatorsStep
 from trellis_assets.testing.fakes import MINER, FakeClock, ScriptedNetwork, a_pulled_task, a_validator
 
-POLICY = PullPolicy(
-    polls=PollPolicy(),
+POLICY = PollingPolicy(
+    polls=EligibilityPolicy(),
     interval=timedelta(seconds=45),
     error_backoff=timedelta(seconds=300),
     metagraph_age=timedelta(hours=1),
@@ -33,7 +33,7 @@ class SlowNetwork(ScriptedNetwork):
         super().__init__([SLOW, FAST])
         self.may_answer = asyncio.Event()
 
-    async def pull(self, validator: Validator) -> PollAnswer:
+    async def pull(self, validator: Validator) -> PollResponse:
         answer = await super().pull(validator)
         if validator == SLOW:
             await self.may_answer.wait()
@@ -41,11 +41,9 @@ class SlowNetwork(ScriptedNetwork):
 
 
 @asynccontextmanager
-async def pulling(
-    store: SqlTaskStore, clock: FakeClock
-) -> AsyncIterator[tuple[SlowNetwork, KeepPullingStep]]:
+async def pulling(store: SqlTaskStore, clock: FakeClock) -> AsyncIterator[tuple[SlowNetwork, PollingLoop]]:
     network = SlowNetwork()
-    step = KeepPullingStep(PullStep(store, network, clock, POLICY), dispatch=lambda: None)
+    step = PollingLoop(PollValidatorsStep(store, network, clock, POLICY), dispatch=lambda: None)
     yield network, step
     network.may_answer.set()
     await step.finish()
@@ -63,7 +61,7 @@ async def test_a_slow_validator_does_not_hold_back_a_fast_ones_task(
             await step.round()
         while not step.report.new_tasks:
             await step.round()
-        assert [t.validator_hotkey for t in store.in_hand(MINER)] == [FAST.hotkey]
+        assert [t.validator_hotkey for t in store.active_tasks(MINER)] == [FAST.hotkey]
 
 
 async def test_what_a_slow_validator_gives_in_the_end_is_stored(
@@ -74,16 +72,16 @@ async def test_what_a_slow_validator_gives_in_the_end_is_stored(
         await step.round()
         network.may_answer.set()
         await step.finish()
-        assert [t.validator_hotkey for t in store.in_hand(MINER)] == [SLOW.hotkey]
+        assert [t.validator_hotkey for t in store.active_tasks(MINER)] == [SLOW.hotkey]
 
 
 async def test_runs_are_started_as_soon_as_a_task_came(store: SqlTaskStore, clock: FakeClock) -> None:
     started: list[int] = []
     network = ScriptedNetwork([FAST])
     network.pulls[FAST.hotkey] = [TaskAssigned(a_pulled_task("t"))]
-    step = KeepPullingStep(
-        PullStep(store, network, clock, POLICY),
-        dispatch=lambda: started.append(len(store.in_hand(MINER))),
+    step = PollingLoop(
+        PollValidatorsStep(store, network, clock, POLICY),
+        dispatch=lambda: started.append(len(store.active_tasks(MINER))),
     )
     await step.round()
     assert started == [1]
@@ -97,19 +95,19 @@ async def test_a_poll_that_outlives_its_round_starts_its_run_at_once_and_is_coun
     network = SlowNetwork()
     network.validators = [SLOW]
     network.pulls[SLOW.hotkey] = [TaskAssigned(a_pulled_task("late"))]
-    step = KeepPullingStep(
-        PullStep(store, network, clock, POLICY),
-        dispatch=lambda: started.append(len(store.in_hand(MINER))),
+    step = PollingLoop(
+        PollValidatorsStep(store, network, clock, POLICY),
+        dispatch=lambda: started.append(len(store.active_tasks(MINER))),
     )
     await step.round()
-    while step.take_report().asked:  # as the poller does after each round
+    while step.take_report().polled:  # as the poller does after each round
         await step.round()
     started.clear()
     network.may_answer.set()
     await step.round()
     assert started == [1]
     report = step.take_report()
-    assert (report.asked, report.answers, len(report.new_tasks)) == (1, {"TaskAssigned": 1}, 1)
+    assert (report.polled, report.answers, len(report.new_tasks)) == (1, {"TaskAssigned": 1}, 1)
 
 
 async def test_a_task_that_comes_while_the_poller_ends_gets_its_run(
@@ -119,9 +117,9 @@ async def test_a_task_that_comes_while_the_poller_ends_gets_its_run(
     network = SlowNetwork()
     network.validators = [SLOW]
     network.pulls[SLOW.hotkey] = [TaskAssigned(a_pulled_task("late"))]
-    step = KeepPullingStep(
-        PullStep(store, network, clock, POLICY),
-        dispatch=lambda: started.append(len(store.in_hand(MINER))),
+    step = PollingLoop(
+        PollValidatorsStep(store, network, clock, POLICY),
+        dispatch=lambda: started.append(len(store.active_tasks(MINER))),
     )
     await step.round()
     network.may_answer.set()
@@ -132,7 +130,7 @@ async def test_a_task_that_comes_while_the_poller_ends_gets_its_run(
 async def test_nobody_is_asked_while_the_generator_has_enough(store: SqlTaskStore, clock: FakeClock) -> None:
     network = ScriptedNetwork([SLOW, FAST])
     network.pulls[SLOW.hotkey] = [TaskAssigned(a_pulled_task("t"))]
-    step = KeepPullingStep(PullStep(store, network, clock, POLICY), dispatch=lambda: None)
+    step = PollingLoop(PollValidatorsStep(store, network, clock, POLICY), dispatch=lambda: None)
     for _ in range(3):
         await step.round()
     assert network.pulled == [SLOW.hotkey]
@@ -141,8 +139,10 @@ async def test_nobody_is_asked_while_the_generator_has_enough(store: SqlTaskStor
 async def test_nobody_is_asked_while_polling_is_closed(store: SqlTaskStore, clock: FakeClock) -> None:
     network = ScriptedNetwork([FAST])
     dispatched: list[None] = []
-    step = KeepPullingStep(PullStep(store, network, clock, POLICY), dispatch=lambda: dispatched.append(None))
-    await step.round(may_ask=False)
+    step = PollingLoop(
+        PollValidatorsStep(store, network, clock, POLICY), dispatch=lambda: dispatched.append(None)
+    )
+    await step.round(may_poll=False)
     assert network.pulled == []
     assert dispatched, "tasks in hand are still given runs"
 
@@ -151,7 +151,7 @@ async def test_a_validator_on_cooldown_is_left_alone(store: SqlTaskStore, clock:
     network = ScriptedNetwork([FAST])
     until = clock.now() + timedelta(seconds=600)
     network.pulls[FAST.hotkey] = [CoolingDown(until, violations=0)]
-    step = KeepPullingStep(PullStep(store, network, clock, POLICY), dispatch=lambda: None)
+    step = PollingLoop(PollValidatorsStep(store, network, clock, POLICY), dispatch=lambda: None)
     for _ in range(3):
         await step.round()
         clock.advance(100)
@@ -164,20 +164,20 @@ async def test_the_session_takes_no_more_than_its_limit_however_many_polls_are_u
     network = ScriptedNetwork([a_validator(i) for i in range(1, 9)])
     network.pulls = {v.hotkey: [TaskAssigned(a_pulled_task(v.hotkey))] for v in network.validators}
     policy = replace(POLICY, endpoints=tuple("abcdefgh"), task_limit=3)
-    step = KeepPullingStep(PullStep(store, network, clock, policy), dispatch=lambda: None)
+    step = PollingLoop(PollValidatorsStep(store, network, clock, policy), dispatch=lambda: None)
     for _ in range(3):
         await step.round()
     await step.finish()
-    assert len(store.in_hand(MINER)) == 3
+    assert len(store.active_tasks(MINER)) == 3
 
 
 async def test_what_goes_wrong_in_a_poll_is_raised_by_a_round(
     store: SqlTaskStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = ScriptedNetwork([FAST])
-    step = KeepPullingStep(PullStep(store, network, clock, POLICY), dispatch=lambda: None)
+    step = PollingLoop(PollValidatorsStep(store, network, clock, POLICY), dispatch=lambda: None)
 
-    async def fail(_validator: Validator) -> PollAnswer:
+    async def fail(_validator: Validator) -> PollResponse:
         raise MetagraphError("broken")
 
     monkeypatch.setattr(network, "pull", fail)

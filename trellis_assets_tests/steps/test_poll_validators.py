@@ -9,17 +9,17 @@ from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.domain.scheduling.run_attempts import MAX_ATTEMPTS
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import TaskState
-from trellis_assets.domain.validators import PollPolicy, Validator
+from trellis_assets.domain.validators import EligibilityPolicy, Validator
 from trellis_assets.ports import (
     CoolingDown,
+    MalformedResponse,
     NoTask,
     NotRegistered,
-    PollAnswer,
-    Rubbish,
+    PollResponse,
     TaskAssigned,
     Unreachable,
 )
-from trellis_assets.steps.poll_validators import PullPolicy, PullReport, PullStep
+from trellis_assets.steps.poll_validators import PollingPolicy, PollReport, PollValidatorsStep
 from trellis_assets.testing.fakes import (
     MINER,
     FakeClock,
@@ -31,8 +31,8 @@ from trellis_assets.testing.fakes import (
     an_answer,
 )
 
-POLICY = PullPolicy(
-    polls=PollPolicy(),
+POLICY = PollingPolicy(
+    polls=EligibilityPolicy(),
     interval=timedelta(seconds=45),
     error_backoff=timedelta(seconds=300),
     metagraph_age=timedelta(hours=1),
@@ -48,11 +48,11 @@ class Round:
         self.store, self.clock = store, clock
         self.network = ScriptedNetwork(validators)
 
-    def says(self, validator: Validator, *answers: PollAnswer) -> None:
+    def says(self, validator: Validator, *answers: PollResponse) -> None:
         self.network.pulls[validator.hotkey] = list(answers)
 
-    async def run(self, policy: PullPolicy = POLICY) -> PullReport:
-        return await PullStep(self.store, self.network, self.clock, policy).run()
+    async def run(self, policy: PollingPolicy = POLICY) -> PollReport:
+        return await PollValidatorsStep(self.store, self.network, self.clock, policy).run()
 
 
 ONE, TWO, THREE = a_validator(1), a_validator(2), a_validator(3)
@@ -65,7 +65,7 @@ async def test_every_due_validator_is_asked_and_its_task_stored(
     pulls.says(ONE, TaskAssigned(a_pulled_task("a")))
     pulls.says(TWO, TaskAssigned(a_pulled_task("b")))
     report = await pulls.run()
-    assert report.asked == 2
+    assert report.polled == 2
     stored = [store.task(key) for key in report.new_tasks]
     assert {(t.task_id, t.validator_hotkey, t.state) for t in stored} == {
         ("a", ONE.hotkey, TaskState.PULLED),
@@ -76,7 +76,7 @@ async def test_every_due_validator_is_asked_and_its_task_stored(
 async def test_a_failing_validator_costs_the_others_nothing(store: SqlTaskStore, clock: FakeClock) -> None:
     pulls = Round(store, clock, ONE, TWO, THREE)
     pulls.says(ONE, Unreachable("refused"))
-    pulls.says(TWO, Rubbish("no json"))
+    pulls.says(TWO, MalformedResponse("no json"))
     pulls.says(THREE, TaskAssigned(a_pulled_task("c")))
     report = await pulls.run()
     assert [store.task(k).task_id for k in report.new_tasks] == ["c"]
@@ -89,9 +89,9 @@ async def test_a_validator_is_not_asked_again_before_the_interval(
     pulls.says(ONE, Unreachable("timed out", may_have_assigned=True))
     await pulls.run()
     clock.advance(44)
-    assert (await pulls.run()).asked == 0
+    assert (await pulls.run()).polled == 0
     clock.advance(6)
-    assert (await pulls.run()).asked == 1, "the interval, and a tenth of it at most"
+    assert (await pulls.run()).polled == 1, "the interval, and a tenth of it at most"
 
 
 async def test_a_cooldown_is_kept_over_restarts(store: SqlTaskStore, clock: FakeClock) -> None:
@@ -100,22 +100,22 @@ async def test_a_cooldown_is_kept_over_restarts(store: SqlTaskStore, clock: Fake
     await pulls.run()
     again = Round(store, clock, ONE)
     clock.advance(599)
-    assert (await again.run()).asked == 0
+    assert (await again.run()).polled == 0
     clock.advance(2)
-    assert (await again.run()).asked == 1
+    assert (await again.run()).polled == 1
 
 
-@pytest.mark.parametrize("answer", [Unreachable("refused"), Rubbish("html")])
+@pytest.mark.parametrize("answer", [Unreachable("refused"), MalformedResponse("html")])
 async def test_after_a_failure_a_validator_rests(
-    store: SqlTaskStore, clock: FakeClock, answer: PollAnswer
+    store: SqlTaskStore, clock: FakeClock, answer: PollResponse
 ) -> None:
     pulls = Round(store, clock, ONE)
     pulls.says(ONE, answer)
     await pulls.run()
     clock.advance(299)
-    assert (await pulls.run()).asked == 0
+    assert (await pulls.run()).polled == 0
     clock.advance(2)
-    assert (await pulls.run()).asked == 1
+    assert (await pulls.run()).polled == 1
 
 
 async def test_why_a_poll_failed_is_kept_until_the_next_answer(store: SqlTaskStore, clock: FakeClock) -> None:
@@ -141,7 +141,7 @@ async def test_a_validator_that_does_not_know_us_is_left_alone_until_its_time(
     pulls.says(ONE, NotRegistered(clock.now() + timedelta(hours=1)))
     await pulls.run()
     clock.advance(3599)
-    assert (await pulls.run()).asked == 0
+    assert (await pulls.run()).polled == 0
 
 
 async def test_a_validator_whose_task_we_hold_is_not_asked(store: SqlTaskStore, clock: FakeClock) -> None:
@@ -149,7 +149,7 @@ async def test_a_validator_whose_task_we_hold_is_not_asked(store: SqlTaskStore, 
     pulls.says(ONE, TaskAssigned(a_pulled_task("a")))
     await pulls.run()
     clock.advance(3600)
-    assert (await pulls.run()).asked == 0
+    assert (await pulls.run()).polled == 0
 
 
 async def test_no_more_is_pulled_than_can_be_worked_on(store: SqlTaskStore, clock: FakeClock) -> None:
@@ -158,7 +158,7 @@ async def test_no_more_is_pulled_than_can_be_worked_on(store: SqlTaskStore, cloc
         pulls.says(validator, TaskAssigned(a_pulled_task(f"t{index}")))
     policy = replace(POLICY, max_waiting=2)
     assert len((await pulls.run(policy)).new_tasks) == 2
-    assert (await pulls.run(policy)).asked == 0
+    assert (await pulls.run(policy)).polled == 0
 
 
 async def test_the_task_limit_counts_the_sessions_tasks(store: SqlTaskStore, clock: FakeClock) -> None:
@@ -169,7 +169,7 @@ async def test_the_task_limit_counts_the_sessions_tasks(store: SqlTaskStore, clo
     policy = replace(POLICY, task_limit=1, session_id=session)
     assert len((await pulls.run(policy)).new_tasks) == 1
     clock.advance(100)
-    assert (await pulls.run(policy)).asked == 0
+    assert (await pulls.run(policy)).polled == 0
 
 
 async def _held(pulls: Round, state: TaskState) -> int:
@@ -261,7 +261,7 @@ async def test_the_same_task_id_of_two_validators_is_two_tasks(store: SqlTaskSto
 
 async def test_our_own_hotkey_is_never_asked(store: SqlTaskStore, clock: FakeClock) -> None:
     pulls = Round(store, clock, a_validator(9, hotkey=MINER))
-    assert (await pulls.run()).asked == 0
+    assert (await pulls.run()).polled == 0
 
 
 async def test_a_task_whose_runs_died_often_is_still_worked_on_when_it_is_served_again(
@@ -306,10 +306,12 @@ async def test_more_validators_are_asked_at_a_time_when_few_have_a_task(
     store: SqlTaskStore, clock: FakeClock
 ) -> None:
     pulls = _nobody_has_a_task(store, clock)
-    step = PullStep(store, pulls.network, clock, ONE_ENDPOINT)
+    step = PollValidatorsStep(store, pulls.network, clock, ONE_ENDPOINT)
     step.listing.refresh()
-    assert len(step.to_ask(PullReport())) == 1
+    assert len(step.to_poll(PollReport())) == 1
     await step.run()
     clock.advance(POLICY.error_backoff.total_seconds() * 2)
-    assert len(step.to_ask(PullReport())) == 8, "and never more than there is room for"
-    assert len(step.to_ask(PullReport(), owed=3)) == 5, "those that may answer any moment are counted"
+    assert len(step.to_poll(PollReport())) == 8, "and never more than there is room for"
+    assert len(step.to_poll(PollReport(), pending_polls=3)) == 5, (
+        "those that may answer any moment are counted"
+    )

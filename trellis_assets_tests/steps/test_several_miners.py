@@ -4,18 +4,18 @@ from dataclasses import replace
 from datetime import timedelta
 
 from trellis_assets.adapters.storage.store import SqlTaskStore
-from trellis_assets.domain.scheduling.prefetch import PROMPT_START, Elsewhere
+from trellis_assets.domain.scheduling.prefetch import PROMPT_START, OtherMinerDemand
 from trellis_assets.domain.tasks import LEASE, TaskState
-from trellis_assets.domain.validators import PollPolicy
+from trellis_assets.domain.validators import EligibilityPolicy
 from trellis_assets.ports import CoolingDown, TaskAssigned
-from trellis_assets.steps.poll_validators import PROMPT_ANSWER, PullPolicy, PullReport, PullStep
+from trellis_assets.steps.poll_validators import PROMPT_ANSWER, PollingPolicy, PollReport, PollValidatorsStep
 from trellis_assets.testing.fakes import MINER, NOW, FakeClock, ScriptedNetwork, a_pulled_task, a_validator
 
 OTHER = "5OtherMinerOtherMinerOtherMinerOtherMinerOther"
 ONE, TWO = a_validator(1), a_validator(2)
 SHARED = ("gpu-1", "gpu-2")
-POLICY = PullPolicy(
-    polls=PollPolicy(),
+POLICY = PollingPolicy(
+    polls=EligibilityPolicy(),
     interval=timedelta(seconds=45),
     error_backoff=timedelta(seconds=300),
     metagraph_age=timedelta(hours=1),
@@ -37,10 +37,10 @@ class Miner:
             self.network.pulls[validator.hotkey] = [TaskAssigned(pulled)]
         session = store.start_session(clock.now(), {"endpoints": list(endpoints)})
         policy = replace(POLICY, endpoints=endpoints, session_id=session)
-        self.step = PullStep(store, self.network, clock, policy)
+        self.step = PollValidatorsStep(store, self.network, clock, policy)
 
     async def pull(self) -> int:
-        report: PullReport = await self.step.run()
+        report: PollReport = await self.step.run()
         return len(report.new_tasks)
 
 
@@ -69,7 +69,7 @@ async def test_a_question_that_is_under_way_counts_before_its_task_is_there(
     for validator in (ONE, TWO):
         soon, rest = NOW + timedelta(seconds=45), timedelta(seconds=45)
         assert store.begin_poll(
-            MINER, validator.hotkey, next_poll_at=soon, now=NOW, longest_rest=rest, session_id=session
+            MINER, validator.hotkey, next_poll_at=soon, now=NOW, max_backoff=rest, session_id=session
         )
     assert await second.pull() == 0
     clock.advance(2 * PROMPT_ANSWER.total_seconds())
@@ -91,7 +91,7 @@ async def test_a_miner_that_went_away_with_its_tasks_holds_up_nobody(
     first, second = Miner(store, clock, MINER), Miner(store, clock, OTHER)
     await first.pull()
     clock.advance(1)
-    for task in store.in_hand(MINER):
+    for task in store.active_tasks(MINER):
         assert store.claim(task.key, f"run {task.key}", now=clock.now(), until=clock.now() + LEASE)
     clock.advance(20)
     assert await second.pull() == 0, "its runs wait for the endpoints"
@@ -118,9 +118,12 @@ def test_what_is_waited_for_elsewhere_is_told_by_session(store: SqlTaskStore, cl
     ]
     store.move(keys[0], TaskState.GENERATING, now=NOW)
     store.record_arrival(a_pulled_task("d"), validator=ONE, miner_hotkey=OTHER, now=NOW, session_id=None)
-    found = store.elsewhere(MINER, NOW, NOW)
-    assert sorted(found, key=lambda e: e.tasks) == [Elsewhere(1, None), Elsewhere(2, frozenset({"gpu-1"}))]
-    assert store.elsewhere(OTHER, NOW, NOW) == []
+    found = store.other_miner_demand(MINER, NOW, NOW)
+    assert sorted(found, key=lambda e: e.tasks) == [
+        OtherMinerDemand(1, None),
+        OtherMinerDemand(2, frozenset({"gpu-1"})),
+    ]
+    assert store.other_miner_demand(OTHER, NOW, NOW) == []
 
 
 def test_statistics_tell_miners_apart_and_together(store: SqlTaskStore) -> None:

@@ -67,7 +67,7 @@ def test_a_wrong_clock_is_told_once_with_how_to_set_it_and_once_when_it_is_right
         now = clock.now()
         for validator in VALIDATORS:
             store.begin_poll(
-                MINER, validator.hotkey, next_poll_at=now, now=now, longest_rest=timedelta(hours=1)
+                MINER, validator.hotkey, next_poll_at=now, now=now, max_backoff=timedelta(hours=1)
             )
             store.record_poll(MINER, validator.hotkey, outcome="NoTask", now=now, clock=Offset(offset_s, 0.6))
 

@@ -25,7 +25,7 @@ class Store:
     def count_by_state(self, session_id: int | None) -> dict[TaskState, int]:
         return {TaskState.ACCEPTED: 1}
 
-    def in_hand(self, hotkey: str) -> list[Task]:
+    def active_tasks(self, hotkey: str) -> list[Task]:
         look = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
         if isinstance(look, StoreError):
             raise look

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from trellis_assets.composition import Pipeline
-from trellis_assets.domain.diagnostics import Health, Symptom
+from trellis_assets.domain.diagnostics import CheckResult, Health
 from trellis_assets.domain.heartbeats import SILENT_AFTER_S, STARTS_WITHIN_S, TICK_WITHIN_S
 from trellis_assets.settings import Settings
 from trellis_assets.supervisor import session_checks, supervision
@@ -154,14 +154,14 @@ def test_a_check_that_hangs_is_told_and_holds_up_no_other(monkeypatch: pytest.Mo
     monkeypatch.setattr("trellis_assets.domain.outages.TELL_AFTER_S", 0.1)
     let_go = threading.Event()
 
-    def hang() -> Sequence[Symptom]:
+    def hang() -> Sequence[CheckResult]:
         let_go.wait()
         return []
 
-    def break_down() -> Sequence[Symptom]:
+    def break_down() -> Sequence[CheckResult]:
         raise ZeroDivisionError("SECRETKEY")
 
-    down = [Symptom("disk", Health.FAILED, "0.1 GB free", "make room")]
+    down = [CheckResult("disk", Health.FAILED, "0.1 GB free", "make room")]
     checks = SessionChecks(
         [Check("slow", 0.05, hang), Check("disk", 0.05, lambda: down), Check("broken", 0.05, break_down)]
     )

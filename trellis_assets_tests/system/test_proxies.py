@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from trellis_assets.composition import Pipeline
-from trellis_assets.diagnostics.machine_checks import Patient
+from trellis_assets.diagnostics.machine_checks import CheckContext
 from trellis_assets.diagnostics.proxy_checks import check_proxies
 from trellis_assets.domain.diagnostics import Health
 from trellis_assets.settings import Settings
@@ -72,14 +72,14 @@ def test_the_doctor_names_the_proxy_and_who_goes_by_it(
     bypass_proxies_for_loopback()
     urls = ("http://127.0.0.1:1", "http://gpu.example:8096")
     settings = Settings.load(data_dir=tmp_path, generator="http", generator_urls=urls)
-    (found,) = check_proxies(Patient(Pipeline(settings), reads_key=False))
+    (found,) = check_proxies(CheckContext(Pipeline(settings), reads_key=False))
     assert found.health is Health.WARNING
     assert "http_proxy=proxy:3128" in found.text
     assert "gpu.example" in found.text
     assert "no_proxy" in found.advice
     assert "SECRETKEY" not in str(found)
     embedded = Pipeline(Settings.load(data_dir=tmp_path))
-    (found,) = check_proxies(Patient(embedded, reads_key=False))
+    (found,) = check_proxies(CheckContext(embedded, reads_key=False))
     assert found.health is Health.OK
 
 

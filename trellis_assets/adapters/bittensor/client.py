@@ -24,7 +24,7 @@ from trellis_assets.domain.clock_offset import TOLERANCE_S
 from trellis_assets.domain.submissions import SubmissionKind, signed_message
 from trellis_assets.domain.tasks import Task, TaskKind
 from trellis_assets.domain.validators import Validator
-from trellis_assets.ports import Clock, PollAnswer, SubmissionAnswer
+from trellis_assets.ports import Clock, PollResponse, SubmissionAnswer
 from trellis_assets.settings import Settings
 
 
@@ -52,7 +52,7 @@ class BittensorNetwork:
         """
         return read_metagraph(self._settings)
 
-    async def pull(self, validator: Validator) -> PollAnswer:
+    async def pull(self, validator: Validator) -> PollResponse:
         """One PullTask call."""
         answer = await self._call(
             validator,

@@ -26,10 +26,10 @@ from trellis_assets.domain.validators import bounded_cooldown
 from trellis_assets.ports import (
     CoolingDown,
     HttpExchange,
+    MalformedResponse,
     NoTask,
     NotRegistered,
-    PollAnswer,
-    Rubbish,
+    PollResponse,
     SubmissionAnswer,
     TaskAssigned,
     Unreachable,
@@ -54,11 +54,11 @@ HTTP_SERVER_ERROR = 500
 _LONGEST_REFUSAL = 4096
 
 
-def read_pull(answer: HttpAnswer | CallFailure, now: datetime) -> PollAnswer:
-    """Return the answer to a pull; what is not the protocol is `Rubbish`, with the reason."""
+def read_pull(answer: HttpAnswer | CallFailure, now: datetime) -> PollResponse:
+    """Return the answer to a pull; what is not the protocol is `MalformedResponse`, with the reason."""
     if isinstance(answer, CallFailure):
         if answer.is_malformed:
-            return Rubbish(answer.reason)
+            return MalformedResponse(answer.reason)
         return Unreachable(answer.reason, may_have_assigned=not answer.never_sent)
     exchange = exchange_of(answer)
     if answer.status != HTTP_OK:
@@ -67,7 +67,7 @@ def read_pull(answer: HttpAnswer | CallFailure, now: datetime) -> PollAnswer:
     try:
         fields = decode(answer.body, PullFields)
     except MalformedAnswerError as error:
-        return Rubbish(printable(f"not an answer to a pull: {error}", 300), exchange=exchange)
+        return MalformedResponse(printable(f"not an answer to a pull: {error}", 300), exchange=exchange)
     if fields.task is not None:
         return _read_task(fields, fields.task, exchange)
     until = bounded_cooldown(whole(fields.cooldown_until), now, offset_in(exchange, now))
@@ -79,16 +79,18 @@ def read_pull(answer: HttpAnswer | CallFailure, now: datetime) -> PollAnswer:
     return CoolingDown(until, violations=violations, exchange=exchange)
 
 
-def _read_task(fields: PullFields, task: TaskFields, exchange: HttpExchange) -> TaskAssigned | Rubbish:
+def _read_task(
+    fields: PullFields, task: TaskFields, exchange: HttpExchange
+) -> TaskAssigned | MalformedResponse:
     kind = TaskKind(task.type)
     if not 0 < len(task.id) <= MAX_TASK_ID or not task.id.isprintable():
         reason = f"task id is empty, not printable or longer than {MAX_TASK_ID} characters"
-        return Rubbish(reason, exchange=exchange)
+        return MalformedResponse(reason, exchange=exchange)
     if len(task.prompt) > MAX_PROMPT[kind]:
         reason = f"{kind} prompt has {len(task.prompt)} characters, more than {MAX_PROMPT[kind]}"
-        return Rubbish(reason, exchange=exchange)
+        return MalformedResponse(reason, exchange=exchange)
     if "\0" in task.prompt:
-        return Rubbish("the prompt holds a NUL, which cannot be stored", exchange=exchange)
+        return MalformedResponse("the prompt holds a NUL, which cannot be stored", exchange=exchange)
     return TaskAssigned(
         PulledTask(
             task_id=task.id,

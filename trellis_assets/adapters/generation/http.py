@@ -108,7 +108,7 @@ class HttpGenerator:
         try:
             answer = self._prober.get(f"{url}/health/")
         except NoAnswerError as error:
-            return Probe(endpoint, str(error) if error.is_away else None)
+            return Probe(endpoint, str(error) if error.is_unreachable else None)
         return Probe(endpoint, trouble_in(answer, shown_url(url)), is_answering=True)
 
     def supports(self, kind: TaskKind) -> bool:
@@ -163,7 +163,9 @@ class HttpGenerator:
         except NoAnswerError as error:
             if not error.is_transient:
                 raise UnclearFaultError(str(error)) from error
-            raise GenerationError(str(error), is_transient=True, is_away=error.is_away) from error
+            raise GenerationError(
+                str(error), is_transient=True, is_unreachable=error.is_unreachable
+            ) from error
 
     def pictures(self, prompt: str, *, seed: int, endpoint: str) -> Mapping[PictureKind, bytes]:
         """WebP files of what a model was made from; a server that named none is not asked."""

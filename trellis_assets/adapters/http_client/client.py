@@ -28,13 +28,13 @@ class NoAnswerError(RuntimeError):
 
     Attributes:
         is_transient: asking again later may help.
-        is_away: not even a connection was made.
+        is_unreachable: not even a connection was made.
     """
 
-    def __init__(self, message: str, *, is_transient: bool, is_away: bool = False) -> None:
+    def __init__(self, message: str, *, is_transient: bool, is_unreachable: bool = False) -> None:
         super().__init__(message)
         self.is_transient = is_transient
-        self.is_away = is_away
+        self.is_unreachable = is_unreachable
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Answer:
 class _Failure:
     text: str
     is_transient: bool = True
-    is_away: bool = False
+    is_unreachable: bool = False
 
 
 class BoundedClient:
@@ -139,7 +139,9 @@ class BoundedClient:
             # Raised here, away from the error behind it, whose traceback would keep what arrived alive.
             body.clear()
             message = printable(f"{where} {failure.text}", 300)
-            raise NoAnswerError(message, is_transient=failure.is_transient, is_away=failure.is_away)
+            raise NoAnswerError(
+                message, is_transient=failure.is_transient, is_unreachable=failure.is_unreachable
+            )
         return Answer(reader.status, reader.headers, bytes(body))
 
     def _exchange(
@@ -156,7 +158,7 @@ class BoundedClient:
             with connected(target, proxy, connect_until=connect_until, until=until) as connection:
                 exchange(connection, request, reader, until=until)
         except NoConnectionError as error:
-            return _Failure(f"cannot be reached: {error}", is_away=True)
+            return _Failure(f"cannot be reached: {error}", is_unreachable=True)
         except TimeoutError:
             did_not = "finish its answer" if reader.has_head else "answer"
             return _Failure(f"did not {did_not} within {self._timeout_s:g} s")

@@ -1,4 +1,4 @@
-"""`IntegrityStore`: each method is one reading transaction."""
+"""`ConsistencyStore`: each method is one reading transaction."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from trellis_assets.domain.generations import StoredFile
 from trellis_assets.domain.tasks import TaskState
 
 
-class SqlIntegrityStore(Transactions):
+class SqlConsistencyStore(Transactions):
     """Rows that contradict what must hold."""
 
     def count_by_state(self) -> dict[TaskState, int]:

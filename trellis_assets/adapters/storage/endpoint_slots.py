@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from trellis_assets.adapters.storage.clock_skew import is_not_ahead
 from trellis_assets.adapters.storage.models import PollRow, SlotRow, TaskRow
 from trellis_assets.adapters.storage.polls import insert_ignoring_conflict
-from trellis_assets.domain.endpoints.endpoints import LONGEST_REST
+from trellis_assets.domain.endpoints.endpoints import MAX_BACKOFF
 from trellis_assets.domain.scheduling.priority import WaitingTask
 from trellis_assets.domain.tasks import LEASE, TaskState
 
@@ -28,7 +28,7 @@ def acquire_slot(
             .where(
                 SlotRow.endpoint == endpoint,
                 or_(SlotRow.task_key.is_(None), is_not_ahead(SlotRow.held_until, now, LEASE)),
-                is_not_ahead(SlotRow.open_until, now, LONGEST_REST),
+                is_not_ahead(SlotRow.open_until, now, MAX_BACKOFF),
             )
             .values(task_key=task_key, held_until=until, last_used_at=now)
         )

@@ -82,8 +82,8 @@ def _change(session: Session, name: str, change: Callable[[Endpoint], Endpoint])
     insert_ignoring_conflict(session, SlotRow, {"endpoint": name})
     row = session.get_one(SlotRow, name, with_for_update=True, populate_existing=True)
     changed = change(_endpoint_of(row, row.task_key, None))
-    row.failures_in_a_row, row.openings = changed.breaker.failures_in_a_row, changed.breaker.openings
-    row.open_until, row.is_away = changed.breaker.open_until, changed.breaker.is_away
+    row.failures_in_a_row, row.openings = changed.breaker.failures_in_a_row, changed.breaker.consecutive_trips
+    row.open_until, row.is_away = changed.breaker.open_until, changed.breaker.is_unreachable
     row.recent_s = list(changed.recent_s)
     row.generations, row.failures = changed.generations, changed.failures
     row.generation_s, row.last_error = changed.generation_s, changed.last_error

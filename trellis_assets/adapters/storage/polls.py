@@ -132,7 +132,7 @@ def begin_poll(
     *,
     next_poll_at: datetime,
     now: datetime,
-    longest_rest: timedelta,
+    max_backoff: timedelta,
     session_id: int | None,
 ) -> bool:
     """Whether this call took the right to ask the validator now."""
@@ -142,7 +142,7 @@ def begin_poll(
         .where(
             PollRow.miner_hotkey == miner_hotkey,
             PollRow.hotkey == hotkey,
-            is_not_ahead(PollRow.next_poll_at, now, longest_rest),
+            is_not_ahead(PollRow.next_poll_at, now, max_backoff),
         )
         .values(
             next_poll_at=next_poll_at,

@@ -10,11 +10,13 @@ from sqlalchemy.orm import Session
 from trellis_assets.adapters.storage.clock_skew import is_not_ahead
 from trellis_assets.adapters.storage.models import PollRow, SessionRow, TaskRow
 from trellis_assets.domain.clock_skew import CLOCK_SLACK
-from trellis_assets.domain.scheduling.prefetch import ENDPOINTS_FLAG, PROMPT_START, Elsewhere
+from trellis_assets.domain.scheduling.prefetch import ENDPOINTS_FLAG, PROMPT_START, OtherMinerDemand
 from trellis_assets.domain.tasks import LEASE, TaskState
 
 
-def elsewhere(session: Session, miner_hotkey: str, now: datetime, asked_since: datetime) -> list[Elsewhere]:
+def other_miner_demand(
+    session: Session, miner_hotkey: str, now: datetime, polled_since: datetime
+) -> list[OtherMinerDemand]:
     """By session: tasks that wait for an endpoint, and questions that may bring one. By index.
 
     A task that no run takes up waits for a worker, or its miner is gone: it holds up nobody.
@@ -34,7 +36,7 @@ def elsewhere(session: Session, miner_hotkey: str, now: datetime, asked_since: d
     asked = (
         select(PollRow.asked_in, func.count())
         .where(
-            PollRow.asked_at > asked_since,
+            PollRow.asked_at > polled_since,
             PollRow.asked_at <= now + CLOCK_SLACK,
             PollRow.miner_hotkey != miner_hotkey,
         )
@@ -47,7 +49,7 @@ def elsewhere(session: Session, miner_hotkey: str, now: datetime, asked_since: d
         return []
     named = select(SessionRow.id, SessionRow.flags).where(SessionRow.id.in_(coming))
     flags: dict[int, dict[str, Any]] = dict(session.execute(named).tuples().all())
-    return [Elsewhere(count, _endpoints(flags.get(number or 0))) for number, count in coming.items()]
+    return [OtherMinerDemand(count, _endpoints(flags.get(number or 0))) for number, count in coming.items()]
 
 
 def _endpoints(flags: dict[str, Any] | None) -> frozenset[str] | None:

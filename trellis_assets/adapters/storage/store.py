@@ -27,7 +27,7 @@ from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation
 from trellis_assets.domain.idle_validation import JudgedCounts
 from trellis_assets.domain.metagraph_reads import MetagraphRead
-from trellis_assets.domain.scheduling.prefetch import Elsewhere, TaskInHand
+from trellis_assets.domain.scheduling.prefetch import ActiveTask, OtherMinerDemand
 from trellis_assets.domain.scheduling.priority import first_in_line
 from trellis_assets.domain.statistics import StatisticsSnapshot, ValidatorCounters, to_json
 from trellis_assets.domain.submissions import Submission
@@ -99,7 +99,7 @@ class SqlTaskStore(Transactions):
         *,
         next_poll_at: datetime,
         now: datetime,
-        longest_rest: timedelta,
+        max_backoff: timedelta,
         session_id: int | None = None,
     ) -> bool:
         """Whether the right to ask now was taken."""
@@ -110,7 +110,7 @@ class SqlTaskStore(Transactions):
                 hotkey,
                 next_poll_at=next_poll_at,
                 now=now,
-                longest_rest=longest_rest,
+                max_backoff=max_backoff,
                 session_id=session_id,
             )
 
@@ -193,15 +193,17 @@ class SqlTaskStore(Transactions):
         with self.reading() as session:
             return tasks.tasks_in(session, states, limit, newest_first=newest_first)
 
-    def in_hand(self, miner_hotkey: str | None) -> list[TaskInHand]:
+    def active_tasks(self, miner_hotkey: str | None) -> list[ActiveTask]:
         """The miner's unfinished tasks, or every miner's, in the order they came."""
         with self.reading() as session:
-            return tasks.in_hand(session, miner_hotkey)
+            return tasks.active_tasks(session, miner_hotkey)
 
-    def elsewhere(self, miner_hotkey: str, now: datetime, asked_since: datetime) -> list[Elsewhere]:
+    def other_miner_demand(
+        self, miner_hotkey: str, now: datetime, polled_since: datetime
+    ) -> list[OtherMinerDemand]:
         """What other miners have coming, by their sessions."""
         with self.reading() as session:
-            return shared_demand.elsewhere(session, miner_hotkey, now, asked_since)
+            return shared_demand.other_miner_demand(session, miner_hotkey, now, polled_since)
 
     def unclaimed(self, miner_hotkey: str, now: datetime, limit: int | None = None) -> list[Task]:
         """Tasks that no live run works on, lost submissions first."""

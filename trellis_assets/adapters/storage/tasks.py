@@ -16,7 +16,7 @@ from trellis_assets.adapters.storage.models import RecentPromptRow, TaskRow
 from trellis_assets.adapters.storage.polls import count_arrival, insert_ignoring_conflict
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation
-from trellis_assets.domain.scheduling.prefetch import TaskInHand
+from trellis_assets.domain.scheduling.prefetch import ActiveTask
 from trellis_assets.domain.submissions import Submission
 from trellis_assets.domain.tasks import (
     FINAL_STATES,
@@ -224,14 +224,14 @@ def tasks_in(
     return [task_of(row) for row in session.scalars(query.limit(limit))]
 
 
-def in_hand(session: Session, miner_hotkey: str | None) -> list[TaskInHand]:
+def active_tasks(session: Session, miner_hotkey: str | None) -> list[ActiveTask]:
     """Few columns of the miner's unfinished tasks, or of every miner's, through the partial index."""
     columns = (TaskRow.key, TaskRow.miner_hotkey, TaskRow.validator_hotkey, TaskRow.state)
     query = select(*columns).where(TaskRow.finished_at.is_(None))
     if miner_hotkey is not None:
         query = query.where(TaskRow.miner_hotkey == miner_hotkey)
     return [
-        TaskInHand(key, miner, validator, TaskState(state))
+        ActiveTask(key, miner, validator, TaskState(state))
         for key, miner, validator, state in session.execute(query.order_by(TaskRow.key))
     ]
 

@@ -27,8 +27,8 @@ FAILURES_TO_OPEN = 3
 # A failure that took so long (a time-out above all) opens at once: two more would cost minutes of a task.
 COSTLY_FAILURE_S = 60.0
 # Doubled by each opening in a row; a fifth of it varies, so that endpoints do not come back all at once.
-FIRST_REST_S, LONGEST_REST_S, SPREAD = 5.0, 60.0, 0.2
-LONGEST_REST = timedelta(seconds=LONGEST_REST_S)
+FIRST_BACKOFF_S, MAX_BACKOFF_S, SPREAD = 5.0, 60.0, 0.2
+MAX_BACKOFF = timedelta(seconds=MAX_BACKOFF_S)
 # Who is seen to be away stays open so long; it is renewed while it is seen, shortly before it ends.
 AWAY_FOR_S, RENEW_BEFORE_S = 10.0, 4.0
 # Enough to smooth, few enough to follow an endpoint whose GPU was replaced.
@@ -52,21 +52,21 @@ class Breaker:
 
     Attributes:
         failures_in_a_row: since the last model.
-        openings: failures since the last model that opened it; the rest grows with them.
+        consecutive_trips: failures since the last model that opened it; the rest grows with them.
         open_until: None while closed.
-        is_away: nobody was there: it is half open as soon as somebody is, whatever the rest.
+        is_unreachable: nobody was there: it is half open as soon as somebody is, whatever the rest.
     """
 
     failures_in_a_row: int = 0
-    openings: int = 0
+    consecutive_trips: int = 0
     open_until: datetime | None = None
-    is_away: bool = False
+    is_unreachable: bool = False
 
     def state(self, now: datetime) -> BreakerState:
         """Whether the endpoint takes work now."""
         if self.open_until is None:
             return BreakerState.CLOSED
-        is_open = is_ahead(self.open_until, now, LONGEST_REST)
+        is_open = is_ahead(self.open_until, now, MAX_BACKOFF)
         return BreakerState.OPEN if is_open else BreakerState.HALF_OPEN
 
 
@@ -76,7 +76,7 @@ class Outcome:
 
     Attributes:
         failure: why there is no model; None when there is one.
-        is_away: nobody was there to ask.
+        is_unreachable: nobody was there to ask.
         is_lasting: somebody must mend the endpoint: it is no generation server, say.
         is_unclear: the prompt or the endpoint may be at fault (`domain.blame`).
         prompt: mark of the prompt that failed.
@@ -84,7 +84,7 @@ class Outcome:
 
     duration_s: float
     failure: str | None = None
-    is_away: bool = False
+    is_unreachable: bool = False
     is_lasting: bool = False
     is_unclear: bool = False
     prompt: str | None = None
@@ -161,7 +161,9 @@ def after_outcome(endpoint: Endpoint, outcome: Outcome, now: datetime) -> Endpoi
         else with_mark(endpoint.failed_prompts, outcome.prompt)
     )
     is_known = outcome.prompt in endpoint.failed_prompts
-    seen = replace(endpoint, failed_prompts=marks, is_proven=endpoint.is_proven and not outcome.is_away)
+    seen = replace(
+        endpoint, failed_prompts=marks, is_proven=endpoint.is_proven and not outcome.is_unreachable
+    )
     if outcome.is_unclear and is_of_prompt(endpoint, outcome.prompt or ""):
         return seen
     if outcome.is_unclear and is_known:
@@ -190,7 +192,7 @@ def _after_failure(name: str, breaker: Breaker, outcome: Outcome, now: datetime,
     failures = breaker.failures_in_a_row + 1
     opens = (
         breaker.open_until is not None
-        or outcome.is_away
+        or outcome.is_unreachable
         or outcome.is_lasting
         or outcome.duration_s >= COSTLY_FAILURE_S
         or failures >= FAILURES_TO_OPEN
@@ -198,14 +200,16 @@ def _after_failure(name: str, breaker: Breaker, outcome: Outcome, now: datetime,
     )
     if not opens:
         return replace(breaker, failures_in_a_row=failures)
-    until = now + timedelta(seconds=rest_s(name, breaker.openings))
-    return Breaker(failures, breaker.openings + 1, until, breaker.is_away or outcome.is_away)
+    until = now + timedelta(seconds=rest_s(name, breaker.consecutive_trips))
+    return Breaker(
+        failures, breaker.consecutive_trips + 1, until, breaker.is_unreachable or outcome.is_unreachable
+    )
 
 
-def rest_s(name: str, openings: int) -> float:
-    """How long an endpoint rests that was opened so often before, in seconds, at most `LONGEST_REST_S`."""
-    whole = min(FIRST_REST_S * 2.0 ** min(openings, 10), LONGEST_REST_S)
-    drawn = int.from_bytes(sha256(f"{name}:{openings}".encode()).digest()[:4], "big") / 2**32
+def rest_s(name: str, consecutive_trips: int) -> float:
+    """How long an endpoint rests that was opened so often before, in seconds, at most `MAX_BACKOFF_S`."""
+    whole = min(FIRST_BACKOFF_S * 2.0 ** min(consecutive_trips, 10), MAX_BACKOFF_S)
+    drawn = int.from_bytes(sha256(f"{name}:{consecutive_trips}".encode()).digest()[:4], "big") / 2**32
     return whole * (1 - SPREAD * drawn)
 
 
@@ -213,19 +217,19 @@ def after_probe(endpoint: Endpoint, probe: Probe, now: datetime) -> Endpoint:
     """The endpoint once its door was looked at; the very same where that tells nothing new."""
     breaker = endpoint.breaker
     if probe.trouble is None:
-        if not breaker.is_away:
+        if not breaker.is_unreachable:
             return endpoint
-        return replace(endpoint, breaker=replace(breaker, is_away=False, open_until=now))
+        return replace(endpoint, breaker=replace(breaker, is_unreachable=False, open_until=now))
     renewed_from = now + timedelta(seconds=RENEW_BEFORE_S)
-    is_told = breaker.is_away and endpoint.last_error == probe.trouble
-    if is_told and is_ahead(breaker.open_until, now, LONGEST_REST):
+    is_told = breaker.is_unreachable and endpoint.last_error == probe.trouble
+    if is_told and is_ahead(breaker.open_until, now, MAX_BACKOFF):
         assert breaker.open_until is not None
         if breaker.open_until > renewed_from:
             return endpoint
     until = now + timedelta(seconds=AWAY_FOR_S)
     if breaker.state(now) is BreakerState.OPEN and breaker.open_until is not None:
         until = max(until, breaker.open_until)
-    opened = replace(breaker, is_away=True, open_until=until)
+    opened = replace(breaker, is_unreachable=True, open_until=until)
     # Whatever comes up again may be another server than the one that made models.
     return replace(endpoint, breaker=opened, last_error=probe.trouble, last_failed_at=now, is_proven=False)
 
@@ -277,7 +281,7 @@ def why_none_takes_work(endpoints: Sequence[Endpoint], now: datetime) -> str | N
     """What is the matter with each of them; None when one takes work."""
     if not endpoints or taking_work(endpoints, now):
         return None
-    return "no generation endpoint takes work: " + "; ".join(told(e, now) for e in endpoints)
+    return "no generation endpoint takes work: " + "; ".join(describe_endpoint(e, now) for e in endpoints)
 
 
 def why_none_is_ready(probes: Sequence[Probe]) -> str | None:
@@ -288,7 +292,7 @@ def why_none_is_ready(probes: Sequence[Probe]) -> str | None:
     return "no generation endpoint is ready: " + "; ".join(troubles)
 
 
-def told(endpoint: Endpoint, now: datetime) -> str:
+def describe_endpoint(endpoint: Endpoint, now: datetime) -> str:
     """How the endpoint is, as one line for people."""
     breaker, error = endpoint.breaker, endpoint.last_error or "nothing is known"
     match breaker.state(now):
@@ -296,7 +300,7 @@ def told(endpoint: Endpoint, now: datetime) -> str:
             return f"{endpoint.name} takes work; failed {breaker.failures_in_a_row} times in a row: {error}"
         case BreakerState.HALF_OPEN:
             return f"{endpoint.name} gets one task to try: {error}"
-        case BreakerState.OPEN if breaker.is_away:
+        case BreakerState.OPEN if breaker.is_unreachable:
             return f"{endpoint.name} takes no work: {error}"
         case BreakerState.OPEN:
             assert breaker.open_until is not None

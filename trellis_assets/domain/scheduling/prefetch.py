@@ -21,7 +21,7 @@ SPARE_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class TaskInHand:
+class ActiveTask:
     """An unfinished task, as far as polling looks at it."""
 
     key: int
@@ -35,7 +35,7 @@ ENDPOINTS_FLAG = "endpoints"
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
+class OtherMinerDemand:
     """What other miners of the store have coming, of one of their sessions.
 
     Attributes:
@@ -73,8 +73,8 @@ def lead_s(start_s: float | None, pulls_s: Sequence[float], cadence_s: float) ->
     return cadence_s + pull_s + start_s
 
 
-def tasks_wanted(
-    tasks: Sequence[TaskInHand], endpoints: Sequence[Endpoint], *, pace: Pace, now: datetime
+def prefetch_count(
+    tasks: Sequence[ActiveTask], endpoints: Sequence[Endpoint], *, pace: Pace, now: datetime
 ) -> int:
     """How many more tasks the generator could begin with by the time they would be here.
 
@@ -106,7 +106,7 @@ def task_share(answers: Sequence[bool]) -> float:
     return (sum(answers) + 1) / (len(answers) + 1)
 
 
-def polls_wanted(tasks: int, share: float, most: int) -> int:
+def poll_count(tasks: int, share: float, most: int) -> int:
     """How many validators to have asked at a time, so that about so many tasks come.
 
     Args:
@@ -117,7 +117,7 @@ def polls_wanted(tasks: int, share: float, most: int) -> int:
     return max(0, min(int(tasks / share), most))
 
 
-def rivals(elsewhere: Sequence[Elsewhere], endpoints: Collection[str]) -> int:
+def competing_tasks(elsewhere: Sequence[OtherMinerDemand], endpoints: Collection[str]) -> int:
     """How many tasks of other miners will begin at one of our endpoints before a task that is pulled now.
 
     A miner that has other endpoints too sends there its share of them; one of whom nothing is known
@@ -134,7 +134,7 @@ def _shared(theirs: frozenset[str] | None, ours: frozenset[str]) -> float:
     return len(theirs & ours) / len(theirs)
 
 
-def waiting_tasks(tasks: Sequence[TaskInHand]) -> int:
+def waiting_tasks(tasks: Sequence[ActiveTask]) -> int:
     """How many have not been begun with."""
     return sum(task.state is TaskState.PULLED for task in tasks)
 

@@ -13,7 +13,7 @@ OVERDUE_S = 0.5
 SLOT_POLL_S, LONGEST_SLOT_POLL_S, SLOT_POLL_SHARE = 0.02, 0.25, 0.05
 
 
-def next_look_s(pool: Sequence[Endpoint], now: datetime, waited_s: float) -> float:
+def slot_poll_interval_s(pool: Sequence[Endpoint], now: datetime, waited_s: float) -> float:
     """Seconds until the next look.
 
     Args:

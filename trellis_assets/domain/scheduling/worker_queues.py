@@ -40,6 +40,6 @@ def run_priority(stake: float, largest_stake: float, age: timedelta = timedelta(
     return round(by_stake * (1 - gone)) if 0 < gone < 1 else by_stake
 
 
-def told_unserved(queues: Sequence[str]) -> str:
+def describe_unserved(queues: Sequence[str]) -> str:
     """That none of these queues has a worker."""
     return f"no worker executes runs of {', '.join(queues)}"

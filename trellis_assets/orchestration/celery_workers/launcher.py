@@ -15,7 +15,7 @@ from dagster_celery.tags import (
     DAGSTER_CELERY_TASK_ID_TAG,
 )
 
-from trellis_assets.domain.scheduling.worker_queues import queue_for, run_priority, told_unserved
+from trellis_assets.domain.scheduling.worker_queues import describe_unserved, queue_for, run_priority
 from trellis_assets.domain.tasks import Task
 from trellis_assets.orchestration.celery_workers.worker_registry import (
     AWAY,
@@ -97,7 +97,7 @@ class WorkerQueuesLauncher(CeleryRunLauncher):  # type: ignore[misc]  # no types
             self._tried = (time.monotonic(), self._try_broker())
         if self._tried[1] is not None or self._workforce.serves(queues):
             return self._tried[1]
-        return f"{told_unserved(queues)}: start one with `trellis-assets worker`"
+        return f"{describe_unserved(queues)}: start one with `trellis-assets worker`"
 
     def _try_broker(self) -> str | None:
         try:

@@ -7,7 +7,7 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from trellis_assets.domain.diagnostics import Health, Symptom, as_json, worst
+from trellis_assets.domain.diagnostics import CheckResult, Health, as_json, worst
 from trellis_assets.ports import ModelCatalogue
 from trellis_assets.servers.gallery.model_files import ModelFiles
 from trellis_assets.servers.gallery.model_routes import file_routes, model_routes
@@ -27,7 +27,7 @@ class GalleryParts:
     catalogue: ModelCatalogue
     models: ModelFiles
     write_report: WriteReport
-    examine: Callable[[], Sequence[Symptom]]
+    examine: Callable[[], Sequence[CheckResult]]
     dagster_url: str
     notice: Callable[[], str | None] = lambda: None
 
@@ -59,7 +59,7 @@ def gallery_app(parts: GalleryParts) -> FastAPI:
     @app.get("/doctor")
     def doctor() -> JSONResponse:
         """How every part is; 503 where one has failed."""
-        symptoms = parts.examine()
-        return JSONResponse(as_json(symptoms), 503 if worst(symptoms) is Health.FAILED else 200)
+        results = parts.examine()
+        return JSONResponse(as_json(results), 503 if worst(results) is Health.FAILED else 200)
 
     return app

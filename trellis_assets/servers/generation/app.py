@@ -12,7 +12,7 @@ from fastapi import FastAPI, HTTPException, Request, Response
 
 from trellis_assets.domain.endpoints.faults import FAULT_HEADER, PROMPT_FAULT, SERVER_FAULT
 from trellis_assets.domain.endpoints.orientation import ORIENTATION_HEADER, Orientation
-from trellis_assets.domain.generation_requests import GenerationStoppedError, Order
+from trellis_assets.domain.generation_requests import GenerationRequest, GenerationStoppedError
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import printable
 from trellis_assets.ports import GenerationError, PromptRefusedError, ServerBackend, SplatCodec
@@ -119,7 +119,7 @@ def generation_app(
     return app
 
 
-async def _generated(readiness: Readiness, order: Order, request: Request) -> GaussianSplats:
+async def _generated(readiness: Readiness, order: GenerationRequest, request: Request) -> GaussianSplats:
     later = {"Retry-After": str(RETRY_AFTER_S), FAULT_HEADER: SERVER_FAULT}
     if readiness.state is ServerState.FAILED:
         raise HTTPException(503, f"models cannot be made: {readiness.reason}", headers=later)

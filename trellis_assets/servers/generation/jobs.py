@@ -10,10 +10,10 @@ from itertools import count
 from threading import Event, Lock
 from typing import TypeVar
 
-from trellis_assets.domain.generation_requests import GenerationStoppedError, Order
+from trellis_assets.domain.generation_requests import GenerationRequest, GenerationStoppedError
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.ports import GenerationError, ServerBackend
-from trellis_assets.servers.generation.result_cache import KeptModels
+from trellis_assets.servers.generation.result_cache import ResultCache
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Job:
     """One order on its way. Written by the worker thread, read by anyone."""
 
     number: int
-    order: Order
+    order: GenerationRequest
     stage: str = "waiting"
     progress: float = 0.0
     started_at: float | None = None
@@ -74,11 +74,13 @@ class Jobs:
         self._lock = Lock()
         self._numbers = count(1)
         self.held: dict[int, Job] = {}
-        self.kept = KeptModels()
+        self.kept = ResultCache()
         self.counts = Counts()
         self.last_used_at = time.monotonic()
 
-    async def run(self, order: Order, is_caller_gone: Callable[[], Awaitable[bool]]) -> GaussianSplats:
+    async def run(
+        self, order: GenerationRequest, is_caller_gone: Callable[[], Awaitable[bool]]
+    ) -> GaussianSplats:
         """The order's model: at once if it was made a moment ago, and its caller died or lost it.
 
         Raises:
@@ -135,7 +137,7 @@ class Jobs:
         """The job under way."""
         return next((job for job in list(self.held.values()) if job.started_at is not None), None)
 
-    def _enqueue(self, order: Order) -> Job:
+    def _enqueue(self, order: GenerationRequest) -> Job:
         with self._lock:
             if len(self.held) > self._queue:
                 self.counts.refused += 1
@@ -145,7 +147,7 @@ class Jobs:
             self.counts.total += 1
             return job
 
-    def _kept(self, order: Order) -> GaussianSplats | None:
+    def _kept(self, order: GenerationRequest) -> GaussianSplats | None:
         splats = self.kept.get(order)
         if splats is not None:
             _log.info("model sent again: seed %s", order.seed)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, HTTPException, Response
 from starlette.status import HTTP_501_NOT_IMPLEMENTED
 
 from trellis_assets.domain.endpoints.faults import FAULT_HEADER, SERVER_FAULT
-from trellis_assets.domain.generation_requests import Order, PictureKind, Route
+from trellis_assets.domain.generation_requests import GenerationRequest, PictureKind, Route
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import PictureRoute, ServerBackend
 
@@ -21,7 +21,7 @@ def routes_of(backend: ServerBackend) -> frozenset[Route]:
     return frozenset({Route.DIRECT}) if TaskKind.TEXT in backend.kinds else frozenset()
 
 
-def check_route(backend: ServerBackend, order: Order) -> None:
+def check_route(backend: ServerBackend, order: GenerationRequest) -> None:
     """Raise unless the backend has the route that the order asks for.
 
     Raises:
@@ -35,7 +35,7 @@ def check_route(backend: ServerBackend, order: Order) -> None:
     raise HTTPException(HTTP_501_NOT_IMPLEMENTED, reason, headers={FAULT_HEADER: SERVER_FAULT})
 
 
-def picture_headers(backend: ServerBackend, order: Order) -> dict[str, str]:
+def picture_headers(backend: ServerBackend, order: GenerationRequest) -> dict[str, str]:
     """Return the headers that tell of the model's pictures; none where it has none."""
     if not isinstance(backend, PictureRoute) or not (made := backend.pictures(order.model_id)):
         return {}

@@ -10,7 +10,7 @@ from starlette.datastructures import UploadFile
 
 from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
 from trellis_assets.domain.endpoints.faults import FAULT_HEADER, PROMPT_FAULT
-from trellis_assets.domain.generation_requests import Order, Route, Sampling
+from trellis_assets.domain.generation_requests import GenerationRequest, Route, Sampling
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.system.compat import Self
 
@@ -57,7 +57,7 @@ class GenerationForm(BaseModel):
             raise ValueError("wants either prompt (words) or prompt_image (a picture), and not both")
         return self
 
-    def order(self) -> Order:
+    def order(self) -> GenerationRequest:
         """The order; its seed is random where none was given.
 
         Raises:
@@ -72,7 +72,7 @@ class GenerationForm(BaseModel):
             slat_guidance=self.slat_guidance_strength,
             image_guidance=self.guidance_scale,
         )
-        return Order(
+        return GenerationRequest(
             prompt=self.prompt_image or self.prompt or "",
             kind=TaskKind.IMAGE if self.prompt_image else TaskKind.TEXT,
             seed=secrets.randbelow(MAX_SEED + 1) if self.seed is None else self.seed,
@@ -81,7 +81,7 @@ class GenerationForm(BaseModel):
         )
 
 
-async def read_form(request: Request) -> tuple[Order, bool]:
+async def read_form(request: Request) -> tuple[GenerationRequest, bool]:
     """The order in the request, and whether its model is wanted compressed.
 
     Raises:

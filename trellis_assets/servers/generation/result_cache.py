@@ -4,28 +4,28 @@ from collections import OrderedDict
 from dataclasses import fields
 from threading import Lock
 
-from trellis_assets.domain.generation_requests import Order
+from trellis_assets.domain.generation_requests import GenerationRequest
 from trellis_assets.domain.splats.splats import GaussianSplats
 
 MODELS = 8
 MAX_BYTES = 512 * 1024 * 1024
 
 
-class KeptModels:
+class ResultCache:
     """Models by their whole order, the newest few. Safe to use from several threads."""
 
     def __init__(self, models: int = MODELS, max_bytes: int = MAX_BYTES) -> None:
         """Nothing is kept yet. The newest model is kept however large it is."""
         self._models, self._max_bytes = models, max_bytes
-        self._kept: OrderedDict[Order, GaussianSplats] = OrderedDict()
+        self._kept: OrderedDict[GenerationRequest, GaussianSplats] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, order: Order) -> GaussianSplats | None:
+    def get(self, order: GenerationRequest) -> GaussianSplats | None:
         """The model that was made for this very order: same prompt, seed and settings."""
         with self._lock:
             return self._kept.get(order)
 
-    def keep(self, order: Order, splats: GaussianSplats) -> None:
+    def keep(self, order: GenerationRequest, splats: GaussianSplats) -> None:
         """The model is kept; the oldest ones go where there is no room."""
         with self._lock:
             self._kept[order] = splats

@@ -16,7 +16,7 @@ from trellis_assets.adapters.bittensor.client import BittensorNetwork
 from trellis_assets.adapters.bittensor.synapses import Feedback, PullTask, SubmitResults
 from trellis_assets.domain.submissions import SubmissionKind
 from trellis_assets.domain.validators import MAX_COOLDOWN, Validator
-from trellis_assets.ports import CoolingDown, NotRegistered, PollAnswer, SubmissionAnswer, TaskAssigned
+from trellis_assets.ports import CoolingDown, NotRegistered, PollResponse, SubmissionAnswer, TaskAssigned
 from trellis_assets.settings import Settings
 from trellis_assets.system.clock import SystemClock
 from trellis_assets.testing.fakes import a_task, a_validator
@@ -85,10 +85,10 @@ def encoded(fields: dict[str, Any]) -> bytes:
 
 def pulled(
     faulty: tuple[FaultyServer, Validator], network: BittensorNetwork, body: bytes, status: int
-) -> PollAnswer:
+) -> PollResponse:
     faulty[0].body, faulty[0].status = body, status
     answer = asyncio.run(network.pull(faulty[1]))
-    assert isinstance(answer, get_args(PollAnswer))
+    assert isinstance(answer, get_args(PollResponse))
     return answer
 
 

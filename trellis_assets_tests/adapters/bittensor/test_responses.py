@@ -14,10 +14,10 @@ from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import (
     CoolingDown,
     HttpExchange,
+    MalformedResponse,
     NoTask,
     NotRegistered,
-    PollAnswer,
-    Rubbish,
+    PollResponse,
     TaskAssigned,
     Unreachable,
 )
@@ -38,7 +38,7 @@ def answered(status: int = 200, **fields: Any) -> HttpAnswer:
     return response(json.dumps(fields).encode(), status)
 
 
-def pulled(**fields: Any) -> PollAnswer:
+def pulled(**fields: Any) -> PollResponse:
     return read_pull(answered(**fields), NOW)
 
 
@@ -68,7 +68,7 @@ def test_an_old_validators_task_without_type_is_text_and_an_image_task_is_image(
 
 def test_a_task_without_an_id_is_not_taken() -> None:
     """An id that we made up could not be submitted: the validator would not know it."""
-    assert isinstance(pulled(task={"prompt": "vase"}), Rubbish)
+    assert isinstance(pulled(task={"prompt": "vase"}), MalformedResponse)
 
 
 def test_a_refusal_with_violations_is_a_cooldown() -> None:
@@ -97,7 +97,7 @@ def test_nothing_at_all_is_no_task(cooldown: int) -> None:
     ],
 )
 def test_tasks_that_cannot_be_stored_or_signed_are_rubbish(task: dict[str, str]) -> None:
-    assert isinstance(pulled(task=task), Rubbish)
+    assert isinstance(pulled(task=task), MalformedResponse)
 
 
 @pytest.mark.parametrize(("threshold", "read"), [(1e308, 10.0), (-3.0, 0.0)])
@@ -109,7 +109,7 @@ def test_a_threshold_out_of_range_is_cut_to_it(threshold: float, read: float) ->
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
 def test_what_json_has_no_word_for_is_rubbish(number: float) -> None:
-    assert isinstance(pulled(task=text(), validation_threshold=number), Rubbish)
+    assert isinstance(pulled(task=text(), validation_threshold=number), MalformedResponse)
 
 
 def test_a_refused_connection_cannot_have_assigned_but_a_time_out_may() -> None:
@@ -121,7 +121,7 @@ def test_a_refused_connection_cannot_have_assigned_but_a_time_out_may() -> None:
 
 @pytest.mark.parametrize("answer", [response(b"no json"), BROKEN_HTTP])
 def test_what_does_not_parse_is_rubbish(answer: HttpAnswer | CallFailure) -> None:
-    assert isinstance(read_pull(answer, NOW), Rubbish)
+    assert isinstance(read_pull(answer, NOW), MalformedResponse)
 
 
 @pytest.mark.parametrize("answer", [answered(task=text()), answered(), answered(status=500), response(b"[")])

@@ -73,7 +73,7 @@ def test_a_server_that_is_away_is_a_passing_failure_and_a_problem() -> None:
     with pytest.raises(GenerationError) as caught:
         ask("http://127.0.0.1:9")
     assert caught.value.is_transient
-    assert caught.value.is_away
+    assert caught.value.is_unreachable
     (probe,) = HttpGenerator(["http://127.0.0.1:9"]).probe()
     assert "127.0.0.1:9" in (probe.trouble or "")
 

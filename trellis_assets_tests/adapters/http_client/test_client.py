@@ -49,7 +49,7 @@ def test_a_silent_server_is_left_at_the_deadline_and_is_not_away() -> None:
     ):
         client(timeout_s=0.2).get(url)
     assert failed.value.is_transient
-    assert not failed.value.is_away
+    assert not failed.value.is_unreachable
 
 
 @pytest.mark.parametrize("headers", [{}, {"transfer_encoding": "chunked", "content_length": ""}])
@@ -94,7 +94,7 @@ def test_a_closed_port_is_away() -> None:
         pass
     with pytest.raises(NoAnswerError, match="cannot be reached") as failed:
         client().get(url)
-    assert failed.value.is_away
+    assert failed.value.is_unreachable
 
 
 def test_credentials_of_a_url_are_never_shown() -> None:

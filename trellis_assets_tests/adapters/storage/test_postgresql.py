@@ -130,8 +130,8 @@ def test_a_server_that_is_down_is_named_without_its_password(
             open_store(url)
         said = str(caught.value)
     else:
-        symptoms = examine(Settings.load(data_dir=tmp_path, database_url=url, harvest=False))
-        (said,) = (symptom.text for symptom in symptoms if symptom.part == "store")
+        results = examine(Settings.load(data_dir=tmp_path, database_url=url, harvest=False))
+        (said,) = (result.text for result in results if result.part == "store")
     assert "cannot be opened" in said
     assert "127.0.0.1" in said
     assert "hunter2" not in said

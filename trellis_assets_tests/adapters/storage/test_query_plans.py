@@ -39,9 +39,7 @@ QUESTIONS: dict[str, tuple[Callable[[SqlTaskStore], object], set[str]]] = {
         {"INDEX sqlite_autoindex_validator_polls_1"},
     ),
     "begin a poll": (
-        lambda store: store.begin_poll(
-            MINER, ONE.hotkey, next_poll_at=SOON, now=NOW, longest_rest=SOON - NOW
-        ),
+        lambda store: store.begin_poll(MINER, ONE.hotkey, next_poll_at=SOON, now=NOW, max_backoff=SOON - NOW),
         {"INDEX sqlite_autoindex_validator_polls_1"},
     ),
     "what is unfinished": (
@@ -64,9 +62,9 @@ QUESTIONS: dict[str, tuple[Callable[[SqlTaskStore], object], set[str]]] = {
         lambda store: store.acquire_slot(["http://one"], 1, now=NOW, until=SOON),
         {"INDEX sqlite_autoindex_generation_slots_1"},
     ),
-    "what is in hand": (lambda store: store.in_hand(MINER), {"INDEX ix_tasks_finished_at"}),
+    "what is in hand": (lambda store: store.active_tasks(MINER), {"INDEX ix_tasks_finished_at"}),
     "what do other miners have coming": (
-        lambda store: store.elsewhere("5Other", NOW, NOW - timedelta(seconds=1)),
+        lambda store: store.other_miner_demand("5Other", NOW, NOW - timedelta(seconds=1)),
         {
             "INDEX ix_tasks_unfinished",
             "INDEX ix_validator_polls_asked_at",

@@ -98,7 +98,7 @@ def test_a_dead_workers_task_is_taken_over_by_one(store: SqlTaskStore, database_
 
 
 def ask(store: SqlTaskStore, _who: str, keys: list[int]) -> list[Any]:
-    begin = partial(store.begin_poll, MINER, next_poll_at=UNTIL, now=NOW, longest_rest=UNTIL - NOW)
+    begin = partial(store.begin_poll, MINER, next_poll_at=UNTIL, now=NOW, max_backoff=UNTIL - NOW)
     return [n for n in keys if begin(f"validator-{n}")]
 
 

@@ -150,7 +150,7 @@ def test_a_slot_is_held_by_one_task_until_its_lease_ends(store: SqlTaskStore) ->
 
 def test_only_one_process_asks_a_validator(store: SqlTaskStore) -> None:
     soon = NOW + timedelta(seconds=45)
-    begin = partial(store.begin_poll, MINER, "v", longest_rest=timedelta(seconds=45))
+    begin = partial(store.begin_poll, MINER, "v", max_backoff=timedelta(seconds=45))
     assert begin(next_poll_at=soon, now=NOW)
     assert not begin(next_poll_at=soon, now=NOW)
     assert begin(next_poll_at=soon + LEASE, now=soon)

@@ -9,8 +9,8 @@ from trellis_assets.domain.endpoints.endpoints import (
     AWAY_FOR_S,
     COSTLY_FAILURE_S,
     FAILURES_TO_OPEN,
-    FIRST_REST_S,
-    LONGEST_REST_S,
+    FIRST_BACKOFF_S,
+    MAX_BACKOFF_S,
     PACE_OVER,
     SPREAD,
     BreakerState,
@@ -30,7 +30,7 @@ from trellis_assets.testing.fakes import NOW
 
 GPU = Endpoint("gpu")
 FAILED = Outcome(1.0, "answered 500")
-AWAY = Outcome(0.0, "cannot be reached", is_away=True)
+AWAY = Outcome(0.0, "cannot be reached", is_unreachable=True)
 MADE = Outcome(4.0)
 REFUSED, WELL = Probe("gpu", "cannot be reached"), Probe("gpu")
 SOON = timedelta(seconds=1)
@@ -64,7 +64,7 @@ def test_one_failure_that_tells_enough_opens_a_breaker(outcome: Outcome) -> None
 
 def test_after_its_rest_a_breaker_is_half_open_and_a_model_closes_it() -> None:
     opened = after(AWAY)
-    assert state(opened, FIRST_REST_S + 1) is BreakerState.HALF_OPEN
+    assert state(opened, FIRST_BACKOFF_S + 1) is BreakerState.HALF_OPEN
     closed = after_outcome(opened, MADE, NOW + timedelta(seconds=9))
     assert state(closed, 9) is BreakerState.CLOSED
     assert state(after(FAILED, endpoint=closed)) is BreakerState.CLOSED, "its past is forgiven"
@@ -76,15 +76,15 @@ def test_each_failure_while_half_open_makes_the_rest_longer_up_to_a_bound() -> N
         endpoint = after(AWAY, endpoint=endpoint)
         rests.append(rest_of(endpoint))
     assert rests[:4] == sorted(rests[:4])
-    assert rests[0] <= FIRST_REST_S < rests[1]
-    assert max(rests) <= LONGEST_REST_S
-    assert min(rests[4:]) >= LONGEST_REST_S * (1 - SPREAD)
+    assert rests[0] <= FIRST_BACKOFF_S < rests[1]
+    assert max(rests) <= MAX_BACKOFF_S
+    assert min(rests[4:]) >= MAX_BACKOFF_S * (1 - SPREAD)
 
 
 def test_rests_of_endpoints_that_failed_together_do_not_end_together() -> None:
     rests = {rest_s(f"gpu-{n}", 3) for n in range(10)}
     assert len(rests) == 10
-    assert max(rests) - min(rests) <= FIRST_REST_S * 8 * SPREAD
+    assert max(rests) - min(rests) <= FIRST_BACKOFF_S * 8 * SPREAD
 
 
 def test_a_rest_that_a_clock_set_back_made_hours_long_does_not_count() -> None:

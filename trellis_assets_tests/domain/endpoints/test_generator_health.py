@@ -11,19 +11,19 @@ RESTING = Endpoint("b", Breaker(3, 1, NOW + timedelta(seconds=9)), last_error="a
 
 
 def test_a_generator_that_is_well_is_one_line() -> None:
-    (symptom,) = judge_generator("http 1", [Probe("a")], [WELL], NOW)
-    assert (symptom.part, symptom.health) == ("generator", Health.OK)
+    (result,) = judge_generator("http 1", [Probe("a")], [WELL], NOW)
+    assert (result.part, result.health) == ("generator", Health.OK)
 
 
 def test_each_endpoint_that_is_not_well_has_a_line_and_the_miner_goes_on() -> None:
     probes = [Probe("a"), Probe("b"), Probe("c", "c cannot be reached")]
-    symptoms = judge_generator("http 1", probes, [WELL, FAILING, Endpoint("c")], NOW)
-    assert [s.part for s in symptoms] == ["generator", "endpoint", "endpoint"]
-    assert "1 of 3" in symptoms[0].text
-    assert "answered 500" in symptoms[1].text
-    assert "cannot be reached" in symptoms[2].text
-    assert all(s.advice for s in symptoms[1:])
-    assert worst(symptoms) is Health.WARNING
+    results = judge_generator("http 1", probes, [WELL, FAILING, Endpoint("c")], NOW)
+    assert [s.part for s in results] == ["generator", "endpoint", "endpoint"]
+    assert "1 of 3" in results[0].text
+    assert "answered 500" in results[1].text
+    assert "cannot be reached" in results[2].text
+    assert all(s.advice for s in results[1:])
+    assert worst(results) is Health.WARNING
 
 
 def test_a_generator_of_which_nothing_takes_work_has_failed() -> None:
@@ -36,8 +36,8 @@ def test_a_generator_of_which_nothing_takes_work_has_failed() -> None:
 
 def test_an_endpoint_that_was_away_and_is_there_again_is_well() -> None:
     away = after_probe(WELL, Probe("a", "a cannot be reached"), NOW)
-    (symptom,) = judge_generator("http 1", [Probe("a")], [away], NOW)
-    assert symptom.health is Health.OK
+    (result,) = judge_generator("http 1", [Probe("a")], [away], NOW)
+    assert result.health is Health.OK
 
 
 def test_a_generator_is_judged_by_its_doors_while_the_store_is_away() -> None:

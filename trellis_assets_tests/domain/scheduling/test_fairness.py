@@ -8,15 +8,15 @@ from datetime import datetime, timedelta
 from trellis_assets.adapters.local_subnet import rules
 from trellis_assets.domain.endpoints.endpoints import Endpoint
 from trellis_assets.domain.scheduling.prefetch import (
+    ActiveTask,
     Pace,
-    TaskInHand,
-    polls_wanted,
-    tasks_wanted,
+    poll_count,
+    prefetch_count,
     waiting_tasks,
 )
 from trellis_assets.domain.scheduling.priority import WaitingTask, first_in_line
 from trellis_assets.domain.tasks import TaskState
-from trellis_assets.domain.validators import PollPolicy, PollTimes, Validator, due_validators
+from trellis_assets.domain.validators import EligibilityPolicy, PollTimes, Validator, due_validators
 from trellis_assets.testing.fakes import MINER, NOW, a_validator
 
 GENERATION_S, STEP_S = 20.0, 0.5
@@ -54,9 +54,9 @@ class Simulation:
     def _endpoint(self) -> Endpoint:
         return replace(Endpoint("gpu"), held_by=self.working_on, began_at=self.began_at)
 
-    def _tasks(self) -> list[TaskInHand]:
+    def _tasks(self) -> list[ActiveTask]:
         return [
-            TaskInHand(
+            ActiveTask(
                 key,
                 MINER,
                 validator.hotkey,
@@ -67,11 +67,11 @@ class Simulation:
 
     def _poll(self) -> None:
         pace = replace(PACE, lead_s=self.lead_s)
-        wanted = tasks_wanted(self._tasks(), [self._endpoint()], pace=pace, now=self.now)
-        room = polls_wanted(wanted, 1.0, MAX_WAITING - waiting_tasks(self._tasks()))
+        wanted = prefetch_count(self._tasks(), [self._endpoint()], pace=pace, now=self.now)
+        room = poll_count(wanted, 1.0, MAX_WAITING - waiting_tasks(self._tasks()))
         holding = {validator.hotkey for validator, _ in self.held.values()}
         idle = [v for v in self.validators if v.hotkey not in holding]
-        for validator in due_validators(idle, self.times, PollPolicy(), MINER, self.now)[:room]:
+        for validator in due_validators(idle, self.times, EligibilityPolicy(), MINER, self.now)[:room]:
             self._ask(validator)
 
     def _ask(self, validator: Validator) -> None:

@@ -11,14 +11,14 @@ from trellis_assets.domain.scheduling.prefetch import (
     MOST_AHEAD_PER_ENDPOINT,
     SPARE_S,
     START_S,
-    Elsewhere,
+    ActiveTask,
+    OtherMinerDemand,
     Pace,
-    TaskInHand,
+    competing_tasks,
     lead_s,
-    polls_wanted,
-    rivals,
+    poll_count,
+    prefetch_count,
     task_share,
-    tasks_wanted,
 )
 from trellis_assets.domain.tasks import TaskState
 from trellis_assets.testing.fakes import MINER, NOW
@@ -29,15 +29,15 @@ PACE = Pace(generation_s=60.0, lead_s=2.0)
 WORKING = tuple(f"gpu-{n}" for n in range(8))
 
 
-def in_hand(key: int, state: TaskState = TaskState.PULLED) -> TaskInHand:
-    return TaskInHand(key, MINER, "5Validator1", state)
+def active_task(key: int, state: TaskState = TaskState.PULLED) -> ActiveTask:
+    return ActiveTask(key, MINER, "5Validator1", state)
 
 
 def wanted(waiting: int = 0, *busy_for_s: float, endpoints: int = 1, pace: Pace = PACE) -> int:
     pool = [Endpoint(name) for name in WORKING[:endpoints]]
     for index, seconds in enumerate(busy_for_s):
         pool[index] = replace(pool[index], held_by=100 + index, began_at=NOW - timedelta(seconds=seconds))
-    return tasks_wanted([in_hand(key) for key in range(waiting)], pool, pace=pace, now=NOW)
+    return prefetch_count([active_task(key) for key in range(waiting)], pool, pace=pace, now=NOW)
 
 
 def test_a_free_endpoint_wants_a_task() -> None:
@@ -79,8 +79,8 @@ def test_each_endpoint_is_pulled_for_at_its_own_pace() -> None:
     began = NOW - timedelta(seconds=4)
     fast = Endpoint("fast", recent_s=(5.0,), held_by=1, began_at=began)
     slow = replace(fast, name="slow", recent_s=(60.0,), held_by=2)
-    assert tasks_wanted([], [fast, slow], pace=PACE, now=NOW) == 1
-    assert tasks_wanted([], [slow], pace=PACE, now=NOW) == 0
+    assert prefetch_count([], [fast, slow], pace=PACE, now=NOW) == 1
+    assert prefetch_count([], [slow], pace=PACE, now=NOW) == 0
 
 
 RESTING = Endpoint("resting", Breaker(3, 1, open_until=NOW + timedelta(seconds=5)))
@@ -88,43 +88,45 @@ ON_TRIAL = Endpoint("on trial", Breaker(3, 1, open_until=NOW))
 
 
 def test_nothing_is_pulled_for_an_endpoint_that_rests() -> None:
-    assert tasks_wanted([], [RESTING], pace=PACE, now=NOW) == 0
-    assert tasks_wanted([], [RESTING, Endpoint("well")], pace=PACE, now=NOW) == 1
+    assert prefetch_count([], [RESTING], pace=PACE, now=NOW) == 0
+    assert prefetch_count([], [RESTING, Endpoint("well")], pace=PACE, now=NOW) == 1
 
 
 def test_an_endpoint_that_is_half_open_gets_one_task_however_fast_it_was() -> None:
-    assert tasks_wanted([], [replace(ON_TRIAL, recent_s=(0.1,))], pace=PACE, now=NOW) == 1
-    assert tasks_wanted([in_hand(1)], [ON_TRIAL], pace=PACE, now=NOW) == 0
-    assert tasks_wanted([], [replace(ON_TRIAL, held_by=1)], pace=PACE, now=NOW) == 0
+    assert prefetch_count([], [replace(ON_TRIAL, recent_s=(0.1,))], pace=PACE, now=NOW) == 1
+    assert prefetch_count([active_task(1)], [ON_TRIAL], pace=PACE, now=NOW) == 0
+    assert prefetch_count([], [replace(ON_TRIAL, held_by=1)], pace=PACE, now=NOW) == 0
 
 
 def test_a_task_that_failed_elsewhere_tries_an_endpoint_before_a_new_one_is_pulled_for_it() -> None:
-    failed = in_hand(1, TaskState.GENERATING)
-    assert tasks_wanted([failed], [ON_TRIAL], pace=PACE, now=NOW) == 0
+    failed = active_task(1, TaskState.GENERATING)
+    assert prefetch_count([failed], [ON_TRIAL], pace=PACE, now=NOW) == 0
     at_work = Endpoint("well", held_by=1, began_at=NOW)
-    assert tasks_wanted([failed], [ON_TRIAL, at_work], pace=PACE, now=NOW) == 1, "it is not waiting"
+    assert prefetch_count([failed], [ON_TRIAL, at_work], pace=PACE, now=NOW) == 1, "it is not waiting"
 
 
 OURS = ("a", "b")
 
 
 def test_tasks_of_miners_with_the_same_endpoints_come_before_ours() -> None:
-    same = Elsewhere(3, frozenset(OURS))
-    assert rivals([same, Elsewhere(1, frozenset({"a"}))], OURS) == 4
+    same = OtherMinerDemand(3, frozenset(OURS))
+    assert competing_tasks([same, OtherMinerDemand(1, frozenset({"a"}))], OURS) == 4
 
 
 def test_miners_with_other_endpoints_do_not_count() -> None:
-    assert rivals([Elsewhere(3, frozenset({"c"}))], OURS) == 0
-    assert rivals([], OURS) == 0
+    assert competing_tasks([OtherMinerDemand(3, frozenset({"c"}))], OURS) == 0
+    assert competing_tasks([], OURS) == 0
 
 
 def test_a_miner_with_more_endpoints_sends_ours_their_share_of_its_tasks() -> None:
-    assert rivals([Elsewhere(4, frozenset("abcd"))], OURS) == 2
-    assert rivals([Elsewhere(1, frozenset("abcd"))], OURS) == 1, "the one it has may come to ours"
+    assert competing_tasks([OtherMinerDemand(4, frozenset("abcd"))], OURS) == 2
+    assert competing_tasks([OtherMinerDemand(1, frozenset("abcd"))], OURS) == 1, (
+        "the one it has may come to ours"
+    )
 
 
 def test_a_miner_of_whom_nothing_is_known_may_have_ours() -> None:
-    assert rivals([Elsewhere(2, None)], OURS) == 2
+    assert competing_tasks([OtherMinerDemand(2, None)], OURS) == 2
 
 
 def test_the_lead_is_what_most_pulls_and_starts_take() -> None:
@@ -142,12 +144,12 @@ def test_runs_that_hang_do_not_make_pulls_run_far_ahead() -> None:
 
 def test_without_experience_every_pull_is_expected_to_bring_a_task() -> None:
     assert task_share([]) == 1
-    assert polls_wanted(2, task_share([]), most=8) == 2
+    assert poll_count(2, task_share([]), most=8) == 2
 
 
 def test_the_fewer_pulls_bring_a_task_the_more_are_made_at_a_time() -> None:
     assert task_share([True, True, True]) == 1
-    assert polls_wanted(1, task_share([False]), most=8) == 2
-    assert polls_wanted(1, task_share([False] * 19), most=8) == 8, "no more than all may bring"
-    assert polls_wanted(0, task_share([False] * 19), most=8) == 0
-    assert polls_wanted(1, 1.0, most=-2) == 0
+    assert poll_count(1, task_share([False]), most=8) == 2
+    assert poll_count(1, task_share([False] * 19), most=8) == 8, "no more than all may bring"
+    assert poll_count(0, task_share([False] * 19), most=8) == 0
+    assert poll_count(1, 1.0, most=-2) == 0

@@ -9,7 +9,7 @@ from trellis_assets.domain.scheduling.slot_polling import (
     CLOSE_LOOK_S,
     LONGEST_SLOT_POLL_S,
     SLOT_POLL_S,
-    next_look_s,
+    slot_poll_interval_s,
 )
 from trellis_assets.testing.fakes import NOW
 
@@ -19,24 +19,24 @@ def busy(for_s: float, *paces_s: float) -> Endpoint:
 
 
 def test_an_endpoint_about_to_be_free_is_looked_at_closely() -> None:
-    assert next_look_s([busy(9.98, 10.0)], NOW, 1.0) == CLOSE_LOOK_S
-    assert next_look_s([busy(10.2, 10.0)], NOW, 1.0) == CLOSE_LOOK_S, "a little overdue"
+    assert slot_poll_interval_s([busy(9.98, 10.0)], NOW, 1.0) == CLOSE_LOOK_S
+    assert slot_poll_interval_s([busy(10.2, 10.0)], NOW, 1.0) == CLOSE_LOOK_S, "a little overdue"
 
 
 def test_before_that_nobody_looks_often() -> None:
-    assert next_look_s([busy(5.0, 10.0)], NOW, 0.0) == LONGEST_SLOT_POLL_S
-    assert next_look_s([busy(9.8, 10.0)], NOW, 0.0) == pytest.approx(0.15)
+    assert slot_poll_interval_s([busy(5.0, 10.0)], NOW, 0.0) == LONGEST_SLOT_POLL_S
+    assert slot_poll_interval_s([busy(9.8, 10.0)], NOW, 0.0) == pytest.approx(0.15)
 
 
 def test_the_endpoint_that_is_free_first_counts() -> None:
-    assert next_look_s([busy(1.0, 60.0), busy(9.98, 10.0)], NOW, 1.0) == CLOSE_LOOK_S
+    assert slot_poll_interval_s([busy(1.0, 60.0), busy(9.98, 10.0)], NOW, 1.0) == CLOSE_LOOK_S
 
 
 def test_a_generation_that_takes_much_longer_is_waited_for_patiently() -> None:
-    assert next_look_s([busy(30.0, 10.0)], NOW, 20.0) == LONGEST_SLOT_POLL_S
+    assert slot_poll_interval_s([busy(30.0, 10.0)], NOW, 20.0) == LONGEST_SLOT_POLL_S
 
 
 def test_without_experience_looks_are_soon_and_then_rarer() -> None:
-    assert next_look_s([busy(1.0)], NOW, 0.0) == SLOT_POLL_S
-    assert next_look_s([Endpoint("gpu")], NOW, 2.0) == pytest.approx(0.1)
-    assert next_look_s([], NOW, 60.0) == LONGEST_SLOT_POLL_S
+    assert slot_poll_interval_s([busy(1.0)], NOW, 0.0) == SLOT_POLL_S
+    assert slot_poll_interval_s([Endpoint("gpu")], NOW, 2.0) == pytest.approx(0.1)
+    assert slot_poll_interval_s([], NOW, 60.0) == LONGEST_SLOT_POLL_S

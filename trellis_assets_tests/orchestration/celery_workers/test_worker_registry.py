@@ -10,7 +10,7 @@ import pytest
 from celery import Celery
 
 from trellis_assets.diagnostics.doctor import examine
-from trellis_assets.domain.diagnostics import Health, Symptom
+from trellis_assets.domain.diagnostics import CheckResult, Health
 from trellis_assets.orchestration.celery_workers import launcher as launchers
 from trellis_assets.orchestration.celery_workers import worker_registry as module
 from trellis_assets.orchestration.celery_workers.launcher import WorkerQueuesLauncher
@@ -89,15 +89,15 @@ def test_nobody_waits_for_a_broker_that_does_not_answer(monkeypatch: pytest.Monk
     assert len(asked) == 1, "one look at a time, and the next one later"
 
 
-def workers_of(folder: Path, broker_url: str) -> Symptom:
+def workers_of(folder: Path, broker_url: str) -> CheckResult:
     settings = Settings.load(
         data_dir=folder,
         run_launcher=RunLauncherName.CELERY,
         celery_broker=broker_url,
         celery_queues=",".join(QUEUES),
     )
-    (symptom,) = [found for found in examine(settings, reads_key=False) if found.part == "workers"]
-    return symptom
+    (result,) = [found for found in examine(settings, reads_key=False) if found.part == "workers"]
+    return result
 
 
 def test_the_doctor_tells_of_workers_that_are_missing(
@@ -111,7 +111,7 @@ def test_the_doctor_tells_of_workers_that_are_missing(
 
 
 def test_the_doctor_tells_a_broker_that_is_away_without_its_password(tmp_path: Path) -> None:
-    symptom = workers_of(tmp_path, f"redis://:{PASSWORD}@127.0.0.1:9/0")
-    assert symptom.health is Health.FAILED
-    assert "TRELLIS_CELERY_BROKER" in symptom.advice
-    assert PASSWORD not in symptom.text + symptom.advice
+    result = workers_of(tmp_path, f"redis://:{PASSWORD}@127.0.0.1:9/0")
+    assert result.health is Health.FAILED
+    assert "TRELLIS_CELERY_BROKER" in result.advice
+    assert PASSWORD not in result.text + result.advice

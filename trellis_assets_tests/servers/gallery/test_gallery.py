@@ -20,7 +20,7 @@ from trellis_assets.adapters.splat_io.spz import decode_spz, encode_spz
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.composition import Pipeline
 from trellis_assets.diagnostics.mining_checks import notice
-from trellis_assets.domain.diagnostics import Health, Symptom
+from trellis_assets.domain.diagnostics import CheckResult, Health
 from trellis_assets.domain.generations import StoredFile
 from trellis_assets.domain.tasks import Task, TaskKind
 from trellis_assets.servers.gallery.model_files import KeptBytes, ModelForm, convert
@@ -375,9 +375,9 @@ def test_a_browser_gives_the_token_once(pipeline: Pipeline, serve: Serve) -> Non
 
 
 def test_a_paused_miner_is_told_above_the_models(tmp_path: Path, serve: Callable[[Any], str]) -> None:
-    told: list[Symptom] = [Symptom("mining", Health.OK, "at work: last tick 3 s ago")]
+    told: list[CheckResult] = [CheckResult("mining", Health.OK, "at work: last tick 3 s ago")]
     parts = Pipeline(Settings.load(data_dir=tmp_path)).gallery_parts(notice=lambda: notice(told))
     url = serve(guarded_gallery(parts, host="127.0.0.1", token=None))
     assert "at work" not in httpx.get(url).text
-    told[:] = [Symptom("mining", Health.WARNING, "paused: <the task_sensor> is stopped", "turn it on")]
+    told[:] = [CheckResult("mining", Health.WARNING, "paused: <the task_sensor> is stopped", "turn it on")]
     assert "paused: &lt;the task_sensor&gt; is stopped (turn it on)" in httpx.get(url).text

@@ -15,7 +15,7 @@ from trellis_assets.adapters.prompt_lists import default_pictures
 from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.adapters.splat_io.sniff import decode_splats
 from trellis_assets.domain.endpoints.faults import FAULT_HEADER
-from trellis_assets.domain.generation_requests import BackendState, Order
+from trellis_assets.domain.generation_requests import BackendState, GenerationRequest
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import GenerationError, PromptRefusedError, Watch
@@ -40,7 +40,7 @@ class GatedBackend:
         if is_open:
             self.gate.set()
         self.failure = failure
-        self.orders: list[Order] = []
+        self.orders: list[GenerationRequest] = []
         self.at_work = self.most_at_work = 0
         self.unloaded = 0
         self.loaded = ("weights",)
@@ -48,7 +48,7 @@ class GatedBackend:
     def load(self) -> None:
         """Has nothing to load."""
 
-    def generate(self, order: Order, watch: Watch) -> GaussianSplats:
+    def generate(self, order: GenerationRequest, watch: Watch) -> GaussianSplats:
         self.orders.append(order)
         self.at_work += 1
         self.most_at_work = max(self.most_at_work, self.at_work)
@@ -72,7 +72,7 @@ class GatedBackend:
 class StubbornBackend(GatedBackend):
     """Past the point where it could be called off."""
 
-    def generate(self, order: Order, watch: Watch) -> GaussianSplats:
+    def generate(self, order: GenerationRequest, watch: Watch) -> GaussianSplats:
         self.orders.append(order)
         self.gate.wait(10)
         return a_ball(100)

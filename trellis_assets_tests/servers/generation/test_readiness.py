@@ -9,7 +9,7 @@ import pytest
 
 from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.domain.endpoints.faults import FAULT_HEADER
-from trellis_assets.domain.generation_requests import BackendState, Order
+from trellis_assets.domain.generation_requests import BackendState, GenerationRequest
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import BrokenGpuError, GenerationError, Watch
@@ -43,7 +43,7 @@ class LoadingBackend:
         if failure is not None:
             raise failure
 
-    def generate(self, order: Order, watch: Watch) -> GaussianSplats:
+    def generate(self, order: GenerationRequest, watch: Watch) -> GaussianSplats:
         if self.failure is not None:
             raise self.failure
         return a_ball(100)

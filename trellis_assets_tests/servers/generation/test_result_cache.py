@@ -1,17 +1,17 @@
 """The models that a generation server keeps for who asks again."""
 
-from trellis_assets.domain.generation_requests import Order, Sampling
+from trellis_assets.domain.generation_requests import GenerationRequest, Sampling
 from trellis_assets.domain.tasks import TaskKind
-from trellis_assets.servers.generation.result_cache import KeptModels
+from trellis_assets.servers.generation.result_cache import ResultCache
 from trellis_assets.testing.splats import a_ball
 
 
-def order(seed: int, prompt: str = "a vase", sampling: Sampling | None = None) -> Order:
-    return Order(prompt, TaskKind.TEXT, seed, sampling or Sampling())
+def order(seed: int, prompt: str = "a vase", sampling: Sampling | None = None) -> GenerationRequest:
+    return GenerationRequest(prompt, TaskKind.TEXT, seed, sampling or Sampling())
 
 
 def test_only_the_very_same_order_finds_the_model() -> None:
-    kept, model = KeptModels(), a_ball(100)
+    kept, model = ResultCache(), a_ball(100)
     kept.keep(order(1), model)
     assert kept.get(order(1)) is model
     assert kept.get(order(2)) is None
@@ -20,14 +20,14 @@ def test_only_the_very_same_order_finds_the_model() -> None:
 
 
 def test_the_oldest_goes_when_there_are_too_many() -> None:
-    kept = KeptModels(models=2)
+    kept = ResultCache(models=2)
     for seed in (1, 2, 1, 3):
         kept.keep(order(seed), a_ball(100))
     assert [kept.get(order(seed)) is not None for seed in (1, 2, 3)] == [True, False, True]
 
 
 def test_memory_is_bounded_but_the_newest_model_is_always_kept() -> None:
-    kept = KeptModels(max_bytes=1)
+    kept = ResultCache(max_bytes=1)
     kept.keep(order(1), a_ball(100))
     kept.keep(order(2), a_ball(100))
     assert kept.get(order(1)) is None

@@ -2,7 +2,7 @@
 
 from trellis_assets.adapters.generation.embedded.generator import EmbeddedGenerator
 from trellis_assets.adapters.generation.embedded.vocabulary import load_vocabulary
-from trellis_assets.domain.generation_requests import BackendState, Order
+from trellis_assets.domain.generation_requests import BackendState, GenerationRequest
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import Watch
@@ -25,7 +25,7 @@ class EmbeddedBackend:
         """Read the vocabulary."""
         load_vocabulary()
 
-    def generate(self, order: Order, watch: Watch) -> GaussianSplats:
+    def generate(self, order: GenerationRequest, watch: Watch) -> GaussianSplats:
         """As the embedded generator does it.
 
         Raises:

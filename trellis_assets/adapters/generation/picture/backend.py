@@ -14,7 +14,7 @@ from trellis_assets.adapters.generation.picture.memory import (
 from trellis_assets.adapters.generation.picture.picture_cache import KeptPictures, png_file
 from trellis_assets.adapters.generation.picture.stages import Pictures, PictureStages
 from trellis_assets.adapters.generation.trellis.backend import TrellisBackend
-from trellis_assets.domain.generation_requests import BackendState, Order, PictureKind, Route
+from trellis_assets.domain.generation_requests import BackendState, GenerationRequest, PictureKind, Route
 from trellis_assets.domain.picture_route import Background, MemoryProfile
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
@@ -76,7 +76,7 @@ class PictureBackend:
         self._make_room()
         self._trellis.load()
 
-    def generate(self, order: Order, watch: Watch) -> GaussianSplats:
+    def generate(self, order: GenerationRequest, watch: Watch) -> GaussianSplats:
         """Return the model, +Y up.
 
         Raises:
@@ -126,7 +126,9 @@ class PictureBackend:
             "memory": {"profile": self._profile, **asdict(self.plan)},
         }
 
-    def _picture_of(self, order: Order) -> Callable[[Order, MemoryPlan, Watch], Pictures] | None:
+    def _picture_of(
+        self, order: GenerationRequest
+    ) -> Callable[[GenerationRequest, MemoryPlan, Watch], Pictures] | None:
         """What makes TRELLIS's picture; None where the order goes to TRELLIS as it is."""
         if order.kind is TaskKind.IMAGE:
             # A white background is no reason to go without TRELLIS's own network.

@@ -7,7 +7,7 @@ from threading import Lock
 
 from trellis_assets.adapters.generation.picture.background import Picture
 from trellis_assets.adapters.generation.picture.stages import Pictures
-from trellis_assets.domain.generation_requests import Order, PictureKind
+from trellis_assets.domain.generation_requests import GenerationRequest, PictureKind
 
 # As many models are kept for those who lost their answer, and as many again.
 ORDERS = 16
@@ -22,7 +22,7 @@ class KeptPictures:
         self._kept: OrderedDict[str, Mapping[PictureKind, bytes]] = OrderedDict()
         self._lock = Lock()
 
-    def keep(self, order: Order, pictures: Pictures) -> None:
+    def keep(self, order: GenerationRequest, pictures: Pictures) -> None:
         """Keep both pictures of an order; the oldest ones go where there is no room."""
         files = {
             PictureKind.PICTURE: png_file(pictures.picture[..., :3]),

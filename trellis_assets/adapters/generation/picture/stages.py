@@ -9,13 +9,13 @@ from trellis_assets.adapters.generation.picture.memory import Between, MemoryPla
 from trellis_assets.adapters.generation.picture.text_to_image import load_text_to_image, make_picture
 from trellis_assets.adapters.gpu.memory import release_memory
 from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
-from trellis_assets.domain.generation_requests import Order
+from trellis_assets.domain.generation_requests import GenerationRequest
 from trellis_assets.domain.picture_route import CutSettings, PictureSettings
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import PromptRefusedError, Watch
 
 # One step of it is a pattern of noise, which is enough to see that everything computes.
-TRIAL = Order("a chair", TaskKind.TEXT, 0)
+TRIAL = GenerationRequest("a chair", TaskKind.TEXT, 0)
 TRIAL_SIDE = 256
 
 
@@ -43,7 +43,7 @@ class PictureStages:
         held = ((self._pipeline, f"picture: {self.settings.model}"), (self._cutter, named))
         return tuple(name for model, name in held if model is not None)
 
-    def run(self, order: Order, plan: MemoryPlan, watch: Watch) -> Pictures:
+    def run(self, order: GenerationRequest, plan: MemoryPlan, watch: Watch) -> Pictures:
         """Return the order's picture and its cut. Afterwards both models are where the plan says.
 
         Raises:
@@ -53,7 +53,7 @@ class PictureStages:
         """
         return self._cut(self._draw(order, plan, watch), plan, watch)
 
-    def cut_prompt(self, order: Order, plan: MemoryPlan, watch: Watch) -> Pictures:
+    def cut_prompt(self, order: GenerationRequest, plan: MemoryPlan, watch: Watch) -> Pictures:
         """Return the order's own picture and its cut; otherwise as `run`."""
         try:
             picture = decode_prompt_image(order.prompt)
@@ -82,7 +82,7 @@ class PictureStages:
         self._pipeline = self._cutter = None
         release_memory()
 
-    def _draw(self, order: Order, plan: MemoryPlan, watch: Watch) -> Picture:
+    def _draw(self, order: GenerationRequest, plan: MemoryPlan, watch: Watch) -> Picture:
         watch("loading the picture model", 0.0)
         try:
             return make_picture(self._load_pipeline(plan), order, self.settings, watch)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from trellis_assets.adapters.generation.picture.libraries import load_error, required
 from trellis_assets.adapters.generation.picture.memory import Offload
-from trellis_assets.domain.generation_requests import Order
+from trellis_assets.domain.generation_requests import GenerationRequest
 from trellis_assets.domain.picture_route import PictureSettings
 from trellis_assets.ports import GenerationError, PromptRefusedError, Watch
 
@@ -62,7 +62,9 @@ def dtype_of(torch: Any, name: str, device: str) -> Any:
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 
-def make_picture(pipeline: Any, order: Order, settings: PictureSettings, watch: Watch) -> NDArray[np.uint8]:
+def make_picture(
+    pipeline: Any, order: GenerationRequest, settings: PictureSettings, watch: Watch
+) -> NDArray[np.uint8]:
     """Return the picture, (H, W, 4) RGBA.
 
     The random numbers are drawn on the CPU, so that the noise is the same on every card.

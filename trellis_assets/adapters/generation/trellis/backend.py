@@ -17,9 +17,9 @@ from trellis_assets.adapters.gpu.memory import release_memory
 from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
 from trellis_assets.domain.generation_requests import (
     BackendState,
+    GenerationRequest,
     GenerationStoppedError,
     GpuMemory,
-    Order,
     Sampling,
 )
 from trellis_assets.domain.splats.splats import GaussianSplats
@@ -61,7 +61,7 @@ class TrellisBackend:
         """Those that weights were named for."""
         return frozenset(self._models)
 
-    def generate(self, order: Order, watch: Watch) -> GaussianSplats:
+    def generate(self, order: GenerationRequest, watch: Watch) -> GaussianSplats:
         """The model; of the same order much the same one, since spconv adds in no fixed order.
 
         Raises:
@@ -136,7 +136,7 @@ class TrellisBackend:
             self._parked = set(self._pipelines)
         release_memory()
 
-    def _generate(self, order: Order, watch: Watch) -> GaussianSplats:
+    def _generate(self, order: GenerationRequest, watch: Watch) -> GaussianSplats:
         import torch
 
         pipeline = self._pipeline(order.kind)
@@ -163,7 +163,7 @@ class TrellisBackend:
             return self._pipelines[kind]
 
 
-def _prompt_for(pipeline: Any, order: Order) -> Any:
+def _prompt_for(pipeline: Any, order: GenerationRequest) -> Any:
     if order.kind is TaskKind.TEXT:
         return order.prompt
     from PIL import Image
@@ -191,11 +191,11 @@ def _ignore(_stage: str, _share: float) -> None:
     """Nobody watches the trial."""
 
 
-def trial_order(kind: TaskKind) -> Order:
+def trial_order(kind: TaskKind) -> GenerationRequest:
     """Return the order of the trial at the start: a few steps, and of pictures one that is cut out."""
     sampling = Sampling(ss_steps=2, slat_steps=1)
     prompt = "a chair" if kind is TaskKind.TEXT else _trial_picture()
-    return Order(prompt=prompt, kind=kind, seed=0, sampling=sampling)
+    return GenerationRequest(prompt=prompt, kind=kind, seed=0, sampling=sampling)
 
 
 def _trial_picture() -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from trellis_assets.domain.generation_requests import Order
+from trellis_assets.domain.generation_requests import GenerationRequest
 from trellis_assets.domain.tasks import TaskKind
 
 # Tuned for pictures of words, and so for TRELLIS's image models alone (PROTOCOL 7).
@@ -14,7 +14,7 @@ _STEPS = 50
 Sampler = dict[str, float | int]
 
 
-def sampler_settings(pipeline: Any, order: Order) -> tuple[Sampler, Sampler]:
+def sampler_settings(pipeline: Any, order: GenerationRequest) -> tuple[Sampler, Sampler]:
     """Return the settings of the sparse structure's sampler and of the structured latent's.
 
     What the order leaves open is tuned for pictures with the image pipeline; the text pipeline keeps

@@ -17,8 +17,8 @@ from trellis_assets.adapters.generation.picture.stages import Pictures, PictureS
 from trellis_assets.adapters.generation.trellis.backend import TrellisBackend
 from trellis_assets.adapters.prompt_images import decode_prompt_image
 from trellis_assets.domain.generation_requests import (
+    GenerationRequest,
     GenerationStoppedError,
-    Order,
     PictureKind,
     Route,
     Sampling,
@@ -30,7 +30,7 @@ from trellis_assets_tests import trellis_package
 from trellis_assets_tests.saved_networks import Saved
 from trellis_assets_tests.trellis_package import ImagePipeline
 
-WORDS = Order("a red vase", TaskKind.TEXT, 7)
+WORDS = GenerationRequest("a red vase", TaskKind.TEXT, 7)
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_settings_tuned_for_pictures_and_the_requests_own_reach_trellis(
 ) -> None:
     backend(saved).generate(WORDS, ignore)
     assert package.events[-2:] == ["structure in 13 steps of 8.5", "appearance in 14 steps of 9.0"]
-    asked = Order("a red vase", TaskKind.TEXT, 7, Sampling(ss_steps=3, slat_guidance=1.5))
+    asked = GenerationRequest("a red vase", TaskKind.TEXT, 7, Sampling(ss_steps=3, slat_guidance=1.5))
     backend(saved).generate(asked, ignore)
     assert package.events[-2:] == ["structure in 3 steps of 8.5", "appearance in 14 steps of 1.5"]
 
@@ -88,7 +88,7 @@ def test_direct_route_goes_to_trellis_text_with_settings_of_its_own(
 ) -> None:
     monkeypatch.setattr(package, "get_cond", lambda self, prompts: torch.tensor([0.5, 0.5, 0.5]))
     made_by = backend(saved, models={TaskKind.TEXT: "text-weights", TaskKind.IMAGE: "image-weights"})
-    direct = Order("a red vase", TaskKind.TEXT, 7, route=Route.DIRECT)
+    direct = GenerationRequest("a red vase", TaskKind.TEXT, 7, route=Route.DIRECT)
     made_by.generate(direct, ignore)
     assert package.events[0] == "load text-weights"
     assert package.events[-2:] == ["structure in 25 steps of None", "appearance in 25 steps of None"]
@@ -113,7 +113,7 @@ def test_second_order_finds_the_models_where_the_plan_left_them(
     made_by.generate(WORDS, ignore)
     assert len(made_by.state().models_loaded) == loaded
     package.events.clear()
-    made_by.generate(Order("a chair", TaskKind.TEXT, 8), ignore)
+    made_by.generate(GenerationRequest("a chair", TaskKind.TEXT, 8), ignore)
     # With 16 and 24 TRELLIS is parked and comes back; with 8 it is loaded anew.
     assert package.events[: len(events)] == events
     assert package.events[len(events)].startswith("structure")
@@ -198,7 +198,7 @@ def test_full_memory_in_the_picture_unloads_everything_and_may_be_tried_again(
 
     monkeypatch.setattr(stages_module, "make_picture", full)
     with pytest.raises(GenerationError, match="memory is full: CUDA out of memory") as failure:
-        made_by.generate(Order("a chair", TaskKind.TEXT, 8), ignore)
+        made_by.generate(GenerationRequest("a chair", TaskKind.TEXT, 8), ignore)
     assert failure.value.is_transient
     assert made_by.state().models_loaded == ()
 
@@ -210,7 +210,7 @@ def test_picture_prompt_is_cut_by_the_network_that_was_named(
     picture[20:44, 10:54, :3] = (200, 40, 20)
     opaque = b64encode(png_file(picture)).decode()
     made_by = backend(saved)
-    asked = Order(opaque, TaskKind.IMAGE, 7)
+    asked = GenerationRequest(opaque, TaskKind.IMAGE, 7)
     made_by.generate(asked, ignore)
     assert set(made_by.pictures(asked.model_id)) == {PictureKind.PICTURE, PictureKind.CUT}
     # Without a network of ours it goes to TRELLIS as it came.
@@ -226,14 +226,16 @@ def test_picture_prompt_that_shows_nothing_is_refused_before_trellis(
 ) -> None:
     picture = np.full((64, 64, 4), alpha, np.uint8)
     with pytest.raises(PromptRefusedError, match="no object"):
-        backend(saved).generate(Order(b64encode(png_file(picture)).decode(), TaskKind.IMAGE, 7), ignore)
+        backend(saved).generate(
+            GenerationRequest(b64encode(png_file(picture)).decode(), TaskKind.IMAGE, 7), ignore
+        )
     assert package.given == []
 
 
 def test_pictures_of_the_last_few_orders_are_kept() -> None:
     kept = KeptPictures(2)
     blank = np.zeros((4, 4, 4), np.uint8)
-    orders = [Order("x", TaskKind.TEXT, seed) for seed in range(3)]
+    orders = [GenerationRequest("x", TaskKind.TEXT, seed) for seed in range(3)]
     for order in orders:
         kept.keep(order, Pictures(blank, blank))
     assert [bool(kept.get(order.model_id)) for order in orders] == [False, True, True]

@@ -16,7 +16,7 @@ from trellis_assets.adapters.generation.picture.text_to_image import (
     load_text_to_image,
     make_picture,
 )
-from trellis_assets.domain.generation_requests import GenerationStoppedError, Order, Sampling
+from trellis_assets.domain.generation_requests import GenerationRequest, GenerationStoppedError, Sampling
 from trellis_assets.domain.picture_route import PictureSettings
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import GenerationError, PromptRefusedError
@@ -27,15 +27,15 @@ def settings(folder: Path, **changes: Any) -> PictureSettings:
     return replace(PictureSettings(str(folder), steps=3, width=64, height=48), **changes)
 
 
-def order(prompt: str = "a vase", seed: int = 7, **sampling: Any) -> Order:
-    return Order(prompt, TaskKind.TEXT, seed, Sampling(**sampling))
+def order(prompt: str = "a vase", seed: int = 7, **sampling: Any) -> GenerationRequest:
+    return GenerationRequest(prompt, TaskKind.TEXT, seed, Sampling(**sampling))
 
 
 def ignore(_: str, __: float) -> None:
     """Watches nothing."""
 
 
-def drawn(wanted: PictureSettings, asked: Order) -> NDArray[np.uint8]:
+def drawn(wanted: PictureSettings, asked: GenerationRequest) -> NDArray[np.uint8]:
     pipeline = load_text_to_image(wanted, "cpu", Offload.NONE)
     return make_picture(pipeline, asked, wanted, ignore)
 

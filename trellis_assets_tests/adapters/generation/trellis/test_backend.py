@@ -11,7 +11,7 @@ import torch
 from trellis_assets.adapters.generation.trellis.backend import TrellisBackend
 from trellis_assets.adapters.generation.trellis.conversion import splats_of
 from trellis_assets.adapters.prompt_lists import default_pictures
-from trellis_assets.domain.generation_requests import GenerationStoppedError, Order, Sampling
+from trellis_assets.domain.generation_requests import GenerationRequest, GenerationStoppedError, Sampling
 from trellis_assets.domain.splats.splats import SH_C0
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import GenerationError
@@ -94,8 +94,8 @@ def package(monkeypatch: pytest.MonkeyPatch) -> type[StandInPipeline]:
     return stand_in
 
 
-def order(prompt: str = "a vase", kind: TaskKind = TaskKind.TEXT, **changes: Any) -> Order:
-    return Order(prompt, kind, **({"seed": 7} | changes))
+def order(prompt: str = "a vase", kind: TaskKind = TaskKind.TEXT, **changes: Any) -> GenerationRequest:
+    return GenerationRequest(prompt, kind, **({"seed": 7} | changes))
 
 
 def ignore(_: str, __: float) -> None:

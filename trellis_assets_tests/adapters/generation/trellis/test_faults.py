@@ -11,7 +11,7 @@ import torch
 
 from trellis_assets.adapters.generation.trellis.backend import TrellisBackend, trial_order
 from trellis_assets.adapters.generation.trellis.loading import load_background_removal
-from trellis_assets.domain.generation_requests import Order
+from trellis_assets.domain.generation_requests import GenerationRequest
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import BrokenGpuError, GenerationError, PromptRefusedError
 
@@ -120,7 +120,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> type[FailingPipeline]:
     return stand_in
 
 
-def outcome(backend: TrellisBackend, order: Order) -> GenerationError:
+def outcome(backend: TrellisBackend, order: GenerationRequest) -> GenerationError:
     with pytest.raises(GenerationError) as caught:
         backend.generate(order, lambda _stage, _share: None)
     return caught.value
@@ -186,7 +186,7 @@ def test_a_picture_without_an_opaque_pixel_is_a_fault_of_the_prompt(
     Image.new("RGBA", (64, 64), (200, 30, 30, alpha)).save(file, "PNG")
     prompt = base64.b64encode(file.getvalue()).decode()
     backend = TrellisBackend(models={TaskKind.IMAGE: "image-weights"}, device="cpu")
-    found = outcome(backend, Order(prompt, TaskKind.IMAGE, 0))
+    found = outcome(backend, GenerationRequest(prompt, TaskKind.IMAGE, 0))
     assert isinstance(found, PromptRefusedError)
     assert "shows no object" in str(found)
 

@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export TRELLIS_SAMPLES
 
-.PHONY: run test test-neural test-distributed test-postgres test-faults-long quick chaos chaos-workers hostile fuzz test-interop bench bench-orchestration bench-capacity bench-scaling soak lint types format audit coverage docs vendor clean setup
+.PHONY: run test test-neural test-distributed test-postgres test-faults-long quick chaos chaos-workers hostile fuzz test-interop bench bench-orchestration bench-capacity bench-scaling soak lint types format audit coverage docs vendor clean setup docs-settings
 
 run: setup ## mine on the local subnet with the Dagster UI at http://127.0.0.1:3000
 	$(BIN)/trellis-assets mine --ui
@@ -60,6 +60,9 @@ chaos-workers: setup ## the same with three Celery workers, over PostgreSQL and 
 
 hostile: setup ## mine beside a hostile validator for every attack, and measure pace, memory and lag
 	$(BIN)/python -m trellis_assets_tests.hostile --out benchmarks/results/hostile.json
+
+docs-settings: setup ## write docs/settings.md
+	$(BIN)/trellis-assets settings --markdown > docs/settings.md
 
 bench: setup ## measure, and write docs/figures.md
 	$(BIN)/python benchmarks/figures.py

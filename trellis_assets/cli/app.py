@@ -1,4 +1,8 @@
-"""What all commands share: the application, recurring options, and how errors are said."""
+"""What all commands share: the application, recurring options, and how errors are printed.
+
+An option that overrides a setting names the variable and its default in `show_default`; a test compares them
+with the settings, which are too slow to import for `--help`.
+"""
 
 import os
 import sys
@@ -15,9 +19,18 @@ app = typer.Typer(
     help="Mine Bittensor subnet 17: prompts from validators in, 3D Gaussian splats out.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
+    # Plain help: the boxes of rich cut off the names of variables at 80 columns, and take longer to import.
+    rich_markup_mode=None,
 )
 
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder of everything that is written.")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        help="Folder of everything that is written.",
+        show_default="TRELLIS_DATA_DIR, else data",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, as the last line.")]
 
 
@@ -44,7 +57,7 @@ def _every_command(
 
 
 def _name_mistyped_settings() -> None:
-    """Say which variables look like settings and are none: they would be ignored without a word."""
+    """Warn of variables that look like settings and are not: they would be ignored silently."""
     from dotenv import dotenv_values
 
     from trellis_assets.settings import FIELDS
@@ -53,14 +66,14 @@ def _name_mistyped_settings() -> None:
     try:
         in_file = dotenv_values(".env")
     except (OSError, UnicodeDecodeError):
-        in_file = {}  # reading the settings says it
+        in_file = {}  # reported when the settings are read
     for sentence in unknown_variables({**os.environ, **in_file}, FIELDS):
         typer.echo(f"warning: {sentence}", err=True)
 
 
 @contextmanager
 def clear_errors() -> Iterator[None]:
-    """What a person can mend ends with one clear text and exit code 2, not with a traceback."""
+    """End with one clear text and exit code 2, not with a traceback, where a person can fix the cause."""
     from trellis_assets.cli.operator_errors import OPERATOR_ERRORS
 
     try:
@@ -69,6 +82,6 @@ def clear_errors() -> Iterator[None]:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
     except BrokenPipeError:
-        # Whoever read our output has left, `head` for example: that is no failure of ours.
+        # The reader of our output has ended, `head` for example: not an error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(0) from None

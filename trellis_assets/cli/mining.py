@@ -1,4 +1,4 @@
-"""Commands that mine, or stand in for what a miner meets."""
+"""Commands that mine, or run what a miner works with: run workers, a local subnet."""
 
 import json
 import logging
@@ -13,25 +13,78 @@ from trellis_assets.cli.app import DataDir, Json, app, clear_errors
 
 @app.command()
 def mine(  # noqa: PLR0917 - the flags of one command
-    harvest: Annotated[bool | None, typer.Option(help="Pull tasks from validators, or use prompts.")] = None,
-    validate: Annotated[bool | None, typer.Option(help="Validate models before submitting.")] = None,
-    submit: Annotated[bool | None, typer.Option(help="Submit results to validators.")] = None,
+    harvest: Annotated[
+        bool | None,
+        typer.Option(
+            help="Pull tasks from validators, or make tasks from prompts.",
+            show_default="TRELLIS_HARVEST, else true",
+        ),
+    ] = None,
+    validate: Annotated[
+        bool | None,
+        typer.Option(
+            help="Validate models before submitting them.",
+            show_default="TRELLIS_VALIDATE_MODELS, else true",
+        ),
+    ] = None,
+    submit: Annotated[
+        bool | None,
+        typer.Option(
+            help="Submit results to validators, or keep them here.", show_default="TRELLIS_SUBMIT, else true"
+        ),
+    ] = None,
     min_score: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Hand back models that score less.")
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Hand back models that score less.", show_default="TRELLIS_MIN_SCORE, else 0.0"
+        ),
     ] = None,
     start_server: Annotated[
-        bool | None, typer.Option("--start-server", help="Start a generation server and use it.")
+        bool | None,
+        typer.Option(
+            "--start-server",
+            help="Start a generation server and use it.",
+            show_default="TRELLIS_START_SERVER, else false",
+        ),
     ] = None,
-    tasks: Annotated[int | None, typer.Option(min=1, help="End after this many tasks.")] = None,
-    webserver: Annotated[bool | None, typer.Option("--ui", help="Start the Dagster UI too.")] = None,
+    tasks: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="End after this many tasks.", show_default="TRELLIS_TASK_LIMIT, else no limit"
+        ),
+    ] = None,
+    webserver: Annotated[
+        bool | None,
+        typer.Option(
+            "--ui",
+            help="Start the Dagster UI and the gallery too.",
+            show_default="TRELLIS_WEBSERVER, else false",
+        ),
+    ] = None,
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Port of the Dagster UI; default: 3000.")
+        int | None,
+        typer.Option(
+            min=1,
+            max=65535,
+            help="Port of the Dagster UI.",
+            show_default="TRELLIS_WEBSERVER_PORT, else 3000",
+        ),
     ] = None,
-    network: Annotated[str | None, typer.Option(help="local, file:PATH, finney, test or ws://…")] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(
+            help="local, file:PATH, finney, test or ws://…",
+            show_default="TRELLIS_NETWORK, else local",
+            autocompletion=lambda: ["local", "finney", "test", "archive", "latent-lite"],
+        ),
+    ] = None,
     as_json: Json = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Mine until stopped (Ctrl-C finishes the work in hand), or until --tasks are done."""
+    """Mine until stopped, or until --tasks are done.
+
+    Ctrl-C finishes running tasks first.
+    """
     with clear_errors():
         from trellis_assets.domain.statistics import to_json
         from trellis_assets.settings import GeneratorBackend, Settings
@@ -65,15 +118,23 @@ def mine(  # noqa: PLR0917 - the flags of one command
 @app.command()
 def worker(
     queues: Annotated[
-        str | None, typer.Option(help="Queues to serve, comma separated; default: TRELLIS_CELERY_QUEUES.")
+        str | None,
+        typer.Option(
+            help="Queues to serve, comma separated.", show_default="TRELLIS_CELERY_QUEUES, else mining"
+        ),
     ] = None,
     concurrency: Annotated[
-        int | None, typer.Option(help="Runs at a time; default: TRELLIS_MAX_CONCURRENT_RUNS.")
+        int | None, typer.Option(help="Runs at a time.", show_default="TRELLIS_MAX_CONCURRENT_RUNS, else 16")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of this worker; default: the machine's.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of this worker.", show_default="the machine's name")
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Execute runs that a miner with TRELLIS_RUN_LAUNCHER=celery hands out, until stopped."""
+    """Execute runs of a miner that uses Celery.
+
+    The miner is set to TRELLIS_RUN_LAUNCHER=celery. The worker goes on until it is stopped.
+    """
     with clear_errors():
         from trellis_assets.settings import RunLauncherName, Settings
         from trellis_assets.supervisor.celery_worker import run_celery_worker
@@ -89,10 +150,20 @@ def worker(
 
 @app.command()
 def subnet(  # noqa: PLR0917 - each is an option
-    validators: Annotated[int | None, typer.Option(help="How many validators.")] = None,
-    prompts: Annotated[Path | None, typer.Option(help="Prompts they ask for, one per line.")] = None,
+    validators: Annotated[
+        int | None,
+        typer.Option(help="How many validators.", show_default="TRELLIS_SUBNET_VALIDATORS, else 3"),
+    ] = None,
+    prompts: Annotated[
+        Path | None,
+        typer.Option(
+            help="Prompts they ask for, one per line.",
+            show_default="TRELLIS_SUBNET_PROMPTS_FILE, else the shipped list",
+        ),
+    ] = None,
     miner_hotkey: Annotated[
-        list[str] | None, typer.Option(help="Registered miner (ss58); default: the development key.")
+        list[str] | None,
+        typer.Option(help="Hotkey of a registered miner (ss58).", show_default="the development key"),
     ] = None,
     answer_delay: Annotated[
         float, typer.Option(min=0, help="Seconds from a submission's decision to its answer.")
@@ -100,7 +171,10 @@ def subnet(  # noqa: PLR0917 - each is an option
     pull_delay: Annotated[float, typer.Option(min=0, help="Seconds from a pull to its answer.")] = 0.0,
     data_dir: DataDir = None,
 ) -> None:
-    """Run a local subnet for development: real Axons on 127.0.0.1 that apply the subnet's rules."""
+    """Run a local subnet for development.
+
+    Its validators are real Axons on 127.0.0.1 that apply the subnet's rules.
+    """
     with clear_errors():
         from trellis_assets.settings import Settings
         from trellis_assets.supervisor.local_subnet import serve_local_subnet
@@ -112,7 +186,10 @@ def subnet(  # noqa: PLR0917 - each is an option
 
 @app.command()
 def materialize(data_dir: DataDir = None) -> None:
-    """Materialise every asset now: statistics, checks, today's reports, idle validation of the last hours."""
+    """Materialise every asset now.
+
+    Statistics, checks, today's reports, and idle validation of the last hours.
+    """
     with clear_errors():
         from trellis_assets.settings import Settings
         from trellis_assets.supervisor.materialize import materialize_all

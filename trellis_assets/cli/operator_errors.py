@@ -1,4 +1,4 @@
-"""Errors whose text tells a person what to do: shown as they are, without a traceback."""
+"""Errors whose text tells an operator what to do: printed as they are, without a traceback."""
 
 from trellis_assets.adapters.bittensor.wallet import WalletError
 from trellis_assets.adapters.inspection import InspectionError

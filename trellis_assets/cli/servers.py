@@ -1,4 +1,4 @@
-"""Commands that serve: models, verdicts, and pages for people."""
+"""Commands that serve models, verdicts, and pages for people."""
 
 from typing import Annotated
 
@@ -24,7 +24,10 @@ def server(
     device: Device = None,
     lazy: Lazy = None,
 ) -> None:
-    """Run a generation server with the routes of a TRELLIS server, over TRELLIS or the embedded generator."""
+    """Run a generation server.
+
+    It has the routes of a TRELLIS server, over TRELLIS or the embedded generator.
+    """
     with clear_errors():
         from trellis_assets.servers.generation.command import serve
 
@@ -35,10 +38,20 @@ def server(
 def validator_server(
     host: Annotated[str, typer.Option(help="Address to bind to.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8094,
-    backend: Annotated[str | None, typer.Option(help="embedded or neural.")] = None,
+    backend: Annotated[
+        str | None,
+        typer.Option(
+            help="embedded or neural.",
+            show_default="TRELLIS_VALIDATOR, else embedded",
+            autocompletion=lambda: ["embedded", "neural"],
+        ),
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Run a 404 validation server over the embedded or the neural validator."""
+    """Run a 404 validation server.
+
+    It judges with the embedded or the neural validator.
+    """
     with clear_errors():
         from trellis_assets.composition import local_judge, secret
         from trellis_assets.servers.validation.run import run_validation_server
@@ -53,10 +66,15 @@ def validator_server(
 @app.command()
 def gallery(
     host: Annotated[str, typer.Option(help="Address to bind to.")] = "127.0.0.1",
-    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on.", show_default="TRELLIS_GALLERY_PORT, else 3001")
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Show the generated models in a browser: pictures, 3D views, downloads, reports."""
+    """Show the generated models in a browser.
+
+    Pictures, 3D views, downloads and reports.
+    """
     with clear_errors():
         from trellis_assets.composition import Pipeline, secret
         from trellis_assets.diagnostics.doctor import CachedDiagnostics, examine
@@ -82,12 +100,20 @@ def gallery(
 def webserver(
     host: Annotated[
         str | None,
-        typer.Option(help="Address to bind to; other than 127.0.0.1 needs TRELLIS_WEBSERVER_TOKEN."),
+        typer.Option(
+            help="Address to bind to; any other than 127.0.0.1 needs TRELLIS_WEBSERVER_TOKEN.",
+            show_default="TRELLIS_WEBSERVER_HOST, else 127.0.0.1",
+        ),
     ] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on.", show_default="TRELLIS_WEBSERVER_PORT, else 3000")
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Serve Dagster's pages for a miner whose history is in PostgreSQL, without its key."""
+    """Serve Dagster's pages without a miner's key.
+
+    The miner's Dagster history must be in PostgreSQL.
+    """
     with clear_errors():
         from trellis_assets.settings import Settings
         from trellis_assets.supervisor.pages import serve_pages

@@ -1,4 +1,4 @@
-"""Commands that say how things are: health, settings, statistics, reports, a model."""
+"""Commands that report: health, settings, statistics, reports, a model file."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,10 @@ from trellis_assets.domain.endpoints.orientation import Orientation
 
 @app.command()
 def doctor(as_json: Json = False, data_dir: DataDir = None) -> None:
-    """Look at everything that mining needs, and say what to do; exit code 1 when something has failed."""
+    """Check everything that mining needs.
+
+    Each check that is not ok says what to do; the exit code is 1 when one has failed.
+    """
     with clear_errors():
         from trellis_assets.diagnostics.doctor import examine
         from trellis_assets.domain.diagnostics import Health, worst
@@ -29,22 +32,33 @@ def doctor(as_json: Json = False, data_dir: DataDir = None) -> None:
 
 
 @app.command()
-def settings(as_json: Json = False) -> None:
-    """List every setting: its variable, its value now, and what it means. Secrets are hidden."""
-    with clear_errors():
-        from trellis_assets.settings import FIELDS, Settings
+def settings(
+    as_json: Json = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the documentation of all settings instead.")
+    ] = False,
+) -> None:
+    """List every setting with its value, by group.
 
+    The lines can be used as a .env: what is not set, and secrets, are comments.
+    """
+    with clear_errors():
+        from trellis_assets.settings import FIELDS, Settings, documentation
+
+        if as_markdown:
+            typer.echo(documentation.markdown(), nl=False)
+            return
         loaded = Settings.load()
-        meanings = [info.description for info in FIELDS.values()]
-        rows = [
-            {"variable": variable, "value": value, "meaning": meaning}
-            for (variable, value), meaning in zip(loaded.shown().items(), meanings, strict=True)
-        ]
         if as_json:
+            meanings = [info.description for info in FIELDS.values()]
+            rows = [
+                {"variable": variable, "value": value, "meaning": meaning}
+                for (variable, value), meaning in zip(loaded.shown().items(), meanings, strict=True)
+            ]
             typer.echo(json.dumps(rows))
             return
-        for row in rows:
-            typer.echo(f"{row['variable']}={row['value']}\n    {row['meaning']}")
+        for line in documentation.listing(loaded):
+            typer.echo(line)
 
 
 @app.command()
@@ -62,19 +76,29 @@ def stats(as_json: Json = False, data_dir: DataDir = None) -> None:
 
 @app.command()
 def report(  # noqa: PLR0917 - the flags of one command
-    name: Annotated[str, typer.Argument(help="rewards, validators or tasks.")] = "rewards",
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="rewards, validators or tasks.", autocompletion=lambda: ["rewards", "validators", "tasks"]
+        ),
+    ] = "rewards",
     since: Annotated[
-        str | None, typer.Option("--from", help="First day, UTC, like 2026-11-23; default: a week.")
+        str | None, typer.Option("--from", help="First day, UTC, like 2026-11-23.", show_default="a week ago")
     ] = None,
-    until: Annotated[str | None, typer.Option("--to", help="Last day, UTC; default: today.")] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Last day, UTC.", show_default="today")] = None,
     form: Annotated[
         str | None,
-        typer.Option("--format", help="csv, parquet, json or html; default: as --out ends, else csv."),
+        typer.Option(
+            "--format",
+            help="csv, parquet, json or html.",
+            show_default="the ending of --out, else csv",
+            autocompletion=lambda: ["csv", "parquet", "json", "html"],
+        ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="File to write; default: standard output.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write.", show_default="standard output")] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Write a report over some days: rewards, validators or tasks."""
+    """Write a report over some days."""
     with clear_errors():
         from trellis_assets.composition import Pipeline
         from trellis_assets.reports.report_command import report_to
@@ -93,10 +117,13 @@ def inspect(
     as_json: Json = False,
     preview: Annotated[Path | None, typer.Option(help="Write a picture of it here (PNG).")] = None,
     orientation: Annotated[
-        Orientation, typer.Option(help="Which way up the file's model stands; it is turned head up.")
+        Orientation, typer.Option(help="Which way up the file's model stands; it is turned upright.")
     ] = Orientation.AS_IS,
 ) -> None:
-    """Say what a model file is: splats, checks that validators would make, scores, a picture."""
+    """Inspect a model file.
+
+    Its splats, the checks that validators make, scores, and a picture.
+    """
     with clear_errors():
         from trellis_assets.adapters import inspection
 

@@ -11,7 +11,9 @@ from trellis_assets.cli.app import DataDir, Json, app, clear_errors
 
 @app.command()
 def backup(
-    out: Annotated[Path | None, typer.Option(help="File to write; default: in backups/.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write.", show_default="a dated file in backups/")
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Copy the store into one file, also while mining."""
@@ -33,7 +35,10 @@ def restore(
     source: Annotated[Path, typer.Argument(help="A file that `backup` wrote.")],
     data_dir: DataDir = None,
 ) -> None:
-    """Put a backup in the place of the store; what was there is kept beside it. Stop mining before."""
+    """Replace the store by a backup.
+
+    The replaced one is kept beside it. Stop mining first.
+    """
     with clear_errors():
         from trellis_assets.adapters.storage.backup import restore as put_back
         from trellis_assets.settings import Settings
@@ -43,12 +48,15 @@ def restore(
         settings = Settings.load(data_dir=data_dir)
         with single_instance_lock(settings.storage.folder):
             aside = put_back(settings.storage.store_url, source, SystemClock().now())
-        typer.echo(f"restored from {source}" + (f"; what was there: {aside}" if aside else ""))
+        typer.echo(f"restored from {source}" + (f"; the replaced store: {aside}" if aside else ""))
 
 
 @app.command()
 def calibrate(as_json: Json = False, data_dir: DataDir = None) -> None:
-    """Fit the embedded validator's score to what validators answered; it is used from then on."""
+    """Fit local scores to those of validators.
+
+    The embedded validator uses the fit from then on.
+    """
     with clear_errors():
         from trellis_assets.adapters.validation import calibration
         from trellis_assets.composition import Pipeline

@@ -1,22 +1,16 @@
-"""What a setting's value must be: types that check, and say what they want."""
+"""Types of settings that need a check of their own; the error says what the value must be."""
 
 import json
 import re
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
 from pydantic_settings import NoDecode
 
 from trellis_assets.domain.endpoints.orientation import Orientation
-from trellis_assets.settings.choices import (
-    AUTO_ORIENTATION,
-    CHAIN_ENDPOINTS,
-    FILE_NETWORK_PREFIX,
-    LOCAL_NETWORK,
-)
+from trellis_assets.settings.choices import AUTO_ORIENTATION
+from trellis_assets.settings.network_name import check_network
 
 DAGSTER_DRIVER = "postgresql+psycopg2"
 
@@ -29,26 +23,26 @@ def _split(value: object) -> object:
 
 def _check_queues(value: tuple[str, ...]) -> tuple[str, ...]:
     if not value or any(not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name) for name in value):
-        raise ValueError("wants names of letters, digits, _ . and -, comma separated")
+        raise ValueError("must be names of letters, digits, _ . and -, comma separated")
     return value
 
 
 def _check_orientations(value: tuple[str, ...]) -> tuple[str, ...]:
     known = (AUTO_ORIENTATION, *Orientation)
     if not value or any(name not in known for name in value):
-        raise ValueError(f"wants one or more of {', '.join(known)}, comma separated")
+        raise ValueError(f"must be one or more of {', '.join(known)}, comma separated")
     return value
 
 
 def _check_urls(value: tuple[str, ...]) -> tuple[str, ...]:
     if not value or any(not url.startswith(("http://", "https://")) for url in value):
-        raise ValueError("wants http(s)://host:port, comma separated")
+        raise ValueError("must be http(s)://host:port, comma separated")
     return value
 
 
 def _check_url(value: str) -> str:
     if not value.startswith(("http://", "https://")):
-        raise ValueError("wants http(s)://host:port")
+        raise ValueError("must be http(s)://host:port")
     return value
 
 
@@ -58,7 +52,7 @@ def _empty_is_none(value: object) -> object:
 
 def _check_broker(value: SecretStr | None) -> SecretStr | None:
     if value is not None and not value.get_secret_value().startswith(("redis://", "rediss://")):
-        raise ValueError("wants redis://:password@host:port/0")
+        raise ValueError("must be redis://:password@host:port/0")
     return value
 
 
@@ -67,22 +61,22 @@ def _check_dagster_database(value: SecretStr | None, info: ValidationInfo) -> Se
         return None
     scheme, _, rest = value.get_secret_value().partition("://")
     if not rest or scheme not in {"postgres", "postgresql", DAGSTER_DRIVER}:
-        raise ValueError("wants postgresql://user:password@host/database")
+        raise ValueError("must be postgresql://user:password@host/database")
     store = info.data.get("database_url")
     if store is not None and store.get_secret_value().partition("://")[2] == rest:
-        raise ValueError("wants another database than the one TRELLIS_DATABASE_URL names")
+        raise ValueError("must name another database than TRELLIS_DATABASE_URL does")
     # Dagster's storage works with psycopg 2 alone, which the bare name no longer stands for.
     return SecretStr(f"{DAGSTER_DRIVER}://{rest}")
 
 
 def _check_options(value: SecretStr | None) -> SecretStr | None:
     if value is not None and not isinstance(as_json(value.get_secret_value()), dict):
-        raise ValueError('wants a JSON object, such as {"key": "…", "secret": "…"}')
+        raise ValueError('must be a JSON object, such as {"key": "…", "secret": "…"}')
     return value
 
 
 def as_json(text: str) -> Any:
-    """What the text holds; None where it is no JSON."""
+    """Return what the text holds; None where it is not JSON."""
     try:
         return json.loads(text)
     except ValueError:
@@ -93,7 +87,7 @@ def _check_path(value: Path) -> Path:
     try:
         value.expanduser()
     except RuntimeError:
-        raise ValueError("begins with the home of a user who is not known here") from None
+        raise ValueError("begins with the home folder of an unknown user: write the whole path") from None
     return value
 
 
@@ -103,58 +97,25 @@ def _refuse_empty(value: object) -> object:
     return value
 
 
-def _check_network(value: str) -> str:
-    value = value.strip()
-    if value in {LOCAL_NETWORK, *CHAIN_ENDPOINTS}:
-        return value
-    if value.startswith(FILE_NETWORK_PREFIX) and value != FILE_NETWORK_PREFIX:
-        return value
-    if value.startswith(("ws://", "wss://")) and _has_host(value):
-        return value
-    # The value itself is not repeated: an endpoint may hold an access key.
-    names = ", ".join((LOCAL_NETWORK, "file:PATH", *CHAIN_ENDPOINTS))
-    raise ValueError(f"wants {names}, or a chain endpoint ws://host:port or wss://host{_hint(value)}")
-
-
-def _has_host(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-
-
-def _hint(value: str) -> str:
-    """Return what was probably meant, as the end of a sentence."""
-    if value.lower() in {"mainnet", "main", "bittensor"}:
-        return ": the main chain is finney"
-    if value.lower() == "testnet":
-        return ": the test chain is test"
-    if value.startswith(("http://", "https://")):
-        return ": a chain endpoint begins with ws:// or wss://"
-    close = get_close_matches(value.lower(), [LOCAL_NETWORK, *CHAIN_ENDPOINTS], n=1, cutoff=0.7)
-    return f": did you mean {close[0]}?" if close else ""
-
-
 def _check_log_level(value: str) -> str:
     if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
-        raise ValueError("wants DEBUG, INFO, WARNING or ERROR")
+        raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
     return value.upper()
 
 
 def _check_commit(value: str | None) -> str | None:
     if value is not None and not re.fullmatch(r"[0-9a-f]{40}", value):
-        raise ValueError("wants the 40 hexadecimal digits of a commit: a branch or a tag can be moved")
+        raise ValueError("must be the 40 hexadecimal digits of a commit: a branch or a tag can be moved")
     return value
 
 
 def _check_template(value: str) -> str:
     if "{prompt}" not in value:
-        raise ValueError("wants {prompt} where the words of the task go")
+        raise ValueError("must contain {prompt}, where the words of the task go")
     return value
 
 
-# Longer times and larger counts are meant by nobody, and would overflow somewhere.
+# Longer times and larger counts are mistakes, and would overflow somewhere.
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Hours = Annotated[float, Field(gt=0, le=24 * 36_500)]
 Days = Annotated[float, Field(gt=0, le=36_500)]
@@ -169,7 +130,7 @@ Orientations = Annotated[
     tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_orientations)
 ]
 Queues = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_queues)]
-Network = Annotated[str, AfterValidator(_check_network)]
+Network = Annotated[str, AfterValidator(check_network)]
 LogLevel = Annotated[str, AfterValidator(_check_log_level)]
 
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_empty_is_none)]

@@ -7,10 +7,20 @@ import typer
 Host = Annotated[str, typer.Option(help="Address to bind to.")]
 Port = Annotated[int, typer.Option(help="Port to listen on.")]
 # typer evaluates these on Python 3.10 too, and older ones of it know no `|`.
-Backend = Annotated[Optional[str], typer.Option(help="embedded or trellis.")]  # noqa: UP045
-Device = Annotated[Optional[str], typer.Option(help="GPU, for example cuda:1.")]  # noqa: UP045
+Backend = Annotated[
+    str | None,
+    typer.Option(help="embedded or trellis.", show_default="TRELLIS_SERVER_BACKEND, else embedded"),
+]
+Device = Annotated[
+    str | None,
+    typer.Option(help="GPU, for example cuda:1.", show_default="TRELLIS_SERVER_DEVICE, else cuda:0"),
+]
 Lazy = Annotated[
     Optional[bool],  # noqa: UP045
-    typer.Option("--lazy/--eager", help="Load models at the first request, or at the start (default)."),
+    typer.Option(
+        "--lazy/--eager",
+        help="Load models at the first request, or at the start.",
+        show_default="TRELLIS_SERVER_LAZY, else false",
+    ),
 ]
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8096

@@ -1,4 +1,4 @@
-"""What Dagster's history of a home says of its daemons and of the sensor's switch."""
+"""Read from a Dagster home whether its daemons are alive and whether the sensor is switched off."""
 
 import time
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ SILENT_AFTER_S = 90.0
 
 @dataclass(frozen=True, slots=True)
 class DagsterState:
-    """What a home's history says.
+    """The state of a Dagster home's daemons and sensor.
 
     Attributes:
-        silent: daemons that ought to run and gave no sign of life lately, with their last error.
+        silent: daemons that should run and have no recent heartbeat, with their last error.
         paused: why nothing is pulled since the sensor is switched off; None while it is on.
     """
 
@@ -26,7 +26,7 @@ class DagsterState:
 
 
 def dagster_state(home: Path) -> DagsterState:
-    """Return the state of a home. A freshly made one has no daemons yet: all are silent."""
+    """Return the state of a home. A new home has no daemons yet: all are silent."""
     with dg.DagsterInstance.from_config(str(home)) as instance:
         statuses, paused = instance.get_daemon_statuses(), paused_reason(instance)
     now, silent = time.time(), []

@@ -1,4 +1,4 @@
-"""Dagster's home in the data folder: `dagster.yaml` and the workspace, with their paths moved there."""
+"""Write Dagster's home in the data folder: `dagster.yaml` and the workspace file, with paths in it."""
 
 import os
 from importlib.util import find_spec
@@ -10,23 +10,25 @@ import yaml
 from trellis_assets.settings import RunLauncherName, Settings, SettingsError
 
 LOCATION = "trellis_assets"
-# Not the setting's own variable: Dagster's processes put what `.env` says in the place of what they
-# inherit, and there the URLs are as somebody wrote them.
+# The module that `dagster-daemon` runs: the command is not on every PATH.
+DAEMON_MODULE = "dagster._daemon"
+# Not the settings' own variables: Dagster's processes let `.env` override what they inherit, and there the
+# URLs are as the operator wrote them.
 DATABASE_VARIABLE, BROKER_VARIABLE = "DAGSTER_POSTGRES_URL", "DAGSTER_CELERY_BROKER_URL"
 
 
 def dagster_home(settings: Settings) -> Path:
-    """The folder that the miner's `DAGSTER_HOME` names."""
+    """Return the folder that the miner's `DAGSTER_HOME` names."""
     return settings.storage.folder / "dagster"
 
 
 def worker_home(settings: Settings) -> Path:
-    """A worker's, so that a worker and a miner may share a data folder."""
+    """Return a worker's Dagster home; a worker and a miner may share a data folder."""
     return settings.storage.folder / "dagster-worker"
 
 
 def write_dagster_home(settings: Settings, code_server_port: int) -> Path:
-    """The miner's home exists, with the project's `dagster.yaml` pointing into it.
+    """Write the miner's home, with the project's `dagster.yaml` pointing into it.
 
     Returns:
         The workspace file, which names the code server on `code_server_port`.
@@ -40,10 +42,10 @@ def write_dagster_home(settings: Settings, code_server_port: int) -> Path:
 
 
 def write_instance(settings: Settings, home: Path) -> None:
-    """The home has its `dagster.yaml`.
+    """Write the home's `dagster.yaml`.
 
     Raises:
-        SettingsError: what the settings ask for is not installed or not named.
+        SettingsError: a library that the settings need is not installed, or a URL is not set.
     """
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     instance = _read("dagster.yaml")
@@ -59,7 +61,7 @@ def write_instance(settings: Settings, home: Path) -> None:
         "class": "QuietComputeLogManager",
         "config": {"base_dir": str(home / "compute_logs")},
     }
-    # Mining runs are launched past the queue, but count in it: upkeep must find a place beside them.
+    # Mining runs are launched past the queue, but count in it: maintenance must find a place beside them.
     instance["run_coordinator"]["config"]["max_concurrent_runs"] = (
         2 * settings.orchestration.max_concurrent_runs
     )
@@ -68,7 +70,7 @@ def write_instance(settings: Settings, home: Path) -> None:
 
 
 def _sqlite(folder: Path) -> dict[str, Any]:
-    """SQLite in the folders that Dagster's own `storage: sqlite` uses."""
+    """Return the storage section for SQLite, in the folders that Dagster's `storage: sqlite` uses."""
     return {
         "run_storage": {
             "module": "dagster._core.storage.runs",
@@ -89,7 +91,7 @@ def _sqlite(folder: Path) -> dict[str, Any]:
 
 
 def _run_launcher(settings: Settings, home: Path) -> dict[str, Any]:
-    """Who executes runs: this machine's warm workers, or Celery's."""
+    """Return the launcher section: this machine's warm workers, or Celery's."""
     if settings.orchestration.run_launcher is RunLauncherName.CELERY:
         celery_broker(settings)
         launcher: dict[str, Any] = _read("dagster.celery.yaml")["run_launcher"]
@@ -103,22 +105,22 @@ def _run_launcher(settings: Settings, home: Path) -> dict[str, Any]:
 
 
 def celery_broker(settings: Settings) -> str:
-    """The URL of the Redis that hands runs to workers.
+    """Return the URL of the Redis that hands runs to workers.
 
     Raises:
-        SettingsError: none is set, or what speaks to it is not installed.
+        SettingsError: none is set, or its client libraries are not installed.
     """
     if settings.orchestration.celery_broker is None:
-        raise SettingsError("TRELLIS_RUN_LAUNCHER=celery wants TRELLIS_CELERY_BROKER, the URL of a Redis")
+        raise SettingsError("TRELLIS_RUN_LAUNCHER=celery needs a Redis: set TRELLIS_CELERY_BROKER to its URL")
     if find_spec("dagster_celery") is None or find_spec("redis") is None:
-        raise SettingsError("TRELLIS_RUN_LAUNCHER=celery wants pip install 'trellis-assets[celery]'")
+        raise SettingsError("TRELLIS_RUN_LAUNCHER=celery needs: pip install 'trellis-assets[celery]'")
     return settings.orchestration.celery_broker.get_secret_value()
 
 
 def name_secrets(settings: Settings) -> None:
-    """Whoever opens the home in this process finds what its `dagster.yaml` asks the environment for.
+    """Set the environment variables that the home's `dagster.yaml` reads its URLs from.
 
-    No password is in a file of ours; the settings may come from `.env`, which Dagster does not read.
+    This keeps passwords out of our files; the settings may come from `.env`, which Dagster does not read.
     """
     for variable, url in (
         (DATABASE_VARIABLE, settings.storage.dagster_database_url),
@@ -129,7 +131,7 @@ def name_secrets(settings: Settings) -> None:
 
 
 def _read(name: str) -> dict[str, Any]:
-    """The project's file: beside the package in a checkout, inside it when installed."""
+    """Read the project's YAML file: beside the package in a checkout, inside it when installed."""
     package = Path(__file__).parent.parent
     beside = package.parent / name
     path = beside if beside.exists() else package / name

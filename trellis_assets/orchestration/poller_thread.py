@@ -1,8 +1,8 @@
-"""The poller between two ticks: a thread of the code server, as long as the sensor keeps ticking.
+"""The poller thread: polls validators between two ticks of the sensor, as long as the sensor ticks.
 
-A tick comes every 5 s at the fastest and holds its run requests back until it ends; with the poller
-a validator is asked when it is due, and its task's run starts when its answer is there. The sensor
-stays the switch: where it is turned off, the poller ends.
+Dagster's daemon ticks every 5 s at the fastest, and launches a tick's run requests when the tick ends.
+The poller thread of the code server polls each validator when it is due, and a task's run starts as soon
+as the validator has answered. The sensor stays the switch: when it is turned off, the thread ends.
 """
 
 import asyncio
@@ -21,19 +21,20 @@ from trellis_assets.steps.poll_validators import PollReport
 
 # A daemon that was restarted ticks again within this time.
 SWITCHED_OFF_AFTER_S = 30.0
-REST_AFTER_ERROR_S = 2.0
-LOOK_EVERY_S = 1.0
+ERROR_BACKOFF_S = 2.0
+CHECK_EVERY_S = 1.0
 BEAT_EVERY_S = 1.0
 
 
 @dataclass(slots=True)
 class PollerThread:
-    """The thread and what it was told last.
+    """The thread, and what it did since the last tick.
 
     Attributes:
-        step: makes the step, in the thread.
-        closed: why nothing is to be pulled now, None when something is; asked every second.
-        report_progress: called every second from the event loop: who reads the figures sees it move.
+        step: makes the polling loop's step; called in the thread.
+        closed: why nothing is to be pulled now, None when something is; called every second.
+        report_progress: writes the heartbeat; called every second from the event loop, so that a loop that
+            hangs stops it.
     """
 
     step: Callable[[], PollingLoop]
@@ -48,7 +49,7 @@ class PollerThread:
     _progress: dict[str, Any] = field(default_factory=dict)
 
     def tick(self) -> tuple[PollReport, str | None]:
-        """The poller goes on. What it did since the last tick, and what hinders it now."""
+        """Keep the thread going; return what it did since the last tick, and why it pulls nothing now."""
         with self._lock:
             self._ticked = time.monotonic()
             if self._thread is None or not self._thread.is_alive():
@@ -69,40 +70,40 @@ class PollerThread:
         beat = asyncio.create_task(self._keep_beating())
         step = self.step()
         self._closed = await asyncio.to_thread(self.closed)
-        look = asyncio.create_task(self._keep_looking())
+        check = asyncio.create_task(self._keep_checking())
         while self._is_wanted():
             try:
                 await step.round(may_poll=self._closed is None)
                 self._failed = None
-            except Exception as error:  # noqa: BLE001 - it must not end: said, and tried again
-                await self._rest_after(error)
+            except Exception as error:  # noqa: BLE001 - logged, and tried again: the thread must not end
+                await self._back_off_after(error)
             report = step.take_report()
             self._count_round(report)
-            self._tell(report)
-        look.cancel()
+            self._add_report(report)
+        check.cancel()
         try:
             await step.finish()
         finally:
-            self._tell(step.take_report())
+            self._add_report(step.take_report())
         beat.cancel()
         self._beat(lag_s=0.0, is_running=False)
 
-    def _tell(self, report: PollReport) -> None:
-        """The next tick tells of it."""
+    def _add_report(self, report: PollReport) -> None:
+        """Add to what the next tick returns."""
         with self._lock:
             self._report.add(report)
             self._report.next_due_in_s = report.next_due_in_s
             self._report.problem = report.problem
 
     def _count_round(self, report: PollReport) -> None:
-        """Rounds and polls are told with the next heartbeat; a round that failed has ended too."""
+        """Count a round and its polls for the next heartbeat; a round that failed counts too."""
         now = time.monotonic()
         self._progress |= {"rounds": self._progress["rounds"] + 1, "round_at": now}
         if report.polled:
             self._progress |= {"polls": self._progress["polls"] + report.polled, "polled_at": now}
 
     async def _keep_beating(self) -> None:
-        """A heartbeat that comes from the loop stops with it, whatever holds it up."""
+        """Write heartbeats from the event loop: they stop with it, whatever blocks it."""
         while True:
             before = time.monotonic()
             await asyncio.sleep(BEAT_EVERY_S)
@@ -113,17 +114,17 @@ class PollerThread:
         lag = {"beat_at": time.monotonic(), "loop_lag_s": round(max(0.0, lag_s), 3)}
         self.report_progress(self._progress | lag | state)
 
-    async def _keep_looking(self) -> None:
-        """Apart from the rounds: a generation server that is asked for its health may be slow."""
+    async def _keep_checking(self) -> None:
+        """Renew `_closed` beside the rounds: the health probe of a generation server may be slow."""
         while True:
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(CHECK_EVERY_S)
             try:
                 self._closed = await asyncio.to_thread(self.closed)
             except StoreError as error:
                 self._closed = printable(str(error), 500)
 
-    async def _rest_after(self, error: Exception) -> None:
+    async def _back_off_after(self, error: Exception) -> None:
         self._failed = printable(f"{type(error).__name__}: {error}", 500)
         known = isinstance(error, MetagraphError | StoreError)
         audit("polling failed", level=logging.WARNING if known else logging.ERROR, reason=self._failed)
-        await asyncio.sleep(REST_AFTER_ERROR_S)
+        await asyncio.sleep(ERROR_BACKOFF_S)

@@ -1,10 +1,11 @@
-"""The run of a task: how it is asked for, started at once, and what became of it."""
+"""Start the run of a task, and tell what became of it."""
 
 import logging
 import sys
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from queue import Empty, SimpleQueue
 
 import dagster as dg
 from dagster._core.code_pointer import ModuleCodePointer
@@ -32,7 +33,7 @@ _RUNNING = {
 
 
 def run_status(instance: dg.DagsterInstance, run_key: str) -> RunStatus:
-    """What became of the run that was requested under the key."""
+    """Return what became of the run with this run key."""
     runs = instance.get_runs(dg.RunsFilter(tags={RUN_KEY_TAG: run_key}), limit=1)
     if not runs:
         return RunStatus.NONE
@@ -42,7 +43,10 @@ def run_status(instance: dg.DagsterInstance, run_key: str) -> RunStatus:
 
 
 def run_request(task: Task) -> dg.RunRequest:
-    """The run for a task; its key is validator and task id, and the attempt where it is not the first."""
+    """Return the request of a task's run.
+
+    Its run key is miner, validator and task id, and the attempt where it is not the first.
+    """
     return dg.RunRequest(
         run_key=task.run_key,
         run_config={"ops": {"generate": {"config": {"task_key": task.key}}}},
@@ -51,16 +55,25 @@ def run_request(task: Task) -> dg.RunRequest:
 
 
 def launches_at_once(instance: dg.DagsterInstance) -> bool:
-    """Whether runs can be launched from here: Dagster's default launcher needs the daemon's workspace."""
+    """Return whether runs can be launched from here: the default launcher needs the daemon's workspace."""
     return not isinstance(instance.run_launcher, DefaultRunLauncher)
+
+
+@dataclass(frozen=True, slots=True)
+class StartedRun:
+    """A run that its launcher took."""
+
+    run_id: str
+    run_key: str
+    task_key: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunStarter:
-    """Starts runs of one job, past the queue: a task has waited for nothing when its run begins.
+    """Start runs of one job without Dagster's queue, which would hold each back for a second or more.
 
     Attributes:
-        routing_tags: tell the launcher where a task's run goes.
+        routing_tags: tags that tell the launcher where a task's run goes.
         problem: why the launcher takes no run now; None when it does.
     """
 
@@ -71,11 +84,21 @@ class RunStarter:
     sensor_name: str
     routing_tags: Callable[[Task], dict[str, str]] = lambda _task: {}
     problem: Callable[[], str | None] = lambda: None
+    _started: SimpleQueue[StartedRun] = field(default_factory=SimpleQueue)
+
+    def take_started(self) -> list[StartedRun]:
+        """Return the runs that were started since the last call. Safe to call from any thread."""
+        taken: list[StartedRun] = []
+        while True:
+            try:
+                taken.append(self._started.get_nowait())
+            except Empty:
+                return taken
 
     def start(self, task: Task) -> None:
-        """The task's run is with its launcher; at most one run ever starts under one key.
+        """Create and launch the task's run; do nothing where one exists under its run key.
 
-        What fails is in the audit trail: the task is requested again, since it has no live run.
+        A failure is written to the audit log; the task is dispatched again, since it has no live run.
         """
         self._close_earlier(task)
         request = run_request(task)
@@ -92,16 +115,17 @@ class RunStarter:
                 job_code_origin=code_origin(self.job_name),
             )
             self.instance.launch_run(run.run_id, None)  # type: ignore[arg-type]  # our launchers need none
+            self._started.put(StartedRun(run.run_id, request.run_key, task.key))
         except DagsterRunAlreadyExists:
-            return  # a tick and the poller have found the task at once
+            return  # a tick and the poller thread have found the task at once
         except Exception as error:  # noqa: BLE001 - launchers raise what their brokers raise
             reason = printable(f"{type(error).__name__}: {error}", 300)
             audit("run not started", task=task, level=logging.ERROR, reason=reason)
 
     def _close_earlier(self, task: Task) -> None:
-        """The run of the attempt before is marked failed, if it is in progress and nobody executes it.
+        """Mark the run of the attempt before as failed, if it is in progress and no process executes it.
 
-        Its worker died with all that could have said so, another machine's for example.
+        Its worker died without reporting it, on another machine for example.
         """
         if task.attempt == 0:
             return
@@ -120,7 +144,7 @@ def _run_id(run_key: str) -> str:
 
 
 def code_origin(job_name: str) -> JobPythonOrigin:
-    """Where run workers find the job: in this very package, by this very Python."""
+    """Return where run workers find the job: in this package, with this Python."""
     repository = RepositoryPythonOrigin(
         executable_path=sys.executable,
         code_pointer=ModuleCodePointer(DEFINITIONS_MODULE, DEFINITIONS, working_directory=None),

@@ -27,7 +27,7 @@ def selections(now: datetime) -> dict[str, list[str]]:
     hour = "%Y-%m-%d-%H:00"
     hours = f"{now - timedelta(hours=2):{hour}}...{now:{hour}}"
     return {
-        "mining": ["--select", "group:mining"],
+        "validators and statistics": ["--select", "group:subnet or group:mining"],
         "reports of today": ["--select", "group:reports", "--partition", f"{now:%Y-%m-%d}"],
         "idle validation of the last hours": ["--select", "group:validation", "--partition-range", hours],
     }

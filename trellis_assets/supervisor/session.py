@@ -18,7 +18,13 @@ from trellis_assets.diagnostics.machine_checks import CheckContext
 from trellis_assets.diagnostics.proxy_checks import check_proxies
 from trellis_assets.domain.scheduling.prefetch import ENDPOINTS_FLAG
 from trellis_assets.domain.statistics import StatisticsSnapshot
-from trellis_assets.orchestration.dagster_home import LOCATION, dagster_home, name_secrets, write_dagster_home
+from trellis_assets.orchestration.dagster_home import (
+    DAEMON_MODULE,
+    LOCATION,
+    dagster_home,
+    name_secrets,
+    write_dagster_home,
+)
 from trellis_assets.ports import StoreError, StoreGoneError, TaskStore
 from trellis_assets.servers.dagster_guard import TOKEN_VARIABLE
 from trellis_assets.servers.hosts import check_exposure, dialled_address, shown_host
@@ -241,7 +247,7 @@ def _start(
     )
     for part in (*children, code):
         part.wait_ready(START_TIMEOUT_S)
-    children += [code, child("daemon", "dagster._daemon", "run", "-w", str(workspace))]
+    children += [code, child("daemon", DAEMON_MODULE, "run", "-w", str(workspace))]
     if settings.servers.webserver:
         children += _start_pages(settings, workspace, child, say)
     return children, port

@@ -7,18 +7,12 @@ import pytest
 
 from trellis_assets.adapters.validation.embedded.validator import EmbeddedValidator
 from trellis_assets.composition import Pipeline
-from trellis_assets.defs.task_sensor import (
-    _describe,
-    _describe_runs,
-    _show_runs,
-    closed_reason,
-    task_sensor,
-)
+from trellis_assets.defs.task_sensor import task_sensor
 from trellis_assets.domain.scheduling.run_attempts import RunStatus
+from trellis_assets.orchestration.polling import why_not_polling
 from trellis_assets.orchestration.runs import run_status
 from trellis_assets.ports import MetagraphError, TaskAssigned
 from trellis_assets.settings import Settings, SettingsError
-from trellis_assets.steps.poll_validators import PollReport
 from trellis_assets.testing.fakes import MINER, ScriptedNetwork, a_pulled_task, a_validator
 from trellis_assets_tests.defs.pipelines import Resource, ScriptedPipeline
 
@@ -111,28 +105,16 @@ def test_nothing_is_pulled_while_no_model_can_be_judged_and_a_verdict_is_require
     problem: list[str | None] = ["the weights are gone"]
     monkeypatch.setattr(EmbeddedValidator, "problem", lambda _: problem[0])
     parts = ScriptedPipeline(Settings.load(data_dir=tmp_path, require_verdict=True), network)
-    assert "no model can be judged: the weights are gone" in (closed_reason(parts) or "")
+    assert "no model can be judged: the weights are gone" in (why_not_polling(parts) or "")
     with pytest.raises(SettingsError, match="TRELLIS_REQUIRE_VERDICT is set and no model can be validated"):
         parts.check()
     problem[0] = None
-    parts._verdict_look.spared = 0
-    parts._verdict_look._again_at = 0.0
-    assert closed_reason(parts) is None
+    parts._verdict_look._expires_at = 0.0
+    assert why_not_polling(parts) is None
 
 
 def test_a_required_verdict_and_no_validation_contradict_each_other(
     tmp_path: Path, network: ScriptedNetwork
 ) -> None:
     settings = Settings.load(data_dir=tmp_path, require_verdict=True, validate_models=False)
-    assert "choose one" in (closed_reason(ScriptedPipeline(settings, network)) or "")
-
-
-def test_a_tick_names_the_tasks_whose_runs_the_poller_started() -> None:
-    report = PollReport(asked=3, answers={"TaskAssigned": 2, "CoolingDown": 1}, new_tasks=[7, 8])
-    assert _describe_runs(report) == (
-        "2 runs were started since the last tick, for task 7, 8 (tag trellis/task)."
-    )
-    assert _describe(report) == "3 polls: cooling down 1, task assigned 2."
-    with dg.build_sensor_context(cursor="5") as context:
-        _show_runs(context, report)
-        assert context.cursor == "7", "runs started so far"
+    assert "choose one" in (why_not_polling(ScriptedPipeline(settings, network)) or "")

@@ -12,10 +12,10 @@ import pytest
 
 from trellis_assets.defs.jobs import mine_task_job
 from trellis_assets.defs.metadata import small_table
-from trellis_assets.defs.task_sensor import run_request
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.submissions import SubmissionOutcome
 from trellis_assets.domain.tasks import Task, TaskKind
+from trellis_assets.orchestration.runs import run_request
 from trellis_assets.ports import GenerationError
 from trellis_assets.settings import Settings
 from trellis_assets.testing.fakes import (

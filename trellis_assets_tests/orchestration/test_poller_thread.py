@@ -34,14 +34,14 @@ class Rounds:
         self.finished = True
 
     def take_report(self) -> PollReport:
-        return PollReport(asked=1, answers={"TaskAssigned": 1}, new_tasks=[len(self.rounds)])
+        return PollReport(polled=1, answers={"TaskAssigned": 1}, new_tasks=[len(self.rounds)])
 
 
 @pytest.fixture
 def rounds(monkeypatch: pytest.MonkeyPatch) -> Iterator[Rounds]:
     monkeypatch.setattr(poller_thread, "SWITCHED_OFF_AFTER_S", 0.5)
-    monkeypatch.setattr(poller_thread, "REST_AFTER_ERROR_S", 0.01)
-    monkeypatch.setattr(poller_thread, "LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(poller_thread, "ERROR_BACKOFF_S", 0.01)
+    monkeypatch.setattr(poller_thread, "CHECK_EVERY_S", 0.01)
     yield Rounds()
     wait_until(lambda: not any(t.name == "poller" for t in threading.enumerate()))
 

@@ -8,7 +8,7 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin
 
 from trellis_assets.definitions import defs
 from trellis_assets.domain.scheduling.run_attempts import RunStatus
-from trellis_assets.orchestration.runs import SENSOR_TAG, RunStarter, launches_at_once, run_status
+from trellis_assets.orchestration.runs import SENSOR_TAG, RunStarter, StartedRun, launches_at_once, run_status
 from trellis_assets.testing.fakes import a_task
 
 MOCKED = {"run_launcher": {"module": "dagster._core.test_utils", "class": "MockedRunLauncher"}}
@@ -33,6 +33,8 @@ def test_a_tasks_run_is_launched_once_under_its_key(
     starter.start(task)
     starter.start(task)
     (run,) = instance.get_runs()
+    assert starter.take_started() == [StartedRun(run.run_id, task.run_key, 7)]
+    assert starter.take_started() == [], "each is taken once"
     assert "run not started" not in caplog.text, "another start of the same run is no failure"
     assert run.run_config == {"ops": {"generate": {"config": {"task_key": 7}}}}
     assert run.tags[SENSOR_TAG] == "task_sensor", "the sensor's page lists it"
@@ -71,6 +73,7 @@ def test_a_launch_that_fails_is_told_and_leaves_the_task_to_the_next_attempt(
     monkeypatch.setattr(type(instance.run_launcher), "launch_run", refuse)
     starter.start(a_task(7))
     assert run_status(instance, a_task(7).run_key) is RunStatus.ENDED
+    assert starter.take_started() == []
 
 
 def test_dagsters_own_launcher_gets_its_runs_from_the_daemon(instance: dg.DagsterInstance) -> None:

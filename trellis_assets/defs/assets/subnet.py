@@ -26,7 +26,7 @@ _TYPES = {
 
 
 @dg.asset(
-    group_name="mining",
+    group_name="subnet",
     kinds={"bittensor", "sql"},
     owners=OWNERS,
     metadata=column_schema(_COLUMNS, _TYPES),

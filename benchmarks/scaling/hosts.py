@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from trellis_assets.supervisor.processes import die_with_parent
+from trellis_assets.supervisor.process_tree import die_with_parent
 
 # Two at a time get different names and networks.
 BRIDGE, NETWORK = f"trellis{os.getpid()}", f"10.213.{os.getpid() % 256}"

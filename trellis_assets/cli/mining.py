@@ -88,8 +88,8 @@ def mine(  # noqa: PLR0917 - the flags of one command
     with clear_errors():
         from trellis_assets.domain.statistics import to_json
         from trellis_assets.settings import GeneratorBackend, Settings
-        from trellis_assets.supervisor.progress import StopRequestedError
         from trellis_assets.supervisor.session import mine as run_session
+        from trellis_assets.supervisor.stop_signal import StopRequestedError
 
         settings = Settings.load(
             harvest=harvest,

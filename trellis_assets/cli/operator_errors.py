@@ -6,8 +6,7 @@ from trellis_assets.adapters.validation.calibration import CalibrationError
 from trellis_assets.ports import MetagraphError, StoreError
 from trellis_assets.servers.middleware import ExposureError
 from trellis_assets.settings import SettingsError
-from trellis_assets.supervisor.processes import ChildError
-from trellis_assets.supervisor.session import MiningError
+from trellis_assets.supervisor.errors import ChildError, MiningError
 from trellis_assets.system.file_permissions import FolderError
 
 OPERATOR_ERRORS: tuple[type[Exception], ...] = (

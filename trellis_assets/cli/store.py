@@ -42,7 +42,7 @@ def restore(
     with clear_errors():
         from trellis_assets.adapters.storage.backup import restore as put_back
         from trellis_assets.settings import Settings
-        from trellis_assets.supervisor.session import single_instance_lock
+        from trellis_assets.supervisor.instance_lock import single_instance_lock
         from trellis_assets.system.clock import SystemClock
 
         settings = Settings.load(data_dir=data_dir)

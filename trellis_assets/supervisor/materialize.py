@@ -13,7 +13,7 @@ from trellis_assets.orchestration.dagster_home import (
     write_dagster_home,
 )
 from trellis_assets.settings import Settings
-from trellis_assets.supervisor.processes import ChildError
+from trellis_assets.supervisor.errors import ChildError
 from trellis_assets.system.tcp_ports import free_port
 
 LOG = "materialize.log"

@@ -1,61 +1,39 @@
-"""Child processes that live as long as the miner: started, watched, restarted, ended."""
+"""A child process of the session: start it, wait until it is ready, restart it, stop it."""
 
-import ctypes
-import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
-
 from trellis_assets.observability.log_rotation import MAX_LOG_BYTES
+from trellis_assets.supervisor.errors import ChildError
+from trellis_assets.supervisor.process_tree import descendants, die_with_parent, kill_all
 
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
-_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
-# The longest rest before a start. With the start itself, recovery takes less than the minute that is asked.
+# The longest pause before a restart. With the start itself, recovery takes less than a minute.
 MAX_RESTART_WAIT_S = 20.0
-# A child that lived so long has recovered: its next death counts as the first.
+# A child that has lived for so long has recovered: its next death counts as the first.
 HEALTHY_S = 60.0
-# So often a child is started again that was killed before it was ready.
+# How often a child is started in all if it is killed before it is ready.
 START_TRIES = 3
-
-
-class ChildError(RuntimeError):
-    """A child process did not come up; the text names its log."""
-
-
-def die_with_parent() -> None:
-    """In the child, before its program starts: SIGTERM when the parent goes, however it goes."""
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def become_subreaper() -> None:
-    """From now on, what a child leaves behind when it is killed becomes a child of this process.
-
-    A run worker goes on with its task when the process that started it is killed; this way it is
-    still known, and ends with the miner.
-    """
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1)
-
-
-def kill_descendants() -> None:
-    """No process that came of this one is left."""
-    family = _family(os.getpid())
-    for member in family:
-        if member.is_running():
-            member.kill()
-    psutil.wait_procs(family, timeout=5)
+_READY_POLL_S = 0.1
 
 
 @dataclass
-class Child:
-    """One child process with its log file; `is_ready` tells when it can be used."""
+class ChildProcess:
+    """One child process with its log file.
+
+    Attributes:
+        name: for people, and of the log file.
+        command: program and arguments; no shell.
+        environment: the whole environment of the process.
+        log: file to which its standard output and error are appended.
+        is_ready: tells when it can be used.
+        restarts: how often it was restarted since it last lived for a minute.
+        restart_at: when it may be restarted, seconds of the monotonic clock; None while it runs.
+        started_at: seconds of the monotonic clock.
+    """
 
     name: str
     command: Sequence[str]
@@ -68,7 +46,7 @@ class Child:
     started_at: float = 0.0
 
     def start(self) -> None:
-        """The process runs, in a session of its own so that a terminal's Ctrl-C spares it."""
+        """Start the process, in a session of its own so that a terminal's Ctrl-C does not reach it."""
         self.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
@@ -85,10 +63,10 @@ class Child:
             )
 
     def wait_ready(self, timeout_s: float) -> None:
-        """Return once it is ready. If it is killed before, it is started again: that was no fault of its own.
+        """Return once the process is ready; start it again if it is killed before.
 
         Raises:
-            ChildError: it ended by itself, was killed too often, or was not ready in time.
+            ChildError: it exited by itself, was killed `START_TRIES` times, or was not ready in time.
         """
         deadline = time.monotonic() + timeout_s
         starts_left = START_TRIES - 1
@@ -98,29 +76,30 @@ class Child:
                     starts_left -= 1
                     self.start()
                     continue
-                raise ChildError(f"{self.name} ended while starting: see {self.log}\n{self.log_tail()}")
+                raise ChildError(f"{self.name} ended while starting. See {self.log}:\n{self.log_tail()}")
             if time.monotonic() > deadline:
-                raise ChildError(f"{self.name} was not ready after {timeout_s:.0f} s: see {self.log}")
-            time.sleep(0.1)
+                raise ChildError(f"{self.name} was not ready after {timeout_s:.0f} s. See {self.log}.")
+            time.sleep(_READY_POLL_S)
 
     def is_alive(self) -> bool:
-        """Whether the process runs."""
+        """Return whether the process runs."""
         return self.process is not None and self.process.poll() is None
 
     def was_killed(self) -> bool:
-        """Whether SIGKILL ended it: the kernel for want of memory, or a person."""
+        """Return whether SIGKILL ended it: by the kernel for lack of memory, or by a person."""
         return self.process is not None and self.process.poll() == -signal.SIGKILL
 
     def kill(self) -> None:
-        """End the process at once; `keep_alive` starts it anew."""
+        """Kill the process; `restart_if_dead` starts it again."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
 
-    def keep_alive(self) -> bool:
-        """Start it anew if it has died, each time after a longer rest. True if it was started.
+    def restart_if_dead(self) -> bool:
+        """Restart the process if it is dead and its back-off is over. Return whether it was restarted.
 
-        A child that had lived for a minute is started at once, however often it died before.
+        The back-off grows with every death: 0, 1, 3, 7, 15 and then 20 s. A process that had lived for a
+        minute is restarted at once, however often it died before.
         """
         if self.is_alive():
             return False
@@ -137,33 +116,23 @@ class Child:
         return True
 
     def stop(self, grace_s: float) -> None:
-        """The process and all it has started are gone."""
+        """End the process and all that it started: SIGTERM, then SIGKILL after `grace_s` seconds."""
         if self.process is None:
             return
-        family = _family(self.process.pid)
+        family = descendants(self.process.pid)
         if self.is_alive():
             self.process.send_signal(signal.SIGTERM)
             try:
                 self.process.wait(grace_s)
             except subprocess.TimeoutExpired:
                 self.process.kill()
-        for member in family:
-            if member.is_running():
-                member.kill()
-        psutil.wait_procs(family, timeout=5)
+        kill_all(family)
         self.process.wait()
 
     def log_tail(self, lines: int = 8) -> str:
-        """The end of the log."""
+        """Return the last lines of the log; empty where there is none."""
         try:
             text = self.log.read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
             return ""
         return "\n".join(text.splitlines()[-lines:])
-
-
-def _family(pid: int) -> list[psutil.Process]:
-    try:
-        return [p for p in psutil.Process(pid).children(recursive=True) if p.pid != os.getpid()]
-    except psutil.NoSuchProcess:
-        return []

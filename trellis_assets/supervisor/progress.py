@@ -1,82 +1,32 @@
-"""Watching a session: its processes live, its tasks come to their end, a stop is heard."""
+"""Progress of a session: follow its tasks until they are done, and drain them after a stop."""
 
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from types import FrameType
 
 from trellis_assets.domain.tasks import TaskState, printable
 from trellis_assets.ports import StoreError, StoreGoneError, TaskStore
 from trellis_assets.settings import Settings
-from trellis_assets.supervisor.processes import Child
+from trellis_assets.supervisor.processes import ChildProcess
+from trellis_assets.supervisor.stop_signal import StopSignal
 from trellis_assets.system.adaptive_cache import AdaptiveCache
 
 CHECK_INTERVAL_S = 0.5
-# Polls that were under way when a stop was asked may still bring a task.
+# A poll that was under way when a stop was requested may still bring a task.
 LAST_POLLS_S = 3.0
-# Counting takes longer the more tasks there are, and is done as rarely: a fiftieth of the time.
+# Counting takes longer the more tasks there are: it may take a fiftieth of the time.
 TIMES_CHEAPER = 50
-
-
-class StopRequestedError(BaseException):
-    """A stop was asked before mining began: nothing is in hand that would have to be finished."""
-
-
-_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-@dataclass
-class StopSignal:
-    """Set by SIGINT, SIGTERM and SIGHUP: once to finish the work in hand, twice to leave at once.
-
-    SIGHUP comes when the terminal is closed.
-    """
-
-    count: int = 0
-    _interrupts: bool = False
-
-    def _handle(self, _number: int, _frame: FrameType | None) -> None:
-        self.count += 1
-        if self._interrupts:
-            raise StopRequestedError
-
-    @contextmanager
-    def interrupting(self) -> Iterator[None]:
-        """Let a stop end the block at once, whatever it waits for.
-
-        Raises:
-            StopRequestedError: a stop was asked, or had been before.
-        """
-        self._interrupts = True
-        try:
-            if self.count:
-                raise StopRequestedError
-            yield
-        finally:
-            self._interrupts = False
-
-    @contextmanager
-    def listening(self) -> Iterator["StopSignal"]:
-        """Signals count until the block ends."""
-        before = {n: signal.signal(n, self._handle) for n in _STOPS}
-        try:
-            yield self
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 @dataclass(slots=True)
 class SessionProgress:
-    """What is known of the session of `settings`.
+    """Follows the session of `settings`.
 
     Attributes:
-        hotkey: whose tasks are waited for.
+        hotkey: of the miner whose active tasks are waited for.
         say: called with each line of progress.
-        supervise: called at each look: tells what fails, and replaces what is stuck.
+        supervise: called at each check: says what fails, and replaces what is stuck.
     """
 
     settings: Settings
@@ -90,10 +40,11 @@ class SessionProgress:
         default_factory=lambda: AdaptiveCache({}, TIMES_CHEAPER)
     )
 
-    def until_done(self, children: Sequence[Child], stop: StopSignal) -> None:
-        """Return when the session's tasks are all final, or a stop was asked and the work is done.
+    def until_done(self, children: Sequence[ChildProcess], stop: StopSignal) -> None:
+        """Return when all tasks of the session are final, or a stop was requested and they are drained.
 
-        A store that is away for a while ends nothing: the others wait for it too.
+        Dead children are restarted meanwhile. A store that does not answer for a while does not end the
+        session: every process waits for it.
 
         Raises:
             StoreGoneError: the store's file was deleted or replaced.
@@ -101,17 +52,17 @@ class SessionProgress:
         while True:
             self.supervise()
             for child in children:
-                if child.keep_alive():
-                    self.say(f"{child.name} had died and was started again: see {child.log}")
+                if child.restart_if_dead():
+                    self.say(f"{child.name} died and was restarted. See {child.log}.")
             try:
                 if self._is_done(stop.count):
                     return
             except StoreGoneError:
-                raise  # it does not come back: what is written now would be lost
+                raise  # it does not come back: what is written from now on would be lost
             except StoreError as error:
-                self._tell(f"waiting for the store: {printable(str(error), 500)}")
+                self._say_once(f"waiting for the store: {printable(str(error), 500)}")
                 if stop.count > 1:
-                    self.say("stopped; what is unfinished is carried on at the next start")
+                    self.say("Stopped. Unfinished tasks continue at the next start.")
                     return
             time.sleep(CHECK_INTERVAL_S)
 
@@ -119,32 +70,36 @@ class SessionProgress:
         assert self.settings.mining.session_id is not None
         limit = self.settings.mining.task_limit
         counts = self._counts.get(lambda: self.store.count_by_state(self.settings.mining.session_id))
-        unfinished = self.store.active_tasks(self.hotkey)
-        self._tell(progress(counts, limit))
-        if limit is not None and not unfinished and sum(counts.values()) >= limit:
+        active = self.store.active_tasks(self.hotkey)
+        self._say_once(describe(counts, limit))
+        if limit is not None and not active and sum(counts.values()) >= limit:
             return True
         if stops and self._draining_since is None:
             self.store.drain_session(self.settings.mining.session_id, datetime.now(UTC))
             self._draining_since = time.monotonic()
-            self.say(f"stopping: {len(unfinished)} tasks in hand are finished first (again to leave at once)")
+            self.say(f"Stopping: {len(active)} active tasks are finished first (Ctrl-C again stops at once).")
         if self._draining_since is None:
             return False
-        waited = time.monotonic() - self._draining_since
-        left = [t for t in unfinished if t.state is not TaskState.UNSETTLED]
-        is_over = (not left and waited >= LAST_POLLS_S) or waited > self.settings.mining.stop_timeout_s
-        if stops > 1 or is_over:
-            self.say(f"stopped; {len(left)} unfinished tasks are carried on at the next start")
+        waited_s = time.monotonic() - self._draining_since
+        left = [task for task in active if task.state is not TaskState.UNSETTLED]
+        is_drained = not left and waited_s >= LAST_POLLS_S
+        if stops > 1 or is_drained or waited_s > self.settings.mining.stop_timeout_s:
+            self.say(f"Stopped. {len(left)} unfinished tasks continue at the next start.")
             return True
         return False
 
-    def _tell(self, line: str) -> None:
+    def _say_once(self, line: str) -> None:
         if line != self._last:
             self.say(line)
             self._last = line
 
 
-def progress(counts: dict[TaskState, int], limit: int | None) -> str:
-    """The session's tasks in a line."""
+def describe(counts: dict[TaskState, int], limit: int | None) -> str:
+    """Return the session's tasks by state in one line.
+
+    Example:
+        {ACCEPTED: 3, GENERATING: 1} with a limit of 20 gives "tasks 4/20: 1 generating, 3 accepted".
+    """
     pulled = sum(counts.values())
     of = f"/{limit}" if limit is not None else ""
     states = ", ".join(f"{counts[s]} {s}" for s in TaskState if counts.get(s))

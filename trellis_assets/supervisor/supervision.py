@@ -1,4 +1,4 @@
-"""Supervision of a session: processes that make no progress are replaced, and what fails is told."""
+"""Supervision of a session: replace processes that make no progress, and say what fails and recovers."""
 
 import math
 import time
@@ -18,23 +18,17 @@ from trellis_assets.diagnostics.machine_checks import (
     check_generator,
     check_validation,
 )
-from trellis_assets.diagnostics.mining_checks import CODE_SERVER, Heartbeats, check_mining
+from trellis_assets.diagnostics.mining_checks import Heartbeats, check_mining
 from trellis_assets.diagnostics.worker_checks import check_workers
 from trellis_assets.domain.diagnostics import CheckResult, Health
-from trellis_assets.domain.heartbeats import (
-    SILENT_AFTER_S,
-    STARTS_WITHIN_S,
-    TICK_WITHIN_S,
-    Heartbeat,
-    why_poller_is_stuck,
-    why_silent,
-)
+from trellis_assets.domain.heartbeats import Heartbeat
 from trellis_assets.domain.mining_progress import is_still
 from trellis_assets.orchestration import sensor_switch
 from trellis_assets.orchestration.dagster_home import LOCATION, dagster_home
 from trellis_assets.supervisor.own_server import OwnServer
-from trellis_assets.supervisor.processes import Child
-from trellis_assets.supervisor.session_checks import Check, SessionChecks
+from trellis_assets.supervisor.periodic_checks import PeriodicCheck, PeriodicChecks
+from trellis_assets.supervisor.processes import ChildProcess
+from trellis_assets.supervisor.stuck_processes import Signs, why_stuck
 from trellis_assets.system.heartbeat_files import (
     RUN_WORKERS,
     SESSION,
@@ -43,18 +37,15 @@ from trellis_assets.system.heartbeat_files import (
     write_heartbeat,
 )
 
-DAEMON, SERVER = "daemon", "server"
-# It imports its backend before it listens.
-SERVER_STARTS_WITHIN_S = 120.0
-BEAT_EVERY_S = 1.0
-# Once this process can write again, the others get so long to do so too.
+HEARTBEAT_INTERVAL_S = 1.0
+# Once this process can write again, the others get so long to write their heartbeats too.
 WRITES_AGAIN_WITHIN_S = 30.0
-_PING_EVERY_S = 5.0
+_PING_INTERVAL_S = 5.0
 
 
 @dataclass(slots=True)
 class Supervision:
-    """The processes of a session by name, and the checks of what they use.
+    """Checks the processes of a session and the services that they use.
 
     Attributes:
         pipeline: of the session.
@@ -65,7 +56,7 @@ class Supervision:
     """
 
     pipeline: Pipeline
-    children: Mapping[str, Child]
+    children: Mapping[str, ChildProcess]
     code_port: int
     say: Callable[[str], None]
     _started_at: float = field(default_factory=time.monotonic)
@@ -76,53 +67,56 @@ class Supervision:
     _served_at: float = field(default_factory=time.monotonic)
     _paused_at: float | None = None
     _instance: dg.DagsterInstance | None = None
-    _checks: SessionChecks = field(init=False)
+    _checks: PeriodicChecks = field(init=False)
 
     def __post_init__(self) -> None:
         context = CheckContext(self.pipeline, reads_key=False)
-        self._checks = SessionChecks(
+        self._checks = PeriodicChecks(
             [
-                Check("mining", 3.0, lambda: _as_news(check_mining(context))),
-                Check("chain", 5.0, lambda: check_chain(context)),
-                Check("disk", 5.0, lambda: check_disk(context)),
-                Check("generator", 5.0, lambda: check_generator(context)),
-                Check("validation", 15.0, lambda: check_validation(context)),
-                Check("files", 60.0, lambda: check_files(context)),
-                Check("clock", 15.0, lambda: check_clock(context)),
-                Check("workers", 15.0, lambda: check_workers(context)),
-                Check("sensor switch", 3.0, self._tick_while_paused),
-                Check("code server", _PING_EVERY_S, self._ping),
-                Check("server", _PING_EVERY_S, self._ask_own_server),
+                PeriodicCheck("mining", 3.0, lambda: _with_quiet_polls(check_mining(context))),
+                PeriodicCheck("chain", 5.0, lambda: check_chain(context)),
+                PeriodicCheck("disk", 5.0, lambda: check_disk(context)),
+                PeriodicCheck("generator", 5.0, lambda: check_generator(context)),
+                PeriodicCheck("validation", 15.0, lambda: check_validation(context)),
+                PeriodicCheck("files", 60.0, lambda: check_files(context)),
+                PeriodicCheck("clock", 15.0, lambda: check_clock(context)),
+                PeriodicCheck("workers", 15.0, lambda: check_workers(context)),
+                PeriodicCheck("sensor switch", 3.0, self._tick_while_paused),
+                PeriodicCheck("code server", _PING_INTERVAL_S, self._ping_code_server),
+                PeriodicCheck("server", _PING_INTERVAL_S, self._ping_own_server),
             ]
         )
 
     def start(self) -> None:
-        """Begin to check."""
+        """Start the checks."""
         self._checks.start()
 
     def stop(self) -> None:
-        """Check no more, and leave what stops by itself alone."""
+        """Stop the checks, and delete the session's heartbeat."""
         self._checks.stop()
         with suppress(FileNotFoundError):
             (heartbeat_folder(self.pipeline.settings) / f"{SESSION}.json").unlink()
 
-    def look(self) -> None:
-        """Tell what is new, and replace what is stuck; called again and again."""
-        for line in self._checks.news():
+    def run_once(self) -> None:
+        """Say what began to fail or recovered, and replace stuck processes; call it again and again."""
+        for line in self._checks.take_messages():
             self.say(line)
         now = time.monotonic()
-        if now - self._beat_at < BEAT_EVERY_S:
+        if now - self._beat_at < HEARTBEAT_INTERVAL_S:
             return
         if not self._beat(now):
             self._unwritable_at = now
-        # Where this process cannot write either (a full disk), the others' silence means nothing.
+        # Where this process cannot write either (a full disk), silence of the others means nothing.
         if now - self._unwritable_at < WRITES_AGAIN_WITHIN_S:
             return
+        signs = self._signs()
         for name, child in self.children.items():
-            reason = self._why_stuck(name, child, now)
-            if reason is not None and child.is_alive():
+            if child.process is None or not child.is_alive():
+                continue
+            reason = why_stuck(name, child.process.pid, child.started_at, signs, now)
+            if reason is not None:
                 child.kill()
-                self.say(f"{name} is stuck ({reason}) and is replaced: see {child.log}")
+                self.say(f"{name} is stuck ({reason}) and is replaced. See {child.log}.")
 
     def _beat(self, now: float) -> bool:
         self._beat_at = now
@@ -130,34 +124,19 @@ class Supervision:
         figures = {"beat_at": now, "started_at": self._started_at, "children": pids}
         return write_heartbeat(heartbeat_folder(self.pipeline.settings), SESSION, figures)
 
-    def _why_stuck(self, name: str, child: Child, now: float) -> str | None:
-        if child.process is None:
-            return None
-        pid, age_s = child.process.pid, now - child.started_at
-        if name == SERVER and self.own_server is not None:
-            unanswered_s = now - max(self._served_at, child.started_at + SERVER_STARTS_WITHIN_S)
-            stuck = unanswered_s > SILENT_AFTER_S
-            return f"its health page has not answered for {unanswered_s:.0f} s" if stuck else None
-        if name == RUN_WORKERS:
-            told = Heartbeat.read(read_heartbeat(heartbeat_folder(self.pipeline.settings), name))
-            return why_silent(told, pid, started_at=child.started_at, now=now)
-        beats = Heartbeats.read(self.pipeline.settings)
-        if name == CODE_SERVER:
-            unanswered_s = now - max(self._answered_at, child.started_at + STARTS_WITHIN_S)
-            if unanswered_s > SILENT_AFTER_S:
-                return f"it has not answered for {unanswered_s:.0f} s"
-            return why_poller_is_stuck(beats.poller, pid, now=now)
-        if name == DAEMON and self._paused_at is None and age_s > STARTS_WITHIN_S:
-            # Only a code server that answers shows that the daemon is to blame.
-            ticked_at = beats.sensor.beat_at if beats.sensor is not None else self._started_at
-            since_s = now - max(ticked_at, child.started_at)
-            answers = now - self._answered_at < 2 * _PING_EVERY_S
-            if answers and since_s > TICK_WITHIN_S:
-                return f"no tick of the task_sensor for {since_s:.0f} s"
-        return None
+    def _signs(self) -> Signs:
+        settings = self.pipeline.settings
+        return Signs(
+            session_started_at=self._started_at,
+            code_server_answered_at=self._answered_at,
+            server_answered_at=self._served_at if self.own_server is not None else None,
+            is_paused=self._paused_at is not None,
+            heartbeats=Heartbeats.read(settings),
+            run_workers=Heartbeat.read(read_heartbeat(heartbeat_folder(settings), RUN_WORKERS)),
+        )
 
     def _tick_while_paused(self) -> list[CheckResult]:
-        """Evaluate a stopped sensor, so that the tasks in hand are finished; it takes no new ones then."""
+        """Evaluate a stopped sensor, so that active tasks are finished; it pulls no new ones then."""
         instance = self._opened()
         if not sensor_switch.is_stopped(instance):
             self._paused_at = None
@@ -167,15 +146,15 @@ class Supervision:
             sensor_switch.evaluate_sensor(instance, port=self.code_port, location=LOCATION)
         return []
 
-    def _ping(self) -> list[CheckResult]:
+    def _ping_code_server(self) -> list[CheckResult]:
         if sensor_switch.answers(self.code_port):
             self._answered_at = time.monotonic()
             return []
         advice = "see code_server.log in the data folder's logs"
         return [CheckResult("code server", Health.FAILED, "it does not answer", advice)]
 
-    def _ask_own_server(self) -> list[CheckResult]:
-        """Whether it answers; that it makes models is seen by its breaker, as with any endpoint."""
+    def _ping_own_server(self) -> list[CheckResult]:
+        """Note whether it answers; whether it makes models shows in its circuit breaker."""
         if self.own_server is not None and self.own_server.is_ready():
             self._served_at = time.monotonic()
         return []
@@ -186,9 +165,9 @@ class Supervision:
         return self._instance
 
 
-def _as_news(results: list[CheckResult]) -> list[CheckResult]:
-    """A miner that polls nobody for a while is told of on the terminal, even where that is well."""
+def _with_quiet_polls(found: list[CheckResult]) -> list[CheckResult]:
+    """Make a warning of a minute without a poll, so that the terminal says it also where it is healthy."""
     return [
         CheckResult(s.part, Health.WARNING, s.text, s.advice) if s.health is Health.OK and is_still(s) else s
-        for s in results
+        for s in found
     ]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import redis
 
-from trellis_assets.supervisor.processes import die_with_parent
+from trellis_assets.supervisor.process_tree import die_with_parent
 from trellis_assets.system.tcp_ports import free_port
 
 PASSWORD = "a-password-of-tests"  # noqa: S105 - of a server on loopback that ends with its test

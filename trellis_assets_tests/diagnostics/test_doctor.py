@@ -27,7 +27,8 @@ from trellis_assets.domain.validators import Validator
 from trellis_assets.ports import MetagraphError
 from trellis_assets.servers.gallery.run import guarded_gallery
 from trellis_assets.settings import Settings
-from trellis_assets.supervisor.session import MiningError, single_instance_lock
+from trellis_assets.supervisor.errors import MiningError
+from trellis_assets.supervisor.instance_lock import single_instance_lock
 from trellis_assets.testing.fakes import MINER, a_validator
 from trellis_assets.testing.hostile_server import serving
 

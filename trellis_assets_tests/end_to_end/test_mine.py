@@ -285,5 +285,5 @@ def test_two_miners_do_not_share_a_data_folder(tmp_path: Path) -> None:
     second = start(tmp_path, "--no-harvest", "--tasks", "1")
     _, err = second.communicate(timeout=180)
     assert second.returncode == 2
-    assert "another `trellis-assets mine`" in err
+    assert "Another `trellis-assets mine`" in err
     finish(first)

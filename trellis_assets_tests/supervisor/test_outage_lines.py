@@ -44,7 +44,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
 
 def test_a_chain_that_stops_answering_is_told_once_and_once_when_it_is_back(terminal: Terminal) -> None:
     store, clock = terminal.pipeline.store, terminal.pipeline.clock
-    source, now = terminal.pipeline.settings.metagraph_source, clock.now()
+    source, now = terminal.pipeline.settings.network.metagraph_source, clock.now()
     us = a_validator(9, hotkey=MINER)
     store.save_validators([*VALIDATORS, us], now - timedelta(hours=1), source=source)
     assert terminal.lines("chain") == []
@@ -61,7 +61,7 @@ def test_a_chain_that_stops_answering_is_told_once_and_once_when_it_is_back(term
 
 def test_a_wrong_clock_is_told_once_with_how_to_set_it_and_once_when_it_is_right(terminal: Terminal) -> None:
     store, clock = terminal.pipeline.store, terminal.pipeline.clock
-    store.save_validators(VALIDATORS, clock.now(), source=terminal.pipeline.settings.metagraph_source)
+    store.save_validators(VALIDATORS, clock.now(), source=terminal.pipeline.settings.network.metagraph_source)
 
     def measured(offset_s: float) -> None:
         now = clock.now()

@@ -11,8 +11,9 @@ from trellis_assets.adapters.generation.embedded.backend import EmbeddedBackend
 from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.servers.generation.app import generation_app
 from trellis_assets.settings import Settings
+from trellis_assets.supervisor.errors import MiningError
 from trellis_assets.supervisor.own_server import OwnServer
-from trellis_assets.supervisor.session import MiningError, mine
+from trellis_assets.supervisor.session import mine
 
 
 def settings(folder: Path, url: str) -> Settings:

@@ -12,14 +12,20 @@ import psutil
 import pytest
 
 from trellis_assets.supervisor import processes
-from trellis_assets.supervisor.processes import HEALTHY_S, MAX_RESTART_WAIT_S, START_TRIES, Child, ChildError
+from trellis_assets.supervisor.errors import ChildError
+from trellis_assets.supervisor.processes import (
+    HEALTHY_S,
+    MAX_RESTART_WAIT_S,
+    START_TRIES,
+    ChildProcess,
+)
 
 FOREVER = "import time; time.sleep(1000)"
 
 
 @pytest.fixture
-def child(tmp_path: Path) -> Iterator[Child]:
-    made = Child("child", [sys.executable, "-c", FOREVER], os.environ, tmp_path / "child.log")
+def child(tmp_path: Path) -> Iterator[ChildProcess]:
+    made = ChildProcess("child", [sys.executable, "-c", FOREVER], os.environ, tmp_path / "child.log")
     yield made
     made.stop(1)
 
@@ -36,23 +42,23 @@ def now(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return later
 
 
-def kill(child: Child) -> None:
+def kill(child: ChildProcess) -> None:
     assert child.process is not None
     child.process.kill()
     child.process.wait()
 
 
-def rest_before_restart(child: Child, later: Callable[[float], None]) -> int:
+def rest_before_restart(child: ChildProcess, later: Callable[[float], None]) -> int:
     """Seconds that the supervisor lets pass before it starts the dead child."""
     for second in range(120):
-        if child.keep_alive():
+        if child.restart_if_dead():
             return second
         later(1.0)
     raise AssertionError("it was not started again")
 
 
 def test_a_child_that_dies_again_and_again_is_started_after_longer_and_longer_rests(
-    child: Child, now: Callable[[float], None]
+    child: ChildProcess, now: Callable[[float], None]
 ) -> None:
     child.start()
     rests = []
@@ -64,7 +70,7 @@ def test_a_child_that_dies_again_and_again_is_started_after_longer_and_longer_re
 
 
 def test_a_child_that_was_healthy_for_a_minute_is_started_at_once(
-    child: Child, now: Callable[[float], None]
+    child: ChildProcess, now: Callable[[float], None]
 ) -> None:
     child.start()
     for _ in range(5):
@@ -77,7 +83,7 @@ def test_a_child_that_was_healthy_for_a_minute_is_started_at_once(
     assert rest_before_restart(child, now) == 1, "it counts from the beginning again"
 
 
-def test_a_child_that_is_killed_before_it_is_ready_is_started_again(child: Child) -> None:
+def test_a_child_that_is_killed_before_it_is_ready_is_started_again(child: ChildProcess) -> None:
     killed: list[int] = []
 
     def is_ready() -> bool:
@@ -94,7 +100,7 @@ def test_a_child_that_is_killed_before_it_is_ready_is_started_again(child: Child
     assert child.is_alive()
 
 
-def test_a_child_that_is_always_killed_at_its_start_is_given_up(child: Child, tmp_path: Path) -> None:
+def test_a_child_that_is_always_killed_at_its_start_is_given_up(child: ChildProcess, tmp_path: Path) -> None:
     starts = tmp_path / "starts"
     suicide = f"import os; open({str(starts)!r}, 'a').write('x'); os.kill(os.getpid(), {signal.SIGKILL})"
     child.command = [sys.executable, "-c", suicide]
@@ -105,7 +111,7 @@ def test_a_child_that_is_always_killed_at_its_start_is_given_up(child: Child, tm
     assert starts.read_text() == "x" * START_TRIES
 
 
-def test_a_child_that_ends_by_itself_is_not_started_again(child: Child) -> None:
+def test_a_child_that_ends_by_itself_is_not_started_again(child: ChildProcess) -> None:
     child.command = [sys.executable, "-c", "raise SystemExit('no such option')"]
     child.is_ready = lambda: False
     child.start()
@@ -118,7 +124,7 @@ def test_what_a_killed_child_left_behind_ends_with_the_supervisor(tmp_path: Path
     grandchild = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {FOREVER!r}]); input()"
     supervisor = f"""
 import subprocess, sys
-from trellis_assets.supervisor.processes import become_subreaper, kill_descendants
+from trellis_assets.supervisor.process_tree import become_subreaper, kill_descendants
 import psutil
 become_subreaper()
 child = subprocess.Popen([sys.executable, "-c", {grandchild!r}], stdin=subprocess.PIPE)

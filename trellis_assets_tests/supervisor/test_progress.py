@@ -11,7 +11,8 @@ from trellis_assets.domain.tasks import Task, TaskState
 from trellis_assets.ports import StoreError, TaskStore
 from trellis_assets.settings import Settings
 from trellis_assets.supervisor import progress as module
-from trellis_assets.supervisor.progress import SessionProgress, StopSignal
+from trellis_assets.supervisor.progress import SessionProgress
+from trellis_assets.supervisor.stop_signal import StopSignal
 from trellis_assets.testing.fakes import a_task
 
 
@@ -65,12 +66,12 @@ def test_a_store_that_is_away_for_a_while_does_not_end_the_session(watch: Callab
 
 
 def test_whoever_asks_twice_need_not_wait_for_a_store_that_is_away(watch: Callable[..., list[str]]) -> None:
-    assert watch(Store(AWAY), 2)[-1] == "stopped; what is unfinished is carried on at the next start"
+    assert watch(Store(AWAY), 2)[-1] == "Stopped. Unfinished tasks continue at the next start."
 
 
 def test_a_task_that_arrives_while_a_stop_is_asked_is_finished_first(watch: Callable[..., list[str]]) -> None:
     store = Store([], [], *[[a_task(1)]] * 20, [])
     said = watch(store, 1)
     assert store.is_draining
-    assert said[-1] == "stopped; 0 unfinished tasks are carried on at the next start"
+    assert said[-1] == "Stopped. 0 unfinished tasks continue at the next start."
     assert store.looks == [[]], "it was waited for"

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from trellis_assets.supervisor.progress import StopSignal
+from trellis_assets.supervisor.stop_signal import StopSignal
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -15,11 +15,12 @@ from trellis_assets.composition import Pipeline
 from trellis_assets.domain.diagnostics import CheckResult, Health
 from trellis_assets.domain.heartbeats import SILENT_AFTER_S, STARTS_WITHIN_S, TICK_WITHIN_S
 from trellis_assets.settings import Settings
-from trellis_assets.supervisor import session_checks, supervision
+from trellis_assets.supervisor import periodic_checks, supervision
 from trellis_assets.supervisor.own_server import OwnServer
-from trellis_assets.supervisor.processes import Child
-from trellis_assets.supervisor.session_checks import Check, SessionChecks
-from trellis_assets.supervisor.supervision import SERVER_STARTS_WITHIN_S, WRITES_AGAIN_WITHIN_S, Supervision
+from trellis_assets.supervisor.periodic_checks import PeriodicCheck, PeriodicChecks
+from trellis_assets.supervisor.processes import ChildProcess
+from trellis_assets.supervisor.stuck_processes import SERVER_STARTS_WITHIN_S
+from trellis_assets.supervisor.supervision import WRITES_AGAIN_WITHIN_S, Supervision
 from trellis_assets.system.heartbeat_files import (
     POLLER,
     RUN_WORKERS,
@@ -39,7 +40,9 @@ class Session:
         self.settings = Settings.load(data_dir=folder)
         self.said: list[str] = []
         command = [sys.executable, "-c", "import time; time.sleep(1000)"]
-        self.children = {name: Child(name, command, os.environ, folder / f"{name}.log") for name in NAMES}
+        self.children = {
+            name: ChildProcess(name, command, os.environ, folder / f"{name}.log") for name in NAMES
+        }
         for child in self.children.values():
             child.start()
             child.started_at -= later
@@ -55,7 +58,7 @@ class Session:
     def look(self) -> list[str]:
         """Names of those that were replaced."""
         self.supervision._beat_at = 0.0
-        self.supervision.look()
+        self.supervision.run_once()
         return [line.split(" ")[0] for line in self.said]
 
 
@@ -150,7 +153,7 @@ def test_nobody_is_blamed_for_silence_where_nothing_can_be_written(
 
 
 def test_a_check_that_hangs_is_told_and_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_checks, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(periodic_checks, "TIMEOUT_S", 0.2)
     monkeypatch.setattr("trellis_assets.domain.outages.TELL_AFTER_S", 0.1)
     let_go = threading.Event()
 
@@ -162,14 +165,18 @@ def test_a_check_that_hangs_is_told_and_holds_up_no_other(monkeypatch: pytest.Mo
         raise ZeroDivisionError("SECRETKEY")
 
     down = [CheckResult("disk", Health.FAILED, "0.1 GB free", "make room")]
-    checks = SessionChecks(
-        [Check("slow", 0.05, hang), Check("disk", 0.05, lambda: down), Check("broken", 0.05, break_down)]
+    checks = PeriodicChecks(
+        [
+            PeriodicCheck("slow", 0.05, hang),
+            PeriodicCheck("disk", 0.05, lambda: down),
+            PeriodicCheck("broken", 0.05, break_down),
+        ]
     )
     checks.start()
     lines: list[str] = []
 
     def told() -> int:
-        lines.extend(checks.news())
+        lines.extend(checks.take_messages())
         return len(lines)
 
     wait_until(lambda: told() >= 3)

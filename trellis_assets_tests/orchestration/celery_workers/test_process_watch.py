@@ -12,7 +12,7 @@ from celery import Celery
 
 from trellis_assets.domain.heartbeats import WORKER_SILENT_AFTER_S, Stage
 from trellis_assets.orchestration.celery_workers.process_watch import Processes
-from trellis_assets.supervisor.processes import die_with_parent
+from trellis_assets.supervisor.process_tree import die_with_parent
 from trellis_assets.testing.redis_server import RedisServer
 from trellis_assets.testing.waiting import wait_until
 from trellis_assets_tests.orchestration.celery_workers import a_watched_worker

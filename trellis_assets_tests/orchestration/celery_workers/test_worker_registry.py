@@ -16,7 +16,7 @@ from trellis_assets.orchestration.celery_workers import worker_registry as modul
 from trellis_assets.orchestration.celery_workers.launcher import WorkerQueuesLauncher
 from trellis_assets.orchestration.celery_workers.worker_registry import Workforce
 from trellis_assets.settings import RunLauncherName, Settings
-from trellis_assets.supervisor.processes import die_with_parent
+from trellis_assets.supervisor.process_tree import die_with_parent
 from trellis_assets.testing.fakes import NOW, a_task
 from trellis_assets.testing.redis_server import PASSWORD, RedisServer
 from trellis_assets.testing.waiting import wait_until

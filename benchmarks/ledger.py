@@ -179,7 +179,7 @@ def work_of(name: str, folder: Path) -> Callable[[], object]:
     pipeline = Pipeline(Settings.load(data_dir=folder))
     yesterday = f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}"
     if name in CHECKS:
-        step = pipeline.check_integrity_step()
+        step = pipeline.maintenance.check_consistency_step()
         check: Callable[[], object] = getattr(step, name)
         return check
     if name in PAGES:
@@ -187,7 +187,7 @@ def work_of(name: str, folder: Path) -> Callable[[], object]:
 
         from trellis_assets.servers.gallery.app import gallery_app
 
-        client = TestClient(gallery_app(pipeline.gallery_parts()))
+        client = TestClient(gallery_app(pipeline.reports.gallery_parts()))
         address = PAGES[name] + (yesterday if PAGES[name].endswith("day=") else "")
         return lambda: client.get(address).raise_for_status()
     if name == "trellis-assets report tasks, all as Parquet":
@@ -201,7 +201,7 @@ def work_of(name: str, folder: Path) -> Callable[[], object]:
 
     asset = defs.get_assets_def(name)
     day = yesterday if asset.partitions_def else None
-    resources = {"pipeline": defs.resources["pipeline"]} if defs.resources else {}
+    resources = dict(defs.resources) if defs.resources else {}
     return lambda: dg.materialize([asset], resources=resources, partition_key=day)
 
 

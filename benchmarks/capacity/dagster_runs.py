@@ -95,8 +95,8 @@ class Bench:
         Returns:
             The first run's id.
         """
-        self.pipeline.prompt_step().run()
-        (task,) = self.pipeline.dispatch_step(lambda _task: RunStatus.NONE).run()
+        self.pipeline.subnet.create_prompt_tasks_step().run()
+        (task,) = self.pipeline.subnet.dispatch_runs_step(lambda _task: RunStatus.NONE).run()
         self._timed("create", lambda: self.starter.start(task))
         run_id = self._newest_run()
         self._timed("real", lambda: self._execute(run_id))

@@ -9,7 +9,7 @@ import asyncio
 import dagster as dg
 
 from trellis_assets.defs.ops import generate, submit, validate
-from trellis_assets.defs.resources import PipelineResource
+from trellis_assets.defs.resources import RESOURCES, SubnetResource
 from trellis_assets.domain.tasks import WORKABLE_STATES
 
 
@@ -20,10 +20,10 @@ def mine_one_task() -> None:
 
 
 @dg.sensor(job=mine_one_task, default_status=dg.DefaultSensorStatus.RUNNING)
-def poll_validators(pipeline: PipelineResource) -> list[dg.RunRequest]:
+def poll_validators(subnet: SubnetResource) -> list[dg.RunRequest]:
     """A run per task; Dagster starts a run key once, so that asking again is harmless."""
-    parts = pipeline.get()
-    asyncio.run(parts.pull_step().run())
+    parts = subnet.get()
+    asyncio.run(parts.poll_validators_step().run())
     return [
         dg.RunRequest(
             run_key=task.run_key, run_config={"ops": {"generate": {"config": {"task_key": task.key}}}}
@@ -32,6 +32,4 @@ def poll_validators(pipeline: PipelineResource) -> list[dg.RunRequest]:
     ]
 
 
-defs = dg.Definitions(
-    jobs=[mine_one_task], sensors=[poll_validators], resources={"pipeline": PipelineResource()}
-)
+defs = dg.Definitions(jobs=[mine_one_task], sensors=[poll_validators], resources=dict(RESOURCES))

@@ -90,7 +90,7 @@ def gallery(
         mining = CachedDiagnostics(
             lambda: check_mining_without_raising(CheckContext(pipeline, reads_key=False))
         )
-        parts = pipeline.gallery_parts(doctor, lambda: notice(mining()))
+        parts = pipeline.reports.gallery_parts(doctor, lambda: notice(mining()))
         token = secret(settings.servers.server_token)
         typer.echo(f"gallery: http://{host}:{settings.servers.gallery_port}", err=True)
         run_gallery(parts, host=host, port=settings.servers.gallery_port, token=token)

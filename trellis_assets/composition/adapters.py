@@ -1,4 +1,4 @@
-"""Settings in, adapters out. Nothing is opened before it is used."""
+"""Build the adapters that the settings name. Nothing is opened before it is used."""
 
 import shutil
 from functools import cached_property
@@ -24,18 +24,19 @@ from trellis_assets.settings import (
     SettingsError,
     ValidatorBackend,
 )
+from trellis_assets.steps.notify import NotifyStep
 from trellis_assets.system.clock import SystemClock
 from trellis_assets.system.file_permissions import make_private_folder
 
 if TYPE_CHECKING:
     from trellis_assets.adapters.storage.store import SqlTaskStore
 
-# Tasks of `--no-harvest` belong to nobody's hotkey.
+# Tasks of `--no-harvest` belong to no hotkey.
 NO_HOTKEY = "none"
 
 
 class Adapters:
-    """What one process works with. Each part is built at its first use."""
+    """The adapters of one process, each built at its first use."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -44,90 +45,90 @@ class Adapters:
 
     @cached_property
     def clock(self) -> Clock:
-        """Real time."""
+        """Return the clock: real time."""
         return SystemClock()
 
     @cached_property
     def database(self) -> "SqlTaskStore":
-        """The open database, for what else is read from it than tasks."""
+        """Return the open database, for what is read from it besides tasks."""
         from trellis_assets.adapters.storage.store import open_store
 
         return open_store(self.settings.storage.store_url)
 
     def close(self) -> None:
-        """The store's connections are closed."""
+        """Close the store's connections."""
         if "database" in self.__dict__:
             self.database.close()
 
     @property
     def store(self) -> TaskStore:
-        """The open store, migrated to this version."""
+        """Return the open store, migrated to this version."""
         return self.database
 
     @cached_property
     def ledger(self) -> Ledger:
-        """The store as tables, for reports."""
+        """Return the store as tables, for reports."""
         from trellis_assets.adapters.storage.report_queries import SqlLedger
 
         return SqlLedger(self.database.engine)
 
     @cached_property
     def catalogue(self) -> ModelCatalogue:
-        """The store's models, for people to look at."""
+        """Return the store's models, for the gallery."""
         from trellis_assets.adapters.storage.model_catalogue import SqlGallery
 
         return SqlGallery(self.database.engine)
 
     @cached_property
     def files(self) -> FileStore:
-        """Model files, under the data folder or where the settings say."""
+        """Return where model files are kept: the data folder, or TRELLIS_FILES_URL."""
         from trellis_assets.adapters.file_storage.factory import open_files
 
         settings = self.settings
         return open_files(settings.storage.files_url, settings.storage.file_options, settings.storage.folder)
 
     def check_files(self) -> None:
-        """Model files can be written, read and deleted.
+        """Check that model files can be written, read and deleted.
 
         Raises:
-            StoreError, StoredFileError: they cannot; says what to do.
+            StoreError, StoredFileError: they cannot; with what to do.
         """
         from trellis_assets.adapters.file_storage.factory import prove_files
 
         prove_files(self.files)
 
     def disk(self) -> CheckResult:
-        """How much room there is for models, the store and logs."""
+        """Return how much room there is for models, the store and logs."""
         folder = self.settings.storage.folder
         return judge_disk(shutil.disk_usage(folder).free, str(folder))
 
     @cached_property
     def codec(self) -> SplatCodec:
-        """Splats as PLY and SPZ bytes."""
+        """Return the codec of PLY and SPZ."""
         from trellis_assets.adapters.splat_io.codec import BytesCodec
 
         return BytesCodec()
 
     @cached_property
     def network(self) -> ValidatorNetwork:
-        """The subnet; loads the hotkey."""
+        """Return the subnet's client; loads the hotkey."""
         from trellis_assets.adapters.bittensor.client import BittensorNetwork
 
         return BittensorNetwork(self.settings, self.clock)
 
     @property
     def miner_hotkey(self) -> str:
-        """Whose tasks this process works on."""
+        """Return the hotkey whose tasks this process works on."""
         if not self.settings.mining.harvest:
             return NO_HOTKEY
         return self.settings.network.miner_hotkey or self.network.miner_hotkey
 
     @cached_property
     def generator(self) -> Generator:
-        """The generation backend of the settings.
+        """Return the generation backend of the settings.
 
         Raises:
-            SettingsError: a URL is none.
+            SettingsError: a URL is invalid.
         """
         settings = self.settings
         if settings.generation.generator is GeneratorBackend.HTTP:
@@ -148,7 +149,11 @@ class Adapters:
 
     @cached_property
     def validator(self) -> LocalValidator:
-        """The local validation backend of the settings."""
+        """Return the local validation backend of the settings.
+
+        Raises:
+            SettingsError: the URL is invalid, or the neural validator lacks packages or weights.
+        """
         settings = self.settings
         if settings.validation.validator is ValidatorBackend.HTTP:
             from trellis_assets.adapters.validation.http import HttpValidator
@@ -163,3 +168,22 @@ class Adapters:
             except ValueError as error:
                 raise SettingsError(f"TRELLIS_VALIDATOR_URL: {error}") from None
         return local_judge(settings, self.clock)
+
+    @cached_property
+    def notify_step(self) -> NotifyStep | None:
+        """Return the step that sends messages to the webhook; None without one.
+
+        There is one for the process, since it remembers what it has sent.
+
+        Raises:
+            SettingsError: the webhook's URL is invalid.
+        """
+        url = secret(self.settings.mining.webhook_url)
+        if url is None:
+            return None
+        from trellis_assets.adapters.notifications.webhook import WebhookNotifier
+
+        try:
+            return NotifyStep(WebhookNotifier(url), self.clock)
+        except ValueError as error:
+            raise SettingsError(f"TRELLIS_WEBHOOK_URL: {error}") from None

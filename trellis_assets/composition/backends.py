@@ -1,4 +1,4 @@
-"""Backends that a process of its own may serve."""
+"""Build the validator that judges in this process, also for the validation server."""
 
 from typing import TYPE_CHECKING
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def secret(value: SecretStr | None) -> str | None:
-    """What is in it."""
+    """Return the text of a secret; None where it is not set."""
     return value.get_secret_value() if value is not None else None
 
 
 def local_judge(settings: Settings, clock: Clock) -> "SplatJudge":
-    """Who judges models in this process.
+    """Return the validator that judges models in this process.
 
     Raises:
         SettingsError: the neural validator lacks packages or weights, or the setting names a server.
@@ -39,7 +39,7 @@ def local_judge(settings: Settings, clock: Clock) -> "SplatJudge":
             revisions=settings.storage.folder / REVISIONS_FILE,
         )
     if settings.validation.validator is ValidatorBackend.HTTP:
-        raise SettingsError("TRELLIS_VALIDATOR: a validation server judges by itself: embedded or neural")
+        raise SettingsError("TRELLIS_VALIDATOR: must be embedded or neural for a validation server")
     from trellis_assets.adapters.validation import calibration
     from trellis_assets.adapters.validation.embedded.validator import EmbeddedValidator
 

@@ -6,7 +6,7 @@ import dagster as dg
 
 from trellis_assets.defs.assets.statistics import mining_statistics
 from trellis_assets.defs.assets.tasks import task_table
-from trellis_assets.defs.resources import PipelineResource
+from trellis_assets.defs.resources import MinerResource, StoreResource
 from trellis_assets.domain.consistency import CheckOutcome, none_of
 
 _RECENT = timedelta(hours=1)
@@ -26,41 +26,41 @@ def _result(finding: CheckOutcome, severity: dg.AssetCheckSeverity) -> dg.AssetC
 
 
 @dg.asset_check(asset=task_table, description="Every task reaches a final state, or a run works on it.")
-def no_task_is_stuck(pipeline: PipelineResource) -> dg.AssetCheckResult:
+def no_task_is_stuck(store: StoreResource) -> dg.AssetCheckResult:
     """Nothing pulled is forgotten."""
-    return _result(pipeline.get().check_integrity_step().no_task_is_stuck(), dg.AssetCheckSeverity.ERROR)
+    return _result(store.get().check_consistency_step().no_task_is_stuck(), dg.AssetCheckSeverity.ERROR)
 
 
 @dg.asset_check(asset=task_table, description="The newest 200 model files are there, with their checksums.")
-def model_files_match(pipeline: PipelineResource) -> dg.AssetCheckResult:
+def model_files_match(store: StoreResource) -> dg.AssetCheckResult:
     """Nothing that was stored was lost or changed."""
-    return _result(pipeline.get().check_integrity_step().files_match(), dg.AssetCheckSeverity.ERROR)
+    return _result(store.get().check_consistency_step().files_match(), dg.AssetCheckSeverity.ERROR)
 
 
 @dg.asset_check(asset=task_table, description="No validator's prompt was generated twice within the window.")
-def no_duplicate_was_generated(pipeline: PipelineResource) -> dg.AssetCheckResult:
+def no_duplicate_was_generated(store: StoreResource) -> dg.AssetCheckResult:
     """No GPU time went into what was there already."""
-    finding = pipeline.get().check_integrity_step().no_duplicate_was_generated()
+    finding = store.get().check_consistency_step().no_duplicate_was_generated()
     return _result(finding, dg.AssetCheckSeverity.WARN)
 
 
 @dg.asset_check(asset=task_table, description="Every submission that was accepted has its feedback.")
-def submissions_have_feedback(pipeline: PipelineResource) -> dg.AssetCheckResult:
+def submissions_have_feedback(store: StoreResource) -> dg.AssetCheckResult:
     """What validators said is kept."""
-    finding = pipeline.get().check_integrity_step().submissions_have_feedback()
+    finding = store.get().check_consistency_step().submissions_have_feedback()
     return _result(finding, dg.AssetCheckSeverity.ERROR)
 
 
 @dg.asset_check(asset=task_table, description="Local scores and validators' scores lie near each other.")
-def scores_do_not_drift(pipeline: PipelineResource) -> dg.AssetCheckResult:
+def scores_do_not_drift(store: StoreResource) -> dg.AssetCheckResult:
     """The local score still means something; if not: `trellis-assets calibrate`."""
-    return _result(pipeline.get().check_integrity_step().scores_do_not_drift(), dg.AssetCheckSeverity.WARN)
+    return _result(store.get().check_consistency_step().scores_do_not_drift(), dg.AssetCheckSeverity.WARN)
 
 
 @dg.asset_check(asset=task_table, description="Every model of the last hour has a local score.")
-def models_have_verdicts(pipeline: PipelineResource) -> dg.AssetCheckResult:
+def models_have_verdicts(miner: MinerResource) -> dg.AssetCheckResult:
     """Warn where the local validator cannot judge: models are submitted without a score meanwhile."""
-    parts = pipeline.get()
+    parts = miner.get()
     if not parts.settings.validation.validate_models:
         off = CheckOutcome(
             True, 0, "models are not validated before they are submitted (TRELLIS_VALIDATE_MODELS)"
@@ -73,6 +73,6 @@ def models_have_verdicts(pipeline: PipelineResource) -> dg.AssetCheckResult:
 
 
 @dg.asset_check(asset=mining_statistics, description="The statistics count what the task table holds.")
-def statistics_agree(pipeline: PipelineResource) -> dg.AssetCheckResult:
+def statistics_agree(store: StoreResource) -> dg.AssetCheckResult:
     """Two ways of counting give the same."""
-    return _result(pipeline.get().check_integrity_step().statistics_agree(), dg.AssetCheckSeverity.ERROR)
+    return _result(store.get().check_consistency_step().statistics_agree(), dg.AssetCheckSeverity.ERROR)

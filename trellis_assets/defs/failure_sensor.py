@@ -2,14 +2,14 @@
 
 import dagster as dg
 
-from trellis_assets.defs.resources import PipelineResource
+from trellis_assets.defs.resources import SubnetResource
 from trellis_assets.domain.tasks import printable
 from trellis_assets.orchestration.failure_ticks import LookbackFailureSensor
 
 
-def _notify(context: dg.RunStatusSensorContext, pipeline: PipelineResource) -> dg.SkipReason | None:
+def _notify(context: dg.RunStatusSensorContext, subnet: SubnetResource) -> dg.SkipReason | None:
     """Send the job, the cause and a link to the run to the webhook; skip where none is set."""
-    parts = pipeline.get()
+    parts = subnet.get()
     notify = parts.notify_step
     if notify is None:
         return dg.SkipReason("nobody is notified: set TRELLIS_WEBHOOK_URL")

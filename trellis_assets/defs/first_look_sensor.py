@@ -11,7 +11,7 @@ from trellis_assets.defs.jobs import (
     validate_idle_job,
 )
 from trellis_assets.defs.partitions import days, hours_of_generation
-from trellis_assets.defs.resources import PipelineResource
+from trellis_assets.defs.resources import SubnetResource
 
 
 @dg.sensor(
@@ -22,10 +22,10 @@ from trellis_assets.defs.resources import PipelineResource
     "come later, up to an hour.",
 )
 def first_look_sensor(
-    context: dg.SensorEvaluationContext, pipeline: PipelineResource
+    context: dg.SensorEvaluationContext, subnet: SubnetResource
 ) -> dg.SensorResult | dg.SkipReason:
     """Request one run of each asset job; run keys see to it that each runs once in a session."""
-    parts = pipeline.get()
+    parts = subnet.get()
     session, now = parts.settings.mining.session_id, parts.clock.now()
     if session is None:
         return dg.SkipReason("no session of `trellis-assets mine` is under way")

@@ -5,7 +5,7 @@ from dataclasses import asdict
 import dagster as dg
 
 from trellis_assets.defs.ops import generate, submit, validate
-from trellis_assets.defs.resources import PipelineResource
+from trellis_assets.defs.resources import StoreResource
 from trellis_assets.observability.log_rotation import rotate_logs
 from trellis_assets.orchestration.run_retention import prune_runs, sweep_leftovers
 
@@ -20,9 +20,9 @@ def mine_task_job() -> None:
 
 
 @dg.op(description="Deletes expired prompts, files, statistics, rows, Dagster runs and logs.")
-def maintain_store(context: dg.OpExecutionContext, pipeline: PipelineResource) -> None:
+def maintain_store(context: dg.OpExecutionContext, store: StoreResource) -> None:
     """Delete what is expired, of everything that grows; report the counts as metadata."""
-    parts = pipeline.get()
+    parts = store.get()
     gone = asdict(parts.maintain_step().run())
     folder = parts.settings.storage.folder
     gone["dagster_runs"] = prune_runs(

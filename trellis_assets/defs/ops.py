@@ -5,9 +5,9 @@ from types import MappingProxyType
 
 import dagster as dg
 
-from trellis_assets.composition import Pipeline
+from trellis_assets.composition import MiningSteps
 from trellis_assets.defs.metadata import markdown_picture
-from trellis_assets.defs.resources import PipelineResource
+from trellis_assets.defs.resources import MinerResource
 from trellis_assets.domain.heartbeats import Stage
 from trellis_assets.domain.submissions import HandBackReason
 from trellis_assets.domain.tasks import Task, TaskState, printable
@@ -73,31 +73,31 @@ def _metadata_of(task: Task, gallery: str, shown: Mapping[str, bytes]) -> dict[s
 
 
 @dg.op(description="A model of the task's prompt is on disk, or the decision to hand the task back.")
-def generate(context: dg.OpExecutionContext, config: TaskConfig, pipeline: PipelineResource) -> TaskKey:
+def generate(context: dg.OpExecutionContext, config: TaskConfig, miner: MinerResource) -> TaskKey:
     """Holds the generation slot only while the generator works."""
-    parts = pipeline.get()
+    parts = miner.get()
     enter_stage(Stage.WAITING)
     task = parts.generate_step().run(config.task_key, context.run_id)
     if task is None:
         parts.store.task(config.task_key)  # fails a run that was launched for a task that does not exist
-    _describe(context, config.task_key, task, parts.settings.servers.gallery_address)
+    _describe(context, config.task_key, task, parts.gallery_address)
     return config.task_key
 
 
 @dg.op(description="The model has a local verdict, and the task the decision that follows from it.")
-def validate(context: dg.OpExecutionContext, pipeline: PipelineResource, task_key: TaskKey) -> TaskKey:
+def validate(context: dg.OpExecutionContext, miner: MinerResource, task_key: TaskKey) -> TaskKey:
     """A model under the quality gate is declined: handed back empty rather than rejected."""
-    parts = pipeline.get()
+    parts = miner.get()
     task = parts.validate_step().run(task_key, context.run_id)
-    _describe(context, task_key, task, parts.settings.servers.gallery_address)
+    _describe(context, task_key, task, parts.gallery_address)
     return task_key
 
 
 @dg.op(description="The validator has its answer, and the store the validator's feedback.")
-def submit(context: dg.OpExecutionContext, pipeline: PipelineResource, task_key: TaskKey) -> TaskKey:
+def submit(context: dg.OpExecutionContext, miner: MinerResource, task_key: TaskKey) -> TaskKey:
     """Never retried blindly: an answer that got lost is a state of its own."""
-    parts = pipeline.get()
-    gallery = parts.settings.servers.gallery_address
+    parts = miner.get()
+    gallery = parts.gallery_address
     task = parts.submit_step().run(task_key, context.run_id)
     enter_stage(Stage.FINISHING)
     # Drawn last, when nobody waits for it any more.
@@ -117,7 +117,7 @@ def submit(context: dg.OpExecutionContext, pipeline: PipelineResource, task_key:
     return task_key
 
 
-def _pictures(parts: Pipeline, task: Task) -> Mapping[str, bytes]:
+def _pictures(parts: MiningSteps, task: Task) -> Mapping[str, bytes]:
     """The model, and what it was made from, by the name that the run shows them under."""
     drawn = {"preview": parts.preview_step().run(task), "made_from": parts.made_from_step().run(task)}
     return {name: picture for name, picture in drawn.items() if picture is not None}

@@ -1,10 +1,22 @@
-"""The one resource: the pipeline of this process, from the settings of its environment."""
+"""Resources by subject: an asset's, op's or sensor's parameters say what it needs.
 
+| key       | gives              | used by                                                |
+|-----------|--------------------|--------------------------------------------------------|
+| `subnet`  | `SubnetSteps`      | sensors, `validators`                                  |
+| `miner`   | `MiningSteps`      | ops of `mine_task_job`, `idle_validation`              |
+| `store`   | `MaintenanceSteps` | `task_table`, asset checks, `maintain_store_job`       |
+| `reports` | `ReportSteps`      | statistics, `reward_report`, `task_report`             |
+
+All of them share the adapters of one pipeline per process, from the settings of its environment.
+"""
+
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import dagster as dg
 
-from trellis_assets.composition import Pipeline
+from trellis_assets.composition import MaintenanceSteps, MiningSteps, Pipeline, ReportSteps, SubnetSteps
 from trellis_assets.settings import Settings
 from trellis_assets.system.file_permissions import restrict_umask
 from trellis_assets.system.proxies import bypass_proxies_for_loopback
@@ -18,9 +30,41 @@ def _pipeline() -> Pipeline:
     return Pipeline(Settings.load())
 
 
-class PipelineResource(dg.ConfigurableResource[Pipeline]):
-    """Store, files, subnet, generator and validator as the settings (`TRELLIS_…`) say."""
+class SubnetResource(dg.ConfigurableResource[SubnetSteps]):
+    """The subnet: its validators, polls, and the runs that tasks need."""
 
-    def get(self) -> Pipeline:
-        """The pipeline; opened at the first call of the process."""
-        return _pipeline()
+    def get(self) -> SubnetSteps:
+        """Return the steps; the pipeline is built at the first call of the process."""
+        return _pipeline().subnet
+
+
+class MinerResource(dg.ConfigurableResource[MiningSteps]):
+    """Generation, validation and submission of tasks."""
+
+    def get(self) -> MiningSteps:
+        """Return the steps; the pipeline is built at the first call of the process."""
+        return _pipeline().mining
+
+
+class StoreResource(dg.ConfigurableResource[MaintenanceSteps]):
+    """The store: task table, consistency checks, retention."""
+
+    def get(self) -> MaintenanceSteps:
+        """Return the steps; the pipeline is built at the first call of the process."""
+        return _pipeline().maintenance
+
+
+class ReportsResource(dg.ConfigurableResource[ReportSteps]):
+    """Statistics and reports."""
+
+    def get(self) -> ReportSteps:
+        """Return the steps; the pipeline is built at the first call of the process."""
+        return _pipeline().reports
+
+
+RESOURCES: Mapping[str, dg.ConfigurableResource[Any]] = {
+    "subnet": SubnetResource(),
+    "miner": MinerResource(),
+    "store": StoreResource(),
+    "reports": ReportsResource(),
+}

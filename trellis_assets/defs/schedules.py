@@ -12,7 +12,7 @@ from trellis_assets.defs.jobs import (
     validate_idle_job,
 )
 from trellis_assets.defs.partitions import days, hours_of_generation
-from trellis_assets.defs.resources import PipelineResource
+from trellis_assets.defs.resources import MinerResource
 
 RUNNING = dg.DefaultScheduleStatus.RUNNING
 IDLE_HOURS = 2
@@ -64,10 +64,10 @@ def publish_reports_job_hourly_schedule(context: dg.ScheduleEvaluationContext) -
     description="Judges models of the last two hours that have no score, when nothing is being mined.",
 )
 def validate_idle_job_five_minutely_schedule(
-    context: dg.ScheduleEvaluationContext, pipeline: PipelineResource
+    context: dg.ScheduleEvaluationContext, miner: MinerResource
 ) -> dg.RunRequest | dg.SkipReason:
     """One run for all hours that have something to judge, or the reason why there is none."""
-    step = pipeline.get().validate_idle_step()
+    step = miner.get().validate_idle_step()
     if (work := step.busy_with()) is not None:
         return dg.SkipReason(f"not idle: {work}")
     now = context.scheduled_execution_time.astimezone(UTC)

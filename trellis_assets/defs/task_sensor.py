@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import dagster as dg
 
-from trellis_assets.composition import Pipeline
+from trellis_assets.composition import SubnetSteps
 from trellis_assets.defs.jobs import mine_task_job
-from trellis_assets.defs.resources import PipelineResource
+from trellis_assets.defs.resources import SubnetResource
 from trellis_assets.domain.tasks import printable
 from trellis_assets.orchestration.polling import (
     beat_of_sensor,
@@ -43,7 +43,7 @@ TICK = timedelta(seconds=5)
     "stops polling; active tasks are still finished.",
 )
 def task_sensor(
-    context: dg.SensorEvaluationContext, pipeline: PipelineResource
+    context: dg.SensorEvaluationContext, subnet: SubnetResource
 ) -> dg.SensorResult | dg.SkipReason:
     """Keep the poller thread at work, or poll once, and see that every active task has a run.
 
@@ -52,7 +52,7 @@ def task_sensor(
     the run launcher can be called from here, the poller thread starts runs between the ticks; elsewhere
     (`dagster dev`) the tick polls once and requests the runs at its end.
     """
-    parts = pipeline.get()
+    parts = subnet.get()
     if context.code_location_origin is not None and launches_at_once(context.instance):
         said = _tick_of_poller(context, parts)
         beat_of_sensor(parts, printable(said, 500))
@@ -60,13 +60,13 @@ def task_sensor(
     if (problem := why_not_starting(parts)) is not None:
         return dg.SkipReason(problem)
     found = _poll_once(parts)
-    tasks = parts.dispatch_step(lambda task: run_status(context.instance, task.run_key)).run()
+    tasks = parts.dispatch_runs_step(lambda task: run_status(context.instance, task.run_key)).run()
     if tasks:
         return dg.SensorResult(run_requests=[run_request(task) for task in tasks])
     return dg.SkipReason(found)
 
 
-def _tick_of_poller(context: dg.SensorEvaluationContext, parts: Pipeline) -> str:
+def _tick_of_poller(context: dg.SensorEvaluationContext, parts: SubnetSteps) -> str:
     """Keep the poller thread going; return what it did since the last tick, or why it does nothing."""
     starter = run_starter(context, parts, mine_task_job.name)
     if parts.settings.mining.harvest:
@@ -74,7 +74,7 @@ def _tick_of_poller(context: dg.SensorEvaluationContext, parts: Pipeline) -> str
         told = describe_polls(report)
     else:
         report, problem = PollReport(), why_closed(parts, starter)
-        made = [] if problem else parts.prompt_step().run()
+        made = [] if problem else parts.create_prompt_tasks_step().run()
         start_runs(parts, starter)
         told = f"{len(made)} tasks made from prompts."
     runs = starter.take_started()
@@ -83,14 +83,14 @@ def _tick_of_poller(context: dg.SensorEvaluationContext, parts: Pipeline) -> str
     return problem or f"{describe_runs(runs)} {told}"
 
 
-def _poll_once(parts: Pipeline) -> str:
+def _poll_once(parts: SubnetSteps) -> str:
     """Pull tasks, or make them from prompts, into the store; return what was found."""
     if (problem := why_not_polling(parts)) is not None:
         return problem
     if not parts.settings.mining.harvest:
-        return f"{len(parts.prompt_step().run())} tasks made from prompts"
+        return f"{len(parts.create_prompt_tasks_step().run())} tasks made from prompts"
     try:
-        report = asyncio.run(parts.pull_step(TICK).run())
+        report = asyncio.run(parts.poll_validators_step(TICK).run())
     except MetagraphError as error:
         return str(error)
     return describe_polls(report)

@@ -25,7 +25,7 @@ def read_validators_at_start(pipeline: Pipeline, say: Callable[[str], None]) -> 
     if not settings.mining.harvest or settings.network.is_local:
         return
     try:
-        pipeline.refresh_validators_step().run()
+        pipeline.subnet.refresh_validators_step().run()
     except MetagraphError as error:
         listed, saved_at = store.listed_validators()
         if (

@@ -6,7 +6,7 @@ from functools import cache
 
 import dagster as dg
 
-from trellis_assets.composition import Pipeline
+from trellis_assets.composition import SubnetSteps
 from trellis_assets.domain.diagnostics import Health
 from trellis_assets.domain.tasks import Task
 from trellis_assets.orchestration.poller_thread import PollerThread
@@ -21,7 +21,7 @@ from trellis_assets.system.heartbeat_files import POLLER, SENSOR, heartbeat_fold
 STARTS_AT_ONCE = 8
 
 
-def why_not_polling(parts: Pipeline) -> str | None:
+def why_not_polling(parts: SubnetSteps) -> str | None:
     """Return why no new task is to be pulled now, with what to do about it; None when one may be."""
     settings = parts.settings
     if settings.mining.session_id is not None and parts.store.is_draining(settings.mining.session_id):
@@ -39,7 +39,7 @@ def why_not_polling(parts: Pipeline) -> str | None:
     return None
 
 
-def why_not_starting(parts: Pipeline) -> str | None:
+def why_not_starting(parts: SubnetSteps) -> str | None:
     """Return why no run may start; None when runs may.
 
     A run on a full disk would make a model that cannot be kept, and use up one of the task's attempts.
@@ -48,31 +48,31 @@ def why_not_starting(parts: Pipeline) -> str | None:
     return f"no run is started: {disk.text}: {disk.advice}" if disk.health is Health.FAILED else None
 
 
-def why_closed(parts: Pipeline, starter: RunStarter) -> str | None:
+def why_closed(parts: SubnetSteps, starter: RunStarter) -> str | None:
     """Return why nothing is to be pulled, by the pipeline, the run launcher or the sensor's switch."""
     return why_not_polling(parts) or starter.problem() or paused_reason(starter.instance)
 
 
 @cache
-def poller_of(parts: Pipeline, starter: RunStarter) -> PollerThread:
+def poller_of(parts: SubnetSteps, starter: RunStarter) -> PollerThread:
     """Return the poller of this process; made at the first call."""
     return PollerThread(
-        step=lambda: PollingLoop(parts.pull_step(), lambda: start_runs(parts, starter)),
+        step=lambda: PollingLoop(parts.poll_validators_step(), lambda: start_runs(parts, starter)),
         closed=lambda: why_closed(parts, starter),
         report_progress=lambda figures: write_heartbeat(heartbeat_folder(parts.settings), POLLER, figures),
     )
 
 
-def beat_of_sensor(parts: Pipeline, said: str) -> None:
+def beat_of_sensor(parts: SubnetSteps, said: str) -> None:
     """Write the sensor's heartbeat: when it ticked, and what it said."""
     write_heartbeat(heartbeat_folder(parts.settings), SENSOR, {"beat_at": time.monotonic(), "said": said})
 
 
-def start_runs(parts: Pipeline, starter: RunStarter) -> None:
+def start_runs(parts: SubnetSteps, starter: RunStarter) -> None:
     """Start a run for each active task that no run holds, at most `STARTS_AT_ONCE` of them."""
     if why_not_starting(parts) is not None or starter.problem() is not None:
         return
-    dispatch = parts.dispatch_step(lambda task: run_status(starter.instance, task.run_key))
+    dispatch = parts.dispatch_runs_step(lambda task: run_status(starter.instance, task.run_key))
     for task in dispatch.run(window=_window(parts.settings), starts=STARTS_AT_ONCE):
         starter.start(task)
 
@@ -86,7 +86,7 @@ def _window(settings: Settings) -> int:
 _starters: dict[str, RunStarter] = {}
 
 
-def run_starter(context: dg.SensorEvaluationContext, parts: Pipeline, job_name: str) -> RunStarter:
+def run_starter(context: dg.SensorEvaluationContext, parts: SubnetSteps, job_name: str) -> RunStarter:
     """Return the run starter of this process; its Dagster instance outlives the tick's."""
     assert context.repository_def is not None
     assert context.code_location_origin is not None
@@ -107,7 +107,7 @@ def run_starter(context: dg.SensorEvaluationContext, parts: Pipeline, job_name: 
 
 
 def _workers(
-    instance: dg.DagsterInstance, parts: Pipeline
+    instance: dg.DagsterInstance, parts: SubnetSteps
 ) -> tuple[Callable[[Task], dict[str, str]], Callable[[], str | None]]:
     """Return two functions: tags that route a task's run, and why no run can be started now."""
     if parts.settings.orchestration.run_launcher is not RunLauncherName.CELERY:

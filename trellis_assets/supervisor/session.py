@@ -84,7 +84,7 @@ def _run(
             progress.until_done(processes.children, stop)
     finally:
         store.end_session(settings.mining.session_id, pipeline.clock.now())
-        snapshot, path = pipeline.export_step().run()
+        snapshot, path = pipeline.reports.export_statistics_step().run()
     say(f"Statistics were written to {path}.")
     return snapshot
 

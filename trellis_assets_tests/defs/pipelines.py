@@ -14,10 +14,21 @@ class ScriptedPipeline(Pipeline):
 
 
 class Resource:
-    """Hands out the pipeline of the test."""
+    """Hands out steps of the test's pipeline."""
 
-    def __init__(self, parts: Pipeline) -> None:
-        self._parts = parts
+    def __init__(self, steps: object) -> None:
+        self._steps = steps
 
-    def get(self) -> Pipeline:
-        return self._parts
+    def get(self) -> object:
+        return self._steps
+
+
+def resources_of(parts: Pipeline) -> dict[str, Resource]:
+    """Return the pipeline's steps by the keys of Dagster's resources."""
+    steps = {
+        "subnet": parts.subnet,
+        "miner": parts.mining,
+        "store": parts.maintenance,
+        "reports": parts.reports,
+    }
+    return {key: Resource(of_subject) for key, of_subject in steps.items()}

@@ -22,7 +22,7 @@ from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.ports import MetagraphError, ValidationUnavailableError
 from trellis_assets.settings import Settings
 from trellis_assets.testing.fakes import NOW, FakeClock, ScriptedNetwork, a_validator, a_verdict
-from trellis_assets_tests.defs.pipelines import Resource, ScriptedPipeline
+from trellis_assets_tests.defs.pipelines import ScriptedPipeline, resources_of
 from trellis_assets_tests.ended_tasks import History
 
 CHECKS = {
@@ -80,7 +80,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 def run(job: str, parts: Pipeline, instance: dg.DagsterInstance, **options: Any) -> dg.ExecuteInProcessResult:
     definition = defs.get_repository_def().get_job(job)
     return definition.execute_in_process(
-        resources={"pipeline": Resource(parts)}, instance=instance, raise_on_error=False, **options
+        resources=resources_of(parts), instance=instance, raise_on_error=False, **options
     )
 
 
@@ -268,7 +268,7 @@ def test_a_scheduled_run_gives_way_to_mining_and_leaves_its_hour_unmaterialised(
 
 
 def tick(parts: Pipeline, at: datetime) -> dg.RunRequest | dg.SkipReason:
-    context = dg.build_schedule_context(scheduled_execution_time=at, resources={"pipeline": Resource(parts)})
+    context = dg.build_schedule_context(scheduled_execution_time=at, resources=resources_of(parts))
     result = validate_idle_job_five_minutely_schedule(context)
     assert isinstance(result, dg.RunRequest | dg.SkipReason)
     return result

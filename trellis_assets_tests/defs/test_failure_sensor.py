@@ -12,7 +12,7 @@ from trellis_assets.domain.tasks import printable
 from trellis_assets.settings import Settings
 from trellis_assets.steps.notify import NotifyStep
 from trellis_assets.testing.fakes import FakeClock
-from trellis_assets_tests.defs.pipelines import Resource
+from trellis_assets_tests.defs.pipelines import resources_of
 from trellis_assets_tests.steps.test_notify import Chat
 
 HOSTILE = "a vase\n\x1b[31mred\x00\u202e <script> $(reboot)"
@@ -28,7 +28,7 @@ def failed(job: dg.JobDefinition, parts: Pipeline) -> dg.SkipReason | None:
             dagster_instance=instance,
             dagster_run=result.dagster_run,
             dagster_event=result.get_run_failure_event(),
-            resources={"pipeline": Resource(parts)},
+            resources=resources_of(parts),
         ).for_run_failure()
         said = failure_sensor(context)
     assert said is None or isinstance(said, dg.SkipReason)
@@ -95,9 +95,7 @@ def test_what_failed_before_the_first_tick_is_told_once(parts: Pipeline, chat: C
         assert not job.execute_in_process(instance=instance, raise_on_error=False).success
         cursor = None
         for _ in range(2):
-            context = dg.build_sensor_context(
-                instance=instance, cursor=cursor, resources={"pipeline": Resource(parts)}
-            )
+            context = dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources_of(parts))
             cursor = sensor.evaluate_tick(context).cursor
     assert [text for text, _ in chat.messages] == [
         f"some_job failed: RuntimeError: {printable(HOSTILE, 500)}"

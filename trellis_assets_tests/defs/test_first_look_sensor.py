@@ -11,7 +11,7 @@ from trellis_assets.definitions import defs
 from trellis_assets.defs.first_look_sensor import first_look_sensor
 from trellis_assets.settings import Settings
 from trellis_assets.testing.fakes import NOW, FakeClock, ScriptedNetwork, a_validator
-from trellis_assets_tests.defs.pipelines import Resource, ScriptedPipeline
+from trellis_assets_tests.defs.pipelines import ScriptedPipeline, resources_of
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def parts(tmp_path: Path) -> Iterator[Pipeline]:
 def tick(parts: Pipeline, cursor: str | None) -> dg.SensorResult | dg.SkipReason:
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_sensor_context(
-            instance=instance, cursor=cursor, resources={"pipeline": Resource(parts)}, definitions=defs
+            instance=instance, cursor=cursor, resources=resources_of(parts), definitions=defs
         )
         result = first_look_sensor(context)
     assert isinstance(result, dg.SensorResult | dg.SkipReason)

@@ -14,11 +14,11 @@ from trellis_assets.orchestration.runs import run_status
 from trellis_assets.ports import MetagraphError, TaskAssigned
 from trellis_assets.settings import Settings, SettingsError
 from trellis_assets.testing.fakes import MINER, ScriptedNetwork, a_pulled_task, a_validator
-from trellis_assets_tests.defs.pipelines import Resource, ScriptedPipeline
+from trellis_assets_tests.defs.pipelines import ScriptedPipeline, resources_of
 
 
 def tick(parts: Pipeline, instance: dg.DagsterInstance) -> dg.SensorResult | dg.SkipReason:
-    context = dg.build_sensor_context(instance=instance, resources={"pipeline": Resource(parts)})
+    context = dg.build_sensor_context(instance=instance, resources=resources_of(parts))
     result = task_sensor(context)
     assert isinstance(result, dg.SensorResult | dg.SkipReason)
     return result
@@ -52,7 +52,7 @@ def test_a_tick_that_died_before_its_request_is_made_good_by_the_next(
     import asyncio
 
     first = ScriptedPipeline(Settings.load(data_dir=tmp_path), network)
-    asyncio.run(first.pull_step().run())
+    asyncio.run(first.subnet.poll_validators_step().run())
     second = ScriptedPipeline(Settings.load(data_dir=tmp_path), ScriptedNetwork([a_validator(1)]))
     with dg.DagsterInstance.ephemeral() as instance:
         (request,) = requests(tick(second, instance))
@@ -105,16 +105,18 @@ def test_nothing_is_pulled_while_no_model_can_be_judged_and_a_verdict_is_require
     problem: list[str | None] = ["the weights are gone"]
     monkeypatch.setattr(EmbeddedValidator, "problem", lambda _: problem[0])
     parts = ScriptedPipeline(Settings.load(data_dir=tmp_path, require_verdict=True), network)
-    assert "no model can be judged: the weights are gone" in (why_not_polling(parts) or "")
+    assert "no model can be judged: the weights are gone" in (why_not_polling(parts.subnet) or "")
     with pytest.raises(SettingsError, match="TRELLIS_REQUIRE_VERDICT is set and no model can be validated"):
         parts.check()
     problem[0] = None
-    parts._verdict_look._expires_at = 0.0
-    assert why_not_polling(parts) is None
+    parts.subnet._verdict_problem._expires_at = 0.0
+    assert why_not_polling(parts.subnet) is None
 
 
 def test_a_required_verdict_and_no_validation_contradict_each_other(
     tmp_path: Path, network: ScriptedNetwork
 ) -> None:
     settings = Settings.load(data_dir=tmp_path, require_verdict=True, validate_models=False)
-    assert "choose one" in (why_not_polling(ScriptedPipeline(settings, network)) or "")
+    assert "but validation is off: unset it" in (
+        why_not_polling(ScriptedPipeline(settings, network).subnet) or ""
+    )

@@ -361,7 +361,7 @@ def test_the_command_says_by_its_exit_code_and_as_json_how_all_is(
 def test_the_gallery_answers_as_the_doctor_says(
     tmp_path: Path, serve: Callable[[Any], str], health: Health, status: int
 ) -> None:
-    parts = Pipeline(Settings.load(data_dir=tmp_path)).gallery_parts(
+    parts = Pipeline(Settings.load(data_dir=tmp_path)).reports.gallery_parts(
         lambda: [CheckResult("gpu", health, "text")]
     )
     answer = httpx.get(f"{serve(guarded_gallery(parts, host='127.0.0.1', token=None))}/doctor")
@@ -377,7 +377,7 @@ def test_other_machines_see_no_more_than_that_the_gallery_lives(
         return []
 
     asked: list[int] = []
-    parts = Pipeline(Settings.load(data_dir=tmp_path)).gallery_parts(look)
+    parts = Pipeline(Settings.load(data_dir=tmp_path)).reports.gallery_parts(look)
     url = serve(guarded_gallery(parts, host="0.0.0.0", token="t0ken"))
     assert httpx.get(f"{url}/health").json() == {"status": "healthy"}
     assert httpx.get(f"{url}/doctor").status_code == 401

@@ -33,7 +33,7 @@ from trellis_assets.testing.fakes import (
     an_answer,
 )
 from trellis_assets.testing.splats import a_ball
-from trellis_assets_tests.defs.pipelines import Resource, ScriptedPipeline
+from trellis_assets_tests.defs.pipelines import ScriptedPipeline, resources_of
 from trellis_assets_tests.faults.miner import BallGenerator, Miner
 
 ONE, TWO = a_validator(1), a_validator(2)
@@ -214,9 +214,7 @@ def test_nothing_is_begun_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.Mon
 
     def tick() -> dg.SensorResult | dg.SkipReason:
         with dg.DagsterInstance.ephemeral() as instance:
-            result = task_sensor(
-                dg.build_sensor_context(instance=instance, resources={"pipeline": Resource(parts)})
-            )
+            result = task_sensor(dg.build_sensor_context(instance=instance, resources=resources_of(parts)))
         assert isinstance(result, dg.SensorResult | dg.SkipReason)
         return result
 

@@ -27,7 +27,7 @@ from trellis_assets.testing.fakes import (
     an_answer,
 )
 from trellis_assets.testing.splats import a_ball
-from trellis_assets_tests.defs.pipelines import Resource, ScriptedPipeline
+from trellis_assets_tests.defs.pipelines import ScriptedPipeline, resources_of
 
 MARKUP = (
     "'; DROP TABLE tasks; -- $(reboot) `id` <script>alert(1)</script> ![x](http://evil.example/a.png) ../../a"
@@ -85,7 +85,7 @@ def ran(request: pytest.FixtureRequest, tmp_path: Path, caplog: pytest.LogCaptur
         result = mine_task_job.execute_in_process(
             run_config=wanted.run_config,
             tags=wanted.tags,
-            resources={"pipeline": Resource(parts)},
+            resources=resources_of(parts),
             instance=instance,
             raise_on_error=False,
         )

@@ -34,7 +34,7 @@ def servers(tmp_path: Path, serve: Serve) -> Iterator[dict[str, httpx.Client]]:
     generator = generation_app(EmbeddedBackend(), BytesCodec())
     judge = validation_app(EmbeddedValidator(SystemClock()))
     gallery = guarded_gallery(
-        Pipeline(Settings.load(data_dir=tmp_path)).gallery_parts(), host="127.0.0.1", token=None
+        Pipeline(Settings.load(data_dir=tmp_path)).reports.gallery_parts(), host="127.0.0.1", token=None
     )
     apps = {
         "generation": guarded(generator, max_body=100_000, host="127.0.0.1", token=None),

@@ -74,8 +74,8 @@ def test_a_model_that_is_being_written_is_no_one_elses_either(tmp_path: Path, op
 def test_under_dagster_s_own_commands_too(tmp_path: Path) -> None:
     """`dagster dev` starts processes that never pass our command line."""
     code = (
-        "import os; os.umask(0o022); from trellis_assets.defs.resources import PipelineResource; "
-        "PipelineResource().get().store.count_by_state(); print(oct(os.umask(0)))"
+        "import os; os.umask(0o022); from trellis_assets.defs.resources import StoreResource; "
+        "StoreResource().get().store.count_by_state(); print(oct(os.umask(0)))"
     )
     environment = os.environ | {"TRELLIS_DATA_DIR": str(tmp_path / "data")}
     done = subprocess.run(

@@ -8,7 +8,7 @@ import dagster as dg
 from trellis_assets.defs.assets.tasks import task_table
 from trellis_assets.defs.metadata import OWNERS, Metadata
 from trellis_assets.defs.partitions import hours_of_generation
-from trellis_assets.defs.resources import PipelineResource
+from trellis_assets.defs.resources import MinerResource
 from trellis_assets.domain.idle_validation import IdleReport, JudgedCounts
 
 ASSET = "idle_validation"
@@ -33,14 +33,14 @@ _AUTOMATIC = {"dagster/schedule_name", "dagster/sensor_name"}
     "Running it again scores only what is still without. Every verdict is kept.",
 )
 def idle_validation(
-    context: dg.AssetExecutionContext, pipeline: PipelineResource
+    context: dg.AssetExecutionContext, miner: MinerResource
 ) -> Iterator[dg.AssetMaterialization]:
     """Give each hour's models a score; materialise the hours that are done, fail where some are not.
 
     Raises:
         dagster.Failure: a person asked for hours in which models are left without a score.
     """
-    step = pipeline.get().validate_idle_step()
+    step = miner.get().validate_idle_step()
     is_scheduled = not _AUTOMATIC.isdisjoint(context.run.tags)
     undone: list[str] = []
     for key in context.partition_keys:

@@ -7,7 +7,7 @@ import dagster as dg
 
 from trellis_assets.defs.assets.tasks import submissions, task_table
 from trellis_assets.defs.metadata import OWNERS, Materialized, column_schema, records_table, small_table
-from trellis_assets.defs.resources import PipelineResource
+from trellis_assets.defs.resources import ReportsResource
 from trellis_assets.domain.statistics import StatisticsSnapshot, performance, standing, sum_of, to_json
 from trellis_assets.reports.columns import COLUMN_TYPES, VALIDATOR_COLUMNS
 
@@ -40,9 +40,9 @@ _SHOWN = (
     description="How mining goes, in the session and since the beginning: counts, rewards, rates, times of "
     "each stage. Every materialisation is kept in the store and written as JSON to the reports folder.",
 )
-def mining_statistics(pipeline: PipelineResource) -> Materialized:
+def mining_statistics(reports: ReportsResource) -> Materialized:
     """The seed's statistics, as a snapshot and as a file."""
-    snapshot, path = pipeline.get().export_step().run()
+    snapshot, path = reports.get().export_statistics_step().run()
     totals = snapshot.totals
     return dg.MaterializeResult(
         metadata={
@@ -86,11 +86,11 @@ def _miner_table(snapshot: StatisticsSnapshot) -> dg.MetadataValue[Any]:
     description="What each validator asked, accepted and paid, per miner, since the beginning: Parquet, CSV "
     "and a page in the reports folder.",
 )
-def validator_stats(pipeline: PipelineResource) -> Materialized:
+def validator_stats(reports: ReportsResource) -> Materialized:
     """The validator report's files are as of now."""
     from trellis_assets.reports.tables import validator_table
 
-    parts = pipeline.get()
+    parts = reports.get()
     now = parts.clock.now()
     rows, files = parts.publish_report_step().run(
         "validators", now - timedelta(days=7), now, stem="validators", forms=("parquet", "csv", "html")

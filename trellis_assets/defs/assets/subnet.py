@@ -5,7 +5,7 @@ from datetime import timedelta
 import dagster as dg
 
 from trellis_assets.defs.metadata import OWNERS, Materialized, column_schema
-from trellis_assets.defs.resources import PipelineResource
+from trellis_assets.defs.resources import SubnetResource
 
 _COLUMNS = {
     "hotkey": "the validator's address",
@@ -32,14 +32,14 @@ _TYPES = {
     metadata=column_schema(_COLUMNS, _TYPES),
     description="The neurons of the subnet's metagraph, in the store. The sensor polls some of them.",
 )
-def validators(pipeline: PipelineResource) -> Materialized:
+def validators(subnet: SubnetResource) -> Materialized:
     """The metagraph of this moment is in the store.
 
     Raises:
         MetagraphError: it cannot be had; the stored one stays.
     """
     # Read at the start of a session a moment ago: the chain is not asked twice.
-    listed = pipeline.get().refresh_validators_step().run(max_age=timedelta(minutes=2))
+    listed = subnet.get().refresh_validators_step().run(max_age=timedelta(minutes=2))
     serving = [v for v in listed if v.is_serving]
     return dg.MaterializeResult(
         metadata={

@@ -6,7 +6,7 @@ import dagster as dg
 
 from trellis_assets.defs.assets.subnet import validators
 from trellis_assets.defs.metadata import OWNERS, Materialized, Metadata, column_schema, small_table
-from trellis_assets.defs.resources import PipelineResource
+from trellis_assets.defs.resources import StoreResource
 from trellis_assets.reports.columns import COLUMN_TYPES, TASK_COLUMNS
 
 _DAY = timedelta(days=1)
@@ -33,11 +33,11 @@ submissions = dg.AssetSpec(
     description="Every task ever pulled, one row each, from its prompt to its feedback. Mining writes it; "
     "materialising it tells how it stands.",
 )
-def task_table(pipeline: PipelineResource) -> Materialized:
+def task_table(store: StoreResource) -> Materialized:
     """Counts by state and the newest rows."""
     import pandas as pd
 
-    parts = pipeline.get()
+    parts = store.get()
     now = parts.clock.now()
     counts = parts.store.count_by_state()
     recent = parts.ledger.tasks(now - _DAY, now + timedelta(hours=1), newest=20)

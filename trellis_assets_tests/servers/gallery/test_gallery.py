@@ -63,7 +63,7 @@ def history(pipeline: Pipeline) -> History:
 
 @pytest.fixture
 def client(pipeline: Pipeline, serve: Serve) -> httpx.Client:
-    url = serve(guarded_gallery(pipeline.gallery_parts(), host="127.0.0.1", token=None))
+    url = serve(guarded_gallery(pipeline.reports.gallery_parts(), host="127.0.0.1", token=None))
     return httpx.Client(base_url=url)
 
 
@@ -357,7 +357,7 @@ def test_without_a_token_only_this_machine_is_served() -> None:
 
 
 def test_a_browser_gives_the_token_once(pipeline: Pipeline, serve: Serve) -> None:
-    app = guarded_gallery(pipeline.gallery_parts(), host="0.0.0.0", token=TOKEN)
+    app = guarded_gallery(pipeline.reports.gallery_parts(), host="0.0.0.0", token=TOKEN)
     with httpx.Client(base_url=serve(app)) as browser:
         assert browser.get("/").status_code == 401
         assert browser.get("/health").status_code == 200
@@ -376,7 +376,7 @@ def test_a_browser_gives_the_token_once(pipeline: Pipeline, serve: Serve) -> Non
 
 def test_a_paused_miner_is_told_above_the_models(tmp_path: Path, serve: Callable[[Any], str]) -> None:
     told: list[CheckResult] = [CheckResult("mining", Health.OK, "at work: last tick 3 s ago")]
-    parts = Pipeline(Settings.load(data_dir=tmp_path)).gallery_parts(notice=lambda: notice(told))
+    parts = Pipeline(Settings.load(data_dir=tmp_path)).reports.gallery_parts(notice=lambda: notice(told))
     url = serve(guarded_gallery(parts, host="127.0.0.1", token=None))
     assert "at work" not in httpx.get(url).text
     told[:] = [CheckResult("mining", Health.WARNING, "paused: <the task_sensor> is stopped", "turn it on")]

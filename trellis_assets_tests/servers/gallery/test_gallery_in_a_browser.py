@@ -49,7 +49,7 @@ def address(tmp_path: Path, serve: Callable[[Any], str]) -> str:
     history = BallHistory(store, files)
     history.answered("a ball of <b>many</b> colours")
     history.answered("another ball", validator=a_validator(2))
-    return serve(guarded_gallery(pipeline.gallery_parts(), host="127.0.0.1", token=None))
+    return serve(guarded_gallery(pipeline.reports.gallery_parts(), host="127.0.0.1", token=None))
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_no_page_has_a_serious_fault_of_accessibility(
     page: Page, address: str, serve: Callable[[Any], str], tmp_path: Path, scheme: Literal["light", "dark"]
 ) -> None:
     page.emulate_media(color_scheme=scheme)
-    parts = Pipeline(Settings.load(data_dir=tmp_path)).gallery_parts()
+    parts = Pipeline(Settings.load(data_dir=tmp_path)).reports.gallery_parts()
     locked = serve(guarded_gallery(parts, host="0.0.0.0", token="a-token-of-many-characters"))
     found = {}
     for url in (address, f"{address}/?tasks=all", f"{address}/models/1", f"{address}/reports", locked):

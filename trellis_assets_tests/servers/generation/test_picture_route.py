@@ -177,7 +177,7 @@ def task(pipeline: Pipeline) -> Task:
     arrival = pipeline.store.record_arrival(
         pulled, validator=a_validator(1), miner_hotkey=MINER, now=pipeline.clock.now(), session_id=None
     )
-    made = pipeline.generate_step().run(arrival.task.key, "run")
+    made = pipeline.mining.generate_step().run(arrival.task.key, "run")
     assert made is not None
     assert made.generation is not None, made.reason
     return made
@@ -195,7 +195,7 @@ def test_picture_cut_and_model_of_a_task_are_stored_together(pipeline: Pipeline,
 
 
 def test_run_shows_the_picture_and_its_cut_side_by_side(pipeline: Pipeline, task: Task) -> None:
-    row = pipeline.made_from_step().run(task)
+    row = pipeline.mining.made_from_step().run(task)
     assert row is not None
     assert Image.open(io.BytesIO(row)).size == (512, 256)
     assert task.generation is not None
@@ -205,7 +205,7 @@ def test_run_shows_the_picture_and_its_cut_side_by_side(pipeline: Pipeline, task
 
 
 def test_page_of_the_model_shows_what_it_was_made_from(pipeline: Pipeline, task: Task, serve: Serve) -> None:
-    url = serve(guarded_gallery(pipeline.gallery_parts(), host="127.0.0.1", token=None))
+    url = serve(guarded_gallery(pipeline.reports.gallery_parts(), host="127.0.0.1", token=None))
     page = httpx.get(f"{url}/models/{task.key}").text
     for kind in ("picture", "cut"):
         address = f"/models/{task.key}/made-from/{kind}.webp"

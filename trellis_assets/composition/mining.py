@@ -1,0 +1,80 @@
+"""Steps that take a task from its prompt to the validator's answer."""
+
+from trellis_assets.composition.steps import Steps
+from trellis_assets.ports import DeclaresOrientation, PictureSource
+from trellis_assets.steps.generate import GenerateStep
+from trellis_assets.steps.orient_model import OrientModelStep
+from trellis_assets.steps.preview import MadeFromStep, PreviewStep
+from trellis_assets.steps.submit import SubmitStep
+from trellis_assets.steps.validate import ValidateStep
+from trellis_assets.steps.validate_idle import ValidateIdleStep
+
+
+class MiningSteps(Steps):
+    """Generate, validate and submit a task's model; validate idle."""
+
+    @property
+    def gallery_address(self) -> str:
+        """Return the URL of the gallery, where a run's page links to its model."""
+        return self.settings.servers.gallery_address
+
+    def generate_step(self) -> GenerateStep:
+        """Return the step that generates a task's model, or reuses an earlier one."""
+        parts = self._adapters
+        pictures = parts.generator if isinstance(parts.generator, PictureSource) else None
+        return GenerateStep(
+            parts.store,
+            parts.files,
+            parts.codec,
+            parts.generator,
+            parts.clock,
+            self.settings.generation.policy(),
+            pictures=pictures,
+            orient=self.orient_model_step(),
+        )
+
+    def orient_model_step(self) -> OrientModelStep | None:
+        """Return the step that turns servers' models upright; None where the generator knows its own."""
+        parts, settings = self._adapters, self.settings
+        generator = parts.generator
+        if not isinstance(generator, DeclaresOrientation):
+            return None
+        validator = parts.validator if settings.validation.validate_models else None
+        chosen = settings.generation.orientations(generator.endpoints)
+        return OrientModelStep(parts.store, parts.codec, generator, validator, parts.clock, chosen)
+
+    def validate_step(self) -> ValidateStep:
+        """Return the step that scores a model and decides whether it is submitted."""
+        parts = self._adapters
+        policy = self.settings.validation.policy()
+        return ValidateStep(parts.store, parts.files, parts.validator, parts.clock, policy)
+
+    def submit_step(self) -> SubmitStep:
+        """Return the step that submits a model, or hands the task back."""
+        parts = self._adapters
+        policy = self.settings.mining.submission_policy(self.settings.validation.min_score)
+        return SubmitStep(parts.store, parts.files, lambda: parts.network, parts.clock, policy)
+
+    def validate_idle_step(self) -> ValidateIdleStep:
+        """Return the step that scores models without a score while nothing is mined."""
+        parts = self._adapters
+        return ValidateIdleStep(
+            parts.store,
+            parts.files,
+            parts.validator,
+            parts.clock,
+            parts.miner_hotkey,
+            shares_validator=self.settings.validation.uses_server,
+        )
+
+    def preview_step(self) -> PreviewStep:
+        """Return the step that renders a model for its run's page."""
+        from trellis_assets.adapters.rendering.pictures import webp_preview
+
+        return PreviewStep(self._adapters.files, webp_preview)
+
+    def made_from_step(self) -> MadeFromStep:
+        """Return the step that shows the pictures that a model was made from."""
+        from trellis_assets.adapters.rendering.pictures import webp_row
+
+        return MadeFromStep(self._adapters.files, webp_row)

@@ -1,0 +1,67 @@
+"""Steps that export statistics and write reports, and what the gallery shows."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from trellis_assets.composition.steps import Steps
+from trellis_assets.domain.diagnostics import CheckResult
+from trellis_assets.ports import Ledger
+from trellis_assets.steps.export_statistics import ExportStatisticsStep
+from trellis_assets.steps.publish_report import PublishReportStep
+
+if TYPE_CHECKING:
+    from trellis_assets.servers.gallery.app import GalleryParts
+
+
+class ReportSteps(Steps):
+    """Export statistics, write reports, show the gallery."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """Return the store as tables."""
+        return self._adapters.ledger
+
+    @property
+    def gallery_address(self) -> str:
+        """Return the URL of the gallery, which serves the reports as pages."""
+        return self.settings.servers.gallery_address
+
+    def publish_report_step(self) -> PublishReportStep:
+        """Return the step that writes a report's files."""
+        from trellis_assets.reports.files import write_report
+
+        return PublishReportStep(self.settings.storage.reports_folder, partial(write_report, self.ledger))
+
+    def export_statistics_step(self) -> ExportStatisticsStep:
+        """Return the step that takes the statistics and writes them to a file."""
+        session_id, folder = self.settings.mining.session_id, self.settings.storage.reports_folder
+        return ExportStatisticsStep(self.store, self.clock, folder, session_id)
+
+    def gallery_parts(
+        self,
+        examine: Callable[[], Sequence[CheckResult]] = tuple,
+        notice: Callable[[], str | None] = lambda: None,
+    ) -> "GalleryParts":
+        """Return what the gallery shows.
+
+        Args:
+            examine: checks the miner's health.
+            notice: says why nothing is mined; None while it is.
+        """
+        from trellis_assets.adapters.rendering.pictures import webp_preview
+        from trellis_assets.reports.report_command import write_days
+        from trellis_assets.servers.gallery.app import GalleryParts
+        from trellis_assets.servers.gallery.model_files import ModelFiles, convert
+
+        parts = self._adapters
+        return GalleryParts(
+            catalogue=parts.catalogue,
+            models=ModelFiles(parts.files, convert, webp_preview),
+            write_report=lambda name, since, until, path: write_days(
+                parts.ledger, name, since=since, until=until, path=path, now=parts.clock.now()
+            ),
+            examine=examine,
+            notice=notice,
+            dagster_url=self.settings.servers.webserver_address,
+        )

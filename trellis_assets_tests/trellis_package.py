@@ -6,6 +6,9 @@ the CPU is told in docs/generation.md.
 """
 
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar
 
@@ -13,6 +16,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+
+from trellis_assets.adapters.generation.trellis import loading
+from trellis_assets.adapters.generation.trellis.backend import TrellisBackend
+from trellis_assets.adapters.weights.revisions import Revisions
+from trellis_assets.domain.tasks import TaskKind
 
 
 class ImagePipeline:
@@ -76,9 +84,28 @@ class ImagePipeline:
 
 def install(monkeypatch: pytest.MonkeyPatch) -> type[ImagePipeline]:
     """Put the stand-in where the package would be; what it is given and told is in its lists."""
+    take_weights_by_name(monkeypatch)
     stand_in = type("ImagePipeline", (ImagePipeline,), {"given": [], "events": []})
     pipelines = ModuleType("trellis.pipelines")
     pipelines.TrellisTextTo3DPipeline = pipelines.TrellisImageTo3DPipeline = stand_in  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "trellis", ModuleType("trellis"))
     monkeypatch.setitem(sys.modules, "trellis.pipelines", pipelines)
     return stand_in
+
+
+def take_weights_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the stand-in pipelines the names of their weights: there are no files to pin.
+
+    How real files are pinned is tested in adapters/generation/trellis/test_pinned_pipeline.py.
+    """
+
+    @contextmanager
+    def by_name(model: str, _revision: str | None, _revisions: Revisions) -> Iterator[Path]:
+        yield Path(model)
+
+    monkeypatch.setattr(loading, "pinned_pipeline", by_name)
+
+
+def trellis_backend(models: Mapping[TaskKind, str], device: str = "cpu") -> TrellisBackend:
+    """Return the backend; no commit is recorded."""
+    return TrellisBackend(models=models, revisions=Revisions(None), device=device)

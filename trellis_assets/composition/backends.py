@@ -31,12 +31,12 @@ def local_judge(settings: Settings, clock: Clock) -> "SplatJudge":
     """
     if settings.validation.validator is ValidatorBackend.NEURAL:
         from trellis_assets.adapters.validation.neural.validator import NeuralValidator
-        from trellis_assets.adapters.validation.neural.weights import REVISIONS_FILE
+        from trellis_assets.adapters.weights.revisions import REVISIONS_FILE, Revisions
 
         return NeuralValidator(
             clock,
             weights_dir=settings.validation.weights_dir,
-            revisions=settings.storage.folder / REVISIONS_FILE,
+            revisions=Revisions(settings.storage.folder / REVISIONS_FILE),
         )
     if settings.validation.validator is ValidatorBackend.HTTP:
         raise SettingsError("TRELLIS_VALIDATOR: must be embedded or neural for a validation server")

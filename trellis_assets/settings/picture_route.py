@@ -19,7 +19,8 @@ class PictureRouteSettings(SettingsGroup):
         "", description="Text-to-image pipeline of diffusers: hub name or folder; empty: no picture route."
     )
     server_picture_revision: OptionalText = Field(
-        None, description="Commit of its repository; default: the newest."
+        None,
+        description="Commit of its repository; default: recorded at the first download.",
     )
     server_picture_dtype: PictureDtype = Field(
         PictureDtype.AUTO,
@@ -44,7 +45,8 @@ class PictureRouteSettings(SettingsGroup):
         "", description="rembg: name of its network (u2net); segmentation: hub name or folder."
     )
     server_background_revision: OptionalText = Field(
-        None, description="Commit of the segmentation model's repository; default: the newest."
+        None,
+        description="Commit of the segmentation model's repository; default: recorded at the first download.",
     )
     server_background_code: Commit = Field(
         None,

@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from trellis_assets.settings.choices import ServerBackendName
-from trellis_assets.settings.field_types import OptionalSecret, Port, Seconds, Url
+from trellis_assets.settings.field_types import OptionalSecret, OptionalText, Port, Seconds, Url
 from trellis_assets.settings.picture_route import PictureRouteSettings
 
 
@@ -53,9 +53,15 @@ class ServersSettings(PictureRouteSettings):
         "microsoft/TRELLIS-text-xlarge",
         description="TRELLIS weights for text: folder or hub name; - for none.",
     )
+    text_model_revision: OptionalText = Field(
+        None, description="Commit of their repository; default: recorded at the first download."
+    )
     image_model: str = Field(
         "microsoft/TRELLIS-image-large",
         description="TRELLIS weights for pictures: folder or hub name; - for none.",
+    )
+    image_model_revision: OptionalText = Field(
+        None, description="Commit of their repository; default: the pinned one, or as for text."
     )
 
     @property

@@ -13,7 +13,6 @@ import zstandard
 
 from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.generation.http import HttpGenerator
-from trellis_assets.adapters.generation.trellis.backend import TrellisBackend
 from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.adapters.splat_io.ply import write_ply
 from trellis_assets.adapters.splat_io.spz import PAYLOAD_MAGIC, encode_spz
@@ -29,6 +28,7 @@ from trellis_assets.testing.hostile_server import PATIENCE_S, Request, serving, 
 from trellis_assets.testing.splats import a_ball, with_first
 from trellis_assets.testing.waiting import wait_until
 from trellis_assets_tests.faults.miner import REST_S, Miner
+from trellis_assets_tests.trellis_package import trellis_backend
 
 ONE = a_validator(1)
 SPZ = encode_spz(a_ball())
@@ -199,7 +199,7 @@ def test_a_server_without_trellis_hands_nothing_back_and_the_miner_says_why(
     shop: Shop, serve: Callable[[Any], str]
 ) -> None:
     """Our own server, over the real backend, in an environment without TRELLIS's package."""
-    backend = TrellisBackend(models={TaskKind.TEXT: "weights"}, device="cpu")
+    backend = trellis_backend({TaskKind.TEXT: "weights"})
     url = serve(generation_app(backend, BytesCodec()))
     shop.miner.generator = HttpGenerator([url], timeout_s=PATIENCE_S)
     wait_until(lambda: "failed" in (shop.miner.generator.probe()[0].trouble or ""))

@@ -4,6 +4,7 @@ from trellis_assets.adapters.generation.embedded.backend import EmbeddedBackend
 from trellis_assets.adapters.generation.picture.backend import PictureBackend
 from trellis_assets.adapters.generation.picture.stages import PictureStages
 from trellis_assets.adapters.generation.trellis.backend import TrellisBackend
+from trellis_assets.adapters.weights.revisions import Revisions
 from trellis_assets.domain.generation_requests import Route
 from trellis_assets.domain.picture_route import Background, CutSettings, PictureSettings
 from trellis_assets.domain.tasks import TaskKind
@@ -12,8 +13,12 @@ from trellis_assets.settings import ServerBackendName, SettingsError
 from trellis_assets.settings.servers import ServersSettings
 
 
-def server_backend(servers: ServersSettings) -> ServerBackend:
-    """What our own generation server makes models with.
+def server_backend(servers: ServersSettings, revisions: Revisions) -> ServerBackend:
+    """Return what our own generation server makes models with.
+
+    Args:
+        servers: the settings.
+        revisions: says which commit each repository of weights is loaded at.
 
     Raises:
         SettingsError: TRELLIS without any weights, or a picture route without all of its models.
@@ -27,15 +32,26 @@ def server_backend(servers: ServersSettings) -> ServerBackend:
         raise SettingsError("TRELLIS_TEXT_MODEL and TRELLIS_IMAGE_MODEL: name one at least")
     # With a picture route, its own network cuts pictures out; a white background is not enough.
     has_cutter = bool(servers.server_picture_model) and servers.server_background is not Background.WHITE
-    trellis = TrellisBackend(models=models, device=servers.server_device, removes_background=not has_cutter)
+    trellis = TrellisBackend(
+        models=models,
+        revisions=revisions,
+        model_revisions={
+            TaskKind.TEXT: servers.text_model_revision,
+            TaskKind.IMAGE: servers.image_model_revision,
+        },
+        device=servers.server_device,
+        removes_background=not has_cutter,
+    )
     if servers.server_picture_model:
-        return _with_picture_route(servers, trellis)
+        return _with_picture_route(servers, trellis, revisions)
     if servers.server_route is Route.PICTURE:
         raise SettingsError("TRELLIS_SERVER_ROUTE=picture: name a pipeline with TRELLIS_SERVER_PICTURE_MODEL")
     return trellis
 
 
-def _with_picture_route(servers: ServersSettings, trellis: TrellisBackend) -> ServerBackend:
+def _with_picture_route(
+    servers: ServersSettings, trellis: TrellisBackend, revisions: Revisions
+) -> ServerBackend:
     if TaskKind.IMAGE not in trellis.kinds:
         raise SettingsError("TRELLIS_SERVER_PICTURE_MODEL: wants TRELLIS_IMAGE_MODEL too")
     if servers.server_background is Background.SEGMENTATION and not servers.server_background_model:
@@ -60,7 +76,7 @@ def _with_picture_route(servers: ServersSettings, trellis: TrellisBackend) -> Se
     )
     return PictureBackend(
         trellis,
-        PictureStages(picture, cut, servers.server_device),
+        PictureStages(picture, cut, servers.server_device, revisions),
         profile=servers.server_memory,
         device=servers.server_device,
         default_route=servers.server_route,

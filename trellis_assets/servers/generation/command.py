@@ -6,6 +6,7 @@ import sys
 
 from trellis_assets.adapters.generation.trellis.devices import DeviceError, give_one_gpu
 from trellis_assets.adapters.splat_io.codec import BytesCodec
+from trellis_assets.adapters.weights.revisions import REVISIONS_FILE, Revisions
 from trellis_assets.servers.generation.backends import server_backend
 from trellis_assets.servers.generation.limits import ServerLimits
 from trellis_assets.servers.generation.run import run_generation_server
@@ -29,7 +30,7 @@ def serve(*, host: str, port: int, backend: str | None, device: str | None, is_l
         settings = settings.changed(server_device=shown)
     token = settings.servers.server_token
     run_generation_server(
-        server_backend(settings.servers),
+        server_backend(settings.servers, Revisions(settings.storage.folder / REVISIONS_FILE)),
         BytesCodec(),
         ServerLimits(
             queue=settings.servers.server_queue,

@@ -21,6 +21,7 @@ from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.adapters.splat_io.sniff import decode_splats
 from trellis_assets.adapters.storage.model_catalogue import SqlGallery
 from trellis_assets.adapters.storage.retention_store import SqlRetentionStore
+from trellis_assets.adapters.weights.revisions import Revisions
 from trellis_assets.composition import Pipeline
 from trellis_assets.domain.generation_requests import Route
 from trellis_assets.domain.retention import RetentionPolicy
@@ -40,6 +41,7 @@ from trellis_assets_tests.saved_networks import Saved, one_thread, saved
 __all__ = ["one_thread", "saved"]
 
 Serve = Callable[[Any], str]
+REVISIONS = Revisions(None)
 
 
 @pytest.fixture
@@ -68,7 +70,7 @@ def settings(saved: Saved, one_thread: None) -> Settings:
 
 @pytest.fixture
 def server(settings: Settings, package: type[trellis_package.ImagePipeline], serve: Serve) -> str:
-    return serve(generation_app(server_backend(settings.servers), BytesCodec(), is_lazy=True))
+    return serve(generation_app(server_backend(settings.servers, REVISIONS), BytesCodec(), is_lazy=True))
 
 
 def post(url: str, **form: str) -> httpx.Response:
@@ -98,12 +100,12 @@ def test_answer_names_the_pictures_and_the_server_hands_them_out(
 def test_all_models_are_tried_at_the_start_and_health_says_so(
     settings: Settings, package: type[trellis_package.ImagePipeline], serve: Serve
 ) -> None:
-    url = serve(generation_app(server_backend(settings.servers), BytesCodec()))
+    url = serve(generation_app(server_backend(settings.servers, REVISIONS), BytesCodec()))
     wait_until(lambda: httpx.get(f"{url}/health/").status_code == 200, "the models are loaded", 60)
     loaded = httpx.get(f"{url}/status/").json()["models_loaded"]
     assert [name.split(":")[0] for name in loaded] == ["picture", "cut", "image"]
     broken = settings.changed(server_picture_model="/nowhere")
-    url = serve(generation_app(server_backend(broken.servers), BytesCodec()))
+    url = serve(generation_app(server_backend(broken.servers, REVISIONS), BytesCodec()))
     wait_until(lambda: httpx.get(f"{url}/health/").json()["status"] == "failed", "the fault shows", 60)
     health = httpx.get(f"{url}/health/")
     assert health.status_code == 503
@@ -155,7 +157,7 @@ def test_route_that_is_half_set_up_is_refused_at_the_start(
     settings: Settings, changes: dict[str, str], named: str
 ) -> None:
     with pytest.raises(SettingsError, match=named):
-        server_backend(settings.changed(**changes).servers)
+        server_backend(settings.changed(**changes).servers, REVISIONS)
 
 
 @pytest.mark.parametrize("commit", ["main", "v1.0", "0" * 39, "G" * 40])

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from trellis_assets.adapters.generation.picture.centring import is_cut_out, object_box
 from trellis_assets.adapters.generation.picture.libraries import load_error, required
 from trellis_assets.adapters.generation.picture.segmentation import SegmentationCutter
+from trellis_assets.adapters.weights.revisions import Revisions
 from trellis_assets.domain.picture_route import Background, CutSettings
 
 Picture = NDArray[np.uint8]
@@ -94,7 +95,7 @@ def cut_out(picture: Picture, cutter: Cutter) -> Picture:
     return picture
 
 
-def load_cutter(settings: CutSettings, device: str, dtype: Any = None) -> Cutter:
+def load_cutter(settings: CutSettings, device: str, revisions: Revisions, dtype: Any = None) -> Cutter:
     """Return what cuts, on the device.
 
     Raises:
@@ -106,4 +107,4 @@ def load_cutter(settings: CutSettings, device: str, dtype: Any = None) -> Cutter
         case Background.REMBG:
             return RembgCutter(settings.model or REMBG_MODEL)
         case Background.SEGMENTATION:
-            return SegmentationCutter.load(settings, device, dtype)
+            return SegmentationCutter.load(settings, device, dtype, revisions)

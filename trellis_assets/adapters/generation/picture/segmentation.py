@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trellis_assets.adapters.generation.picture.libraries import load_error, required
+from trellis_assets.adapters.weights.hub import loadable
+from trellis_assets.adapters.weights.revisions import Revisions
 from trellis_assets.domain.picture_route import CutSettings
 from trellis_assets.ports import GenerationError
 
@@ -27,7 +29,9 @@ class SegmentationCutter:
         self._std = np.asarray(preparation.get("image_std") or _STD, np.float32)
 
     @classmethod
-    def load(cls, settings: CutSettings, device: str, dtype: Any) -> "SegmentationCutter":
+    def load(
+        cls, settings: CutSettings, device: str, dtype: Any, revisions: Revisions
+    ) -> "SegmentationCutter":
         """Return the network on the device.
 
         Without `code_revision` only semantic segmentation classes of transformers itself are loaded,
@@ -41,10 +45,10 @@ class SegmentationCutter:
         auto = transformers.AutoModelForImageSegmentation if code else None
         auto = auto or transformers.AutoModelForSemanticSegmentation
         trusted = {"trust_remote_code": True, "code_revision": code} if code else {"trust_remote_code": False}
-        revision = settings.revision or code
         try:
-            model = auto.from_pretrained(settings.model, revision=revision, use_safetensors=True, **trusted)
-            preparation = _preparation(transformers, settings.model, revision)
+            name, commit = loadable(settings.model, settings.revision or code, revisions)
+            model = auto.from_pretrained(name, revision=commit, use_safetensors=True, **trusted)
+            preparation = _preparation(transformers, name, commit)
         except Exception as error:  # the libraries raise anything on what they cannot read
             raise load_error(f"the segmentation model {settings.model}", error) from error
         model = model.eval().to(device=device, dtype=dtype)

@@ -9,6 +9,7 @@ from trellis_assets.adapters.generation.picture.memory import Between, MemoryPla
 from trellis_assets.adapters.generation.picture.text_to_image import load_text_to_image, make_picture
 from trellis_assets.adapters.gpu.memory import release_memory
 from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
+from trellis_assets.adapters.weights.revisions import Revisions
 from trellis_assets.domain.generation_requests import GenerationRequest
 from trellis_assets.domain.picture_route import CutSettings, PictureSettings
 from trellis_assets.domain.tasks import TaskKind
@@ -30,8 +31,10 @@ class Pictures:
 class PictureStages:
     """The two models that come before TRELLIS, each loaded when it is first wanted."""
 
-    def __init__(self, picture: PictureSettings, cut: CutSettings, device: str) -> None:
+    def __init__(self, picture: PictureSettings, cut: CutSettings, device: str, revisions: Revisions) -> None:
+        """Load nothing yet; `revisions` says which commit each repository is loaded at."""
         self.settings, self.cut_settings, self._device = picture, cut, device
+        self._revisions = revisions
         self._pipeline: Any = None
         self._cutter: Cutter | None = None
 
@@ -98,7 +101,7 @@ class PictureStages:
 
     def _load_pipeline(self, plan: MemoryPlan) -> Any:
         if self._pipeline is None:
-            self._pipeline = load_text_to_image(self.settings, self._device, plan.offload)
+            self._pipeline = load_text_to_image(self.settings, self._device, plan.offload, self._revisions)
         return self._pipeline
 
     def _leave_pipeline(self, plan: MemoryPlan) -> None:
@@ -108,7 +111,7 @@ class PictureStages:
 
     def _load_cutter(self) -> Cutter:
         if self._cutter is None:
-            self._cutter = load_cutter(self.cut_settings, self._device)
+            self._cutter = load_cutter(self.cut_settings, self._device, self._revisions)
         self._cutter.to(self._device)
         return self._cutter
 

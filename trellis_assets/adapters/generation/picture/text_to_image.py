@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from trellis_assets.adapters.generation.picture.libraries import load_error, required
 from trellis_assets.adapters.generation.picture.memory import Offload
+from trellis_assets.adapters.weights.hub import loadable
+from trellis_assets.adapters.weights.revisions import Revisions
 from trellis_assets.domain.generation_requests import GenerationRequest
 from trellis_assets.domain.picture_route import PictureSettings
 from trellis_assets.ports import GenerationError, PromptRefusedError, Watch
@@ -17,7 +19,7 @@ from trellis_assets.ports import GenerationError, PromptRefusedError, Watch
 _log = logging.getLogger(__name__)
 
 
-def load_text_to_image(settings: PictureSettings, device: str, offload: Offload) -> Any:
+def load_text_to_image(settings: PictureSettings, device: str, offload: Offload, revisions: Revisions) -> Any:
     """Return the pipeline, ready to be called.
 
     Only safetensors are read, and no code of the repository is run.
@@ -30,9 +32,10 @@ def load_text_to_image(settings: PictureSettings, device: str, offload: Offload)
     dtype = dtype_of(torch, settings.dtype, device)
     diffusers.utils.logging.disable_progress_bar()
     try:
+        name, commit = loadable(settings.model, settings.revision, revisions)
         pipeline = diffusers.DiffusionPipeline.from_pretrained(
-            settings.model,
-            revision=settings.revision,
+            name,
+            revision=commit,
             torch_dtype=dtype,
             use_safetensors=True,
             trust_remote_code=False,

@@ -15,6 +15,7 @@ from trellis_assets.adapters.generation.trellis.sampling import sampler_settings
 from trellis_assets.adapters.gpu.card_lock import card_lock
 from trellis_assets.adapters.gpu.memory import release_memory
 from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
+from trellis_assets.adapters.weights.revisions import Revisions
 from trellis_assets.domain.generation_requests import (
     BackendState,
     GenerationRequest,
@@ -34,17 +35,26 @@ class TrellisBackend:
     """`TrellisTextTo3DPipeline` and `TrellisImageTo3DPipeline`, each loaded at its first order."""
 
     def __init__(
-        self, *, models: Mapping[TaskKind, str], device: str = "cuda:0", removes_background: bool = True
+        self,
+        *,
+        models: Mapping[TaskKind, str],
+        revisions: Revisions,
+        model_revisions: Mapping[TaskKind, str | None] | None = None,
+        device: str = "cuda:0",
+        removes_background: bool = True,
     ) -> None:
         """Nothing is loaded yet.
 
         Args:
             models: folder or hub name of the weights by kind of prompt; kinds left out are not taken.
+            revisions: says which commit each repository is loaded at.
+            model_revisions: commit, tag or branch of each model's repository, where a setting names one.
             device: as torch names it. TRELLIS itself works on the process's current GPU: give the
                 process only the one that it is to use (`devices.give_one_gpu`).
             removes_background: opaque pictures are cut out here, by rembg.
         """
         self._models, self._device = dict(models), device
+        self._revisions, self._model_revisions = revisions, dict(model_revisions or {})
         self._removes_background = removes_background
         self._has_failed = False
         self._pipelines: dict[TaskKind, Any] = {}
@@ -156,7 +166,13 @@ class TrellisBackend:
     def _pipeline(self, kind: TaskKind) -> Any:
         with self._lock:
             if kind not in self._pipelines:
-                self._pipelines[kind] = load_pipeline(kind, self._models[kind], self._device)
+                self._pipelines[kind] = load_pipeline(
+                    kind,
+                    self._models[kind],
+                    self._device,
+                    revision=self._model_revisions.get(kind),
+                    revisions=self._revisions,
+                )
             elif kind in self._parked:
                 self._pipelines[kind].to(self._device)
             self._parked.discard(kind)

@@ -9,6 +9,9 @@ from typing import Any
 from trellis_assets.adapters.generation.picture.libraries import load_error
 from trellis_assets.adapters.generation.trellis.attention import LIBRARIES, NONE, choose_attention
 from trellis_assets.adapters.generation.trellis.faults import gpu_fault, is_gpu_fault
+from trellis_assets.adapters.generation.trellis.pinned_pipeline import pinned_pipeline
+from trellis_assets.adapters.weights.revisions import Revisions
+from trellis_assets.adapters.weights.torch_hub import pinned_torch_hub
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import GenerationError
 
@@ -22,13 +25,17 @@ _ADVICE = "run TRELLIS's setup.sh in the server's environment"
 _PACKAGES = frozenset({"trellis", "trellis.pipelines"})
 
 
-def load_pipeline(kind: TaskKind, model: str, device: str) -> Any:
-    """Return the pipeline of this kind of prompt, on the device.
+def load_pipeline(
+    kind: TaskKind, model: str, device: str, *, revision: str | None, revisions: Revisions
+) -> Any:
+    """Return the pipeline of this kind of prompt, on the device, with every file at a known commit.
 
     Args:
         kind: of the prompts.
         model: folder, or name on the Hugging Face hub.
         device: as torch names it, for example cuda:0.
+        revision: of the model, as a setting names it; None takes the pinned or recorded commit.
+        revisions: says which commit each repository is loaded at.
 
     Raises:
         GenerationError: the package, one that it needs, the weights or the GPU is not there; transient
@@ -36,7 +43,8 @@ def load_pipeline(kind: TaskKind, model: str, device: str) -> Any:
     """
     pipelines = _pipelines()
     try:
-        pipeline = getattr(pipelines, _PIPELINES[kind]).from_pretrained(model)
+        with pinned_pipeline(model, revision, revisions) as folder, pinned_torch_hub(revisions):
+            pipeline = getattr(pipelines, _PIPELINES[kind]).from_pretrained(str(folder))
         pipeline.to(device)
     # Loading ends in libraries without number: each of their errors is a fault of this server.
     except (Exception, SystemExit) as error:

@@ -19,6 +19,7 @@ from trellis_assets.adapters.validation.neural.networks import (
 )
 from trellis_assets.adapters.validation.neural.weights import Weights, check_ready
 from trellis_assets.adapters.validation.scorer import NoScoreError, SplatJudge
+from trellis_assets.adapters.weights.revisions import Revisions
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import Clock, ValidationUnavailableError
@@ -39,7 +40,7 @@ class NeuralValidator(SplatJudge):
         *,
         weights_dir: Path | None = None,
         device: str | None = None,
-        revisions: Path | None = None,
+        revisions: Revisions | None = None,
     ) -> None:
         """Load nothing yet.
 
@@ -47,7 +48,7 @@ class NeuralValidator(SplatJudge):
             clock: dates the verdicts.
             weights_dir: folder as docs/validation.md lays it out; None downloads from the hubs.
             device: as torch names it; None takes a GPU where there is one.
-            revisions: file that keeps the revisions of first downloads.
+            revisions: says which commit each repository is downloaded at.
 
         Raises:
             SettingsError: packages or files are missing; says which.
@@ -57,7 +58,7 @@ class NeuralValidator(SplatJudge):
         # None until tried, then the problem or nothing.
         self._tried: str | None = None
         self._tried_at = 0.0
-        self._weights, self._wanted_device = Weights(weights_dir, revisions), device
+        self._weights, self._wanted_device = Weights(weights_dir, revisions or Revisions(None)), device
 
     @property
     def name(self) -> str:

@@ -14,8 +14,8 @@ from trellis_assets.adapters.generation.picture import stages as stages_module
 from trellis_assets.adapters.generation.picture.backend import PictureBackend
 from trellis_assets.adapters.generation.picture.picture_cache import KeptPictures, png_file
 from trellis_assets.adapters.generation.picture.stages import Pictures, PictureStages
-from trellis_assets.adapters.generation.trellis.backend import TrellisBackend
 from trellis_assets.adapters.prompt_images import decode_prompt_image
+from trellis_assets.adapters.weights.revisions import Revisions
 from trellis_assets.domain.generation_requests import (
     GenerationRequest,
     GenerationStoppedError,
@@ -28,9 +28,11 @@ from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import GenerationError, PictureRoute, PromptRefusedError
 from trellis_assets_tests import trellis_package
 from trellis_assets_tests.saved_networks import Saved
-from trellis_assets_tests.trellis_package import ImagePipeline
+from trellis_assets_tests.trellis_package import ImagePipeline, trellis_backend
 
 WORDS = GenerationRequest("a red vase", TaskKind.TEXT, 7)
+
+ANY = Revisions(None)
 
 
 @pytest.fixture
@@ -51,9 +53,9 @@ def backend(
 ) -> PictureBackend:
     picture = PictureSettings(str(saved("stable_diffusion")), steps=2, width=64, height=64)
     cut = cut or CutSettings(Background.SEGMENTATION, str(saved("segformer")))
-    trellis = TrellisBackend(models=models or {TaskKind.IMAGE: "image-weights"}, device="cpu")
+    trellis = trellis_backend(models or {TaskKind.IMAGE: "image-weights"})
     route = Route.PICTURE
-    stages = PictureStages(picture, cut, "cpu")
+    stages = PictureStages(picture, cut, "cpu", ANY)
     return PictureBackend(trellis, stages, profile=profile, device="cpu", default_route=route)
 
 
@@ -244,9 +246,9 @@ def test_pictures_of_the_last_few_orders_are_kept() -> None:
 def test_faults_of_the_models_show_when_they_are_loaded_and_not_at_a_task(
     saved: Saved, tmp_path: Path
 ) -> None:
-    broken = PictureStages(PictureSettings(str(tmp_path / "nowhere")), CutSettings(), "cpu")
+    broken = PictureStages(PictureSettings(str(tmp_path / "nowhere")), CutSettings(), "cpu", ANY)
     with pytest.raises(GenerationError, match="nowhere"):
         broken.load(backend(saved).plan)
-    sound = PictureStages(PictureSettings(str(saved("stable_diffusion"))), CutSettings(), "cpu")
+    sound = PictureStages(PictureSettings(str(saved("stable_diffusion"))), CutSettings(), "cpu", ANY)
     sound.load(backend(saved).plan)
     assert len(sound.loaded) == 2

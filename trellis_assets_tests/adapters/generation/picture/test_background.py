@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 
 from trellis_assets.adapters.generation.picture.background import WhiteCutter, cut_out, load_cutter
 from trellis_assets.adapters.generation.picture.segmentation import SegmentationCutter
+from trellis_assets.adapters.weights.revisions import Revisions
 from trellis_assets.domain.picture_route import Background, CutSettings
 from trellis_assets.ports import GenerationError
 from trellis_assets_tests.saved_networks import Saved
+
+ANY = Revisions(None)
 
 
 def ring_on(background: int) -> NDArray[np.uint8]:
@@ -37,7 +40,7 @@ def test_grey_background_is_left_to_trellis() -> None:
 
 
 def test_picture_with_an_alpha_of_its_own_keeps_it(saved: Saved) -> None:
-    cutter = load_cutter(CutSettings(Background.SEGMENTATION, str(saved("segformer"))), "cpu")
+    cutter = load_cutter(CutSettings(Background.SEGMENTATION, str(saved("segformer"))), "cpu", ANY)
     picture = ring_on(250)
     picture[:20, :, 3] = 0
     assert (cut_out(picture, cutter) == picture).all()
@@ -60,7 +63,7 @@ def test_where_the_network_finds_nothing_a_white_background_is_tried() -> None:
 
 @pytest.mark.parametrize("kind", ["segformer", "segformer_of_one_class", "segformer_of_named_classes"])
 def test_segmentation_class_of_transformers_cuts_in_the_size_of_the_picture(saved: Saved, kind: str) -> None:
-    cutter = load_cutter(CutSettings(Background.SEGMENTATION, str(saved(kind))), "cpu")
+    cutter = load_cutter(CutSettings(Background.SEGMENTATION, str(saved(kind))), "cpu", ANY)
     picture = ring_on(200)[:48]
     alpha = cutter.alpha(picture)
     assert alpha.shape == (48, 64)
@@ -82,12 +85,12 @@ def test_alpha_is_the_probability_of_the_object_that_the_network_gives(saved: Sa
         logits = torch.nn.functional.interpolate(model(tensor).logits.softmax(1), (64, 64), mode="bilinear")
     # The background is the class of that name, which is not the first one here.
     expected = 255 * (1 - logits[0, 1].numpy())
-    alpha = load_cutter(CutSettings(Background.SEGMENTATION, str(folder)), "cpu").alpha(picture)
+    alpha = load_cutter(CutSettings(Background.SEGMENTATION, str(folder)), "cpu", ANY).alpha(picture)
     assert np.abs(alpha - expected).max() <= 1
 
 
 def test_network_of_many_things_without_a_background_is_no_cutter(saved: Saved) -> None:
-    cutter = load_cutter(CutSettings(Background.SEGMENTATION, str(saved("segformer_of_things"))), "cpu")
+    cutter = load_cutter(CutSettings(Background.SEGMENTATION, str(saved("segformer_of_things"))), "cpu", ANY)
     with pytest.raises(GenerationError, match="none of which is the background"):
         cutter.alpha(ring_on(200))
 
@@ -125,20 +128,20 @@ def test_code_of_a_repository_does_not_run_unless_its_commit_is_named(
 ) -> None:
     folder = with_code(saved("segformer"), tmp_path)
     with pytest.raises(GenerationError, match="cannot be loaded") as failure:
-        load_cutter(CutSettings(Background.SEGMENTATION, str(folder)), "cpu")
+        load_cutter(CutSettings(Background.SEGMENTATION, str(folder)), "cpu", ANY)
     assert not failure.value.is_transient
     assert not (tmp_path / "ran").exists()
     # With it the code does run, so that it is the setting that keeps it from running.
     monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
     with pytest.raises(GenerationError, match="Own"):
-        load_cutter(CutSettings(Background.SEGMENTATION, str(folder), code_revision="0" * 40), "cpu")
+        load_cutter(CutSettings(Background.SEGMENTATION, str(folder), code_revision="0" * 40), "cpu", ANY)
     assert (tmp_path / "ran").exists()
 
 
 def test_missing_package_is_told_with_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "rembg", None)
     with pytest.raises(GenerationError, match="rembg") as failure:
-        load_cutter(CutSettings(Background.REMBG), "cpu")
+        load_cutter(CutSettings(Background.REMBG), "cpu", ANY)
     assert not failure.value.is_transient
 
 
@@ -152,4 +155,4 @@ def test_rembg_that_exits_without_its_runtime_ends_no_server(
 
     monkeypatch.setattr(importlib, "import_module", leaves)
     with pytest.raises(GenerationError, match=r"rembg cannot be imported \(SystemExit: 1\)"):
-        load_cutter(CutSettings(Background.REMBG), "cpu")
+        load_cutter(CutSettings(Background.REMBG), "cpu", ANY)

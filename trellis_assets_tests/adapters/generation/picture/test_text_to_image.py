@@ -16,11 +16,14 @@ from trellis_assets.adapters.generation.picture.text_to_image import (
     load_text_to_image,
     make_picture,
 )
+from trellis_assets.adapters.weights.revisions import Revisions
 from trellis_assets.domain.generation_requests import GenerationRequest, GenerationStoppedError, Sampling
 from trellis_assets.domain.picture_route import PictureSettings
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import GenerationError, PromptRefusedError
 from trellis_assets_tests.saved_networks import Saved
+
+ANY = Revisions(None)
 
 
 def settings(folder: Path, **changes: Any) -> PictureSettings:
@@ -36,7 +39,7 @@ def ignore(_: str, __: float) -> None:
 
 
 def drawn(wanted: PictureSettings, asked: GenerationRequest) -> NDArray[np.uint8]:
-    pipeline = load_text_to_image(wanted, "cpu", Offload.NONE)
+    pipeline = load_text_to_image(wanted, "cpu", Offload.NONE, ANY)
     return make_picture(pipeline, asked, wanted, ignore)
 
 
@@ -71,7 +74,7 @@ def test_words_with_braces_are_words(saved: Saved) -> None:
 
 def test_each_step_is_reported_and_a_job_is_called_off_between_two(saved: Saved) -> None:
     wanted = settings(saved("flux"))
-    pipeline = load_text_to_image(wanted, "cpu", Offload.NONE)
+    pipeline = load_text_to_image(wanted, "cpu", Offload.NONE, ANY)
     seen: list[float] = []
     make_picture(pipeline, order(), wanted, lambda stage, share: seen.append(share))
     assert seen == pytest.approx([0, 1 / 3, 2 / 3, 1])
@@ -87,7 +90,7 @@ def test_each_step_is_reported_and_a_job_is_called_off_between_two(saved: Saved)
 def test_a_folder_with_one_pickle_in_it_is_not_loaded(saved: Saved) -> None:
     folder = saved("stable_diffusion_with_a_pickle")
     with pytest.raises(GenerationError, match="safetensors") as failure:
-        load_text_to_image(settings(folder), "cpu", Offload.NONE)
+        load_text_to_image(settings(folder), "cpu", Offload.NONE, ANY)
     assert not failure.value.is_transient
 
 
@@ -97,21 +100,21 @@ def test_code_of_a_pipelines_folder_does_not_run(saved: Saved, tmp_path: Path) -
     (folder / "model_index.json").write_text(json.dumps(index | {"_class_name": ["own_code", "Own"]}))
     (folder / "own_code.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\n")
     with pytest.raises(GenerationError, match="cannot be loaded"):
-        load_text_to_image(settings(folder), "cpu", Offload.NONE)
+        load_text_to_image(settings(folder), "cpu", Offload.NONE, ANY)
     assert not (tmp_path / "ran").exists()
 
 
 def test_missing_weights_are_named_with_what_to_check(saved: Saved, tmp_path: Path) -> None:
     saved("stable_diffusion")
     with pytest.raises(GenerationError, match="check its name, revision and files") as failure:
-        load_text_to_image(settings(tmp_path / "nowhere"), "cpu", Offload.NONE)
+        load_text_to_image(settings(tmp_path / "nowhere"), "cpu", Offload.NONE, ANY)
     assert not failure.value.is_transient
 
 
 def test_missing_library_is_told_with_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "diffusers", None)
     with pytest.raises(GenerationError, match=r"pip install 'trellis-assets\[picture\]'"):
-        load_text_to_image(settings(Path("any")), "cpu", Offload.NONE)
+        load_text_to_image(settings(Path("any")), "cpu", Offload.NONE, ANY)
 
 
 def test_arguments_that_a_pipeline_does_not_know_are_left_out() -> None:

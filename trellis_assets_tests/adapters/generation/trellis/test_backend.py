@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from trellis_assets.adapters.generation.trellis.backend import TrellisBackend
 from trellis_assets.adapters.generation.trellis.conversion import splats_of
 from trellis_assets.adapters.prompt_lists import default_pictures
 from trellis_assets.domain.generation_requests import GenerationRequest, GenerationStoppedError, Sampling
 from trellis_assets.domain.splats.splats import SH_C0
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import GenerationError
+from trellis_assets_tests.trellis_package import take_weights_by_name, trellis_backend
 
 MODELS = {TaskKind.TEXT: "text-weights", TaskKind.IMAGE: "image-weights"}
 
@@ -89,6 +89,7 @@ def package(monkeypatch: pytest.MonkeyPatch) -> type[StandInPipeline]:
     stand_in = type("Pipeline", (StandInPipeline,), {"loaded": []})
     pipelines = ModuleType("trellis.pipelines")
     pipelines.TrellisTextTo3DPipeline = pipelines.TrellisImageTo3DPipeline = stand_in  # type: ignore[attr-defined]
+    take_weights_by_name(monkeypatch)
     monkeypatch.setitem(sys.modules, "trellis", ModuleType("trellis"))
     monkeypatch.setitem(sys.modules, "trellis.pipelines", pipelines)
     return stand_in
@@ -130,7 +131,7 @@ def test_full_opacity_stays_finite() -> None:
 
 
 def test_each_pipeline_is_loaded_at_its_first_order_and_once(package: type[StandInPipeline]) -> None:
-    backend = TrellisBackend(models=MODELS, device="cpu")
+    backend = trellis_backend(MODELS)
     assert backend.state().models_loaded == ()
     for prompt, kind in [("a", TaskKind.TEXT), ("b", TaskKind.TEXT), (default_pictures()[0], TaskKind.IMAGE)]:
         backend.generate(order(prompt, kind), ignore)
@@ -143,21 +144,21 @@ def test_each_pipeline_is_loaded_at_its_first_order_and_once(package: type[Stand
 
 
 def test_the_same_seed_gives_the_same_model(package: type[StandInPipeline]) -> None:
-    backend = TrellisBackend(models=MODELS, device="cpu")
+    backend = trellis_backend(MODELS)
     first, again, other = (backend.generate(order(seed=seed), ignore) for seed in (1, 1, 2))
     assert (first.positions == again.positions).all()
     assert (first.positions != other.positions).any()
 
 
 def test_sampler_settings_are_handed_on_and_default_to_the_pipelines(package: type[StandInPipeline]) -> None:
-    backend = TrellisBackend(models=MODELS, device="cpu")
+    backend = trellis_backend(MODELS)
     backend.generate(order(sampling=Sampling(ss_steps=3, slat_guidance=0.0)), ignore)
     pipeline = backend._pipelines[TaskKind.TEXT]
     assert pipeline.calls == [{"steps": 3}, {"steps": 20, "cfg_strength": 0.0}]
 
 
 def test_settings_tuned_for_pictures_are_used_for_pictures_alone(package: type[StandInPipeline]) -> None:
-    backend = TrellisBackend(models=MODELS, device="cpu")
+    backend = trellis_backend(MODELS)
     backend.generate(order(default_pictures()[0], TaskKind.IMAGE), ignore)
     backend.generate(order(), ignore)
     tuned, own = (backend._pipelines[kind].calls for kind in (TaskKind.IMAGE, TaskKind.TEXT))
@@ -168,7 +169,7 @@ def test_settings_tuned_for_pictures_are_used_for_pictures_alone(package: type[S
 def test_parked_pipelines_come_back_to_the_device_for_their_next_order(
     package: type[StandInPipeline],
 ) -> None:
-    backend = TrellisBackend(models=MODELS, device="meta")
+    backend = trellis_backend(MODELS, device="meta")
     backend.generate(order(), ignore)
     pipeline = backend._pipelines[TaskKind.TEXT]
     backend.park()
@@ -180,7 +181,7 @@ def test_parked_pipelines_come_back_to_the_device_for_their_next_order(
 
 def test_progress_runs_from_stage_to_stage(package: type[StandInPipeline]) -> None:
     seen: list[tuple[str, float]] = []
-    TrellisBackend(models=MODELS, device="cpu").generate(
+    trellis_backend(MODELS).generate(
         order(sampling=Sampling(ss_steps=2, slat_steps=1)), lambda *step: seen.append(step)
     )
     assert seen == [
@@ -200,7 +201,7 @@ def test_a_job_is_called_off_in_the_middle_of_a_sampler(package: type[StandInPip
         if len(steps) == 5:
             raise GenerationStoppedError("called off")
 
-    backend = TrellisBackend(models=MODELS, device="cpu")
+    backend = trellis_backend(MODELS)
     with pytest.raises(GenerationStoppedError):
         backend.generate(order(), watch)
     assert steps[-1] == "structure"
@@ -210,7 +211,7 @@ def test_a_job_is_called_off_in_the_middle_of_a_sampler(package: type[StandInPip
 
 
 def test_full_gpu_memory_is_a_passing_failure_that_unloads_everything(package: type[StandInPipeline]) -> None:
-    backend = TrellisBackend(models=MODELS, device="cpu")
+    backend = trellis_backend(MODELS)
     backend.generate(order(), ignore)
     package.full_memory = True
     with pytest.raises(GenerationError, match="memory is full: CUDA out of memory") as failure:
@@ -224,21 +225,21 @@ def test_full_gpu_memory_is_a_passing_failure_that_unloads_everything(package: t
 def test_a_prompt_that_gives_nothing_is_a_lasting_failure(package: type[StandInPipeline]) -> None:
     package.is_empty = True
     with pytest.raises(GenerationError, match="structure is empty") as failure:
-        TrellisBackend(models=MODELS, device="cpu").generate(order(), ignore)
+        trellis_backend(MODELS).generate(order(), ignore)
     assert not failure.value.is_transient
 
 
 def test_a_missing_package_is_told_with_how_to_install_it() -> None:
     with pytest.raises(GenerationError, match=r"github\.com/microsoft/TRELLIS"):
-        TrellisBackend(models=MODELS, device="cpu").generate(order(), ignore)
+        trellis_backend(MODELS).generate(order(), ignore)
 
 
 def test_missing_weights_are_named(package: type[StandInPipeline]) -> None:
     with pytest.raises(GenerationError, match="nowhere cannot be loaded") as failure:
-        TrellisBackend(models={TaskKind.TEXT: "nowhere"}, device="cpu").generate(order(), ignore)
+        trellis_backend({TaskKind.TEXT: "nowhere"}).generate(order(), ignore)
     assert not failure.value.is_transient
 
 
 def test_a_picture_that_cannot_be_read_is_refused(package: type[StandInPipeline]) -> None:
     with pytest.raises(GenerationError, match="no PNG"):
-        TrellisBackend(models=MODELS, device="cpu").generate(order("aGVsbG8=", TaskKind.IMAGE), ignore)
+        trellis_backend(MODELS).generate(order("aGVsbG8=", TaskKind.IMAGE), ignore)

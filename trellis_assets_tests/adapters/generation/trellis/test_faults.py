@@ -14,6 +14,7 @@ from trellis_assets.adapters.generation.trellis.loading import load_background_r
 from trellis_assets.domain.generation_requests import GenerationRequest
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import BrokenGpuError, GenerationError, PromptRefusedError
+from trellis_assets_tests.trellis_package import take_weights_by_name, trellis_backend
 
 MODELS = {TaskKind.TEXT: "text-weights"}
 
@@ -29,6 +30,7 @@ def broken_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         (folder / "__init__.py").write_text(code)
         monkeypatch.syspath_prepend(str(tmp_path))
 
+    take_weights_by_name(monkeypatch)
     for name in ("trellis", "trellis.pipelines"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     yield make
@@ -43,7 +45,7 @@ def loading(error: str) -> str:
 
 def fault(models: dict[TaskKind, str] = MODELS) -> GenerationError:
     with pytest.raises(GenerationError) as caught:
-        TrellisBackend(models=models, device="cpu").load()
+        trellis_backend(models).load()
     assert not isinstance(caught.value, PromptRefusedError)
     return caught.value
 
@@ -115,6 +117,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> type[FailingPipeline]:
     pipelines = ModuleType("trellis.pipelines")
     stand_in = type("Pipeline", (FailingPipeline,), {})
     pipelines.TrellisTextTo3DPipeline = pipelines.TrellisImageTo3DPipeline = stand_in  # type: ignore[attr-defined]
+    take_weights_by_name(monkeypatch)
     monkeypatch.setitem(sys.modules, "trellis", ModuleType("trellis"))
     monkeypatch.setitem(sys.modules, "trellis.pipelines", pipelines)
     return stand_in
@@ -138,7 +141,7 @@ def test_a_failing_gpu_library_unloads_everything_and_passes_once(
     failing: type[FailingPipeline], text: str
 ) -> None:
     failing.error = RuntimeError(text)
-    backend = TrellisBackend(models=MODELS, device="cpu")
+    backend = trellis_backend(MODELS)
     order = trial_order(TaskKind.TEXT)
     first = outcome(backend, order)
     assert first.is_transient
@@ -149,27 +152,27 @@ def test_a_failing_gpu_library_unloads_everything_and_passes_once(
 
 def test_a_broken_gpu_context_wants_a_new_process(failing: type[FailingPipeline]) -> None:
     failing.error = RuntimeError("CUDA error: an illegal memory access was encountered")
-    found = outcome(TrellisBackend(models=MODELS, device="cpu"), trial_order(TaskKind.TEXT))
+    found = outcome(trellis_backend(MODELS), trial_order(TaskKind.TEXT))
     assert isinstance(found, BrokenGpuError)
     assert "must be restarted" in str(found)
 
 
 def test_full_memory_passes_however_often_it_comes(failing: type[FailingPipeline]) -> None:
     failing.error = torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
-    backend = TrellisBackend(models=MODELS, device="cpu")
+    backend = trellis_backend(MODELS)
     assert all(outcome(backend, trial_order(TaskKind.TEXT)).is_transient for _ in range(3))
 
 
 def test_an_error_that_is_not_of_the_gpu_is_not_called_one(failing: type[FailingPipeline]) -> None:
     failing.error = RuntimeError("shape mismatch")
     with pytest.raises(RuntimeError, match="shape mismatch"):
-        TrellisBackend(models=MODELS, device="cpu").generate(trial_order(TaskKind.TEXT), lambda *_: None)
+        trellis_backend(MODELS).generate(trial_order(TaskKind.TEXT), lambda *_: None)
 
 
 def test_a_picture_in_which_no_object_is_found_is_a_fault_of_the_prompt(
     failing: type[FailingPipeline],
 ) -> None:
-    backend = TrellisBackend(models={TaskKind.IMAGE: "image-weights"}, device="cpu")
+    backend = trellis_backend({TaskKind.IMAGE: "image-weights"})
     assert isinstance(outcome(backend, trial_order(TaskKind.IMAGE)), PromptRefusedError)
 
 
@@ -185,7 +188,7 @@ def test_a_picture_without_an_opaque_pixel_is_a_fault_of_the_prompt(
     file = io.BytesIO()
     Image.new("RGBA", (64, 64), (200, 30, 30, alpha)).save(file, "PNG")
     prompt = base64.b64encode(file.getvalue()).decode()
-    backend = TrellisBackend(models={TaskKind.IMAGE: "image-weights"}, device="cpu")
+    backend = trellis_backend({TaskKind.IMAGE: "image-weights"})
     found = outcome(backend, GenerationRequest(prompt, TaskKind.IMAGE, 0))
     assert isinstance(found, PromptRefusedError)
     assert "shows no object" in str(found)

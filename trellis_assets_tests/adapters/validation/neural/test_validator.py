@@ -236,21 +236,6 @@ def test_a_tensor_that_is_missing_is_named_and_not_made_up(
         network(weights.Weights(other), "cpu")
 
 
-def test_the_revision_of_a_first_download_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    newest = ["1" * 40]
-
-    class Hub:
-        def model_info(self, repository: str) -> object:
-            return type("Info", (), {"sha": newest[0]})
-
-    monkeypatch.setattr("huggingface_hub.HfApi", Hub)
-    file = tmp_path / "data" / weights.REVISIONS_FILE
-    assert weights.kept_revision(weights.CLIP, file) == "1" * 40
-    newest[0] = "2" * 40
-    assert weights.kept_revision(weights.CLIP, file) == "1" * 40
-    assert weights.kept_revision(weights.CLIP, None) == "2" * 40
-
-
 def test_readiness_is_found_by_judging_and_what_it_loads_is_let_go(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,7 @@ from capacity.recorder import Asked, RecordedStore
 from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.adapters.storage.store import open_store
+from trellis_assets.domain.scheduling.poll_spacing import PollSpacing, poll_backoff
 from trellis_assets.domain.scheduling.run_attempts import RunStatus
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.submissions import SubmissionOutcome
@@ -139,9 +140,8 @@ class _Steps:
             SubmissionAnswer(SubmissionOutcome.ACCEPTED, a_feedback(), None, "answered"),
         ]
         policy = PollingPolicy(
-            polls=EligibilityPolicy(max_backoff=LONG),
-            interval=timedelta(microseconds=1),
-            error_backoff=LONG,
+            eligibility=EligibilityPolicy(),
+            spacing=PollSpacing(timedelta(microseconds=1), poll_backoff(LONG)),
             metagraph_age=LONG,
             max_waiting=8,
             endpoints=self.generator.endpoints,

@@ -8,13 +8,13 @@ from trellis_assets.adapters.prompt_lists import read_prompts
 from trellis_assets.composition.steps import Steps
 from trellis_assets.domain.diagnostics import CheckResult
 from trellis_assets.domain.metagraph_reads import CHAIN_BACKOFF, FILE_BACKOFF
+from trellis_assets.domain.scheduling.poll_spacing import PollSpacing, poll_backoff
 from trellis_assets.domain.scheduling.run_attempts import RunStatus
 from trellis_assets.domain.tasks import Task
 from trellis_assets.domain.validators import EligibilityPolicy
 from trellis_assets.settings import SettingsError
 from trellis_assets.steps.create_prompt_tasks import CreatePromptTasksStep
 from trellis_assets.steps.dispatch_runs import DispatchRunsStep
-from trellis_assets.steps.handle_poll_response import JITTER
 from trellis_assets.steps.notify import NotifyStep
 from trellis_assets.steps.poll_validators import PollingPolicy, PollValidatorsStep
 from trellis_assets.steps.probe_endpoints import ProbeEndpointsStep
@@ -53,13 +53,9 @@ class SubnetSteps(Steps):
         """
         parts, network, mining = self._adapters, self.settings.network, self.settings.mining
         interval = timedelta(seconds=network.pull_interval)
-        backoff = timedelta(seconds=network.error_backoff)
         policy = PollingPolicy(
-            polls=EligibilityPolicy(
-                network.min_stake, network.require_permit, max(interval * (1 + JITTER), backoff)
-            ),
-            interval=interval,
-            error_backoff=backoff,
+            eligibility=EligibilityPolicy(network.min_stake, network.require_permit),
+            spacing=PollSpacing(interval, poll_backoff(timedelta(seconds=network.error_backoff))),
             metagraph_age=FILE_METAGRAPH_AGE if network.reads_file else CHAIN_METAGRAPH_AGE,
             max_waiting=mining.max_waiting_tasks,
             endpoints=parts.generator.endpoints,

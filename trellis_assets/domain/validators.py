@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from trellis_assets.domain.clock_offset import Offset, validators_time
 from trellis_assets.domain.clock_skew import is_ahead
+from trellis_assets.domain.scheduling.poll_spacing import PollSpacing
 from trellis_assets.domain.scheduling.worth import Worth, best_first, worth_of
 from trellis_assets.system.compat import UTC
 
@@ -40,7 +41,7 @@ class PollTimes:
     """What the store knows of one miner's next pull from a validator.
 
     Attributes:
-        next_poll_at: not before this time, by our own pull interval or after an error.
+        next_poll_at: not before this time, by our own interval or back-off.
         cooldown_until: not before this time, by the validator's word.
         accepted, submitted: results that it accepted, of those it was sent.
     """
@@ -56,12 +57,17 @@ class PollTimes:
         limits = [t for t in (self.next_poll_at, self.cooldown_until) if t is not None]
         return max(limits, default=_EVER)
 
-    def due_at(self, now: datetime, max_backoff: timedelta) -> datetime | None:
-        """When the next pull may happen; None means at once.
+    def due_at(self, now: datetime, spacing: PollSpacing) -> datetime | None:
+        """Return when the next poll may happen; None means at once.
 
-        A cooldown was told in the validator's time, and counted by our clock when it came.
+        A time further ahead than its own maximum was stored before the clock was set back: it does not count.
+        A cooldown was given in the validator's time, and converted to our clock when it came.
+
+        Example:
+            A failing validator whose next poll is 10 min ahead is due then, and not now: `spacing` bounds it
+            by its own back-off, of 11 min with jitter. One 5 h ahead is due now.
         """
-        limits = ((self.next_poll_at, max_backoff), (self.cooldown_until, MAX_COOLDOWN))
+        limits = ((self.next_poll_at, spacing.maximum), (self.cooldown_until, MAX_COOLDOWN))
         return max((t for t, longest in limits if t is not None and is_ahead(t, now, longest)), default=None)
 
 
@@ -84,21 +90,23 @@ class PollRecord:
 
 @dataclass(frozen=True, slots=True)
 class EligibilityPolicy:
-    """Who may be asked, and when.
+    """Which neurons are polled.
 
     Attributes:
         min_stake: of the chain's stake weight (alpha plus a share of TAO, `metagraph.S`), not TAO; the
             reference miner's floor for validators.
-        max_backoff: no `next_poll_at` is ever set further ahead.
+        require_permit: poll only neurons that may validate.
     """
 
     min_stake: float = 1000.0
     require_permit: bool = True
-    max_backoff: timedelta = timedelta(minutes=5)
+
+
+USUAL_SPACING = PollSpacing()
 
 
 def is_eligible(validator: Validator, policy: EligibilityPolicy, miner_hotkey: str) -> bool:
-    """Whether the validator is one this miner would ever pull from."""
+    """Return whether the miner would ever poll this validator."""
     return (
         validator.is_serving
         and validator.hotkey != miner_hotkey
@@ -113,25 +121,28 @@ def due_validators(
     policy: EligibilityPolicy,
     miner_hotkey: str,
     now: datetime,
+    *,
+    spacing: PollSpacing = USUAL_SPACING,
 ) -> list[Validator]:
     """Return the validators to poll now, the one with the most to expect first.
 
     Of those that are worth the same the one that has been due longest goes first, or with more work on
-    offer than the generator can do, some would never be asked. One that has been due for `LONGEST_LEFT_OUT`
+    offer than the generator can do, some would never be polled. One that has been due for `LONGEST_LEFT_OUT`
     goes before all others, so that no validator is left out for ever.
 
     Args:
         validators: the metagraph.
-        poll_times: by hotkey; a validator not listed has never been asked.
+        poll_times: by hotkey; a validator not listed has never been polled.
         policy: stake floor and permit.
-        miner_hotkey: our own hotkey, which is never asked.
+        miner_hotkey: our own hotkey, which is never polled.
         now: aware UTC.
+        spacing: bounds stored times.
     """
     due = [
         v
         for v in validators
         if is_eligible(v, policy, miner_hotkey)
-        and poll_times.get(v.hotkey, PollTimes()).due_at(now, policy.max_backoff) is None
+        and poll_times.get(v.hotkey, PollTimes()).due_at(now, spacing) is None
     ]
 
     def times(validator: Validator) -> PollTimes:

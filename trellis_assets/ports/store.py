@@ -60,6 +60,10 @@ class PollStore(Protocol):
         """How the last poll of each listed validator went, the highest stake first."""
         ...
 
+    def poll_failures(self, miner_hotkey: str, hotkey: str) -> int:
+        """Return how many polls of the validator failed in a row."""
+        ...
+
     def begin_poll(
         self,
         miner_hotkey: str,
@@ -88,6 +92,7 @@ class PollStore(Protocol):
         next_poll_at: datetime | None = None,
         cooldown_until: datetime | None = None,
         violations: int | None = None,
+        failures: int | None = None,
         brings_task: bool = False,
         clock: Offset | None = None,
     ) -> None:

@@ -40,7 +40,9 @@ class NetworkSettings(SettingsGroup):
         None, description="Seconds between two polls of one validator; default: 45, local subnet 3."
     )
     error_backoff_s: Seconds | None = Field(
-        None, description="Back-off after a validator failed, in seconds; default: 300, local subnet 10."
+        None,
+        description="Longest back-off of a validator that fails again and again, in seconds; the first is "
+        "a twentieth of it; default: 600, local subnet 10.",
     )
     pull_timeout_s: float = Field(
         12, gt=0, le=50, description="Longest wait for the response to a pull, in seconds."
@@ -120,8 +122,8 @@ class NetworkSettings(SettingsGroup):
 
     @property
     def error_backoff(self) -> float:
-        """Return the seconds of back-off after a validator failed."""
-        return self.error_backoff_s or (10.0 if self.is_local else 300.0)
+        """Return the longest back-off of a validator that fails again and again, in seconds."""
+        return self.error_backoff_s or (10.0 if self.is_local else 600.0)
 
 
 def _origin(url: str) -> str:

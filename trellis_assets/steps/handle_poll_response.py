@@ -3,9 +3,10 @@
 import logging
 import random
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from trellis_assets.domain.clock_offset import Offset, measure_offset
+from trellis_assets.domain.scheduling.poll_spacing import PollSpacing
 from trellis_assets.domain.scheduling.run_attempts import MAX_ATTEMPTS
 from trellis_assets.domain.submissions import SubmissionKind
 from trellis_assets.domain.tasks import REOPENABLE_STATES, Task, TaskState, is_final
@@ -26,8 +27,6 @@ from trellis_assets.ports import (
 
 # A validator that keeps serving a task we keep answering is handed it back empty after so many answers.
 MAX_REOPENINGS = 6
-# Intervals are longer by up to this share, so that validators do not come due all at once.
-JITTER = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +34,15 @@ class HandlePollResponseStep:
     """The step with what it works on.
 
     Attributes:
-        pause: between two pulls of one validator, at least.
-        error_backoff: rest after a validator failed or had nothing.
+        spacing: pauses between two polls of one validator.
         session_id: of the session that new tasks belong to.
     """
 
     store: TaskStore
     network: ValidatorNetwork
     clock: Clock
-    pause: timedelta
-    error_backoff: timedelta
+    spacing: PollSpacing
     session_id: int | None
-
-    def interval(self) -> timedelta:
-        """Until a validator that was asked may be asked again; a little different each time."""
-        return self.pause * random.uniform(1.0, 1.0 + JITTER)
 
     async def run(self, validator: Validator, answer: PollResponse) -> int | None:
         """The new task's key; None where the answer brought none.
@@ -91,27 +84,24 @@ class HandlePollResponseStep:
         return None
 
     def _record_poll(self, validator: Validator, answer: PollResponse) -> None:
-        """When the validator may be asked next is in the store."""
-        now = self.clock.now()
-        soon, later = now + self.interval(), now + self.error_backoff
-        fields: dict[str, object]
+        """Store when the validator may be polled next: later and later while it fails or has nothing."""
+        now, failures = self.clock.now(), 0
+        fields: dict[str, object] = {}
         match answer:
-            case TaskAssigned():
-                fields = {"next_poll_at": soon}
             case CoolingDown(until=until, violations=violations):
-                fields = {"next_poll_at": soon, "cooldown_until": until, "violations": violations}
+                fields = {"cooldown_until": until, "violations": violations}
             case NotRegistered(until=until):
-                fields = {"next_poll_at": soon, "cooldown_until": until}
-            case Unreachable(may_have_assigned=True):
-                fields = {"next_poll_at": soon}  # a task may wait for us there
+                fields = {"cooldown_until": until}
             case NoTask() | Unreachable() | MalformedResponse():
-                fields = {"next_poll_at": later}
+                failures = 1 + self.store.poll_failures(self.network.miner_hotkey, validator.hotkey)
         self.store.record_poll(
             self.network.miner_hotkey,
             validator.hotkey,
             outcome=type(answer).__name__,
             reason=answer.reason if isinstance(answer, Unreachable | MalformedResponse) else None,
             now=now,
+            next_poll_at=now + self.spacing.pause(failures, random.random()),
+            failures=failures,
             brings_task=isinstance(answer, TaskAssigned),
             clock=_clock_of(answer, now),
             **fields,  # type: ignore[arg-type]

@@ -1,12 +1,14 @@
 """Pull: every validator that is due has been asked, and what it gave is in the store."""
 
 import asyncio
+import random
 import time
 from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from trellis_assets.domain.scheduling.poll_spacing import PollSpacing
 from trellis_assets.domain.scheduling.prefetch import (
     ActiveTask,
     Pace,
@@ -45,8 +47,8 @@ class PollingPolicy:
     """Settings of this step.
 
     Attributes:
-        interval: between two pulls of one validator.
-        error_backoff: rest after a validator failed or had nothing.
+        eligibility: which neurons are polled.
+        spacing: pauses between two polls of one validator.
         metagraph_age: refresh the list of validators when it is older.
         max_waiting: pull no more while this many tasks wait for a generation.
         endpoints: names of the generation endpoints; each makes one model at a time.
@@ -54,9 +56,8 @@ class PollingPolicy:
         task_limit: no more than this many tasks in the session; None: no limit.
     """
 
-    polls: EligibilityPolicy
-    interval: timedelta
-    error_backoff: timedelta
+    eligibility: EligibilityPolicy
+    spacing: PollSpacing
     metagraph_age: timedelta
     max_waiting: int
     endpoints: Sequence[str] = ("",)
@@ -113,8 +114,7 @@ class PollValidatorsStep:
             self.store,
             self.network,
             self.clock,
-            pause=self.policy.interval,
-            error_backoff=self.policy.error_backoff,
+            spacing=self.policy.spacing,
             session_id=self.policy.session_id,
         )
 
@@ -176,11 +176,11 @@ class PollValidatorsStep:
         times = self.store.poll_times(me)
         holding = {t.validator_hotkey for t in active_tasks if t.state is not TaskState.UNSETTLED}
         idle = [v for v in self.listing.validators() if v.hotkey not in holding and v.hotkey not in polling]
-        longest = self.policy.polls.max_backoff
+        spacing = self.policy.spacing
         known = [times[v.hotkey] for v in idle if v.hotkey in times]
-        waits = [(t.due_at(now, longest) or now) - now for t in known]
+        waits = [(t.due_at(now, spacing) or now) - now for t in known]
         report.next_due_in_s = min((w.total_seconds() for w in waits), default=None)
-        return due_validators(idle, times, self.policy.polls, me, now)
+        return due_validators(idle, times, self.policy.eligibility, me, now, spacing=spacing)
 
     def _room(self, active_tasks: list[ActiveTask], polling: Collection[str], pending_polls: int) -> int:
         """How many validators to ask now."""
@@ -207,13 +207,13 @@ class PollValidatorsStep:
     async def ask(self, validator: Validator, report: PollReport) -> None:
         """The validator was asked, and its answer acted on; nothing if another process asks it."""
         me, now = self.network.miner_hotkey, self.clock.now()
-        soon, longest = now + self._answer.interval(), self.policy.polls.max_backoff
+        spacing = self.policy.spacing
         if not self.store.begin_poll(
             me,
             validator.hotkey,
-            next_poll_at=soon,
+            next_poll_at=now + spacing.pause(0, random.random()),
             now=now,
-            max_backoff=longest,
+            max_backoff=spacing.maximum,
             session_id=self.policy.session_id,
         ):
             return

@@ -8,6 +8,7 @@ from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.storage.consistency_store import SqlConsistencyStore
 from trellis_assets.adapters.storage.store import SqlTaskStore
 from trellis_assets.domain.clock_skew import CLOCK_SLACK, elapsed, is_ahead
+from trellis_assets.domain.scheduling.poll_spacing import PollSpacing
 from trellis_assets.domain.scheduling.run_attempts import Request, RunStatus, Wait, next_attempt
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import LEASE, TaskState
@@ -207,9 +208,9 @@ def test_a_cooldown_is_told_in_the_validators_time_and_stays(miner: Miner, netwo
 
 
 def test_a_cooldown_beyond_what_any_validator_may_say_does_not_count() -> None:
-    rest = timedelta(minutes=5)
-    assert PollTimes(cooldown_until=NOW + timedelta(hours=24)).due_at(NOW, rest) is not None
-    assert PollTimes(cooldown_until=NOW + timedelta(days=400)).due_at(NOW, rest) is None
+    spacing = PollSpacing()
+    assert PollTimes(cooldown_until=NOW + timedelta(hours=24)).due_at(NOW, spacing) is not None
+    assert PollTimes(cooldown_until=NOW + timedelta(days=400)).due_at(NOW, spacing) is None
 
 
 def test_the_metagraph_is_read_again_when_the_clock_is_set_back(

@@ -19,7 +19,7 @@ def test_against_the_local_subnet_waiting_takes_seconds_and_elsewhere_the_seeds_
     real = Settings.load(network="finney").network
     assert (real.pull_interval, real.error_backoff, real.pull_timeout_s) == (
         45,
-        300,
+        600,
         12,
     )
 

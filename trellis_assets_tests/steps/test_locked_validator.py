@@ -10,6 +10,7 @@ import pytest
 from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.local_subnet import rules
 from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.domain.scheduling.poll_spacing import PollSpacing, poll_backoff
 from trellis_assets.domain.scheduling.run_attempts import RunStatus
 from trellis_assets.domain.submissions import SubmissionKind, outcome_of_feedback
 from trellis_assets.domain.task_policies import SubmissionPolicy
@@ -32,9 +33,8 @@ from trellis_assets.testing.fakes import (
 
 ONE = a_validator(1)
 POLICY = PollingPolicy(
-    polls=EligibilityPolicy(),
-    interval=timedelta(seconds=3),
-    error_backoff=timedelta(seconds=10),
+    eligibility=EligibilityPolicy(),
+    spacing=PollSpacing(timedelta(seconds=3), poll_backoff(timedelta(seconds=10))),
     metagraph_age=timedelta(hours=1),
     max_waiting=8,
 )

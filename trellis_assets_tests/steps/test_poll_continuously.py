@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.domain.scheduling.poll_spacing import PollSpacing, poll_backoff
 from trellis_assets.domain.validators import EligibilityPolicy, Validator
 from trellis_assets.ports import CoolingDown, MetagraphError, PollResponse, TaskAssigned
 from trellis_assets.steps import poll_continuously
@@ -17,9 +18,8 @@ from trellis_assets.steps.poll_validators import PollingPolicy, PollValidatorsSt
 from trellis_assets.testing.fakes import MINER, FakeClock, ScriptedNetwork, a_pulled_task, a_validator
 
 POLICY = PollingPolicy(
-    polls=EligibilityPolicy(),
-    interval=timedelta(seconds=45),
-    error_backoff=timedelta(seconds=300),
+    eligibility=EligibilityPolicy(),
+    spacing=PollSpacing(timedelta(seconds=45), poll_backoff(timedelta(seconds=300))),
     metagraph_age=timedelta(hours=1),
     max_waiting=8,
 )

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.domain.scheduling.poll_spacing import PollSpacing, poll_backoff
 from trellis_assets.domain.scheduling.run_attempts import MAX_ATTEMPTS
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import TaskState
@@ -32,9 +33,8 @@ from trellis_assets.testing.fakes import (
 )
 
 POLICY = PollingPolicy(
-    polls=EligibilityPolicy(),
-    interval=timedelta(seconds=45),
-    error_backoff=timedelta(seconds=300),
+    eligibility=EligibilityPolicy(),
+    spacing=PollSpacing(timedelta(seconds=45), poll_backoff(timedelta(minutes=10))),
     metagraph_age=timedelta(hours=1),
     max_waiting=8,
     endpoints=("a", "b", "c", "d", "e", "f", "g", "h"),
@@ -56,6 +56,7 @@ class Round:
 
 
 ONE, TWO, THREE = a_validator(1), a_validator(2), a_validator(3)
+RICH = a_validator(9, stake=90_000.0)
 
 
 async def test_every_due_validator_is_asked_and_its_task_stored(
@@ -105,17 +106,66 @@ async def test_a_cooldown_is_kept_over_restarts(store: SqlTaskStore, clock: Fake
     assert (await again.run()).polled == 1
 
 
-@pytest.mark.parametrize("answer", [Unreachable("refused"), MalformedResponse("html")])
-async def test_after_a_failure_a_validator_rests(
+FAILURES = [
+    Unreachable("refused"),
+    Unreachable("timed out", may_have_assigned=True),
+    MalformedResponse("html"),
+    NoTask(),
+]
+
+
+async def _pause_after(pulls: Round, answer: PollResponse) -> float:
+    """Poll the only validator, which responds so; return how long it is left alone, in seconds."""
+    pulls.says(ONE, answer)
+    assert (await pulls.run()).polled == 1
+    next_poll_at = pulls.store.poll_times(MINER)[ONE.hotkey].next_poll_at
+    assert next_poll_at is not None
+    pause_s = (next_poll_at - pulls.clock.now()).total_seconds()
+    pulls.clock.advance(pause_s - 0.1)
+    assert (await pulls.run()).polled == 0
+    pulls.clock.advance(0.2)
+    return pause_s
+
+
+@pytest.mark.parametrize("answer", FAILURES)
+async def test_a_validator_that_fails_again_and_again_is_polled_less_and_less(
     store: SqlTaskStore, clock: FakeClock, answer: PollResponse
 ) -> None:
     pulls = Round(store, clock, ONE)
-    pulls.says(ONE, answer)
-    await pulls.run()
-    clock.advance(299)
-    assert (await pulls.run()).polled == 0
-    clock.advance(2)
-    assert (await pulls.run()).polled == 1
+    pauses = [await _pause_after(pulls, answer) for _ in range(6)]
+    for pause_s, step_s in zip(pauses, (45, 60, 120, 300, 600, 600), strict=True):
+        assert step_s <= pause_s <= step_s * 1.1
+
+
+async def test_a_success_ends_a_validator_s_back_off_at_once(store: SqlTaskStore, clock: FakeClock) -> None:
+    pulls = Round(store, clock, ONE)
+    for _ in range(5):
+        await _pause_after(pulls, Unreachable("refused"))
+    passed = clock.now()
+    assert await _pause_after(pulls, CoolingDown(passed, violations=0)) < 50
+    assert await _pause_after(pulls, Unreachable("refused")) < 50, "the next failure is the first again"
+
+
+async def test_the_back_off_of_a_validator_outlives_the_process(
+    store: SqlTaskStore, clock: FakeClock
+) -> None:
+    for _ in range(4):
+        await _pause_after(Round(store, clock, ONE), Unreachable("refused"))
+    assert await _pause_after(Round(store, clock, ONE), Unreachable("refused")) >= 600
+
+
+async def test_an_unreachable_validator_takes_no_poll_from_the_others(
+    store: SqlTaskStore, clock: FakeClock
+) -> None:
+    """With room for one poll at a time, the richest validator fails; the other is polled when it is due."""
+    pulls = Round(store, clock, RICH, ONE)
+    pulls.says(RICH, *[Unreachable("refused")] * 50)
+    pulls.says(ONE, *[CoolingDown(clock.now(), violations=0)] * 50)
+    for _ in range(10):
+        await pulls.run(replace(POLICY, endpoints=("gpu",)))
+        clock.advance(50)
+    assert pulls.network.pulled.count(ONE.hotkey) == 10
+    assert pulls.network.pulled.count(RICH.hotkey) <= 5
 
 
 async def test_why_a_poll_failed_is_kept_until_the_next_answer(store: SqlTaskStore, clock: FakeClock) -> None:
@@ -310,7 +360,7 @@ async def test_more_validators_are_asked_at_a_time_when_few_have_a_task(
     step.listing.refresh()
     assert len(step.to_poll(PollReport())) == 1
     await step.run()
-    clock.advance(POLICY.error_backoff.total_seconds() * 2)
+    clock.advance(POLICY.spacing.maximum.total_seconds() * 2)
     assert len(step.to_poll(PollReport())) == 8, "and never more than there is room for"
     assert len(step.to_poll(PollReport(), pending_polls=3)) == 5, (
         "those that may answer any moment are counted"

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.domain.scheduling.poll_spacing import PollSpacing, poll_backoff
 from trellis_assets.domain.scheduling.prefetch import PROMPT_START, OtherMinerDemand
 from trellis_assets.domain.tasks import LEASE, TaskState
 from trellis_assets.domain.validators import EligibilityPolicy
@@ -15,9 +16,8 @@ OTHER = "5OtherMinerOtherMinerOtherMinerOtherMinerOther"
 ONE, TWO = a_validator(1), a_validator(2)
 SHARED = ("gpu-1", "gpu-2")
 POLICY = PollingPolicy(
-    polls=EligibilityPolicy(),
-    interval=timedelta(seconds=45),
-    error_backoff=timedelta(seconds=300),
+    eligibility=EligibilityPolicy(),
+    spacing=PollSpacing(timedelta(seconds=45), poll_backoff(timedelta(seconds=300))),
     metagraph_age=timedelta(hours=1),
     max_waiting=8,
     endpoints=SHARED,

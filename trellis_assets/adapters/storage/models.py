@@ -182,6 +182,7 @@ class PollRow(Base):
     asked_in: Mapped[int | None] = mapped_column(comment="session that asks")
     cooldown_until: Mapped[datetime | None]
     cooldown_violations: Mapped[int] = mapped_column(default=0)
+    failures_in_a_row: Mapped[int] = mapped_column(default=0, comment="polls that failed since one did not")
     last_outcome: Mapped[ShortText | None]
     last_reason: Mapped[str | None] = mapped_column(Words, comment="why the last poll failed")
     answered_at: Mapped[datetime | None]

@@ -125,6 +125,12 @@ def clock_offsets(session: Session, miner_hotkey: str, since: datetime) -> list[
     return [Offset(s, margin) for s, margin in rows if s is not None and margin is not None]
 
 
+def poll_failures(session: Session, miner_hotkey: str, hotkey: str) -> int:
+    """Return how many polls of the validator failed in a row."""
+    row = session.get(PollRow, (miner_hotkey, hotkey))
+    return 0 if row is None else row.failures_in_a_row
+
+
 def begin_poll(
     session: Session,
     miner_hotkey: str,
@@ -155,8 +161,8 @@ def begin_poll(
 
 
 def _new_poll(miner_hotkey: str, hotkey: str) -> dict[str, Any]:
-    zeros = ("cooldown_violations", "total_pulls", "total_tasks_received", "total_tasks_submitted")
-    zeros += ("total_successful_submissions", "total_handed_back")  # type: ignore[assignment]
+    totals = ("pulls", "tasks_received", "tasks_submitted", "successful_submissions", "handed_back")
+    zeros = ("cooldown_violations", "failures_in_a_row", *(f"total_{name}" for name in totals))
     return {"miner_hotkey": miner_hotkey, "hotkey": hotkey} | dict.fromkeys(zeros, 0)
 
 
@@ -171,6 +177,7 @@ def record_poll(
     next_poll_at: datetime | None,
     cooldown_until: datetime | None,
     violations: int | None,
+    failures: int | None,
     brings_task: bool,
     clock: Offset | None,
 ) -> None:
@@ -186,6 +193,8 @@ def record_poll(
         values["cooldown_until"] = cooldown_until
     if violations is not None:
         values["cooldown_violations"] = violations
+    if failures is not None:
+        values["failures_in_a_row"] = failures
     session.execute(
         update(PollRow).where(PollRow.miner_hotkey == miner_hotkey, PollRow.hotkey == hotkey).values(**values)
     )

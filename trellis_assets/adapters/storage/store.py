@@ -92,6 +92,11 @@ class SqlTaskStore(Transactions):
         with self.reading() as session:
             return polls.poll_records(session, miner_hotkey)
 
+    def poll_failures(self, miner_hotkey: str, hotkey: str) -> int:
+        """Return how many polls of the validator failed in a row."""
+        with self.reading() as session:
+            return polls.poll_failures(session, miner_hotkey, hotkey)
+
     def begin_poll(
         self,
         miner_hotkey: str,
@@ -125,6 +130,7 @@ class SqlTaskStore(Transactions):
         next_poll_at: datetime | None = None,
         cooldown_until: datetime | None = None,
         violations: int | None = None,
+        failures: int | None = None,
         brings_task: bool = False,
         clock: Offset | None = None,
     ) -> None:
@@ -140,6 +146,7 @@ class SqlTaskStore(Transactions):
                 next_poll_at=next_poll_at,
                 cooldown_until=cooldown_until,
                 violations=violations,
+                failures=failures,
                 brings_task=brings_task,
                 clock=clock,
             )

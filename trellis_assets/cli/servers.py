@@ -65,7 +65,13 @@ def validator_server(
 
 @app.command()
 def gallery(
-    host: Annotated[str, typer.Option(help="Address to bind to.")] = "127.0.0.1",
+    host: Annotated[
+        str | None,
+        typer.Option(
+            help="Address to bind to; any other than 127.0.0.1 needs TRELLIS_SERVER_TOKEN.",
+            show_default="TRELLIS_GALLERY_HOST, else 127.0.0.1",
+        ),
+    ] = None,
     port: Annotated[
         int | None, typer.Option(help="Port to listen on.", show_default="TRELLIS_GALLERY_PORT, else 3001")
     ] = None,
@@ -81,9 +87,10 @@ def gallery(
         from trellis_assets.diagnostics.machine_checks import CheckContext
         from trellis_assets.diagnostics.mining_checks import check_mining_without_raising, notice
         from trellis_assets.servers.gallery.run import run_gallery
+        from trellis_assets.servers.hosts import shown_host
         from trellis_assets.settings import Settings
 
-        settings = Settings.load(gallery_port=port, data_dir=data_dir)
+        settings = Settings.load(gallery_host=host, gallery_port=port, data_dir=data_dir)
         # The gallery signs nothing: it opens no wallet.
         doctor = CachedDiagnostics(lambda: examine(settings, reads_key=False))
         pipeline = Pipeline(settings)
@@ -92,8 +99,9 @@ def gallery(
         )
         parts = pipeline.reports.gallery_parts(doctor, lambda: notice(mining()))
         token = secret(settings.servers.server_token)
-        typer.echo(f"gallery: http://{host}:{settings.servers.gallery_port}", err=True)
-        run_gallery(parts, host=host, port=settings.servers.gallery_port, token=token)
+        bound, port = settings.servers.gallery_host, settings.servers.gallery_port
+        typer.echo(f"gallery: http://{shown_host(bound)}:{port}", err=True)
+        run_gallery(parts, host=bound, port=port, token=token)
 
 
 @app.command()

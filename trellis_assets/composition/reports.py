@@ -1,16 +1,15 @@
 """Steps that export statistics and write reports, and what the gallery shows."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 from trellis_assets.composition.steps import Steps
 from trellis_assets.domain.diagnostics import CheckResult
 from trellis_assets.ports import Ledger
 from trellis_assets.steps.export_statistics import ExportStatisticsStep
-from trellis_assets.steps.publish_report import PublishReportStep
 
 if TYPE_CHECKING:
+    from trellis_assets.reports.files import ReportPublisher
     from trellis_assets.servers.gallery.app import GalleryParts
 
 
@@ -27,11 +26,11 @@ class ReportSteps(Steps):
         """Return the URL of the gallery, which serves the reports as pages."""
         return self.settings.servers.gallery_address
 
-    def publish_report_step(self) -> PublishReportStep:
-        """Return the step that writes a report's files."""
-        from trellis_assets.reports.files import write_report
+    def report_publisher(self) -> "ReportPublisher":
+        """Return what writes reports to the reports folder."""
+        from trellis_assets.reports.files import ReportPublisher
 
-        return PublishReportStep(self.settings.storage.reports_folder, partial(write_report, self.ledger))
+        return ReportPublisher(self.ledger, self.settings.storage.reports_folder)
 
     def export_statistics_step(self) -> ExportStatisticsStep:
         """Return the step that takes the statistics and writes them to a file."""
@@ -61,6 +60,7 @@ class ReportSteps(Steps):
             write_report=lambda name, since, until, path: write_days(
                 parts.ledger, name, since=since, until=until, path=path, now=parts.clock.now()
             ),
+            exports=self.settings.storage.reports_folder,
             examine=examine,
             notice=notice,
             dagster_url=self.settings.servers.webserver_address,

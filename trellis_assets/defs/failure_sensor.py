@@ -14,7 +14,7 @@ def _notify(context: dg.RunStatusSensorContext, subnet: SubnetResource) -> dg.Sk
     if notify is None:
         return dg.SkipReason("nobody is notified: set TRELLIS_WEBHOOK_URL")
     run = context.dagster_run
-    link = f"http://127.0.0.1:{parts.settings.servers.webserver_port}/runs/{run.run_id}"
+    link = f"{parts.settings.servers.webserver_address}/runs/{run.run_id}"
     notify.run(f"{run.job_name} failed", printable(_cause(context.for_run_failure()), 500), link)
     return None
 

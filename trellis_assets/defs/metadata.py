@@ -1,12 +1,16 @@
-"""Metadata that several definitions show, made in one way."""
+"""Metadata that several definitions show: tables, charts, links, pictures."""
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import urlencode
 
 import dagster as dg
 
 from trellis_assets.domain.tasks import printable
+from trellis_assets.reports.charts import Chart
+from trellis_assets.reports.files import PUBLISHED_FORMATS, PublishedReport
+from trellis_assets.reports.writing import Format
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,18 +23,18 @@ _LONGEST_CELL = 200
 
 
 def column_schema(columns: Mapping[str, str], types: Mapping[str, str]) -> dict[str, Any]:
-    """Return metadata that tells what each column means, and its type."""
+    """Return metadata with the type and the meaning of each column."""
     described = [dg.TableColumn(name, types[name], meaning) for name, meaning in columns.items()]
     return {"dagster/column_schema": dg.TableSchema(columns=described)}
 
 
 def small_table(frame: "pd.DataFrame", columns: Iterable[str]) -> dg.MetadataValue[Any]:
-    """The first rows of some columns; a text where there is none."""
+    """Return the first 20 rows of some columns as a table; a text where there is none."""
     return records_table(frame[list(columns)].head(_ROWS).to_dict("records"))
 
 
 def records_table(rows: Iterable[Mapping[Any, Any]]) -> dg.MetadataValue[Any]:
-    """The rows as a table; a text where there is none."""
+    """Return the rows as a table; a text where there is none."""
     records = [dg.TableRecord({str(name): _plain(value) for name, value in row.items()}) for row in rows]
     return dg.MetadataValue.table(records) if records else dg.MetadataValue.text("no rows")
 
@@ -46,5 +50,37 @@ def _plain(value: Any) -> str | int | float | bool:
 
 
 def markdown_picture(webp: bytes, text: str) -> dg.MarkdownMetadataValue:
-    """The picture inside the metadata itself, so that the UI shows it without another server."""
+    """Return a picture as Markdown that holds its data, so that the UI needs no other server to show it."""
     return dg.MetadataValue.md(f"![{text}](data:image/webp;base64,{b64encode(webp).decode('ascii')})")
+
+
+def chart_metadata(charts: Iterable[Chart]) -> Metadata:
+    """Return the numbers of the charts, which Dagster plots over partitions, and then their pictures."""
+    from trellis_assets.reports.drawing import draw_webp
+
+    charts = list(charts)
+    numbers = {name: _plain(value) for chart in charts for name, value in chart.numbers.items()}
+    pictures = {
+        chart.key: markdown_picture(draw_webp(chart), chart.title) for chart in charts if not chart.is_empty
+    }
+    return numbers | pictures
+
+
+def report_links(
+    gallery: str, name: str, published: PublishedReport, *, days: tuple[str, str] | None = None
+) -> Metadata:
+    """Return links to a report's page and downloads at the gallery, and the paths of its files.
+
+    Args:
+        gallery: URL of the gallery, without a slash at its end.
+        name: of the report.
+        published: its files.
+        days: first and last day; without them the gallery takes the last week.
+    """
+    span = dict(zip(("since", "until"), days, strict=True)) if days else {}
+    links: Metadata = {}
+    for form in (Format.HTML, *(form for form in PUBLISHED_FORMATS if form is not Format.HTML)):
+        title = "page" if form is Format.HTML else f"download_{form}"
+        query = urlencode({"name": name, "form": str(form)} | span)
+        links[title] = dg.MetadataValue.url(f"{gallery}/report?{query}")
+    return links | {form: dg.MetadataValue.path(str(path)) for form, path in published.files.items()}

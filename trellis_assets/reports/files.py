@@ -1,30 +1,92 @@
-"""Reports as files, in the form that a path's suffix names."""
+"""Write reports to files, in the formats that the files' suffixes name."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from trellis_assets.ports import Ledger
-from trellis_assets.reports.page import write_page
-from trellis_assets.reports.tables import REPORTS
+from trellis_assets.reports.charts import Chart
+from trellis_assets.reports.period import ReportPeriod
+from trellis_assets.reports.tables import REPORTS, Report
 from trellis_assets.reports.writing import Format, whole_file, write_table
 from trellis_assets.settings import SettingsError
 
+PUBLISHED_FORMATS = (Format.PARQUET, Format.CSV, Format.HTML)
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedReport:
+    """What was written of a report.
+
+    Attributes:
+        rows: of its table.
+        files: by their format.
+        charts: those of its page.
+    """
+
+    rows: int
+    files: Mapping[str, Path]
+    charts: tuple[Chart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPublisher:
+    """Publishes reports to the reports folder."""
+
+    ledger: Ledger
+    folder: Path
+
+    def publish(
+        self,
+        name: str,
+        start: datetime,
+        end: datetime,
+        *,
+        stem: str,
+        formats: Sequence[Format] = PUBLISHED_FORMATS,
+    ) -> PublishedReport:
+        """Write report `name` over start..end (excluded) to `<folder>/<name>/<stem>.<format>`.
+
+        Files of the same name are replaced, each as a whole.
+
+        Raises:
+            SettingsError: there is no such report.
+        """
+        report, period = _report(name), ReportPeriod(self.ledger, start, end)
+        charts = tuple(make(period) for make in report.charts)
+        files = {str(form): self.folder / name / f"{stem}.{form}" for form in formats}
+        rows = [_write(report, period, path, charts) for path in files.values()]
+        return PublishedReport(max(rows, default=0), files, charts)
+
 
 def write_report(ledger: Ledger, name: str, start: datetime, end: datetime, path: Path) -> int:
-    """The report over start..end (excluded) is in the file; its number of rows (of a page: 0).
+    """Write report `name` over start..end (excluded) to a file; return its number of rows (of a page: 0).
 
     Raises:
-        SettingsError: no such report or form.
+        SettingsError: there is no such report or format.
     """
-    if name not in REPORTS:
-        raise SettingsError(f"there is no report {name!r}: there are {', '.join(REPORTS)}")
+    report, period = _report(name), ReportPeriod(ledger, start, end)
     suffix = path.suffix.removeprefix(".")
     if suffix not in set(Format):
-        raise SettingsError(f"there is no format {suffix!r}: there are {', '.join(Format)}")
-    report = REPORTS[name]
-    if suffix == Format.HTML:
-        page = write_page(report, ledger, start, end)
-        with whole_file(path) as partial:
-            partial.write_text(page, encoding="utf-8")
-        return 0
-    return write_table(report.pieces(ledger, start, end), path, Format(suffix))
+        raise SettingsError(f"there is no format {suffix!r}: choose one of {', '.join(Format)}")
+    charts = tuple(make(period) for make in report.charts) if suffix == Format.HTML else ()
+    return _write(report, period, path, charts)
+
+
+def _report(name: str) -> Report:
+    if name not in REPORTS:
+        raise SettingsError(f"there is no report {name!r}: choose one of {', '.join(REPORTS)}")
+    return REPORTS[name]
+
+
+def _write(report: Report, period: ReportPeriod, path: Path, charts: Sequence[Chart]) -> int:
+    from trellis_assets.reports.page import render_page
+
+    form = Format(path.suffix.removeprefix("."))
+    if form is not Format.HTML:
+        return write_table(report.rows(period), path, form)
+    page = render_page(report, period, charts)
+    with whole_file(path) as partial:
+        partial.write_text(page, encoding="utf-8")
+    return 0

@@ -1,6 +1,6 @@
-"""A report as a page for people: charts, and its table. One file, no script, nothing loaded."""
+"""Render a report as a page for people: charts and a table in one file that runs and loads nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from importlib.resources import files
 from itertools import islice
@@ -10,43 +10,34 @@ import markupsafe
 import pandas as pd
 
 from trellis_assets.domain.tasks import printable
-from trellis_assets.ports import Ledger
-from trellis_assets.reports import charts
+from trellis_assets.reports.charts import Chart
+from trellis_assets.reports.drawing import draw_svg
+from trellis_assets.reports.period import ReportPeriod
 from trellis_assets.reports.tables import Report
 
-# Charts look at this many of the newest tasks, and a page shows this many rows.
-CHARTED_TASKS = 50_000
-SHOWN_ROWS = 500
-_LONGEST_CELL = 200
+# A page shows so many rows; the files have all of them.
+MAX_SHOWN_ROWS = 500
+_MAX_CELL_CHARACTERS = 200
 
 
-def write_page(report: Report, ledger: Ledger, start: datetime, end: datetime) -> str:
-    """HTML. Every text that a stranger may have written is escaped."""
-    tasks = pd.concat(list(ledger.tasks(start, end, newest=CHARTED_TASKS)), ignore_index=True)
-    drawn = [
-        charts.draw_outcomes(tasks),
-        charts.draw_standings(tasks),
-        charts.draw_fidelities(tasks),
-        charts.draw_score_pairs(tasks),
-        charts.draw_stage_times(tasks),
-        charts.draw_reasons(ledger.reasons(start, end)),
-    ]
-    rows = list(islice(_rows(report.pieces(ledger, start, end)), SHOWN_ROWS + 1))
+def render_page(report: Report, period: ReportPeriod, charts: Sequence[Chart]) -> str:
+    """Return the page as HTML; every text that an untrusted peer may have written is escaped."""
+    rows = list(islice(_rows(report.rows(period)), MAX_SHOWN_ROWS + 1))
     return _template().render(
         title=report.title,
-        start=f"{start:%Y-%m-%d %H:%M}",
-        end=f"{end:%Y-%m-%d %H:%M}",
+        start=f"{period.start:%Y-%m-%d %H:%M}",
+        end=f"{period.end:%Y-%m-%d %H:%M}",
         columns=report.columns,
-        rows=rows[:SHOWN_ROWS],
-        is_cut=len(rows) > SHOWN_ROWS,
+        rows=rows[:MAX_SHOWN_ROWS],
+        is_cut=len(rows) > MAX_SHOWN_ROWS,
         # SVG by matplotlib, which escapes what it draws.
-        charts=[markupsafe.Markup(svg) for svg in drawn],  # noqa: S704
+        charts=[markupsafe.Markup(draw_svg(chart)) for chart in charts],  # noqa: S704
     )
 
 
-def _rows(pieces: Iterator[pd.DataFrame]) -> Iterator[list[str]]:
-    for piece in pieces:
-        for values in piece.itertuples(index=False):
+def _rows(frames: Iterator[pd.DataFrame]) -> Iterator[list[str]]:
+    for frame in frames:
+        for values in frame.itertuples(index=False):
             yield [_cell(value) for value in values]
 
 
@@ -57,7 +48,7 @@ def _cell(value: object) -> str:
         return f"{value:,.4f}".rstrip("0").rstrip(".")
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
-    return printable(str(value), _LONGEST_CELL)
+    return printable(str(value), _MAX_CELL_CHARACTERS)
 
 
 def _template() -> jinja2.Template:

@@ -1,4 +1,4 @@
-"""What `trellis-assets report` does: days in words to a span of time, a file or text out."""
+"""Run `trellis-assets report`: from days as text to a report on standard output or in a file."""
 
 import tempfile
 from datetime import UTC, datetime, timedelta
@@ -22,10 +22,10 @@ def report_to(
     out: Path | None,
     now: datetime,
 ) -> bytes:
-    """The report; or, with a file to write, a line that says what was written.
+    """Return the report; with `out`, write it there and return a line that says so.
 
     Raises:
-        SettingsError: no such report, form or day, or a file that cannot be written.
+        SettingsError: there is no such report, format or day, or the file cannot be written.
     """
     if out is None:
         with tempfile.TemporaryDirectory() as folder:
@@ -44,20 +44,20 @@ def report_to(
 def write_days(
     ledger: Ledger, name: str, *, since: str | None, until: str | None, path: Path, now: datetime
 ) -> int:
-    """The report of these days is in the file; its number of rows (of a page: 0).
+    """Write the report of these days to a file; return its number of rows (of a page: 0).
 
     Raises:
-        SettingsError: no such report, form or day.
+        SettingsError: there is no such report, format or day.
     """
     start, end = span(since, until, now)
     return write_report(ledger, name, start, end, path)
 
 
 def span(since: str | None, until: str | None, now: datetime) -> tuple[datetime, datetime]:
-    """The first moment of the first day, and that of the day after the last.
+    """Return the start of the first day and of the day after the last, in UTC.
 
     Raises:
-        SettingsError: not a day, or days in the wrong order.
+        SettingsError: a text is not a day, or the days are in the wrong order.
     """
     today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     last = _day(until, "--to") if until else today
@@ -72,5 +72,5 @@ def _day(text: str, option: str) -> datetime:
         day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
         day + timedelta(days=1), day - timedelta(days=DEFAULT_DAYS)  # the calendar ends
     except (ValueError, OverflowError):
-        raise SettingsError(f"{option} wants a day like 2026-11-23, not {text!r:.40}") from None
+        raise SettingsError(f"{option} {text!r:.40} is not a day: give one like 2026-11-23") from None
     return day

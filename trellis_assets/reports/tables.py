@@ -1,45 +1,56 @@
-"""The reports by name: which rows they have."""
+"""The reports by name: their columns, their rows and their charts.
 
-from collections.abc import Callable, Iterator
+To add one: add a `Report` to `REPORTS`, and `report_asset(…)` to `defs/assets/reports.py` if Dagster is to
+publish it each day. The command line and the gallery offer every report of `REPORTS`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from trellis_assets.ports import Ledger
+from trellis_assets.reports import task_charts
+from trellis_assets.reports.charts import Chart
 from trellis_assets.reports.columns import REWARD_COLUMNS, TASK_COLUMNS, VALIDATOR_COLUMNS
+from trellis_assets.reports.period import ReportPeriod
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report that can be downloaded.
+    """A table with charts, over a period.
 
     Attributes:
+        name: in commands, URLs and folders.
         columns: in their order, each with its meaning.
-        pieces: its rows over a span of time, in frames of equal columns.
+        rows: its rows, in frames of equal columns; at least one frame, so that an empty table has columns.
+        charts: make what its page and its asset show beside the table.
     """
 
     name: str
     title: str
-    columns: dict[str, str]
-    pieces: Callable[[Ledger, datetime, datetime], Iterator[pd.DataFrame]]
+    columns: Mapping[str, str]
+    rows: Callable[[ReportPeriod], Iterator["pd.DataFrame"]]
+    charts: tuple[Callable[[ReportPeriod], Chart], ...]
 
 
-def _tasks(ledger: Ledger, start: datetime, end: datetime) -> Iterator[pd.DataFrame]:
-    for piece in ledger.tasks(start, end):
-        yield piece[list(TASK_COLUMNS)]
+def _task_rows(period: ReportPeriod) -> Iterator["pd.DataFrame"]:
+    for frame in period.ledger.tasks(period.start, period.end):
+        yield frame[list(TASK_COLUMNS)]
 
 
-def _rewards(ledger: Ledger, start: datetime, end: datetime) -> Iterator[pd.DataFrame]:
-    yield ledger.rewards(start, end)[list(REWARD_COLUMNS)]
+def _reward_rows(period: ReportPeriod) -> Iterator["pd.DataFrame"]:
+    yield period.ledger.rewards(period.start, period.end)[list(REWARD_COLUMNS)]
 
 
-def _validators(ledger: Ledger, _start: datetime, _end: datetime) -> Iterator[pd.DataFrame]:
-    yield validator_table(ledger)
+def _validator_rows(period: ReportPeriod) -> Iterator["pd.DataFrame"]:
+    yield validator_table(period.ledger)
 
 
-def validator_table(ledger: Ledger) -> pd.DataFrame:
-    """The validator report: one row per miner and validator."""
+def validator_table(ledger: Ledger) -> "pd.DataFrame":
+    """Return one row per miner and validator, with everything so far; the period does not matter."""
     frame = ledger.validators()
     submitted = frame["total_tasks_submitted"].clip(lower=1)
     frame["success_rate"] = (frame["total_successful_submissions"] / submitted).astype("float64")
@@ -49,8 +60,36 @@ def validator_table(ledger: Ledger) -> pd.DataFrame:
 REPORTS = {
     report.name: report
     for report in (
-        Report("rewards", "Rewards", REWARD_COLUMNS, _rewards),
-        Report("validators", "Validators", VALIDATOR_COLUMNS, _validators),
-        Report("tasks", "Tasks", TASK_COLUMNS, _tasks),
+        Report(
+            "rewards",
+            "Rewards",
+            REWARD_COLUMNS,
+            _reward_rows,
+            (
+                task_charts.outcomes_by_hour,
+                task_charts.standings,
+                task_charts.fidelity_by_validator,
+                task_charts.not_submitted_by_reason,
+            ),
+        ),
+        Report(
+            "validators",
+            "Validators",
+            VALIDATOR_COLUMNS,
+            _validator_rows,
+            (task_charts.standings, task_charts.fidelity_by_validator, task_charts.outcomes_by_hour),
+        ),
+        Report(
+            "tasks",
+            "Tasks",
+            TASK_COLUMNS,
+            _task_rows,
+            (
+                task_charts.outcomes_by_hour,
+                task_charts.local_score_against_fidelity,
+                task_charts.seconds_by_stage,
+                task_charts.not_submitted_by_reason,
+            ),
+        ),
     )
 }

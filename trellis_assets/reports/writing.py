@@ -1,4 +1,4 @@
-"""Tables as files: Parquet, CSV and JSON, written piece by piece, whole or not at all."""
+"""Write tables to files: Parquet, CSV and JSON, frame by frame, each file as a whole or not at all."""
 
 import contextlib
 import json
@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pandas as pd
 
-# A spreadsheet takes a cell that begins so for a formula; prompts are written by strangers.
+# A spreadsheet computes a cell that begins with one of these; prompts come from untrusted peers.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Format(StrEnum):
-    """What a report can be."""
+    """The formats that a report can be written in."""
 
     PARQUET = "parquet"
     CSV = "csv"
@@ -24,7 +24,7 @@ class Format(StrEnum):
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A path to write to; the file is at `path` when the block ended well, and nowhere when not."""
+    """Yield a path to write to; move the file to `path` where the block ends well, else delete it."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -34,48 +34,48 @@ def whole_file(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-def write_table(pieces: Iterator[pd.DataFrame], path: Path, form: Format) -> int:
-    """The pieces are in the file; their number of rows. HTML is a page's matter, not a table's."""
+def write_table(frames: Iterator[pd.DataFrame], path: Path, form: Format) -> int:
+    """Write the frames to a file and return their number of rows. For HTML see `page.render_page`."""
     writers = {Format.PARQUET: _write_parquet, Format.CSV: _write_csv, Format.JSON: _write_json}
     with whole_file(path) as partial:
-        return writers[form](pieces, partial)
+        return writers[form](frames, partial)
 
 
-def _write_parquet(pieces: Iterator[pd.DataFrame], path: Path) -> int:
+def _write_parquet(frames: Iterator[pd.DataFrame], path: Path) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     rows, writer = 0, None
     try:
-        for piece in pieces:
-            table = pa.Table.from_pandas(piece, preserve_index=False)
+        for frame in frames:
+            table = pa.Table.from_pandas(frame, preserve_index=False)
             if writer is None:
                 writer = pq.ParquetWriter(path, table.schema, compression="zstd")
             writer.write_table(table.cast(writer.schema))
-            rows += len(piece)
+            rows += len(frame)
     finally:
         if writer is not None:
             writer.close()
     return rows
 
 
-def _write_csv(pieces: Iterator[pd.DataFrame], path: Path) -> int:
-    """UTF-8. Text that a spreadsheet would compute gets an apostrophe before it."""
+def _write_csv(frames: Iterator[pd.DataFrame], path: Path) -> int:
+    """Write UTF-8; put an apostrophe before text that a spreadsheet would compute."""
     rows = 0
     with path.open("w", encoding="utf-8", newline="") as file:
-        for number, piece in enumerate(pieces):
-            _without_formulas(piece).to_csv(file, index=False, header=number == 0)
-            rows += len(piece)
+        for number, frame in enumerate(frames):
+            _without_formulas(frame).to_csv(file, index=False, header=number == 0)
+            rows += len(frame)
     return rows
 
 
-def _write_json(pieces: Iterator[pd.DataFrame], path: Path) -> int:
-    """A list of objects; what is missing or no number is null."""
+def _write_json(frames: Iterator[pd.DataFrame], path: Path) -> int:
+    """Write a list of objects; what is missing or no number is null."""
     rows = 0
     with path.open("w", encoding="utf-8") as file:
         file.write("[")
-        for piece in pieces:
-            for record in json.loads(piece.to_json(orient="records", date_format="iso")):
+        for frame in frames:
+            for record in json.loads(frame.to_json(orient="records", date_format="iso")):
                 file.write(("," if rows else "") + "\n" + json.dumps(record))
                 rows += 1
         file.write("\n]\n")

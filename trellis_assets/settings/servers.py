@@ -1,5 +1,6 @@
 """Our own servers: the generation server, and the pages for people."""
 
+import socket
 from typing import ClassVar
 
 from pydantic import Field
@@ -25,8 +26,15 @@ class ServersSettings(PictureRouteSettings):
         None, description="The Dagster UI asks people for it; needed to bind to other than 127.0.0.1."
     )
     gallery_port: Port = Field(3001, description="Port of the gallery.")
+    gallery_host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        description="Address of the gallery; any other address needs TRELLIS_SERVER_TOKEN.",
+    )
     gallery_url: Url | None = Field(
-        None, description="Where links in the Dagster UI lead; default: the gallery on this machine."
+        None,
+        description="Where links in the Dagster UI lead, if browsers reach the gallery by another name than "
+        "that of its address or of this machine.",
     )
     start_server: bool = Field(False, description="Start a generation server with `mine`.")
     server_instance: str | None = Field(
@@ -66,10 +74,21 @@ class ServersSettings(PictureRouteSettings):
 
     @property
     def webserver_address(self) -> str:
-        """Return the URL of the Dagster UI on this machine, without a slash at its end."""
-        return f"http://127.0.0.1:{self.webserver_port}"
+        """Return the URL of the Dagster UI for links, without a slash at its end."""
+        return f"http://{_linked_host(self.webserver_host)}:{self.webserver_port}"
 
     @property
     def gallery_address(self) -> str:
-        """Return the URL of the gallery, without a slash at its end."""
-        return (self.gallery_url or f"http://127.0.0.1:{self.gallery_port}").rstrip("/")
+        """Return the URL of the gallery for links, without a slash at its end."""
+        bound = f"http://{_linked_host(self.gallery_host)}:{self.gallery_port}"
+        return (self.gallery_url or bound).rstrip("/")
+
+
+def _linked_host(host: str) -> str:
+    """Return the host of a link to a server that is bound to an address.
+
+    A server on all addresses is linked by this machine's name, an IPv6 address in brackets.
+    """
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+        return socket.gethostname()
+    return f"[{host}]" if ":" in host else host

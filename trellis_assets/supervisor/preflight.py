@@ -24,7 +24,9 @@ def check_ports(settings: Settings, server: OwnServer | None) -> None:
         raise MiningError(problem)
     if not settings.servers.webserver:
         return
-    check_exposure(settings.servers.webserver_host, secret(settings.servers.webserver_token), TOKEN_VARIABLE)
+    servers = settings.servers
+    check_exposure(servers.webserver_host, secret(servers.webserver_token), TOKEN_VARIABLE)
+    check_exposure(servers.gallery_host, secret(servers.server_token), "TRELLIS_SERVER_TOKEN")
     for name in ("webserver_port", "gallery_port"):
         port = settings.values()[name]
         if is_listening(port):

@@ -130,17 +130,21 @@ class SessionProcesses:
         settings = self.settings
         web_port, gallery_port = settings.servers.webserver_port, settings.servers.gallery_port
         web_host = dialled_address(settings.servers.webserver_host)
+        gallery_host = dialled_address(settings.servers.gallery_host)
         web_module = webserver_module(workspace, settings.servers.webserver_host)
         pages = (
             self._child("webserver", *web_module, is_ready=lambda: is_listening(web_port, web_host)),
             self._child(
-                "gallery", "trellis_assets.cli", "gallery", is_ready=lambda: is_listening(gallery_port)
+                "gallery",
+                "trellis_assets.cli",
+                "gallery",
+                is_ready=lambda: is_listening(gallery_port, gallery_host),
             ),
         )
         for page in pages:
             page.wait_ready(START_TIMEOUT_S)
         self.say(f"Dagster UI: http://{shown_host(web_host)}:{web_port}")
-        self.say(f"gallery: http://127.0.0.1:{gallery_port}")
+        self.say(f"gallery: http://{shown_host(gallery_host)}:{gallery_port}")
 
     def _close_orphaned_runs(self) -> None:
         """Close runs whose processes are gone, and free their tasks without waiting for the leases."""

@@ -20,6 +20,8 @@ from trellis_assets.domain.endpoints.endpoints import Outcome
 from trellis_assets.domain.tasks import TaskKind, TaskState
 from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.ports import MetagraphError, ValidationUnavailableError
+from trellis_assets.reports.period import ReportPeriod
+from trellis_assets.reports.tables import REPORTS
 from trellis_assets.settings import Settings
 from trellis_assets.testing.fakes import NOW, FakeClock, ScriptedNetwork, a_validator, a_verdict
 from trellis_assets_tests.defs.pipelines import ScriptedPipeline, resources_of
@@ -110,6 +112,7 @@ def test_statistics_and_all_checks_come_with_one_job(
     assert statistics["p50_generation_time"] == 2.0
     assert "gpu" in str(statistics["endpoints"])
     exported = json.loads(Path(str(statistics["file"])).read_text())
+    assert str(statistics["download"]).endswith(f"/statistics/{Path(str(statistics['file'])).name}")
     assert exported["endpoint_stats"]["gpu"]["generations"] == 1
     assert exported["session_stats"]["successful_submissions"] == 25
     validators = metadata(result, "validator_stats")
@@ -162,12 +165,39 @@ def test_a_day_s_reports_are_files_that_the_metadata_names(
     history.answered(at=NOW - timedelta(days=1))
     result = run("publish_reports_job", parts, instance, partition_key="2026-11-23")
     assert result.success
-    for asset in ("reward_report", "task_report"):
+    gallery = parts.settings.servers.gallery_address
+    for asset, report in (("reward_report", "rewards"), ("task_report", "tasks")):
         named = metadata(result, asset)
+        assert named["accepted"] == 1
+        assert str(named["outcomes_by_hour"]).startswith("![Tasks ended in each hour (UTC)](data:image/webp")
+        assert named["download_csv"] == (
+            f"{gallery}/report?name={report}&form=csv&since=2026-11-23&until=2026-11-23"
+        )
         assert named["dagster/partition_row_count"] == 1
         assert len(pd.read_parquet(str(named["parquet"]))) == 1
         assert Path(str(named["csv"])).read_text().count("\n") == 2
         assert "<table>" in Path(str(named["html"])).read_text()
+
+
+def test_numbers_and_pictures_of_an_asset_are_those_of_its_reports_page(
+    parts: Pipeline, history: History, instance: dg.DagsterInstance
+) -> None:
+    for fidelity in (0.6, 0.8):
+        history.answered(fidelity=fidelity)
+    history.handed_back("duplicate of task 1")
+    result = run("publish_reports_job", parts, instance, partition_key="2026-11-23")
+    shown = metadata(result, "reward_report")
+    page = Path(str(shown["html"])).read_text()
+    published = REPORTS["rewards"].charts
+    period = ReportPeriod(
+        parts.ledger, datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC)
+    )
+    for make in published:
+        chart = make(period)
+        assert f'aria-label="{chart.title}"' in page
+        assert chart.key in shown
+        assert {name: shown[name] for name in chart.numbers} == pytest.approx(dict(chart.numbers), abs=1e-4)
+    assert (shown["accepted"], shown["handed_back"], shown["mean_fidelity"]) == (2, 1, 0.7)
 
 
 def test_a_backfill_of_48_hours_scores_every_model_once_and_a_second_one_nothing(

@@ -1,52 +1,86 @@
-"""Reports of a day, to download."""
+"""Reports of each day: files to download, charts, and figures that Dagster plots over the days."""
+
+from collections.abc import Sequence
+from itertools import islice
 
 import dagster as dg
 
 from trellis_assets.defs.assets.statistics import validator_stats
 from trellis_assets.defs.assets.tasks import submissions, task_table
-from trellis_assets.defs.metadata import OWNERS, Materialized, column_schema
+from trellis_assets.defs.metadata import (
+    OWNERS,
+    Materialized,
+    chart_metadata,
+    column_schema,
+    report_links,
+    small_table,
+)
 from trellis_assets.defs.partitions import days, span_of
 from trellis_assets.defs.resources import ReportsResource
-from trellis_assets.reports.columns import COLUMN_TYPES, REWARD_COLUMNS, TASK_COLUMNS
+from trellis_assets.reports.columns import COLUMN_TYPES
+from trellis_assets.reports.period import ReportPeriod
+from trellis_assets.reports.tables import REPORTS, Report
 
-_FORMS = ("parquet", "csv", "html")
 
+def report_asset(
+    report: Report,
+    *,
+    name: str,
+    deps: Sequence[dg.AssetsDefinition | dg.AssetSpec],
+    description: str,
+    shown: Sequence[str],
+) -> dg.AssetsDefinition:
+    """Return the asset that publishes a report of each day.
 
-def _publish(context: dg.AssetExecutionContext, reports: ReportsResource, name: str) -> Materialized:
-    parts = reports.get()
-    start, end = span_of(context)
-    day = context.partition_key
-    rows, files = parts.publish_report_step().run(name, start, end, stem=day, forms=_FORMS)
-    page = f"{parts.gallery_address}/report?name={name}&form=html&since={day}&until={day}"
-    paths = {form: dg.MetadataValue.path(str(path)) for form, path in files.items()}
-    return dg.MaterializeResult(
-        metadata={"dagster/partition_row_count": rows, "page": dg.MetadataValue.url(page), **paths}
+    Args:
+        report: what is published.
+        name: of the asset.
+        deps: what the report is made from.
+        description: what the asset page says.
+        shown: columns of the first rows that the asset page shows, those that matter first.
+    """
+
+    @dg.asset(
+        name=name,
+        deps=deps,
+        partitions_def=days,
+        group_name="reports",
+        kinds={"parquet", "csv"},
+        owners=OWNERS,
+        metadata=column_schema(report.columns, COLUMN_TYPES),
+        description=f"{description} Parquet, CSV and a page with charts.",
     )
+    def publish(context: dg.AssetExecutionContext, reports: ReportsResource) -> Materialized:
+        parts = reports.get()
+        start, end = span_of(context)
+        day = context.partition_key
+        published = parts.report_publisher().publish(report.name, start, end, stem=day)
+        gallery = parts.gallery_address
+        (head,) = islice(report.rows(ReportPeriod(parts.ledger, start, end)), 1)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/partition_row_count": published.rows,
+                "rows": small_table(head, shown),
+                **chart_metadata(published.charts),
+                **report_links(gallery, report.name, published, days=(day, day)),
+            }
+        )
+
+    return publish
 
 
-@dg.asset(
+reward_report = report_asset(
+    REPORTS["rewards"],
+    name="reward_report",
     deps=[submissions, validator_stats],
-    partitions_def=days,
-    group_name="reports",
-    kinds={"parquet", "csv"},
-    owners=OWNERS,
-    metadata=column_schema(REWARD_COLUMNS, COLUMN_TYPES),
-    description="What a day's tasks brought, per miner and validator: Parquet, CSV and a page with charts.",
+    description="What a day's tasks brought, per miner and validator.",
+    shown=("validator_uid", "accepted", "mean_fidelity", "standing", "standing_change", "rejected", "tasks"),
 )
-def reward_report(context: dg.AssetExecutionContext, reports: ReportsResource) -> Materialized:
-    """The day's rewards are in the reports folder."""
-    return _publish(context, reports, "rewards")
 
-
-@dg.asset(
+task_report = report_asset(
+    REPORTS["tasks"],
+    name="task_report",
     deps=[task_table],
-    partitions_def=days,
-    group_name="reports",
-    kinds={"parquet", "csv"},
-    owners=OWNERS,
-    metadata=column_schema(TASK_COLUMNS, COLUMN_TYPES),
-    description="A day's rows of the task table: Parquet, CSV and a page with charts.",
+    description="A day's rows of the task table.",
+    shown=("key", "validator_uid", "state", "task_fidelity_score", "local_score", "prompt", "reason"),
 )
-def task_report(context: dg.AssetExecutionContext, reports: ReportsResource) -> Materialized:
-    """The day's tasks are in the reports folder."""
-    return _publish(context, reports, "tasks")

@@ -1,4 +1,4 @@
-"""Statistics: of mining as a whole, and of each validator."""
+"""Statistics of mining as a whole, and of each validator."""
 
 from datetime import timedelta
 from typing import Any
@@ -6,7 +6,15 @@ from typing import Any
 import dagster as dg
 
 from trellis_assets.defs.assets.tasks import submissions, task_table
-from trellis_assets.defs.metadata import OWNERS, Materialized, column_schema, records_table, small_table
+from trellis_assets.defs.metadata import (
+    OWNERS,
+    Materialized,
+    chart_metadata,
+    column_schema,
+    records_table,
+    report_links,
+    small_table,
+)
 from trellis_assets.defs.resources import ReportsResource
 from trellis_assets.domain.statistics import StatisticsSnapshot, performance, standing, sum_of, to_json
 from trellis_assets.reports.columns import COLUMN_TYPES, VALIDATOR_COLUMNS
@@ -15,14 +23,14 @@ from trellis_assets.reports.columns import COLUMN_TYPES, VALIDATOR_COLUMNS
 _FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(minutes=35), warn_window=timedelta(minutes=25))
 _ENDPOINT = ("state", "generations", "failures", "recent_generation_time", "busy_share", "last_error")
 _MINER = ("tasks_pulled", "tasks_processed", "successful_submissions", "in_flight")
-# What matters first; the 48 characters of our own hotkey say nothing to somebody with one miner.
+# What matters first; the 48 characters of our own hotkey tell nothing to an operator with one miner.
 _SHOWN = (
     "uid",
     "total_successful_submissions",
-    "total_tasks_submitted",
-    "success_rate",
     "average_score",
     "last_reward",
+    "success_rate",
+    "total_tasks_submitted",
     "total_handed_back",
     "last_outcome",
     "last_task_received",
@@ -41,24 +49,27 @@ _SHOWN = (
     "each stage. Every materialisation is kept in the store and written as JSON to the reports folder.",
 )
 def mining_statistics(reports: ReportsResource) -> Materialized:
-    """The seed's statistics, as a snapshot and as a file."""
-    snapshot, path = reports.get().export_statistics_step().run()
+    """Write the statistics as a snapshot to the store and as JSON to a file."""
+    parts = reports.get()
+    snapshot, path = parts.export_statistics_step().run()
+    download = f"{parts.gallery_address}/statistics/{path.name}"
     totals = snapshot.totals
     return dg.MaterializeResult(
         metadata={
-            "file": dg.MetadataValue.path(str(path)),
             "tasks_processed": totals.tasks_processed,
             "in_flight": totals.in_flight,
             "idle_validations": totals.idle_validations,
-            "endpoints": _endpoint_table(snapshot),
             "miners": _miner_table(snapshot),
+            "endpoints": _endpoint_table(snapshot),
             **{name: round(value, 4) for name, value in performance(snapshot).items()},
+            "download": dg.MetadataValue.url(download),
+            "file": dg.MetadataValue.path(str(path)),
         }
     )
 
 
 def _endpoint_table(snapshot: StatisticsSnapshot) -> dg.MetadataValue[Any]:
-    """A row for each generation endpoint that was ever used."""
+    """Return a row for each generation endpoint that was ever used."""
     stats = to_json(snapshot)["endpoint_stats"]
     return records_table(
         {"endpoint": name} | {key: of[key] for key in _ENDPOINT} for name, of in stats.items()
@@ -66,7 +77,7 @@ def _endpoint_table(snapshot: StatisticsSnapshot) -> dg.MetadataValue[Any]:
 
 
 def _miner_table(snapshot: StatisticsSnapshot) -> dg.MetadataValue[Any]:
-    """A row for each miner of the store since the beginning, and one for all of them together."""
+    """Return a row for each miner of the store since the beginning, and one for all of them together."""
     rows = [*snapshot.miners.items(), ("all", sum_of(snapshot.miners.values()))]
     return records_table(
         {"miner_hotkey": name}
@@ -87,18 +98,19 @@ def _miner_table(snapshot: StatisticsSnapshot) -> dg.MetadataValue[Any]:
     "and a page in the reports folder.",
 )
 def validator_stats(reports: ReportsResource) -> Materialized:
-    """The validator report's files are as of now."""
+    """Publish the validator report as of now, with charts of the last seven days."""
     from trellis_assets.reports.tables import validator_table
 
     parts = reports.get()
     now = parts.clock.now()
-    rows, files = parts.publish_report_step().run(
-        "validators", now - timedelta(days=7), now, stem="validators", forms=("parquet", "csv", "html")
+    published = parts.report_publisher().publish(
+        "validators", now - timedelta(days=7), now, stem="validators"
     )
     return dg.MaterializeResult(
         metadata={
-            "dagster/row_count": rows,
+            "dagster/row_count": published.rows,
             "validators": small_table(validator_table(parts.ledger), _SHOWN),
-            **{form: dg.MetadataValue.path(str(path)) for form, path in files.items()},
+            **chart_metadata(published.charts),
+            **report_links(parts.gallery_address, "validators", published),
         }
     )

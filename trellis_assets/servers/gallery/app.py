@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
@@ -21,12 +22,14 @@ class GalleryParts:
     """What the gallery shows, who looks at the miner's health, and where the Dagster UI is.
 
     Attributes:
+        exports: the folder of the exported statistics.
         notice: a quick check; what people who look at models should know, such as that mining is paused.
     """
 
     catalogue: ModelCatalogue
     models: ModelFiles
     write_report: WriteReport
+    exports: Path
     examine: Callable[[], Sequence[CheckResult]]
     dagster_url: str
     notice: Callable[[], str | None] = lambda: None
@@ -40,7 +43,7 @@ def gallery_app(parts: GalleryParts) -> FastAPI:
     pages = Pages(parts.dagster_url, packed.address)
     app.include_router(model_routes(parts.catalogue, pages, parts.notice))
     app.include_router(file_routes(parts.catalogue, parts.models))
-    app.include_router(report_routes(parts.write_report, pages))
+    app.include_router(report_routes(parts.write_report, parts.exports, pages))
     app.include_router(packed.router())
 
     @app.exception_handler(HTTPException)

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import re
 from base64 import b64encode
 from collections.abc import Callable
@@ -304,6 +305,8 @@ def test_a_missing_or_changed_file_is_said_and_not_sent(
         "/models/1/model.spz/../../x",
         "/report?name=wages&form=csv",
         "/report?name=tasks&form=exe",
+        "/statistics/statistics_20261123T000000_000000.json",
+        "/statistics/..%2f..%2ftrellis.db",
         "/static/../app.py",
         "/vendor/%2e%2e/app.py",
     ],
@@ -325,8 +328,15 @@ def test_reports_are_sent_or_shown_and_wrong_days_are_said(client: httpx.Client,
     assert "sandbox" in page.headers["content-security-policy"]
     wrong = client.get("/report?name=rewards&form=html&since=monday")
     assert wrong.status_code == 400
-    assert "--from wants a day" in wrong.text
+    assert "is not a day" in wrong.text
     assert "<form" in shown(client, "/reports")
+
+
+def test_exported_statistics_are_sent_as_a_file(client: httpx.Client, pipeline: Pipeline) -> None:
+    _, path = pipeline.reports.export_statistics_step().run()
+    answer = client.get(f"/statistics/{path.name}")
+    assert answer.json()["session_stats"] == json.loads(path.read_text())["session_stats"]
+    assert f'filename="{path.name}"' in answer.headers["content-disposition"]
 
 
 def test_pages_run_only_what_the_server_sent(client: httpx.Client, history: History) -> None:

@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from trellis_assets.orchestration.first_day import first_day
 from trellis_assets.settings import Settings
 
-_FIRST_DAY = Settings.load().orchestration.first_day.isoformat()
+_FIRST_DAY = first_day(Settings.load()).isoformat()
 # The hour and the day that are not over yet count too: their models are judged and reported as they come.
 hours_of_generation = dg.HourlyPartitionsDefinition(start_date=f"{_FIRST_DAY}-00:00", end_offset=1)
 days = dg.DailyPartitionsDefinition(start_date=_FIRST_DAY, end_offset=1)

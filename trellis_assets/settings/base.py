@@ -6,6 +6,9 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from pydantic.fields import FieldInfo
 
 PREFIX = "TRELLIS_"
+# Set for processes that were given all settings: `.env` is not read there, so that what changes in it while
+# mining does not reach some processes of a session and not others.
+GIVEN_VARIABLE = "TRELLIS_SETTINGS_GIVEN"
 
 
 class SettingsGroup(BaseModel):

@@ -1,12 +1,14 @@
-"""Variables that look like settings and are none, most likely mistyped."""
+"""Find variables that look like settings and are not, most likely mistyped."""
 
 import difflib
 from collections.abc import Iterable, Mapping
 
-PREFIX = "TRELLIS_"
-# Read by the tests, the benchmarks and development tools.
+from trellis_assets.settings.base import GIVEN_VARIABLE, PREFIX
+
+# Read by the tests, the benchmarks and development tools, or set for our own processes.
 _OF_TOOLS = frozenset(
     {
+        GIVEN_VARIABLE,
         "TRELLIS_BITTENSOR_9",
         "TRELLIS_FUZZ_SECONDS",
         "TRELLIS_SAMPLES",

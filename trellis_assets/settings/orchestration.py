@@ -27,9 +27,10 @@ class OrchestrationSettings(SettingsGroup):
     celery_queues: Queues = Field(
         ("mining",), description="Queues that runs are spread over, comma separated: one per GPU host, say."
     )
-    first_day: date = Field(
-        date(2026, 1, 1),
-        description="Where partitions start; `mine` sets it to the day of its first session.",
+    first_day: date | None = Field(
+        None,
+        description="Day on which partitions start; default: that of the data folder's first session, "
+        "2026-01-01 before it.",
     )
     log_level: LogLevel = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 

@@ -1,5 +1,6 @@
 """All settings of a process as one frozen value, in groups."""
 
+import os
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from trellis_assets.settings.base import variable_name
+from trellis_assets.settings.base import GIVEN_VARIABLE, variable_name
 from trellis_assets.settings.choices import FILE_NETWORK_PREFIX
 from trellis_assets.settings.generation import GenerationSettings
 from trellis_assets.settings.groups import FIELDS, GROUP_OF, GROUPS, SECRETS
@@ -44,14 +45,14 @@ class Settings:
         """Return the settings of environment and `.env`, with `overrides` that are not None on top.
 
         Args:
-            env_file: read where the environment says nothing; None: not read.
+            env_file: read where the environment says nothing; None, or in a process of `mine`: not read.
             overrides: by field name over all groups, such as `min_score=0.5`.
 
         Raises:
             SettingsError: naming each variable that cannot be used, never a value.
         """
         given = {name: value for name, value in overrides.items() if value is not None}
-        return cls._of(read_variables(given, env_file))
+        return cls._of(read_variables(given, None if os.environ.get(GIVEN_VARIABLE) else env_file))
 
     @classmethod
     def _of(cls, values: Mapping[str, Any]) -> Self:
@@ -84,10 +85,11 @@ class Settings:
     def environment(self, secrets: Collection[str] = SECRETS) -> dict[str, str]:
         """Return the variables that make a child process load these settings; of secrets only the named.
 
-        Those that are withheld are empty rather than left out: `.env` must not fill them in.
+        The child does not read `.env`. Secrets that are withheld are empty rather than left out, since it may
+        inherit them.
         """
         withheld = SECRETS - set(secrets)
-        variables = {variable_name(field): "" for field in withheld}
+        variables = {GIVEN_VARIABLE: "1"} | {variable_name(field): "" for field in withheld}
         for field, value in self.values().items():
             if value is not None and field not in withheld:
                 variables[variable_name(field)] = _for_child(value)

@@ -9,6 +9,7 @@ from trellis_assets.diagnostics.chain_checks import read_validators_at_start
 from trellis_assets.domain.scheduling.prefetch import ENDPOINTS_FLAG
 from trellis_assets.domain.statistics import StatisticsSnapshot
 from trellis_assets.orchestration.dagster_home import name_secrets
+from trellis_assets.orchestration.first_day import record_first_day
 from trellis_assets.ports import StoreError, StoreGoneError, TaskStore
 from trellis_assets.settings import Settings
 from trellis_assets.supervisor.errors import MiningError
@@ -59,7 +60,7 @@ def _open_session(first: Pipeline) -> Pipeline:
     settings, store = first.settings, first.store
     flags = _flags(settings) | {ENDPOINTS_FLAG: list(first.generator.endpoints)}
     session_id = store.start_session(first.clock.now(), flags)
-    first_day = (store.beginning() or first.clock.now()).date()
+    first_day = record_first_day(settings, (store.beginning() or first.clock.now()).date())
     hotkey = first.network.miner_hotkey if settings.mining.harvest else None
     known = {"session_id": session_id, "first_day": first_day, "miner_hotkey": hotkey}
     return Pipeline(settings.changed(**known))

@@ -115,3 +115,16 @@ def test_options_of_the_file_storage_are_json_and_stay_secret() -> None:
     assert settings.storage.file_options == {"key": "k", "secret": "hunter2"}
     assert "hunter2" not in repr(settings)
     assert Settings.load().storage.file_options == {}
+
+
+def test_a_child_process_does_not_read_dotenv_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What changes in it while mining must not reach some processes of a session and not others."""
+    Path(".env").write_text("TRELLIS_MIN_SCORE=0.1\n")
+    settings = Settings.load(network="local", min_score=0.3)
+    Path(".env").write_text("TRELLIS_MIN_SCORE=0.9\nTRELLIS_NETWORK=finney\nTRELLIS_PULL_INTERVAL_S=1\n")
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+    child = Settings.load()
+    assert child.values() == settings.values() | {"data_dir": settings.storage.folder} | {
+        "wallet_path": settings.network.wallet_path.expanduser()
+    }

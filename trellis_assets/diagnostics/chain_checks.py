@@ -1,4 +1,4 @@
-"""What a session says of the chain: at its start, and while it runs from what its processes stored."""
+"""The chain: read it when a session starts, and check what was stored of it while the session runs."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -14,7 +14,7 @@ _HOUR_S, _MINUTE_S = 3600, 60
 
 
 def read_validators_at_start(pipeline: Pipeline, say: Callable[[str], None]) -> None:
-    """Read the list of validators, once for all processes of the session, and tell what is wrong with it.
+    """Read the list of validators, once for all processes of the session, and say what is wrong with it.
 
     Where it cannot be read, mining goes on with the stored list of the same network.
 
@@ -42,7 +42,7 @@ def read_validators_at_start(pipeline: Pipeline, say: Callable[[str], None]) -> 
 
 
 def check_chain(context: CheckContext) -> list[CheckResult]:
-    """Return what the miner's processes stored of the chain: nothing where no chain is read."""
+    """Return what is wrong with the chain by the store; nothing where no chain is read."""
     pipeline, settings = context.pipeline, context.settings
     if not settings.mining.harvest or settings.network.chain_endpoint is None:
         return []

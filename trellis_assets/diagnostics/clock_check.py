@@ -1,4 +1,4 @@
-"""A check of this machine's clock against those of validators."""
+"""Health check of this machine's clock against those of validators."""
 
 from datetime import timedelta
 
@@ -9,7 +9,7 @@ from trellis_assets.domain.diagnostics import CheckResult, Health
 # Older measurements may be of a clock that was set since.
 _RECENT = timedelta(minutes=15)
 _WRONG_S, _USELESS_S = 2.0, 300.0
-ADVICE = "set the clock: `sudo timedatectl set-ntp true`, then look with `timedatectl`"
+ADVICE = "set the clock: `sudo timedatectl set-ntp true`, then check with `timedatectl`"
 
 
 def check_clock(context: CheckContext) -> list[CheckResult]:

@@ -1,4 +1,4 @@
-"""A look at every part that mining needs, and what to do about those that are not well."""
+"""The doctor: run every health check that mining needs, each within bounds, and collect the results."""
 
 import threading
 import time
@@ -24,9 +24,9 @@ from trellis_assets.diagnostics.worker_checks import check_workers
 from trellis_assets.domain.diagnostics import CheckResult, Health
 from trellis_assets.settings import Settings, SettingsError
 
-# Longer than any look takes that will end at all, but for a chain that is slow.
-PATIENCE_S = 30.0
-_LOOKS: dict[str, Callable[[CheckContext], list[CheckResult]]] = {
+# Longer than any check takes that ends at all, but for a slow chain.
+TIMEOUT_S = 30.0
+_CHECKS: dict[str, Callable[[CheckContext], list[CheckResult]]] = {
     "store": check_store,
     "files": check_files,
     "disk": check_disk,
@@ -42,57 +42,55 @@ _LOOKS: dict[str, Callable[[CheckContext], list[CheckResult]]] = {
 }
 
 
-def examine(
-    settings: Settings, *, reads_key: bool = True, patience_s: float = PATIENCE_S
-) -> list[CheckResult]:
-    """All results, after `patience_s` at most. No validator is asked for a task.
+def examine(settings: Settings, *, reads_key: bool = True, timeout_s: float = TIMEOUT_S) -> list[CheckResult]:
+    """Return the results of all checks, after `timeout_s` at most. No validator is polled.
 
     Args:
         settings: of the miner.
         reads_key: whether the hotkey is read to see that it can be; False in processes that do not
-            sign, which only look whether it is there.
-        patience_s: a look that takes longer is a result itself.
+            sign, which only check that its file is there.
+        timeout_s: a check that takes longer is reported as failed.
     """
     pipeline = Pipeline(settings)
     context = CheckContext(pipeline, reads_key=reads_key)
-    until = time.monotonic() + patience_s
+    deadline = time.monotonic() + timeout_s
     try:
-        started = {part: _started(look, context) for part, look in _LOOKS.items()}
-        return [result for part, found in started.items() for result in _outcome(part, found, until)]
+        started = {part: _started(check, context) for part, check in _CHECKS.items()}
+        return [result for part, found in started.items() for result in _outcome(part, found, deadline)]
     finally:
         pipeline.close()
 
 
 def _started(
-    look: Callable[[CheckContext], list[CheckResult]], context: CheckContext
+    check: Callable[[CheckContext], list[CheckResult]], context: CheckContext
 ) -> Future[list[CheckResult]]:
-    """The look, in a thread that no process waits for when it ends."""
+    """Start the check in a daemon thread: no process waits for it when it ends."""
     found: Future[list[CheckResult]] = Future()
 
     def run() -> None:
         try:
-            found.set_result(look(context))
-        except BaseException as error:  # noqa: BLE001 - told as a result
+            found.set_result(check(context))
+        except BaseException as error:  # noqa: BLE001 - becomes a result
             found.set_exception(error)
 
-    threading.Thread(target=run, name=look.__name__, daemon=True).start()
+    threading.Thread(target=run, name=check.__name__, daemon=True).start()
     return found
 
 
-def _outcome(part: str, found: Future[list[CheckResult]], until: float) -> list[CheckResult]:
+def _outcome(part: str, found: Future[list[CheckResult]], deadline: float) -> list[CheckResult]:
     try:
-        return found.result(max(0.0, until - time.monotonic()))
+        return found.result(max(0.0, deadline - time.monotonic()))
     except SettingsError as error:
-        return [CheckResult(part, Health.FAILED, str(error), "mend the setting")]
-    except Exception as error:  # noqa: BLE001 - one part that cannot be looked at hides no other
-        # The text of an unexpected error may hold anything: only its type is told.
-        text = f"the look at it failed: {type(error).__name__}" if found.done() else "no answer in time"
+        return [CheckResult(part, Health.FAILED, str(error), "correct the setting")]
+    except Exception as error:  # noqa: BLE001 - one part that cannot be checked hides no other
+        # The text of an unexpected error may hold anything: only its type is shown.
+        text = f"the check failed: {type(error).__name__}" if found.done() else "no answer in time"
         return [CheckResult(part, Health.FAILED, text, "see the logs in the data folder")]
 
 
 @dataclass(slots=True)
 class CachedDiagnostics:
-    """`examine` for whoever asks often: one look at a time, and none is repeated within `fresh_s`."""
+    """Caches the results of `examine` for `fresh_s` seconds, and runs one examination at a time."""
 
     examine: Callable[[], Sequence[CheckResult]]
     fresh_s: float = 5.0
@@ -100,7 +98,7 @@ class CachedDiagnostics:
     _one: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self) -> Sequence[CheckResult]:
-        """The results, at most `fresh_s` old."""
+        """Return the results, at most `fresh_s` seconds old."""
         with self._one:
             if self._last is None or time.monotonic() - self._last[0] > self.fresh_s:
                 found = self.examine()

@@ -1,4 +1,4 @@
-"""Looks at this machine and the services that mining uses."""
+"""Health checks of this machine and of the services that mining uses."""
 
 import shutil
 import subprocess
@@ -24,19 +24,19 @@ _GPU_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class CheckContext:
-    """What is looked at; `reads_key` where the process is one that may open the wallet."""
+    """What the checks examine; `reads_key` in processes that may open the wallet."""
 
     pipeline: Pipeline
     reads_key: bool
 
     @property
     def settings(self) -> Settings:
-        """Of the miner."""
+        """Return the miner's settings."""
         return self.pipeline.settings
 
 
 def check_store(context: CheckContext) -> list[CheckResult]:
-    """Whether the store opens and answers."""
+    """Return whether the store opens and answers, with the number of its tasks."""
     try:
         tasks = sum(context.pipeline.store.count_by_state().values())
     except StoreError as error:
@@ -46,7 +46,7 @@ def check_store(context: CheckContext) -> list[CheckResult]:
 
 
 def check_files(context: CheckContext) -> list[CheckResult]:
-    """Whether model files can be written and read."""
+    """Return whether model files can be written and read."""
     where = context.settings.storage.files_url or str(context.settings.storage.folder)
     try:
         context.pipeline.check_files()
@@ -56,18 +56,18 @@ def check_files(context: CheckContext) -> list[CheckResult]:
 
 
 def check_disk(context: CheckContext) -> list[CheckResult]:
-    """Whether there is room."""
+    """Return whether there is space on the disk of the data folder."""
     return [context.pipeline.disk()]
 
 
 def check_generator(context: CheckContext) -> list[CheckResult]:
-    """Whether somebody would make a model now; an endpoint that is not well has a line of its own."""
+    """Return whether an endpoint would generate now, and a result for each endpoint that fails."""
     generator, clock = context.pipeline.generator, context.pipeline.clock
     probes, now = generator.probe(), clock.now()
     try:
         endpoints = context.pipeline.store.endpoints(generator.endpoints, now)
     except StoreError:
-        endpoints = []  # that has a line of its own; the doors can be looked at without it
+        endpoints = []  # that has a result of its own; endpoints can be probed without it
     found = judge_generator(generator.name, probes, endpoints, now)
     return [*found, *_orientations(context.settings, generator, endpoints)]
 
@@ -75,7 +75,7 @@ def check_generator(context: CheckContext) -> list[CheckResult]:
 def _orientations(
     settings: Settings, generator: Generator, endpoints: Sequence[Endpoint]
 ) -> list[CheckResult]:
-    """Say which way up the models of each generation server are taken to stand."""
+    """Return which way up the models of each generation server are taken to stand."""
     if not isinstance(generator, DeclaresOrientation):
         return []
     chosen = settings.generation.orientations(generator.endpoints)
@@ -89,10 +89,10 @@ def _orientations(
 
 
 def check_validation(context: CheckContext) -> list[CheckResult]:
-    """Return whether a model would be judged now, found by trying."""
+    """Return whether a model would be scored now, found by trying."""
     settings = context.settings
     if not settings.validation.validate_models:
-        return [CheckResult("validation", Health.OK, "off: models are submitted unjudged")]
+        return [CheckResult("validation", Health.OK, "off: models are submitted without a score")]
     problem = context.pipeline.validator.problem()
     if problem is None:
         where = "in the runs themselves"
@@ -102,10 +102,10 @@ def check_validation(context: CheckContext) -> list[CheckResult]:
     later = (
         "nothing is pulled meanwhile (TRELLIS_REQUIRE_VERDICT)"
         if settings.validation.require_verdict
-        else "models are submitted unjudged meanwhile, and judged when idle"
+        else "models are submitted unjudged meanwhile, and scored when idle"
     )
     mend = (
-        "start the server, or look at its log and token"
+        "start the server, or check its log and token"
         if settings.validation.validator is ValidatorBackend.HTTP
         else "see docs/validation.md, The neural validator"
     )
@@ -113,7 +113,7 @@ def check_validation(context: CheckContext) -> list[CheckResult]:
 
 
 def check_gpu(context: CheckContext) -> list[CheckResult]:
-    """What the driver says; nothing is wrong without one where no backend needs it."""
+    """Return what the GPU's driver says. A missing driver fails only where a backend needs one."""
     settings = context.settings
     serves = settings.servers.start_server or settings.generation.generator is GeneratorBackend.HTTP
     wants = settings.validation.validator is ValidatorBackend.NEURAL or (
@@ -127,7 +127,7 @@ def check_gpu(context: CheckContext) -> list[CheckResult]:
         return [CheckResult("gpu", health, text, advice)]
     query = [tool, "--query-gpu=name,memory.used,memory.total", "--format=csv,noheader"]
     broken = Health.FAILED if wants else Health.WARNING
-    advice = "look at the driver: nvidia-smi"
+    advice = "run nvidia-smi and repair the driver"
     try:
         done = subprocess.run(query, capture_output=True, text=True, timeout=_GPU_S, check=False)  # noqa: S603
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -1,4 +1,4 @@
-"""Checks of a session: whether it mines, by its processes' heartbeats, Dagster's history and the store."""
+"""Health check of a session: whether it mines, by heartbeats, Dagster's history and the store."""
 
 import time
 from collections.abc import Sequence
@@ -27,11 +27,11 @@ CODE_SERVER = "code_server"
 
 @dataclass(frozen=True, slots=True)
 class Heartbeats:
-    """What the processes of the session told last; None of a process that is not the session's.
+    """The last heartbeats of a session; None where a heartbeat is of an earlier process.
 
     Attributes:
         session: of `mine` itself, with the process ids of its children.
-        sensor: written at each tick.
+        sensor: written at every tick.
         poller: written every second while the poller runs.
     """
 
@@ -41,7 +41,7 @@ class Heartbeats:
 
     @classmethod
     def read(cls, settings: Settings) -> "Heartbeats":
-        """Read the files of the data folder."""
+        """Read the heartbeat files of the data folder."""
         folder = heartbeat_folder(settings)
         session = Heartbeat.read(read_heartbeat(folder, SESSION))
         children = session.figures.get("children") if session is not None else None
@@ -60,13 +60,13 @@ def check_mining(context: CheckContext) -> list[CheckResult]:
 
     settings = context.settings
     if not _is_mining(settings):
-        return [CheckResult("mining", Health.WARNING, "no miner works on this folder", "trellis-assets mine")]
+        return [CheckResult("mining", Health.WARNING, "no miner uses this folder", "trellis-assets mine")]
     state = _dagster_state(settings)
     beats, now = Heartbeats.read(settings), time.monotonic()
     session_s = beats.session.age_s("started_at", now) if beats.session is not None else None
     silent = printable(f"daemons are silent: {', '.join(state.silent)}", 500) if state.silent else None
     if silent is not None and state.paused is None and (session_s is None or session_s > STARTS_WITHIN_S):
-        advice = f"look at {settings.storage.folder / 'logs' / 'daemon.log'}"
+        advice = f"see {settings.storage.folder / 'logs' / 'daemon.log'}"
         return [CheckResult("mining", Health.FAILED, silent, advice)]
     facts = _facts(context.pipeline, beats, session_s or 0.0, paused=state.paused, daemon_error=silent)
     return [judge_mining(facts, turn_on=TURN_ON)]
@@ -84,7 +84,7 @@ def _facts(
     pipeline: Pipeline, beats: Heartbeats, session_s: float, *, paused: str | None, daemon_error: str | None
 ) -> MiningFacts:
     now, settings, poller = time.monotonic(), pipeline.settings, beats.poller
-    told = poller.figures if poller is not None and poller.figures.get("is_running") else {}
+    figures = poller.figures if poller is not None and poller.figures.get("is_running") else {}
     me = _hotkey(pipeline)
     listed = pipeline.store.listed_validators()[0] if settings.mining.harvest else []
     policy = EligibilityPolicy(settings.network.min_stake, settings.network.require_permit)
@@ -96,8 +96,8 @@ def _facts(
         daemon_error=daemon_error,
         stuck=why_poller_is_stuck(poller, poller.pid, now=now) if poller is not None else None,
         poll_s=poller.age_s("polled_at", now) if poller is not None else None,
-        closed=_text(told.get("closed")),
-        failed=_text(told.get("failed")),
+        closed=_text(figures.get("closed")),
+        failed=_text(figures.get("failed")),
         eligible=sum(is_eligible(validator, policy, me or "") for validator in listed),
         records=pipeline.store.poll_records(me) if me is not None else [],
         active_tasks=len(pipeline.store.active_tasks(me)),
@@ -106,16 +106,16 @@ def _facts(
 
 
 def check_mining_without_raising(context: CheckContext) -> list[CheckResult]:
-    """As `check_mining`; a check that fails is a result, for pages that must be shown all the same."""
+    """Return what `check_mining` returns, or a failed result where it raises: pages are shown all the same."""
     try:
         return check_mining(context)
     except Exception as error:  # noqa: BLE001 - the store, Dagster's history: each has a check of its own
-        text = f"whether the miner works cannot be said: {type(error).__name__}"
+        text = f"cannot tell whether the miner works: {type(error).__name__}"
         return [CheckResult("mining", Health.FAILED, text, "trellis-assets doctor")]
 
 
 def notice(results: Sequence[CheckResult]) -> str | None:
-    """Return what people who look at models should know; None while the miner is at work."""
+    """Return what the gallery says above the models; None while the miner works."""
     unwell = [result for result in results if result.health is not Health.OK]
     return "; ".join(f"{result.text} ({result.advice})" for result in unwell) or None
 
@@ -129,8 +129,8 @@ def _hotkey(pipeline: Pipeline) -> str | None:
     return miners.pop() if len(miners) == 1 else None
 
 
-def _text(told: object) -> str | None:
-    return printable(told, 500) if isinstance(told, str) else None
+def _text(value: object) -> str | None:
+    return printable(value, 500) if isinstance(value, str) else None
 
 
 def _is_mining(settings: Settings) -> bool:

@@ -1,4 +1,4 @@
-"""A check of the proxies that the environment names."""
+"""Health check of the proxies that the environment names."""
 
 import os
 from urllib.parse import urlsplit
@@ -10,7 +10,7 @@ from trellis_assets.system.proxies import proxies_in, proxy_for
 
 
 def check_proxies(context: CheckContext) -> list[CheckResult]:
-    """Return which of our services are called by a proxy; nothing where none is set."""
+    """Return which services are called through a proxy; nothing where no proxy is set."""
     proxies = proxies_in(os.environ)
     if not proxies:
         return []
@@ -20,11 +20,11 @@ def check_proxies(context: CheckContext) -> list[CheckResult]:
         return [CheckResult("proxy", Health.OK, f"{named}; calls within this machine do not use it")]
     hosts = ", ".join(remote)
     advice = f"if the proxy does not reach them: no_proxy={','.join(remote)}"
-    return [CheckResult("proxy", Health.WARNING, f"{named}; calls to {hosts} go by it", advice)]
+    return [CheckResult("proxy", Health.WARNING, f"{named}; calls to {hosts} use it", advice)]
 
 
 def _services(settings: Settings) -> list[str]:
-    """URLs that the miner calls again and again."""
+    """Return the URLs that the miner calls while it mines."""
     urls: list[str] = []
     if settings.generation.generator is GeneratorBackend.HTTP:
         urls += settings.generation.generator_urls

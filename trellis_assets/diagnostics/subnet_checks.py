@@ -1,4 +1,4 @@
-"""Looks at the wallet, our place on the subnet, and its validators."""
+"""Health checks of the wallet, our registration on the subnet, and the validators."""
 
 import socket
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ from trellis_assets.ports import MetagraphError
 from trellis_assets.settings import Settings
 
 _REACH_S = 3.0
-# Shorter than the doctor's patience: the chain's own fault is told instead of a time-out.
+# Shorter than the doctor's own time-out, so that the chain's fault is named.
 _CHAIN_S = 22.0
 # Enough to tell a broken network from a broken validator.
 _REACHED = 16
 
 
 def check_wallet(context: CheckContext) -> list[CheckResult]:
-    """Whether there is a key to sign with."""
+    """Return whether there is a key to sign with."""
     settings = context.settings
     if not settings.mining.harvest:
         return [CheckResult("wallet", Health.OK, "not needed: TRELLIS_HARVEST is off")]
@@ -34,7 +34,7 @@ def check_wallet(context: CheckContext) -> list[CheckResult]:
 
 
 def check_subnet(context: CheckContext) -> list[CheckResult]:
-    """The list of neurons, our place in it, and whether validators can be reached."""
+    """Return the list of neurons, our registration, and whether validators can be reached."""
     settings = context.settings
     if not settings.mining.harvest:
         return []
@@ -61,9 +61,9 @@ def check_subnet(context: CheckContext) -> list[CheckResult]:
 
 
 def _stored_list(context: CheckContext) -> tuple[Sequence[Validator], str] | None:
-    """Return the list that the miner read, with its age; None where the chain is to be asked.
+    """Return the list that the miner read, with its age; None where the chain must be read.
 
-    Who only watches asks no chain: a monitor would ask it a thousand times a day.
+    Processes that do not sign read no chain: a monitor would read it a thousand times a day.
     """
     settings = context.settings
     if context.reads_key or settings.network.chain_endpoint is None:
@@ -102,19 +102,21 @@ def _registration(settings: Settings, neurons: Sequence[Validator], mine: str | 
 
 def _validators(settings: Settings, neurons: Sequence[Validator], mine: str | None) -> CheckResult:
     policy = EligibilityPolicy(settings.network.min_stake, settings.network.require_permit)
-    asked = [neuron for neuron in neurons if is_eligible(neuron, policy, mine or "")]
-    if not asked:
+    eligible = [neuron for neuron in neurons if is_eligible(neuron, policy, mine or "")]
+    if not eligible:
         advice = (
-            "lower TRELLIS_MIN_STAKE (stake weight: alpha plus a share of TAO, not TAO), or look at "
+            "lower TRELLIS_MIN_STAKE (stake weight: alpha plus a share of TAO, not TAO), or unset "
             "TRELLIS_REQUIRE_PERMIT"
         )
-        return CheckResult("validators", Health.FAILED, "none passes stake and permit", advice)
-    tried = asked[:_REACHED]
+        return CheckResult(
+            "validators", Health.FAILED, "no validator is eligible: none passes stake and permit", advice
+        )
+    tried = eligible[:_REACHED]
     with ThreadPoolExecutor(_REACHED) as callers:
         reached = sum(callers.map(_is_reachable, tried))
-    text = f"{len(asked)} may be asked, {reached} of {len(tried)} are reachable"
+    text = f"{len(eligible)} may be polled, {reached} of {len(tried)} are reachable"
     if reached == 0:
-        return CheckResult("validators", Health.FAILED, text, "look at this machine's network and firewall")
+        return CheckResult("validators", Health.FAILED, text, "check this machine's network and firewall")
     return CheckResult("validators", Health.OK, text)
 
 

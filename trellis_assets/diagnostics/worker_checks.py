@@ -1,4 +1,4 @@
-"""A look at the workers on other machines that execute runs."""
+"""Health check of the Celery workers that execute runs."""
 
 from trellis_assets.diagnostics.machine_checks import CheckContext
 from trellis_assets.domain.diagnostics import CheckResult, Health, judge_workers
@@ -7,7 +7,7 @@ from trellis_assets.settings import RunLauncherName
 
 
 def check_workers(context: CheckContext) -> list[CheckResult]:
-    """Whether somebody executes the runs, where that is not this machine; nothing where it is.
+    """Return whether workers execute the runs; nothing where runs execute on this machine.
 
     Raises:
         SettingsError: no broker is set, or what speaks to it is not installed.

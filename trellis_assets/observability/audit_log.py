@@ -1,4 +1,4 @@
-"""The audit trail: one JSON line per event, with task and validator, in a rotated file."""
+"""The audit log: one JSON line per event, with task and validator, in a rotated file."""
 
 import json
 import logging
@@ -20,10 +20,10 @@ _opening, _open_files = threading.Lock(), set[str]()
 
 
 def audit(event: str, *, task: Task | None = None, level: int = logging.INFO, **fields: object) -> None:
-    """One line in the audit trail, and in the logs of whoever listens (Dagster's run log).
+    """Write one line to the audit log, and to Dagster's run log where one listens.
 
-    A line that cannot be written anywhere (Dagster's run log raises on a full disk) costs no task: it goes to
-    the standard error.
+    A line that cannot be written (Dagster's run log raises on a full disk) fails no task: it goes to the
+    standard error.
 
     Args:
         event: what happened, as a short verb phrase.
@@ -46,7 +46,7 @@ def audit(event: str, *, task: Task | None = None, level: int = logging.INFO, **
         _logger.log(level, line, extra={_FIELDS: {"event": event} | fields})
     except Exception as error:  # noqa: BLE001 - handlers of others raise what their storages raise
         with suppress(OSError):
-            sys.stderr.write(f"not in the audit trail ({type(error).__name__}): {line}\n")
+            sys.stderr.write(f"not in the audit log ({type(error).__name__}): {line}\n")
 
 
 class _JsonLine(logging.Formatter):
@@ -63,17 +63,17 @@ class _JsonLine(logging.Formatter):
 
 
 def configure_audit_log(folder: Path, level: str = "INFO") -> None:
-    """Audit lines of this process go to `folder/trellis.jsonl`, rotated safely between processes.
+    """Write the audit lines of this process to `folder/trellis.jsonl`, rotated safely between processes.
 
-    Calling it again for the same folder changes nothing.
+    A further call for the same folder changes nothing.
     """
     from concurrent_log_handler import ConcurrentRotatingFileHandler
 
     class ReopeningHandler(ConcurrentRotatingFileHandler):
-        """Goes on in a new file where the folder of logs was deleted."""
+        """Continues in a new file where the folder of logs was deleted."""
 
         def emit(self, record: logging.LogRecord) -> None:
-            with suppress(OSError):  # the write that follows tells what is wrong
+            with suppress(OSError):  # the write that follows reports what is wrong
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             super().emit(record)
 

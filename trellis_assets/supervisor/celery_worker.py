@@ -1,4 +1,4 @@
-"""A Celery worker: executes the runs of its queues in processes that are warm, until it is stopped."""
+"""A Celery worker: execute the runs of its queues in warm processes until it is stopped."""
 
 import os
 import socket
@@ -14,19 +14,19 @@ from trellis_assets.supervisor.run_limits import longest_stages
 
 
 def run_celery_worker(settings: Settings, name: str | None) -> None:
-    """Runs were executed until a stop was asked, and those in hand finished; a second signal leaves at once.
+    """Execute runs until a signal stops it, then finish the active ones; a second signal stops at once.
 
     Args:
         settings: with the launcher `celery`, its broker and queues.
-        name: tells this worker from others on the machine.
+        name: distinguishes this worker from others on the machine.
 
     Raises:
-        SettingsError, StoreError, WalletError: what runs need is not there.
+        SettingsError, StoreError, WalletError: something that runs need is missing.
     """
     pipeline = Pipeline(settings)
     pipeline.store.count_by_state()
     if settings.mining.harvest:
-        pipeline.miner_hotkey  # noqa: B018 - reads the key, so that its lack is said now
+        pipeline.miner_hotkey  # noqa: B018 - reads the key, so that a missing one is reported now
     home = worker_home(settings)
     write_instance(settings, home)
     from dagster_celery.tasks import create_execute_job_task
@@ -39,7 +39,9 @@ def run_celery_worker(settings: Settings, name: str | None) -> None:
     with dg.DagsterInstance.from_config(str(home)) as instance:
         launcher = celery_launcher(instance)
         if launcher is None:
-            raise SettingsError("TRELLIS_RUN_LAUNCHER: a worker serves celery only")
+            raise SettingsError(
+                "TRELLIS_RUN_LAUNCHER is not celery, and a worker executes no other runs. Set it to celery."
+            )
         app = launcher.celery
         create_execute_job_task(app)
         limits = PoolLimits(most=settings.orchestration.max_concurrent_runs, stages=longest_stages(settings))

@@ -1,4 +1,4 @@
-"""Putting the local subnet together: settings and keys in, a running subnet out."""
+"""Build the local subnet from the settings and run it."""
 
 import signal
 import threading
@@ -20,13 +20,13 @@ def serve_local_subnet(
     answer_delay_s: float = 0.0,
     pull_delay_s: float = 0.0,
 ) -> None:
-    """The subnet serves until SIGINT or SIGTERM; `miner_hotkeys` are registered besides our own.
+    """Serve the local subnet until SIGINT, SIGTERM or SIGHUP.
 
     Args:
         settings: as loaded.
-        miner_hotkeys: ss58 addresses.
-        pull_delay_s: from a pull to its answer, as on a network.
-        answer_delay_s: from a submission's decision to its answer, as real validators take seconds.
+        miner_hotkeys: ss58 addresses that are registered besides our own.
+        answer_delay_s: seconds from the decision on a submission to its answer, as with real validators.
+        pull_delay_s: seconds from a pull to its response, as on a network.
 
     Raises:
         SettingsError: the prompts file cannot be used.
@@ -35,13 +35,13 @@ def serve_local_subnet(
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     local = settings.changed(network="local")
-    # Started by `mine` it is told our address and has no key.
+    # Started by `mine`, it gets our address and has no key.
     ours = settings.network.miner_hotkey or str(load_hotkey(local.network).ss58_address)
     prompts_file = settings.network.subnet_prompts_file
     config = SubnetConfig(
         folder=local.storage.subnet_folder,
         prompts=read_prompts(prompts_file),
-        # A list of one's own is asked for as it is.
+        # A list of the user's own is used as it is.
         pictures=default_pictures() if prompts_file is None else (),
         registered=frozenset({ours, *miner_hotkeys}),
         validators=settings.network.subnet_validators,

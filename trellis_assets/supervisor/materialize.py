@@ -1,4 +1,4 @@
-"""Materialize: every asset is as of now, with one command of the operator."""
+"""Materialise every asset with one command."""
 
 import os
 import subprocess
@@ -20,9 +20,9 @@ LOG = "materialize.log"
 
 
 def selections(now: datetime) -> dict[str, list[str]]:
-    """Options of `dagster asset materialize` that together name every asset, by a title each.
+    """Return options of `dagster asset materialize` that together name every asset, by title.
 
-    Dagster's command takes one partitioning at a time, so that `--select '*'` names too much for it.
+    Dagster's command takes assets of one partitioning at a time and refuses `--select '*'`.
     """
     hour = "%Y-%m-%d-%H:00"
     hours = f"{now - timedelta(hours=2):{hour}}...{now:{hour}}"
@@ -34,7 +34,7 @@ def selections(now: datetime) -> dict[str, list[str]]:
 
 
 def materialize_all(settings: Settings, say: Callable[[str], None]) -> None:
-    """All assets are materialised, in the Dagster home of the data folder.
+    """Materialise all assets, in the Dagster home of the data folder.
 
     Raises:
         ChildError: a run failed; the text names its log.
@@ -53,5 +53,5 @@ def materialize_all(settings: Settings, say: Callable[[str], None]) -> None:
                 [*command, *options], env=environment, stdout=file, stderr=file, check=False
             )
         if done.returncode:
-            raise ChildError(f"{title}: the run failed, see {log}")
+            raise ChildError(f"{title}: the run failed. See {log}.")
         say(f"{title}: done")

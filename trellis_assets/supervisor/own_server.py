@@ -1,4 +1,4 @@
-"""The generation server that `mine --start-server` starts: on a free port, and told from any other."""
+"""The generation server that `mine --start-server` starts, recognised by a name of its own."""
 
 import json
 import secrets
@@ -16,10 +16,10 @@ _ANSWER_S, _ANSWER_BYTES = 2.0, 10_000
 
 @dataclass(frozen=True, slots=True)
 class OwnServer:
-    """Where our server will be, and what its health page will call itself.
+    """Where our server listens, and the name that its health page gives.
 
     Attributes:
-        instance: drawn anew for each session and given to the server by its environment.
+        instance: random for each session, and passed to the server by its environment.
     """
 
     settings: Settings
@@ -27,25 +27,25 @@ class OwnServer:
 
     @property
     def port(self) -> int:
-        """Of the first generation endpoint."""
+        """Return the port of the first generation endpoint."""
         return urlsplit(self.settings.generation.generator_urls[0]).port or 80
 
     def problem(self) -> str | None:
-        """Why it cannot be started, with what to do; None when the port is free."""
+        """Return why it cannot be started and what to do, or None if the port is free."""
         if not is_listening(self.port):
             return None
         return (
             f"--start-server: port {self.port} is in use by another program. Set "
-            f"TRELLIS_GENERATOR_URLS=http://127.0.0.1:{free_port()}, or stop that program"
+            f"TRELLIS_GENERATOR_URLS=http://127.0.0.1:{free_port()}, or stop that program."
         )
 
     def is_ready(self) -> bool:
-        """Whether the server answers, and is the one that we started."""
+        """Return whether the server that we started answers."""
         token = secret(self.settings.servers.server_token)
         client = BoundedClient(timeout_s=_ANSWER_S, max_bytes=_ANSWER_BYTES, token=token)
         try:
             answer = client.get(f"http://127.0.0.1:{self.port}/health/")
-            told = json.loads(answer.body)
+            health = json.loads(answer.body)
         except (NoAnswerError, ValueError):
             return False
-        return isinstance(told, dict) and told.get("instance") == self.instance
+        return isinstance(health, dict) and health.get("instance") == self.instance

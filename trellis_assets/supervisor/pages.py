@@ -1,4 +1,4 @@
-"""Dagster's pages for a miner that runs elsewhere: its history is in PostgreSQL, and no key is read."""
+"""Dagster's pages for a miner on another machine: its history is in PostgreSQL, and no key is read."""
 
 import os
 import sys
@@ -18,18 +18,18 @@ PAGES_SECRETS = frozenset({"webserver_token"})
 
 
 def pages_command(settings: Settings, host: str) -> list[str]:
-    """The command that serves the pages. Its Dagster home and workspace are in the data folder.
+    """Write a Dagster home and a workspace into the data folder, and return the command that serves them.
 
-    Its code location is of its own, since the miner's listens on the miner's machine only; it has the same
-    name, so that the pages show and switch the same sensors and schedules.
+    The pages load a code location of their own, since the miner's listens on its machine only. It has the
+    same name, so that the pages show and switch the same sensors and schedules.
 
     Raises:
-        SettingsError: the history is in files, where another process does not find it.
+        SettingsError: the history is in files, which another machine cannot read.
     """
     if settings.storage.dagster_database_url is None:
         raise SettingsError(
-            "TRELLIS_DAGSTER_DATABASE_URL is not set: the pages of a miner with its history in files come "
-            "with `mine --ui`"
+            "TRELLIS_DAGSTER_DATABASE_URL is not set. Set it, or use `mine --ui` for a miner with its history "
+            "in files."
         )
     write_dagster_home(settings, free_port())
     workspace = dagster_home(settings) / WORKSPACE
@@ -44,7 +44,7 @@ def webserver_module(workspace: Path, host: str) -> list[str]:
 
 
 def serve_pages(settings: Settings, host: str) -> None:
-    """Become Dagster's web server, behind our guard.
+    """Replace this process by Dagster's web server behind our guard.
 
     Raises:
         SettingsError: see `pages_command`.
@@ -52,6 +52,6 @@ def serve_pages(settings: Settings, host: str) -> None:
     """
     check_exposure(host, secret(settings.servers.webserver_token), TOKEN_VARIABLE)
     command = pages_command(settings, host)
-    # Of secrets only the URLs that the Dagster home asks for, and what people are asked for.
+    # The only secrets are the URLs in the Dagster home and the token of the pages.
     os.environ |= settings.environment(PAGES_SECRETS) | {"DAGSTER_HOME": str(dagster_home(settings))}
     os.execv(command[0], command)  # noqa: S606 - our own command, no shell

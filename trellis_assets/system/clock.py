@@ -1,16 +1,16 @@
-"""The real clock."""
+"""The clock of this machine."""
 
 import time
 from datetime import UTC, datetime
 
 
 class SystemClock:
-    """`Clock` of this machine."""
+    """The `Clock` of production: wall time and real sleep."""
 
     def now(self) -> datetime:
-        """Aware UTC."""
+        """Return the aware UTC time."""
         return datetime.now(UTC)
 
     def sleep(self, seconds: float) -> None:
-        """Return after `seconds`."""
+        """Block for `seconds`."""
         time.sleep(seconds)

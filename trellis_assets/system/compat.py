@@ -1,4 +1,4 @@
-"""What Python 3.11 has and 3.10 has not, for the modules that the generation server shares.
+"""Names that Python 3.11 has and 3.10 lacks, for the modules that the generation server shares.
 
 TRELLIS's own set-up ends at Python 3.10, where the server runs alone (`packages/trellis-assets-server`).
 """
@@ -20,7 +20,7 @@ else:
     UTC = timezone.utc
 
     class StrEnum(str, Enum):
-        """As `enum.StrEnum`: a member is its value, in `str()` and in f-strings too."""
+        """Behaves as `enum.StrEnum`: a member is its value, also in `str()` and f-strings."""
 
         __str__ = str.__str__
         __format__ = str.__format__

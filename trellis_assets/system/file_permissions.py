@@ -1,4 +1,4 @@
-"""Who else on this machine may read what we write: nobody."""
+"""File permissions: nobody else on this machine may read what we write."""
 
 import os
 import stat
@@ -8,22 +8,22 @@ _OTHERS = 0o077
 
 
 class FolderError(OSError):
-    """A folder of ours cannot be made; the text says what to do."""
+    """A folder cannot be created; the text says what to do."""
 
 
 def restrict_umask() -> None:
-    """Every file and folder that this process and its children make is the user's alone."""
+    """Set the umask of this process and its children, so that what they create is the user's alone."""
     os.umask(_OTHERS)
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make the folder, and let only its owner enter it.
+    """Create the folder, and let only its owner enter it.
 
-    One that is shared on purpose (sticky, like /tmp), another's, or one that the user lives or
-    works in is left as it is.
+    The permissions of an existing folder stay where it is shared on purpose (sticky, like /tmp), belongs to
+    another user, or is the home or working directory or a parent of them.
 
     Raises:
-        FolderError: it cannot be made.
+        FolderError: it cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -31,11 +31,11 @@ def make_private_folder(folder: Path) -> None:
         is_file = isinstance(error, FileExistsError | NotADirectoryError)
         reason = "a file is in its place" if is_file else error.strerror or str(error)
         raise FolderError(
-            f"the folder {folder} cannot be made: {reason}; "
-            "set TRELLIS_DATA_DIR to a folder that can be written"
+            f"The folder {folder} cannot be created: {reason}. "
+            "Set TRELLIS_DATA_DIR to a folder that can be written."
         ) from error
     found = folder.stat()
     shared = found.st_uid != os.getuid() or found.st_mode & stat.S_ISVTX
-    lived_in = {place for home in (Path.home(), Path.cwd()) for place in (home, *home.parents)}
-    if found.st_mode & _OTHERS and not shared and folder.resolve() not in lived_in:
+    used_by_people = {place for used in (Path.home(), Path.cwd()) for place in (used, *used.parents)}
+    if found.st_mode & _OTHERS and not shared and folder.resolve() not in used_by_people:
         folder.chmod(found.st_mode & ~_OTHERS & 0o7777)

@@ -1,6 +1,6 @@
-"""Heartbeats of processes: one small file each, which tells that a process makes progress, not that it lives.
+"""Heartbeats of processes: a small file each, which shows that a process makes progress.
 
-Times in them are of the monotonic clock, which is one for all processes of a machine and which nobody sets.
+Times in them are of the monotonic clock, which all processes of a machine share and nobody can set.
 """
 
 import json
@@ -15,12 +15,12 @@ POLLER, SENSOR, RUN_WORKERS, SESSION = "poller", "sensor", "run_workers", "sessi
 
 
 def heartbeat_folder(settings: Settings) -> Path:
-    """Where the heartbeats of a data folder are."""
+    """Return the folder of the heartbeats of a data folder."""
     return settings.storage.folder / "progress"
 
 
 def write_heartbeat(folder: Path, name: str, figures: Mapping[str, Any]) -> bool:
-    """Replace the heartbeat `name` by these figures and this process's id; False if it cannot be written."""
+    """Replace the heartbeat `name` by the figures and this process's id. Return whether it was written."""
     path = folder / f"{name}.json"
     partial = folder / f".{name}.{os.getpid()}"
     try:
@@ -28,19 +28,19 @@ def write_heartbeat(folder: Path, name: str, figures: Mapping[str, Any]) -> bool
         partial.write_text(json.dumps({"pid": os.getpid(), **figures}), encoding="utf-8")
         partial.replace(path)
     except OSError:
-        return False  # a full disk: whoever reads knows by their own heartbeat that none can be written
+        return False  # a full disk: the supervisor knows by its own heartbeat that none can be written
     return True
 
 
 def read_heartbeat(folder: Path, name: str) -> dict[str, Any]:
-    """Return the last heartbeat; empty where there is none that can be read."""
+    """Return the figures of the last heartbeat; empty where none can be read."""
     try:
-        told = json.loads((folder / f"{name}.json").read_bytes())
+        figures = json.loads((folder / f"{name}.json").read_bytes())
     except (OSError, ValueError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return figures if isinstance(figures, dict) else {}
 
 
 def read_all_heartbeats(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return the last heartbeat of every part that writes one, by its name: what metrics are made of."""
+    """Return the last heartbeat of every part that writes one, by its name."""
     return {name: read_heartbeat(folder, name) for name in (POLLER, SENSOR, RUN_WORKERS, SESSION)}

@@ -1,7 +1,7 @@
-"""Proxies of the environment: loopback never goes by one, and who goes by one can be told.
+"""Proxies of the environment: calls to this machine use none, and users of one can be named.
 
 Dagster's daemon (gRPC), httpx and websockets read `http_proxy`, `https_proxy` and their kin. With one set,
-calls to our own processes on 127.0.0.1 would leave for the proxy, which knows nothing of them.
+calls to our own processes on 127.0.0.1 would be sent to the proxy, which cannot reach them.
 """
 
 import os
@@ -16,7 +16,7 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy")
 
 
 def loopback_exceptions(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that keep loopback off every proxy; empty where no proxy is set.
+    """Return the variables that exempt loopback from every proxy; empty where no proxy is set.
 
     Example:
         {"http_proxy": "http://p:3128", "NO_PROXY": "db"} gives `no_proxy` and `NO_PROXY` the value
@@ -33,7 +33,7 @@ def loopback_exceptions(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def bypass_proxies_for_loopback(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Change the environment of this process and its children as `loopback_exceptions` says."""
+    """Exempt loopback from the proxies of this process and its children: see `loopback_exceptions`."""
     environment.update(loopback_exceptions(environment))
 
 
@@ -44,7 +44,7 @@ def proxies_in(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def proxy_for(url: str) -> str | None:
-    """Return the proxy that a call to the URL goes by, as host and port; None where it goes directly."""
+    """Return the proxy that a call to the URL uses, as host and port; None for a direct call."""
     parts = urlsplit(url)
     proxies = getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all")
@@ -59,5 +59,5 @@ def _joined(*lists: str) -> str:
 
 
 def _place(url: str) -> str:
-    """Host and port of a proxy's URL, which may hold a password."""
+    """Return host and port of a proxy's URL, without its user and password."""
     return url.rpartition("@")[2].removeprefix("http://").removeprefix("https://").rstrip("/")

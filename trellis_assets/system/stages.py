@@ -1,4 +1,4 @@
-"""Stages of a job: a process that executes one tells what it does now, to whoever watches over it."""
+"""Stages of a run: the process that executes it reports what it does now, to the pool that watches it."""
 
 from collections.abc import Callable
 
@@ -8,11 +8,11 @@ _listeners: list[Callable[[Stage], None]] = []
 
 
 def enter_stage(stage: Stage) -> None:
-    """Tell that the job of this process is at the stage from now on; telling it again starts it anew."""
+    """Report that the run of this process enters the stage; reporting it again restarts its time."""
     for listener in _listeners:
         listener(stage)
 
 
 def listen_to_stages(listener: Callable[[Stage], None]) -> None:
-    """Call the listener at every stage from now on, instead of earlier listeners."""
+    """Call the listener at every stage from now on, in place of earlier listeners."""
     _listeners[:] = [listener]

@@ -49,8 +49,8 @@ def test_a_data_folder_that_is_a_file_gets_one_sentence(tmp_path: Path, command:
     done = run(command, "--data-dir", str(tmp_path / "file"))
     assert done.returncode == 2
     assert done.stderr == (
-        f"error: the folder {tmp_path / 'file'} cannot be made: a file is in its place; "
-        "set TRELLIS_DATA_DIR to a folder that can be written\n"
+        f"error: The folder {tmp_path / 'file'} cannot be created: a file is in its place. "
+        "Set TRELLIS_DATA_DIR to a folder that can be written.\n"
     )
 
 

@@ -54,7 +54,7 @@ def found(settings: Settings, **how: Any) -> dict[str, CheckResult]:
     return {result.part: result for result in examine(settings, **how)}
 
 
-def test_a_sound_miner_is_told_to_be_sound(tmp_path: Path, door: int) -> None:
+def test_every_check_but_mining_passes_for_a_healthy_set_up(tmp_path: Path, door: int) -> None:
     results = found(with_metagraph(tmp_path, a_validator(port=door)))
     parts = ["store", "files", "disk", "wallet", "subnet", "registration", "validators"]
     assert list(results) == [*parts, "generator", "validation", "gpu", "mining", "clock"]
@@ -64,20 +64,20 @@ def test_a_sound_miner_is_told_to_be_sound(tmp_path: Path, door: int) -> None:
     assert "trellis-assets mine" in results["mining"].advice
 
 
-def test_a_missing_metagraph_says_what_to_start(tmp_path: Path) -> None:
+def test_missing_metagraph_is_reported_with_the_command_to_start(tmp_path: Path) -> None:
     result = found(Settings.load(data_dir=tmp_path))["subnet"]
     assert result.health is Health.FAILED
     assert "trellis-assets mine" in result.advice
 
 
-def test_when_nobody_passes_stake_and_permit_the_settings_are_named(tmp_path: Path) -> None:
+def test_settings_are_named_when_no_validator_is_eligible(tmp_path: Path) -> None:
     poor, unpermitted = a_validator(1, stake=10.0), a_validator(2, validator_permit=False)
     result = found(with_metagraph(tmp_path, poor, unpermitted))["validators"]
     assert result.health is Health.FAILED
     assert "TRELLIS_MIN_STAKE" in result.advice
 
 
-def test_when_no_validator_can_be_reached_the_network_is_to_blame(tmp_path: Path, door: int) -> None:
+def test_unreachable_validators_fail_the_check_unless_one_answers(tmp_path: Path, door: int) -> None:
     away, there = a_validator(1, port=CLOSED), a_validator(2, port=door)
     assert found(with_metagraph(tmp_path, away))["validators"].health is Health.FAILED
     some = found(with_metagraph(tmp_path, away, there))["validators"]
@@ -85,7 +85,7 @@ def test_when_no_validator_can_be_reached_the_network_is_to_blame(tmp_path: Path
     assert "1 of 2" in some.text
 
 
-def test_a_missing_wallet_is_named_and_so_is_the_rest(
+def test_missing_wallet_is_reported_beside_the_other_checks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subnet_checks, "read_metagraph", lambda _, **_how: [a_validator(port=CLOSED)])
@@ -98,7 +98,7 @@ def test_a_missing_wallet_is_named_and_so_is_the_rest(
 
 
 @pytest.mark.parametrize(("hotkey", "health"), [(MINER, Health.OK), ("5Another", Health.FAILED)])
-def test_an_unregistered_hotkey_is_told_how_to_register(
+def test_unregistered_hotkey_is_reported_with_the_command_that_registers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hotkey: str, health: Health
 ) -> None:
     neurons = [a_validator(1), a_validator(2, hotkey=MINER)]
@@ -110,7 +110,7 @@ def test_an_unregistered_hotkey_is_told_how_to_register(
     assert result.advice == ("" if health is Health.OK else command)
 
 
-def test_a_chain_that_is_away_is_told_without_its_access_key(
+def test_unreachable_chain_is_reported_without_its_access_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import bittensor as bt
@@ -126,7 +126,7 @@ def test_a_chain_that_is_away_is_told_without_its_access_key(
     assert "SECRETKEY" not in result.text
 
 
-def test_where_nothing_is_signed_no_key_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_that_do_not_sign_read_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def read(_: Settings) -> None:
         raise AssertionError("the key was read")
 
@@ -143,14 +143,14 @@ def test_where_nothing_is_signed_no_key_is_read(tmp_path: Path, monkeypatch: pyt
     assert found(settings)["wallet"].text.endswith("AssertionError"), "and where it is, it is read"
 
 
-def test_without_harvesting_no_wallet_and_no_validator_is_wanted(tmp_path: Path) -> None:
+def test_wallet_and_subnet_are_not_checked_without_harvesting(tmp_path: Path) -> None:
     results = found(Settings.load(data_dir=tmp_path, harvest=False))
     assert results["wallet"].health is Health.OK
     assert not {"subnet", "registration", "validators"} & set(results)
 
 
 @pytest.mark.sqlite_only
-def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+def test_store_of_a_newer_version_fails_the_check(tmp_path: Path) -> None:
     settings = Settings.load(data_dir=tmp_path)
     Pipeline(settings).store.count_by_state()
     with closing(sqlite3.connect(tmp_path / "trellis.db")) as database:
@@ -162,12 +162,12 @@ def test_a_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.sqlite_only
-def test_a_store_that_is_no_database_is_told(tmp_path: Path) -> None:
+def test_store_that_is_not_a_database_fails_the_check(tmp_path: Path) -> None:
     (tmp_path / "trellis.db").write_bytes(b"nonsense" * 1000)
     assert found(Settings.load(data_dir=tmp_path))["store"].health is Health.FAILED
 
 
-def test_the_password_of_the_database_is_not_told(tmp_path: Path) -> None:
+def test_password_of_the_database_is_not_shown(tmp_path: Path) -> None:
     url = "postgresql+psycopg://me:SECRETKEY@127.0.0.1:9/x"
     result = found(Settings.load(data_dir=tmp_path, database_url=url))["store"]
     assert result.health is Health.FAILED
@@ -175,7 +175,7 @@ def test_the_password_of_the_database_is_not_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("free", "health"), [(10**9, Health.WARNING), (10**6, Health.FAILED)])
-def test_a_full_disk_is_told(
+def test_little_space_warns_and_a_full_disk_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, health: Health
 ) -> None:
     usage = type("Usage", (), {"free": free})
@@ -183,7 +183,7 @@ def test_a_full_disk_is_told(
     assert found(Settings.load(data_dir=tmp_path))["disk"].health is health
 
 
-def test_a_generation_server_that_is_down_is_told_without_its_password(tmp_path: Path) -> None:
+def test_unreachable_generation_server_is_reported_without_its_password(tmp_path: Path) -> None:
     url = f"http://me:SECRETKEY@127.0.0.1:{CLOSED}"
     result = found(Settings.load(data_dir=tmp_path, generator="http", generator_urls=(url,)))["generator"]
     assert result.health is Health.FAILED
@@ -191,7 +191,7 @@ def test_a_generation_server_that_is_down_is_told_without_its_password(tmp_path:
 
 
 @pytest.mark.parametrize("name", ["generator", "validator"])
-def test_an_address_that_is_none_is_told_by_its_setting(tmp_path: Path, name: str) -> None:
+def test_invalid_url_is_reported_with_its_setting(tmp_path: Path, name: str) -> None:
     wrong: dict[str, Any] = (
         {"generator_urls": ("http://",)} if name == "generator" else {"validator_url": "http://"}
     )
@@ -201,7 +201,7 @@ def test_an_address_that_is_none_is_told_by_its_setting(tmp_path: Path, name: st
     assert f"TRELLIS_{name.upper()}_URL" in result.text
 
 
-def test_a_validation_server_is_asked_with_its_token(tmp_path: Path) -> None:
+def test_validation_server_is_called_with_its_token(tmp_path: Path) -> None:
     def version(request: Any) -> None:
         allowed = request.headers.get("authorization") == "Bearer t0ken"
         request.answer(b'"2.4.0"', status=200 if allowed else 401)
@@ -220,7 +220,7 @@ def test_a_validation_server_is_asked_with_its_token(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("required", "consequence"), [(False, "submitted unjudged"), (True, "nothing is pulled")]
 )
-def test_a_validation_server_that_cannot_judge_is_a_failed_check(
+def test_validation_server_that_cannot_score_fails_the_check(
     tmp_path: Path, required: bool, consequence: str
 ) -> None:
     def sick(request: Any) -> None:
@@ -234,7 +234,7 @@ def test_a_validation_server_that_cannot_judge_is_a_failed_check(
     assert consequence in result.advice
 
 
-def test_a_neural_validator_that_cannot_judge_is_a_failed_check(
+def test_neural_validator_that_cannot_score_fails_the_check(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(NeuralValidator, "problem", lambda _: "the networks cannot be used: OSError: away")
@@ -260,7 +260,7 @@ def tool(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
         ("sleep 3", "neural", (Health.FAILED, "does not answer")),
     ],
 )
-def test_the_gpu_is_as_its_driver_says(
+def test_gpu_check_follows_its_driver(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, validator: str, expected: tuple[Health, str]
 ) -> None:
     tool(tmp_path, script, monkeypatch)
@@ -271,7 +271,7 @@ def test_the_gpu_is_as_its_driver_says(
     assert expected[1] in result.text
 
 
-def test_a_gpu_is_missed_only_where_something_needs_one(
+def test_missing_gpu_fails_only_where_a_backend_needs_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(machine_checks.shutil, "which", lambda _: None)
@@ -280,7 +280,7 @@ def test_a_gpu_is_missed_only_where_something_needs_one(
     assert found(trellis)["gpu"].health is Health.FAILED
 
 
-def test_silent_daemons_of_a_miner_at_work_are_told(tmp_path: Path) -> None:
+def test_daemons_without_heartbeats_fail_the_check_of_mining(tmp_path: Path) -> None:
     from trellis_assets.orchestration.dagster_home import write_dagster_home
 
     settings = Settings.load(data_dir=tmp_path)
@@ -293,7 +293,7 @@ def test_silent_daemons_of_a_miner_at_work_are_told(tmp_path: Path) -> None:
     assert "daemon.log" in result.advice
 
 
-def test_a_miner_may_start_while_the_doctor_looks_whether_one_does(tmp_path: Path) -> None:
+def test_miner_may_start_while_the_doctor_holds_the_lock(tmp_path: Path) -> None:
     glance = FileLock(tmp_path / "mine.lock", thread_local=False)
     glance.acquire()
     threading.Timer(0.3, glance.release).start()
@@ -303,9 +303,7 @@ def test_a_miner_may_start_while_the_doctor_looks_whether_one_does(tmp_path: Pat
         pass
 
 
-def test_a_look_that_never_ends_or_breaks_hides_no_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_check_that_hangs_or_raises_hides_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     let_go = threading.Event()
 
     def hang(_: machine_checks.CheckContext) -> list[CheckResult]:
@@ -315,9 +313,9 @@ def test_a_look_that_never_ends_or_breaks_hides_no_other(
     def break_down(_: machine_checks.CheckContext) -> list[CheckResult]:
         raise ZeroDivisionError("SECRETKEY")
 
-    monkeypatch.setitem(doctor._LOOKS, "subnet", hang)
-    monkeypatch.setitem(doctor._LOOKS, "generator", break_down)
-    results = found(Settings.load(data_dir=tmp_path), patience_s=1.0)
+    monkeypatch.setitem(doctor._CHECKS, "subnet", hang)
+    monkeypatch.setitem(doctor._CHECKS, "generator", break_down)
+    results = found(Settings.load(data_dir=tmp_path), timeout_s=1.0)
     let_go.set()
     assert results["subnet"].text == "no answer in time"
     assert "ZeroDivisionError" in results["generator"].text
@@ -325,7 +323,7 @@ def test_a_look_that_never_ends_or_breaks_hides_no_other(
     assert results["store"].health is Health.OK
 
 
-def test_who_asks_often_gets_the_last_look_again() -> None:
+def test_results_are_cached_for_their_time() -> None:
     asked = []
 
     def look() -> Sequence[CheckResult]:
@@ -339,9 +337,7 @@ def test_who_asks_often_gets_the_last_look_again() -> None:
 
 
 @pytest.mark.parametrize(("folder", "code"), [("sound", 0), ("unsound", 1)])
-def test_the_command_says_by_its_exit_code_and_as_json_how_all_is(
-    tmp_path: Path, door: int, folder: str, code: int
-) -> None:
+def test_doctor_reports_by_exit_code_text_and_json(tmp_path: Path, door: int, folder: str, code: int) -> None:
     (tmp_path / "sound").mkdir()
     with_metagraph(tmp_path / "sound", a_validator(port=door))
     command = ["doctor", "--data-dir", str(tmp_path / folder)]
@@ -358,7 +354,7 @@ def test_the_command_says_by_its_exit_code_and_as_json_how_all_is(
 @pytest.mark.parametrize(
     ("health", "status"), [(Health.OK, 200), (Health.WARNING, 200), (Health.FAILED, 503)]
 )
-def test_the_gallery_answers_as_the_doctor_says(
+def test_gallery_answers_with_the_results_of_the_doctor(
     tmp_path: Path, serve: Callable[[Any], str], health: Health, status: int
 ) -> None:
     parts = Pipeline(Settings.load(data_dir=tmp_path)).reports.gallery_parts(
@@ -369,7 +365,7 @@ def test_the_gallery_answers_as_the_doctor_says(
     assert answer.json()["parts"] == [{"part": "gpu", "health": health, "text": "text", "advice": ""}]
 
 
-def test_other_machines_see_no_more_than_that_the_gallery_lives(
+def test_other_machines_need_the_token_to_read_the_doctor(
     tmp_path: Path, serve: Callable[[Any], str]
 ) -> None:
     def look() -> Sequence[CheckResult]:
@@ -385,7 +381,9 @@ def test_other_machines_see_no_more_than_that_the_gallery_lives(
     assert httpx.get(f"{url}/doctor", headers={"authorization": "Bearer t0ken"}).status_code == 200
 
 
-def test_a_metagraph_error_of_any_text_is_a_symptom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metagraph_error_fails_the_check_of_the_subnet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(_: Settings, **_how: float) -> None:
         raise MetagraphError("no such list")
 

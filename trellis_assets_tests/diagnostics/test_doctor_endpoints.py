@@ -9,7 +9,7 @@ from trellis_assets.settings import GeneratorBackend, Settings
 from trellis_assets.testing.hostile_server import serving
 
 
-def test_one_endpoint_of_two_that_is_away_has_a_line(tmp_path: Path) -> None:
+def test_unreachable_endpoint_of_two_has_a_result_and_no_breaker_changes(tmp_path: Path) -> None:
     with serving(lambda request: request.answer(b"{}")) as dead:
         pass
     with serving(lambda request: request.answer(b"{}")) as alive:

@@ -267,7 +267,7 @@ def test_what_a_person_can_mend_is_said_in_one_clear_text(
     assert "Traceback" not in err
 
 
-def test_a_port_that_is_taken_is_named_with_its_setting(tmp_path: Path) -> None:
+def test_port_in_use_is_reported_with_its_setting(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         ports = {"TRELLIS_GALLERY_PORT": port, "TRELLIS_WEBSERVER_PORT": str(free_port())}

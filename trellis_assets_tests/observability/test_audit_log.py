@@ -12,7 +12,7 @@ import pytest
 from trellis_assets.observability.audit_log import LOGGER_NAME, audit, configure_audit_log
 
 
-def test_threads_that_open_it_at_once_do_not_write_each_line_twice(tmp_path: Path) -> None:
+def test_threads_that_open_the_log_at_once_do_not_write_lines_twice(tmp_path: Path) -> None:
     together = Barrier(16)
 
     def open_it(_: int) -> None:
@@ -26,7 +26,7 @@ def test_threads_that_open_it_at_once_do_not_write_each_line_twice(tmp_path: Pat
     assert [json.loads(line)["number"] for line in lines] == [1]
 
 
-def test_lines_go_on_in_a_new_file_after_the_folder_was_deleted(tmp_path: Path) -> None:
+def test_audit_log_continues_in_a_new_file_after_its_folder_was_deleted(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     configure_audit_log(logs)
     audit("before")
@@ -38,7 +38,7 @@ def test_lines_go_on_in_a_new_file_after_the_folder_was_deleted(tmp_path: Path) 
     assert [json.loads(line)["event"] for line in lines] == ["once more"]
 
 
-def test_a_log_that_cannot_be_written_costs_no_task(capsys: pytest.CaptureFixture[str]) -> None:
+def test_log_that_cannot_be_written_fails_no_task(capsys: pytest.CaptureFixture[str]) -> None:
     """Dagster's handler writes to its database, and raises when the disk is full."""
 
     class Full(logging.Handler):
@@ -52,5 +52,5 @@ def test_a_log_that_cannot_be_written_costs_no_task(capsys: pytest.CaptureFixtur
     finally:
         logging.getLogger(LOGGER_NAME).removeHandler(handler)
     assert (
-        "not in the audit trail (RuntimeError): the answer could not be stored yet" in capsys.readouterr().err
+        "not in the audit log (RuntimeError): the answer could not be stored yet" in capsys.readouterr().err
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 from trellis_assets.observability.log_rotation import rotate_logs
 
 
-def test_a_large_log_is_emptied_under_its_writer_and_kept_once(tmp_path: Path) -> None:
+def test_large_log_is_emptied_under_its_writer_and_kept_once(tmp_path: Path) -> None:
     large, small = tmp_path / "daemon.log", tmp_path / "server.log"
     small.write_text("little")
     with large.open("ab") as writer:

@@ -104,7 +104,7 @@ def metadata_of(events: list[dg.EventLogEntry]) -> list[tuple[str, dg.MetadataVa
     return found
 
 
-def test_its_log_lines_are_one_line_each(ran: Ran) -> None:
+def test_log_lines_of_a_hostile_prompt_are_one_line_each(ran: Ran) -> None:
     assert any("DROP TABLE" in message for message in ran.messages)
     assert all(message.isprintable() for message in ran.messages)
     lines = (ran.folder / "logs" / "trellis.jsonl").read_bytes().split(b"\n")[:-1]
@@ -114,7 +114,7 @@ def test_its_log_lines_are_one_line_each(ran: Ran) -> None:
         assert json.loads(line)["event"]
 
 
-def test_its_run_is_tagged_and_described_in_plain_words(ran: Ran) -> None:
+def test_run_of_a_hostile_prompt_is_tagged_in_printable_text(ran: Ran) -> None:
     assert all(value.isprintable() for value in run_request(ran.task).tags.values())
     metadata = metadata_of(ran.events)
     assert {name for name, _ in metadata} >= {"task_id", "prompt", "state"}
@@ -128,7 +128,7 @@ def test_its_run_is_tagged_and_described_in_plain_words(ran: Ran) -> None:
             assert (value.url or "").startswith("http://127.0.0.1:3001/models/")
 
 
-def test_a_failure_is_told_in_one_line(ran: Ran) -> None:
+def test_failure_of_a_hostile_prompt_is_one_line(ran: Ran) -> None:
     data = [entry.dagster_event.step_failure_data for entry in ran.events
             if entry.dagster_event and entry.dagster_event.is_step_failure]  # fmt: skip
     descriptions = [d.user_failure_data.description for d in data if d.user_failure_data]
@@ -136,17 +136,17 @@ def test_a_failure_is_told_in_one_line(ran: Ran) -> None:
     assert len(descriptions) == (ran.task.generation is None)
 
 
-def test_its_files_are_named_by_numbers(ran: Ran) -> None:
+def test_files_of_a_hostile_prompt_are_named_by_numbers(ran: Ran) -> None:
     names = [str(path.relative_to(ran.folder)) for path in ran.folder.rglob("*")]
     assert not any(word in name for name in names for word in ("vase", "DROP", "script", "..", "$"))
     assert any(name.startswith("models/") for name in names) is (ran.task.generation is not None)
 
 
-def test_it_is_stored_and_answered_as_it_came(ran: Ran) -> None:
+def test_hostile_prompt_is_stored_and_submitted_unchanged(ran: Ran) -> None:
     assert (ran.task.task_id, ran.task.prompt) == (MARKUP, PROMPT)
 
 
-def test_tables_of_tasks_in_the_metadata_are_plain_too() -> None:
+def test_hostile_prompt_is_printable_in_tables_of_the_metadata() -> None:
     table = small_table(pd.DataFrame({"prompt": [PROMPT * 100]}), ["prompt"])
     assert isinstance(table, dg.TableMetadataValue)
     (cell,) = table.records[0].data.values()

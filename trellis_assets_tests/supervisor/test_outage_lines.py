@@ -42,7 +42,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     opened.pipeline.close()
 
 
-def test_a_chain_that_stops_answering_is_told_once_and_once_when_it_is_back(terminal: Terminal) -> None:
+def test_chain_outage_is_said_once_and_its_end_once(terminal: Terminal) -> None:
     store, clock = terminal.pipeline.store, terminal.pipeline.clock
     source, now = terminal.pipeline.settings.network.metagraph_source, clock.now()
     us = a_validator(9, hotkey=MINER)
@@ -59,7 +59,7 @@ def test_a_chain_that_stops_answering_is_told_once_and_once_when_it_is_back(term
     assert terminal.lines("chain") == ["chain is back after 20 s"]
 
 
-def test_a_wrong_clock_is_told_once_with_how_to_set_it_and_once_when_it_is_right(terminal: Terminal) -> None:
+def test_wrong_clock_is_said_once_with_how_to_set_it_and_its_end_once(terminal: Terminal) -> None:
     store, clock = terminal.pipeline.store, terminal.pipeline.clock
     store.save_validators(VALIDATORS, clock.now(), source=terminal.pipeline.settings.network.metagraph_source)
 

@@ -20,7 +20,7 @@ def settings(folder: Path, url: str) -> Settings:
     return Settings.load(data_dir=folder, start_server=True, generator="http", generator_urls=(url,))
 
 
-def test_a_port_in_use_is_told_before_anything_is_started(tmp_path: Path) -> None:
+def test_port_in_use_is_reported_before_any_process_starts(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(MiningError, match=f"port {port} is in use .* TRELLIS_GENERATOR_URLS=http"):
@@ -28,7 +28,7 @@ def test_a_port_in_use_is_told_before_anything_is_started(tmp_path: Path) -> Non
     assert not (tmp_path / "dagster").exists()
 
 
-def test_only_the_server_that_we_started_is_ready(tmp_path: Path, serve: Callable[[Any], str]) -> None:
+def test_only_the_server_that_we_started_counts_as_ready(tmp_path: Path, serve: Callable[[Any], str]) -> None:
     names = ("ours", "another", None)
     urls = [serve(generation_app(EmbeddedBackend(), BytesCodec(), instance=name)) for name in names]
     ready = [OwnServer(settings(tmp_path, url), instance="ours").is_ready() for url in urls]

@@ -20,12 +20,14 @@ QUESTION = """
 """
 
 
-def test_pages_of_a_history_in_files_are_refused(tmp_path: Path) -> None:
+def test_pages_need_a_history_in_postgresql(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="mine --ui"):
         pages_command(Settings.load(data_dir=tmp_path), "127.0.0.1")
 
 
-def test_their_code_location_has_the_miner_s_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_location_of_the_pages_has_the_miners_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DAGSTER_POSTGRES_URL", "")  # given back after the test: the call sets it
     settings = Settings.load(data_dir=tmp_path, dagster_database_url="postgresql://u:p@127.0.0.1/d")
     command = pages_command(settings, "127.0.0.1")
@@ -37,7 +39,7 @@ def test_their_code_location_has_the_miner_s_name(tmp_path: Path, monkeypatch: p
 
 @pytest.mark.slow
 @pytest.mark.postgresql_only
-def test_the_pages_show_the_sensors_without_a_wallet(tmp_path: Path, postgres_server: PostgresServer) -> None:
+def test_pages_show_the_sensors_without_a_wallet(tmp_path: Path, postgres_server: PostgresServer) -> None:
     port, clean = free_port(), {k: v for k, v in os.environ.items() if not k.startswith("TRELLIS_")}
     environment = clean | {
         "TRELLIS_DATA_DIR": str(tmp_path),

@@ -57,7 +57,7 @@ def rest_before_restart(child: ChildProcess, later: Callable[[float], None]) -> 
     raise AssertionError("it was not started again")
 
 
-def test_a_child_that_dies_again_and_again_is_started_after_longer_and_longer_rests(
+def test_back_off_between_restarts_grows_to_its_maximum(
     child: ChildProcess, now: Callable[[float], None]
 ) -> None:
     child.start()
@@ -69,7 +69,7 @@ def test_a_child_that_dies_again_and_again_is_started_after_longer_and_longer_re
     assert max(rests) == MAX_RESTART_WAIT_S
 
 
-def test_a_child_that_was_healthy_for_a_minute_is_started_at_once(
+def test_child_that_lived_for_a_minute_is_restarted_at_once(
     child: ChildProcess, now: Callable[[float], None]
 ) -> None:
     child.start()
@@ -83,7 +83,7 @@ def test_a_child_that_was_healthy_for_a_minute_is_started_at_once(
     assert rest_before_restart(child, now) == 1, "it counts from the beginning again"
 
 
-def test_a_child_that_is_killed_before_it_is_ready_is_started_again(child: ChildProcess) -> None:
+def test_child_that_is_killed_before_it_is_ready_is_started_again(child: ChildProcess) -> None:
     killed: list[int] = []
 
     def is_ready() -> bool:
@@ -100,7 +100,7 @@ def test_a_child_that_is_killed_before_it_is_ready_is_started_again(child: Child
     assert child.is_alive()
 
 
-def test_a_child_that_is_always_killed_at_its_start_is_given_up(child: ChildProcess, tmp_path: Path) -> None:
+def test_child_that_is_killed_at_every_start_is_given_up(child: ChildProcess, tmp_path: Path) -> None:
     starts = tmp_path / "starts"
     suicide = f"import os; open({str(starts)!r}, 'a').write('x'); os.kill(os.getpid(), {signal.SIGKILL})"
     child.command = [sys.executable, "-c", suicide]
@@ -111,7 +111,7 @@ def test_a_child_that_is_always_killed_at_its_start_is_given_up(child: ChildProc
     assert starts.read_text() == "x" * START_TRIES
 
 
-def test_a_child_that_ends_by_itself_is_not_started_again(child: ChildProcess) -> None:
+def test_child_that_exits_while_starting_is_not_started_again(child: ChildProcess) -> None:
     child.command = [sys.executable, "-c", "raise SystemExit('no such option')"]
     child.is_ready = lambda: False
     child.start()
@@ -120,7 +120,7 @@ def test_a_child_that_ends_by_itself_is_not_started_again(child: ChildProcess) -
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="orphans are adopted on Linux only")
-def test_what_a_killed_child_left_behind_ends_with_the_supervisor(tmp_path: Path) -> None:
+def test_orphans_of_a_killed_child_end_with_the_supervisor(tmp_path: Path) -> None:
     grandchild = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {FOREVER!r}]); input()"
     supervisor = f"""
 import subprocess, sys

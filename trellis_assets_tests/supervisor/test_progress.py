@@ -60,16 +60,16 @@ def watch(tmp_path: Path) -> Callable[..., list[str]]:
 AWAY = StoreError("the store postgresql://miner:***@db/trellis failed: connection refused")
 
 
-def test_a_store_that_is_away_for_a_while_does_not_end_the_session(watch: Callable[..., list[str]]) -> None:
+def test_store_that_fails_for_a_while_does_not_end_the_session(watch: Callable[..., list[str]]) -> None:
     said = watch(Store(AWAY, AWAY, [a_task(1)], []), 0, task_limit=1)
     assert said == [f"waiting for the store: {AWAY}", "tasks 1/1: 1 accepted"]
 
 
-def test_whoever_asks_twice_need_not_wait_for_a_store_that_is_away(watch: Callable[..., list[str]]) -> None:
+def test_second_signal_does_not_wait_for_a_store_that_fails(watch: Callable[..., list[str]]) -> None:
     assert watch(Store(AWAY), 2)[-1] == "Stopped. Unfinished tasks continue at the next start."
 
 
-def test_a_task_that_arrives_while_a_stop_is_asked_is_finished_first(watch: Callable[..., list[str]]) -> None:
+def test_task_that_arrives_during_a_stop_is_finished_first(watch: Callable[..., list[str]]) -> None:
     store = Store([], [], *[[a_task(1)]] * 20, [])
     said = watch(store, 1)
     assert store.is_draining

@@ -9,7 +9,7 @@ from trellis_assets.supervisor.stop_signal import StopSignal
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_stop_is_asked_by_each_signal_that_ends_programs(number: signal.Signals) -> None:
+def test_each_signal_that_ends_programs_requests_a_stop(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with StopSignal().listening() as stop:
         os.kill(os.getpid(), number)

@@ -86,7 +86,7 @@ def well(session: Session) -> None:
     session.beats(RUN_WORKERS, "run_workers")
 
 
-def test_processes_that_make_progress_are_left_alone(session: Callable[[float], Session]) -> None:
+def test_processes_that_make_progress_are_not_replaced(session: Callable[[float], Session]) -> None:
     at_work = session(LONG)
     well(at_work)
     assert at_work.look() == []
@@ -103,7 +103,7 @@ def test_processes_that_make_progress_are_left_alone(session: Callable[[float], 
         (RUN_WORKERS, "run_workers", {"beat_at": -41}, "run_workers"),
     ],
 )
-def test_who_stands_still_is_killed_and_told(
+def test_process_without_progress_is_killed_and_reported(
     session: Callable[[float], Session], part: str, of: str, figures: dict[str, Any], replaced: str
 ) -> None:
     stuck = session(LONG)
@@ -118,7 +118,7 @@ def test_who_stands_still_is_killed_and_told(
     assert all(child.is_alive() for name, child in stuck.children.items() if name != replaced)
 
 
-def test_a_code_server_that_does_not_answer_is_replaced_and_not_the_daemon(
+def test_code_server_that_does_not_answer_is_replaced_and_not_the_daemon(
     session: Callable[[float], Session],
 ) -> None:
     mute = session(LONG)
@@ -127,7 +127,7 @@ def test_a_code_server_that_does_not_answer_is_replaced_and_not_the_daemon(
     assert mute.look() == ["code_server"]
 
 
-def test_a_generation_server_of_our_own_that_does_not_answer_is_replaced(
+def test_own_generation_server_that_does_not_answer_is_replaced(
     session: Callable[[float], Session],
 ) -> None:
     mute = session(LONG + SERVER_STARTS_WITHIN_S)
@@ -140,7 +140,7 @@ def test_a_generation_server_of_our_own_that_does_not_answer_is_replaced(
     assert mute.look() == ["server"]
 
 
-def test_nobody_is_blamed_for_silence_where_nothing_can_be_written(
+def test_missing_heartbeats_replace_nothing_on_a_full_disk(
     session: Callable[[float], Session], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = session(LONG)
@@ -152,7 +152,7 @@ def test_nobody_is_blamed_for_silence_where_nothing_can_be_written(
     assert set(full.look()) == {"code_server", "daemon", "run_workers"} - {"daemon", "code_server"}
 
 
-def test_a_check_that_hangs_is_told_and_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_that_hangs_is_reported_and_delays_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(periodic_checks, "TIMEOUT_S", 0.2)
     monkeypatch.setattr("trellis_assets.domain.outages.TELL_AFTER_S", 0.1)
     let_go = threading.Event()

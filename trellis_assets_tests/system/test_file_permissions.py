@@ -27,7 +27,7 @@ def mode(path: Path) -> int:
     return path.stat().st_mode & 0o7777
 
 
-def test_a_new_folder_and_one_that_was_open_are_closed(tmp_path: Path, open_umask: None) -> None:
+def test_new_and_open_folders_become_private(tmp_path: Path, open_umask: None) -> None:
     opened = tmp_path / "open"
     opened.mkdir(mode=0o755)
     for folder in (opened, tmp_path / "new"):
@@ -36,7 +36,7 @@ def test_a_new_folder_and_one_that_was_open_are_closed(tmp_path: Path, open_umas
 
 
 @pytest.mark.parametrize("where", ["shared", "home", "work", "above home"])
-def test_a_folder_that_others_need_is_left_as_it_is(
+def test_folder_that_others_need_keeps_its_permissions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     folder = tmp_path / "folder"
@@ -60,7 +60,7 @@ def test_every_command_writes_for_its_owner_alone(tmp_path: Path, open_umask: No
     assert [path for path in (data, *data.rglob("*")) if mode(path) & 0o077] == []
 
 
-def test_a_model_that_is_being_written_is_no_one_elses_either(tmp_path: Path, open_umask: None) -> None:
+def test_model_is_private_while_it_is_being_written(tmp_path: Path, open_umask: None) -> None:
     restrict_umask()
     pipeline = Pipeline(Settings.load(data_dir=tmp_path / "data"))
     stored = pipeline.files.write(1, "spz", b"model")
@@ -71,7 +71,7 @@ def test_a_model_that_is_being_written_is_no_one_elses_either(tmp_path: Path, op
 
 
 @pytest.mark.sqlite_only
-def test_under_dagster_s_own_commands_too(tmp_path: Path) -> None:
+def test_files_are_private_under_dagsters_own_commands(tmp_path: Path) -> None:
     """`dagster dev` starts processes that never pass our command line."""
     code = (
         "import os; os.umask(0o022); from trellis_assets.defs.resources import StoreResource; "

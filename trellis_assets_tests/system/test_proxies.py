@@ -45,17 +45,17 @@ def no_proxy_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
     ],
 )
-def test_loopback_is_added_to_what_goes_past_a_proxy(
+def test_loopback_is_added_to_the_exceptions_of_a_proxy(
     given: Mapping[str, str], changes: Mapping[str, str]
 ) -> None:
     assert loopback_exceptions(given) == changes
 
 
-def test_a_proxy_is_told_without_its_password() -> None:
+def test_proxy_is_shown_without_its_password() -> None:
     assert proxies_in({"HTTP_PROXY": "http://me:SECRETKEY@proxy:3128/"}) == {"HTTP_PROXY": "proxy:3128"}
 
 
-def test_a_call_is_known_to_go_by_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_call_that_uses_a_proxy_is_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://me:SECRETKEY@proxy:3128")
     assert proxy_for("http://gpu.example:8096/health/") == "proxy:3128"
     assert proxy_for("http://127.0.0.1:8096/") == "proxy:3128"
@@ -65,7 +65,7 @@ def test_a_call_is_known_to_go_by_a_proxy(monkeypatch: pytest.MonkeyPatch) -> No
     assert proxy_for("https://gpu.example") is None
 
 
-def test_the_doctor_names_the_proxy_and_who_goes_by_it(
+def test_doctor_names_the_proxy_and_the_hosts_that_use_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://me:SECRETKEY@proxy:3128")
@@ -84,7 +84,7 @@ def test_the_doctor_names_the_proxy_and_who_goes_by_it(
 
 
 @pytest.mark.slow
-def test_a_dead_proxy_stops_neither_grpc_nor_httpx_on_loopback() -> None:
+def test_dead_proxy_stops_neither_grpc_nor_httpx_on_loopback() -> None:
     """Both as in our processes: the libraries read the variables when they connect."""
     script = """
 import concurrent.futures, http.server, threading, grpc, httpx

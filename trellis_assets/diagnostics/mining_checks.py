@@ -106,7 +106,7 @@ def _facts(
 
 
 def check_mining_without_raising(context: CheckContext) -> list[CheckResult]:
-    """Return what `check_mining` returns, or a failed result where it raises: pages are shown all the same."""
+    """Return what `check_mining` returns, or a failed result where it raises: pages show it."""
     try:
         return check_mining(context)
     except Exception as error:  # noqa: BLE001 - the store, Dagster's history: each has a check of its own

@@ -28,8 +28,8 @@ def pages_command(settings: Settings, host: str) -> list[str]:
     """
     if settings.storage.dagster_database_url is None:
         raise SettingsError(
-            "TRELLIS_DAGSTER_DATABASE_URL is not set. Set it, or use `mine --ui` for a miner with its history "
-            "in files."
+            "TRELLIS_DAGSTER_DATABASE_URL is not set. Set it, or use `mine --ui`, which also shows a "
+            "history in files."
         )
     write_dagster_home(settings, free_port())
     workspace = dagster_home(settings) / WORKSPACE

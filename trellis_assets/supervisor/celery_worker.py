@@ -12,6 +12,21 @@ from trellis_assets.orchestration.warm_workers.pool import PoolLimits
 from trellis_assets.settings import Settings, SettingsError
 from trellis_assets.supervisor.run_limits import longest_stages
 
+# Celery's 4 s are too short for processes that start on a busy machine: they are killed and started again.
+_PROCESS_START_S = 60.0
+
+
+def node_name(name: str | None) -> str:
+    """Return the worker's name on the broker: two workers that share one hide each other's queues.
+
+    Args:
+        name: as the operator chose it; None: one by the process id.
+
+    Example:
+        `node_name("left")` on the machine `gpu1` is `left@gpu1`, `node_name(None)` is `worker-4711@gpu1`.
+    """
+    return f"{name or f'worker-{os.getpid()}'}@{socket.gethostname()}"
+
 
 def run_celery_worker(settings: Settings, name: str | None) -> None:
     """Execute runs until a signal stops it, then finish the active ones; a second signal stops at once.
@@ -44,6 +59,7 @@ def run_celery_worker(settings: Settings, name: str | None) -> None:
             )
         app = launcher.celery
         create_execute_job_task(app)
+        app.conf.worker_proc_alive_timeout = _PROCESS_START_S
         limits = PoolLimits(most=settings.orchestration.max_concurrent_runs, stages=longest_stages(settings))
         ProcessWatch(limits).start()
         sys.stderr.write(f"worker for {', '.join(settings.orchestration.celery_queues)}\n")
@@ -52,7 +68,7 @@ def run_celery_worker(settings: Settings, name: str | None) -> None:
                 *("worker", "--loglevel", "WARNING", "--pool", "prefork", "--disable-prefetch"),
                 *("--queues", ",".join(settings.orchestration.celery_queues)),
                 *("--concurrency", str(settings.orchestration.max_concurrent_runs)),
-                *("--hostname", f"{name or 'worker'}@{socket.gethostname()}"),
+                *("--hostname", node_name(name)),
                 *("--without-mingle", "--without-gossip"),
             ]
         )

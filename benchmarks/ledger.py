@@ -47,7 +47,7 @@ def fill(folder: Path, tasks: int) -> None:
 
     store = open_store(f"sqlite:///{folder / 'trellis.db'}")
     now = datetime.now(UTC)
-    store.start_session(now - timedelta(days=DAYS), {})
+    store.sessions.start(now - timedelta(days=DAYS), {})
     received = dict.fromkeys(range(_VALIDATORS), 0)
     accepted = dict.fromkeys(range(_VALIDATORS), 0)
     back = dict.fromkeys(range(_VALIDATORS), 0)

@@ -10,7 +10,8 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,9 +20,16 @@ from orchestration.logs import quantile
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from trellis_assets.adapters.storage import endpoint_slots, polls, statistics, validations
-from trellis_assets.adapters.storage import tasks as task_queries
-from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
+from trellis_assets.adapters.storage.arrivals import SqlArrivals
+from trellis_assets.adapters.storage.claims import SqlClaims
+from trellis_assets.adapters.storage.polls import SqlPolls
+from trellis_assets.adapters.storage.slots import SqlSlots
+from trellis_assets.adapters.storage.statistics import SqlStatistics
+from trellis_assets.adapters.storage.store import SqlStore, open_store
+from trellis_assets.adapters.storage.tasks import SqlTasks
+from trellis_assets.adapters.storage.transactions import Transactions
+from trellis_assets.adapters.storage.validations import SqlValidations
+from trellis_assets.adapters.storage.validators import SqlValidators
 from trellis_assets.domain.tasks import UNFINISHED_STATES, WORKABLE_STATES, TaskState
 from trellis_assets.domain.validators import Validator
 
@@ -33,7 +41,7 @@ UNFINISHED = 8
 UNJUDGED = 20
 # A prime: prompts are asked for in no order.
 _STEP = 7919
-Question = Callable[[Session, int], object]
+Question = Callable[[Transactions, int], object]
 Row = dict[str, float | str]
 
 
@@ -42,9 +50,9 @@ def fill(folder: Path, tasks: int) -> None:
     ledger.fill(folder, tasks)
     store = open_store(f"sqlite:///{folder / 'trellis.db'}")
     now = datetime.now(UTC)
-    store.save_validators((a_validator(uid) for uid in range(VALIDATORS)), now)
+    store.validators.save((a_validator(uid) for uid in range(VALIDATORS)), now)
     for uid in range(VALIDATORS):
-        store.begin_poll(
+        store.polls.begin(
             ledger.MINER, f"5Validator{uid}", next_poll_at=now, now=now, max_backoff=timedelta(minutes=5)
         )
     with store.engine.begin() as connection:
@@ -68,15 +76,14 @@ def a_validator(uid: int) -> Validator:
     return Validator(uid=uid, hotkey=f"5Validator{uid}", ip="127.0.0.1", port=9000, stake=1000.0 + uid)
 
 
-def questions(store: SqlTaskStore, tasks: int) -> dict[str, Question]:
+def questions(store: SqlStore, tasks: int) -> dict[str, Question]:
     """By name; each is asked with the number of its repetition."""
     now = datetime.now(UTC)
     soon, past = now + timedelta(seconds=30), now - timedelta(seconds=1)
-    oldest = store.task(1).pulled_at
+    oldest = store.tasks.get(1).pulled_at
 
-    def earlier(session: Session, number: int, validator: int) -> object:
-        return task_queries.earlier_with_prompt(
-            session,
+    def earlier(held: Transactions, number: int, validator: int) -> object:
+        return SqlArrivals(held).earlier_with_prompt(
             miner_hotkey=ledger.MINER,
             validator_hotkey=f"5Validator{validator % 8}",
             prompt_sha256=f"{number:064x}",
@@ -84,40 +91,53 @@ def questions(store: SqlTaskStore, tasks: int) -> dict[str, Question]:
             before_key=tasks + 1,
         )
 
-    def claim(session: Session, number: int) -> object:
+    def claim(held: Transactions, number: int) -> object:
         # The lease is over at once: the next repetition finds the task free again.
         key = tasks - number % UNFINISHED
-        return task_queries.claim(session, key, f"run {number}", now=now, until=past)
+        return SqlClaims(held).claim(key, f"run {number}", now=now, until=past)
 
     def in_states(states: frozenset[TaskState], limit: int | None) -> Question:
-        return lambda session, _: task_queries.tasks_in(session, states, limit, newest_first=False)
+        return lambda held, _: SqlTasks(held).in_states(states, limit=limit)
 
     return {
-        "duplicate lookup: new prompt": lambda session, n: earlier(session, n * _STEP % (tasks // 2), n),
-        "duplicate lookup: seen": lambda session, n: earlier(session, tasks - 9 - n, tasks - 9 - n),
+        "duplicate lookup: new prompt": lambda held, n: earlier(held, n * _STEP % (tasks // 2), n),
+        "duplicate lookup: seen": lambda held, n: earlier(held, tasks - 9 - n, tasks - 9 - n),
         "claim": claim,
-        "renew a claim": lambda session, n: task_queries.extend_claim(session, tasks, f"run {n}", soon),
-        f"who is due, {VALIDATORS} validators": lambda session, _: polls.poll_times(session, ledger.MINER),
-        f"the list of {VALIDATORS} validators": lambda session, _: polls.listed_validators(session),
+        "renew a claim": lambda held, n: SqlClaims(held).extend(tasks, f"run {n}", soon),
+        f"who is due, {VALIDATORS} validators": lambda held, _: SqlPolls(held).times(ledger.MINER),
+        f"the list of {VALIDATORS} validators": lambda held, _: SqlValidators(held).listed(),
         f"unfinished tasks, {UNFINISHED}": in_states(UNFINISHED_STATES, None),
         "is anything mined": in_states(WORKABLE_STATES, 1),
-        "to be judged: nothing": lambda session, _: validations.unjudged(session, ledger.MINER, now, soon),
-        f"to be judged: {UNJUDGED} tasks": lambda session, _: validations.unjudged(
-            session, ledger.MINER, oldest, oldest + timedelta(hours=2)
+        "to be judged: nothing": lambda held, _: SqlValidations(held).unjudged(ledger.MINER, now, soon),
+        f"to be judged: {UNJUDGED} tasks": lambda held, _: SqlValidations(held).unjudged(
+            ledger.MINER, oldest, oldest + timedelta(hours=2)
         ),
-        "hold an endpoint": lambda session, n: endpoint_slots.acquire_slot(
-            session, ["http://one"], n, now=now, until=past
-        ),
+        "hold an endpoint": lambda held, n: SqlSlots(held).acquire(["http://one"], n, now=now, until=past),
     }
 
 
-def measure(store: SqlTaskStore, name: str, question: Question, times: int) -> Row:
+class HeldTransaction(Transactions):
+    """One transaction for all calls: what is measured is not the way to the disk."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """Yield the session, and commit nothing."""
+        yield self._session
+
+    reading = writing
+
+
+def measure(store: SqlStore, name: str, question: Question, times: int) -> Row:
     """The question asked so many times, the first not counted."""
     took = []
     with Session(store.engine) as session:
+        held = HeldTransaction(session)
         for number in range(times + 1):
             session.expunge_all()
-            took.append(timed(lambda: question(session, number)))  # noqa: B023 - called at once
+            took.append(timed(lambda: question(held, number)))  # noqa: B023 - called at once
         session.rollback()
     return as_row(name, took[1:])
 
@@ -142,11 +162,11 @@ def as_row(name: str, took: list[tuple[float, float]]) -> Row:
     }
 
 
-def whole_calls(store: SqlTaskStore, times: int) -> Row:
+def whole_calls(store: SqlStore, times: int) -> Row:
     """An endpoint that is taken, each time synced to the disk before the call returns."""
     now = datetime.now(UTC)
     past = now - timedelta(seconds=1)
-    took = [timed(lambda: store.acquire_slot(["http://one"], 1, now=now, until=past)) for _ in range(times)]
+    took = [timed(lambda: store.slots.acquire(["http://one"], 1, now=now, until=past)) for _ in range(times)]
     return as_row("hold an endpoint, on disk", took)
 
 
@@ -159,7 +179,7 @@ def main(tasks: int = TASKS, times: int | None = None) -> list[Row]:
         counts = measure(
             store,
             f"states of a session with {tasks:,} tasks",
-            lambda s, _: statistics.count_by_state(s, 1),
+            lambda held, _: SqlStatistics(held).count_by_state(1),
             times or SLOW_TIMES,
         )
         rows += [counts, whole_calls(store, times or DISK_TIMES)]

@@ -17,7 +17,7 @@ import uvicorn
 
 from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.splat_io.codec import BytesCodec
-from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
+from trellis_assets.adapters.storage.store import SqlStore, open_store
 from trellis_assets.settings import FIELDS
 from trellis_assets.testing.fakes import FakeClock
 from trellis_assets.testing.postgres_server import PostgresServer
@@ -105,7 +105,7 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[SqlTaskStore]:
+def store(database_url: str) -> Iterator[SqlStore]:
     opened = open_store(database_url)
     yield opened
     opened.close()

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.domain.generations import StoredFile
 from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import Task, TaskKind, TaskState
@@ -25,14 +25,14 @@ RUN = "run-of-a-test"
 class History:
     """Makes ended tasks in a store; model files too, where it has a file store."""
 
-    def __init__(self, store: SqlTaskStore, files: FileStore | None = None) -> None:
+    def __init__(self, store: SqlStore, files: FileStore | None = None) -> None:
         self.store, self.files = store, files
         self._made = 0
 
     def _arrive(self, prompt: str | None, validator: Validator, at: datetime, kind: TaskKind) -> Task:
         self._made += 1
         pulled = a_pulled_task(f"t{self._made}", prompt or f"thing {self._made}", kind=kind)
-        return self.store.record_arrival(
+        return self.store.arrivals.record(
             pulled, validator=validator, miner_hotkey=MINER, now=at, session_id=None
         ).task
 
@@ -54,8 +54,8 @@ class History:
         made = replace(
             a_generation(spz=self._file(task)), started_at=at, finished_at=at + timedelta(seconds=2)
         )
-        self.store.move(task.key, TaskState.GENERATING, now=at)
-        return self.store.move(task.key, TaskState.GENERATED, now=made.finished_at, generation=made)
+        self.store.tasks.move(task.key, TaskState.GENERATING, now=at)
+        return self.store.tasks.move(task.key, TaskState.GENERATED, now=made.finished_at, generation=made)
 
     def answered(
         self,
@@ -71,21 +71,21 @@ class History:
         """A task whose result was sent and answered, four seconds after it came; score None: unjudged."""
         task = self.generated(prompt, at=at, validator=validator, kind=kind)
         verdict = a_verdict(score, started_at=at + timedelta(seconds=2)) if score is not None else None
-        self.store.move(task.key, TaskState.VALIDATED, now=at, verdict=verdict)
+        self.store.tasks.move(task.key, TaskState.VALIDATED, now=at, verdict=verdict)
         sent = Submission(SubmissionKind.RESULT, at + timedelta(seconds=3), 1)
         return self._settled(task.key, sent, outcome, fidelity=fidelity, at=at)
 
     def handed_back(self, reason: str, *, at: datetime = NOW, validator: Validator | None = None) -> Task:
         """A task that was returned empty."""
         task = self._arrive(None, validator or a_validator(1), at, TaskKind.TEXT)
-        self.store.move(task.key, TaskState.DECLINED, now=at, reason=reason)
+        self.store.tasks.move(task.key, TaskState.DECLINED, now=at, reason=reason)
         sent = Submission(SubmissionKind.HAND_BACK, at, 1)
         return self._settled(task.key, sent, SubmissionOutcome.HANDED_BACK, fidelity=0, at=at, reason=reason)
 
     def failed(self, reason: str, *, at: datetime = NOW) -> Task:
         """A task without a model."""
         task = self._arrive(None, a_validator(1), at, TaskKind.TEXT)
-        return self.store.move(task.key, TaskState.FAILED, now=at, reason=reason)
+        return self.store.tasks.move(task.key, TaskState.FAILED, now=at, reason=reason)
 
     def _settled(
         self,
@@ -98,16 +98,16 @@ class History:
         reason: str | None = None,
     ) -> Task:
         # As a run does it, since only who holds a task settles it.
-        claimed = self.store.claim(key, RUN, now=at, until=at + timedelta(minutes=1))
+        claimed = self.store.claims.claim(key, RUN, now=at, until=at + timedelta(minutes=1))
         assert claimed is not None
-        self.store.move(key, TaskState.SUBMITTING, now=sent.started_at, submission=sent, reason=reason)
+        self.store.tasks.move(key, TaskState.SUBMITTING, now=sent.started_at, submission=sent, reason=reason)
         states = {
             SubmissionOutcome.ACCEPTED: TaskState.ACCEPTED,
             SubmissionOutcome.REJECTED: TaskState.REJECTED,
             SubmissionOutcome.HANDED_BACK: TaskState.HANDED_BACK,
         }
         is_judged = outcome is not SubmissionOutcome.HANDED_BACK
-        return self.store.settle(
+        return self.store.tasks.settle(
             key,
             states[outcome],
             now=at + timedelta(seconds=4),

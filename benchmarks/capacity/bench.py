@@ -26,16 +26,16 @@ UNBOUND_FROM = 100
 CORES_PER_ENDPOINT = 2
 OPERATIONS = (
     *(
-        "claim",
-        "move",
-        "settle",
-        "endpoints",
-        "is_next_in_line",
-        "acquire_slot",
-        "release_slot",
-        "active_tasks",
+        "claims.claim",
+        "tasks.move",
+        "tasks.settle",
+        "endpoints.named",
+        "slots.is_next_in_line",
+        "slots.acquire",
+        "slots.release",
+        "tasks.active",
     ),
-    "record_arrival",
+    "arrivals.record",
 )
 _FULL, _QUICK = {"lifecycles": 40, "runs": 20}, {"lifecycles": 10, "runs": 5}
 # Endpoints that are busy for this share have all they need.

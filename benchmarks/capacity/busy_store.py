@@ -9,7 +9,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage.models import SlotRow, TaskRow
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.domain.tasks import LEASE, TaskState
 from trellis_assets.system.clock import SystemClock
 from trellis_assets.testing.fakes import MINER, a_validator
@@ -19,7 +19,7 @@ VALIDATORS = 20
 _CHUNK = 2_000
 
 
-def fill(store: SqlTaskStore, endpoints: Sequence[str]) -> None:
+def fill(store: SqlStore, endpoints: Sequence[str]) -> None:
     """A history of days, the metagraph, and a task under way at every endpoint but the one in the middle."""
     now = SystemClock().now()
     free = endpoints[len(endpoints) // 2]
@@ -39,10 +39,10 @@ def fill(store: SqlTaskStore, endpoints: Sequence[str]) -> None:
             store.engine.begin() as connection
         ):  # as autovacuum does it in a store that has lived for a while
             connection.exec_driver_sql("ANALYZE")
-    store.save_validators([a_validator(uid) for uid in range(1, VALIDATORS + 1)], now)
+    store.validators.save([a_validator(uid) for uid in range(1, VALIDATORS + 1)], now)
 
 
-def keep_busy(store: SqlTaskStore) -> None:
+def keep_busy(store: SqlStore) -> None:
     """The runs of what is under way have just renewed their leases."""
     until = SystemClock().now() + LEASE
     with store.engine.begin() as connection:
@@ -66,7 +66,7 @@ def _unkeyed(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name != "key"}
 
 
-def bytes_per_task(store: SqlTaskStore) -> float:
+def bytes_per_task(store: SqlStore) -> float:
     """What the database takes for each task in it, indexes and all else included."""
     with Session(store.engine) as session:
         tasks = session.scalar(select(func.count()).select_from(TaskRow)) or 1

@@ -8,7 +8,7 @@ from capacity.recorder import Asked
 
 SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
 # The simulation asks for endpoints by itself, as often as the code does.
-OF_SLOTS = frozenset({"endpoints", "is_next_in_line", "acquire_slot", "release_slot"})
+OF_SLOTS = frozenset({"endpoints.named", "slots.is_next_in_line", "slots.acquire", "slots.release"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +111,15 @@ def costs_of(
         round=stage("round"),
         asking=Demand(around["poll_cpu_s"]),
         arrival=stage("ask") + stage("dispatch") + _dagster(dagster, "create"),
-        claim=one("claim"),
-        generate=stage("generate", OF_SLOTS | {"claim"}),
+        claim=one("claims.claim"),
+        generate=stage("generate", OF_SLOTS | {"claims.claim"}),
         validate=stage("validate"),
         submit=stage("submit"),
         renewal=stage("renewal"),
-        look=one("endpoints"),
-        in_line=one("is_next_in_line"),
-        acquire_slot=one("acquire_slot"),
-        release_slot=one("release_slot"),
+        look=one("endpoints.named"),
+        in_line=one("slots.is_next_in_line"),
+        acquire_slot=one("slots.acquire"),
+        release_slot=one("slots.release"),
         dagster=_dagster(dagster, "empty"),
         broker_s=around.get("broker_s", 0.0) if database == POSTGRESQL else 0.0,
     )

@@ -28,7 +28,7 @@ from trellis_assets.domain.submissions import SubmissionOutcome
 from trellis_assets.domain.task_policies import GenerationPolicy, SubmissionPolicy, ValidationPolicy
 from trellis_assets.domain.tasks import LEASE, TaskKind, TaskState
 from trellis_assets.domain.validators import EligibilityPolicy
-from trellis_assets.ports import SubmissionAnswer, TaskAssigned, TaskStore
+from trellis_assets.ports import Store, SubmissionAnswer, TaskAssigned
 from trellis_assets.steps.dispatch_runs import DispatchRunsStep
 from trellis_assets.steps.generate import GenerateStep
 from trellis_assets.steps.poll_validators import PollingPolicy, PollReport, PollValidatorsStep
@@ -108,7 +108,7 @@ def measure_lifecycles(url: str, folder: Path, *, endpoints: int, tasks: int) ->
     store, clock = RecordedStore(opened), SystemClock()
     network = ScriptedNetwork([a_validator(uid) for uid in range(1, VALIDATORS + 1)])
     files = LocalFileStore(folder / "files")
-    steps = _Steps(cast("TaskStore", store), network, files, generator, clock)
+    steps = _Steps(cast("Store", store), network, files, generator, clock)
     found = LifecycleCosts(tasks, store.asked)
     for number in range(-WARM_UP, tasks):
         if number == 0:
@@ -126,7 +126,7 @@ def measure_lifecycles(url: str, folder: Path, *, endpoints: int, tasks: int) ->
 
 @dataclass
 class _Steps:
-    store: TaskStore
+    store: Store
     network: ScriptedNetwork
     files: LocalFileStore
     generator: FreeGenerator
@@ -170,8 +170,8 @@ class _Steps:
         assert done.state is TaskState.ACCEPTED
         with _stage("renewal", store, found):
             until = self.clock.now() + LEASE
-            self.store.extend_claim(task.key, "run", until)
-            self.store.extend_slot(self.generator.endpoints[0], 1, until)
+            self.store.claims.extend(task.key, "run", until)
+            self.store.slots.extend(self.generator.endpoints[0], 1, until)
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import event
 
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.store import SqlStore
+from trellis_assets.adapters.storage.transactions import Repository
 
 
 @dataclass(slots=True)
@@ -25,7 +26,7 @@ class Asked:
 class RecordedStore:
     """A store whose calls are counted under the stage that is set. Calls within calls count once."""
 
-    def __init__(self, store: SqlTaskStore) -> None:
+    def __init__(self, store: SqlStore) -> None:
         self._store = store
         self.stage = ""
         self.asked: dict[tuple[str, str], Asked] = defaultdict(Asked)
@@ -34,9 +35,11 @@ class RecordedStore:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._store, name)
-        return self._recorded(name, found) if callable(found) else found
+        return RecordedRepository(self, name, found) if isinstance(found, Repository) else found
 
-    def _recorded(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    def recorded(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the method so that its calls are recorded under the name."""
+
         @wraps(method)
         def call(*args: Any, **named: Any) -> Any:
             asked = self._current = self.asked[self.stage, name]
@@ -57,3 +60,13 @@ class RecordedStore:
             self._current.reads += 1
         else:
             self._current.writes += 1
+
+
+class RecordedRepository:
+    """A repository of a recorded store. Its methods are recorded as `repository.method`."""
+
+    def __init__(self, store: RecordedStore, name: str, repository: Repository) -> None:
+        self._store, self._name, self._repository = store, name, repository
+
+    def __getattr__(self, name: str) -> Any:
+        return self._store.recorded(f"{self._name}.{name}", getattr(self._repository, name))

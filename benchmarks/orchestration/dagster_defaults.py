@@ -28,7 +28,7 @@ def poll_validators(subnet: SubnetResource) -> list[dg.RunRequest]:
         dg.RunRequest(
             run_key=task.run_key, run_config={"ops": {"generate": {"config": {"task_key": task.key}}}}
         )
-        for task in parts.store.tasks_in(WORKABLE_STATES)
+        for task in parts.store.tasks.in_states(WORKABLE_STATES)
     ]
 
 

@@ -70,7 +70,7 @@ def stats(as_json: Json = False, data_dir: DataDir = None) -> None:
         from trellis_assets.settings import Settings
 
         pipeline = Pipeline(Settings.load(data_dir=data_dir))
-        snapshot = pipeline.store.statistics(None, pipeline.clock.now())
+        snapshot = pipeline.store.statistics.snapshot(None, pipeline.clock.now())
         typer.echo(json.dumps(to_json(snapshot), indent=None if as_json else 2))
 
 

@@ -11,11 +11,11 @@ from trellis_assets.ports import (
     Clock,
     FileStore,
     Generator,
-    Ledger,
     LocalValidator,
     ModelCatalogue,
+    ReportQueries,
     SplatCodec,
-    TaskStore,
+    Store,
     ValidatorNetwork,
 )
 from trellis_assets.settings import (
@@ -29,7 +29,7 @@ from trellis_assets.system.clock import SystemClock
 from trellis_assets.system.file_permissions import make_private_folder
 
 if TYPE_CHECKING:
-    from trellis_assets.adapters.storage.store import SqlTaskStore
+    from trellis_assets.adapters.storage.store import SqlStore
 
 # Tasks of `--no-harvest` belong to no hotkey.
 NO_HOTKEY = "none"
@@ -49,7 +49,7 @@ class Adapters:
         return SystemClock()
 
     @cached_property
-    def database(self) -> "SqlTaskStore":
+    def database(self) -> "SqlStore":
         """Return the open database, for what is read from it besides tasks."""
         from trellis_assets.adapters.storage.store import open_store
 
@@ -61,23 +61,19 @@ class Adapters:
             self.database.close()
 
     @property
-    def store(self) -> TaskStore:
+    def store(self) -> Store:
         """Return the open store, migrated to this version."""
         return self.database
 
-    @cached_property
-    def ledger(self) -> Ledger:
+    @property
+    def ledger(self) -> ReportQueries:
         """Return the store as tables, for reports."""
-        from trellis_assets.adapters.storage.report_queries import SqlLedger
+        return self.database.reports
 
-        return SqlLedger(self.database.engine)
-
-    @cached_property
+    @property
     def catalogue(self) -> ModelCatalogue:
         """Return the store's models, for the gallery."""
-        from trellis_assets.adapters.storage.model_catalogue import SqlGallery
-
-        return SqlGallery(self.database.engine)
+        return self.database.catalogue
 
     @cached_property
     def files(self) -> FileStore:

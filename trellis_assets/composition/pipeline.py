@@ -42,7 +42,7 @@ class Pipeline(Adapters):
             StoreError, StoredFileError, WalletError, SettingsError: with what to do.
         """
         settings = self.settings
-        self.store.count_by_state()
+        self.store.statistics.count_by_state()
         self.check_files()
         self.notify_step  # noqa: B018 - reads the URL
         if settings.mining.harvest:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from trellis_assets.composition.steps import Steps
 from trellis_assets.domain.diagnostics import CheckResult
-from trellis_assets.ports import Ledger
+from trellis_assets.ports import ReportQueries
 from trellis_assets.steps.export_statistics import ExportStatisticsStep
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ class ReportSteps(Steps):
     """Export statistics, write reports, show the gallery."""
 
     @property
-    def ledger(self) -> Ledger:
+    def ledger(self) -> ReportQueries:
         """Return the store as tables."""
         return self._adapters.ledger
 

@@ -1,7 +1,7 @@
 """What the groups of steps share."""
 
 from trellis_assets.composition.adapters import Adapters
-from trellis_assets.ports import Clock, TaskStore
+from trellis_assets.ports import Clock, Store
 from trellis_assets.settings import Settings
 
 
@@ -22,6 +22,6 @@ class Steps:
         return self._adapters.clock
 
     @property
-    def store(self) -> TaskStore:
+    def store(self) -> Store:
         """Return the open store."""
         return self._adapters.store

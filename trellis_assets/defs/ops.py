@@ -79,7 +79,7 @@ def generate(context: dg.OpExecutionContext, config: TaskConfig, miner: MinerRes
     enter_stage(Stage.WAITING)
     task = parts.generate_step().run(config.task_key, context.run_id)
     if task is None:
-        parts.store.task(config.task_key)  # fails a run that was launched for a task that does not exist
+        parts.store.tasks.get(config.task_key)  # fails a run that was launched for a task that does not exist
     _describe(context, config.task_key, task, parts.gallery_address)
     return config.task_key
 

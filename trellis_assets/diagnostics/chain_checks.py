@@ -27,9 +27,9 @@ def read_validators_at_start(pipeline: Pipeline, say: Callable[[str], None]) -> 
     try:
         pipeline.subnet.refresh_validators_step().run()
     except MetagraphError as error:
-        listed, saved_at = store.listed_validators()
+        listed, saved_at = store.validators.listed()
         if (
-            not store.metagraph_read(settings.network.metagraph_source).is_current
+            not store.validators.metagraph_read(settings.network.metagraph_source).is_current
             or not listed
             or saved_at is None
         ):
@@ -47,8 +47,8 @@ def check_chain(context: CheckContext) -> list[CheckResult]:
     if not settings.mining.harvest or settings.network.chain_endpoint is None:
         return []
     now, found = pipeline.clock.now(), []
-    read = pipeline.store.metagraph_read(settings.network.metagraph_source)
-    listed, saved_at = pipeline.store.listed_validators()
+    read = pipeline.store.validators.metagraph_read(settings.network.metagraph_source)
+    listed, saved_at = pipeline.store.validators.listed()
     if read.failures:
         age = age_in_words(saved_at, now) if saved_at is not None and read.is_current else None
         going_on = f"mining goes on with the list of {age} ago" if age else "there is no list to go on with"
@@ -75,5 +75,5 @@ def _why_unregistered(pipeline: Pipeline, hotkey: str) -> str | None:
     settings = pipeline.settings
     if settings.network.chain_endpoint is None:
         return None
-    listed, _ = pipeline.store.listed_validators()
+    listed, _ = pipeline.store.validators.listed()
     return why_unregistered(listed, hotkey, settings.network.registration_command)

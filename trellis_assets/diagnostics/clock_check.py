@@ -20,7 +20,7 @@ def check_clock(context: CheckContext) -> list[CheckResult]:
     ):
         return []
     since = pipeline.clock.now() - _RECENT
-    offsets = pipeline.store.clock_offsets(pipeline.miner_hotkey, since)
+    offsets = pipeline.store.polls.clock_offsets(pipeline.miner_hotkey, since)
     return [judge_clock(len(offsets), our_error_s(offsets))]
 
 

@@ -38,7 +38,7 @@ class CheckContext:
 def check_store(context: CheckContext) -> list[CheckResult]:
     """Return whether the store opens and answers, with the number of its tasks."""
     try:
-        tasks = sum(context.pipeline.store.count_by_state().values())
+        tasks = sum(context.pipeline.store.statistics.count_by_state().values())
     except StoreError as error:
         advice = "see docs/operating.md, Backup, and docs/scaling.md, PostgreSQL"
         return [CheckResult("store", Health.FAILED, str(error), advice)]
@@ -65,7 +65,7 @@ def check_generator(context: CheckContext) -> list[CheckResult]:
     generator, clock = context.pipeline.generator, context.pipeline.clock
     probes, now = generator.probe(), clock.now()
     try:
-        endpoints = context.pipeline.store.endpoints(generator.endpoints, now)
+        endpoints = context.pipeline.store.endpoints.named(generator.endpoints, now)
     except StoreError:
         endpoints = []  # that has a result of its own; endpoints can be probed without it
     found = judge_generator(generator.name, probes, endpoints, now)

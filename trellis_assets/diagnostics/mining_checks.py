@@ -86,7 +86,7 @@ def _facts(
     now, settings, poller = time.monotonic(), pipeline.settings, beats.poller
     figures = poller.figures if poller is not None and poller.figures.get("is_running") else {}
     me = _hotkey(pipeline)
-    listed = pipeline.store.listed_validators()[0] if settings.mining.harvest else []
+    listed = pipeline.store.validators.listed()[0] if settings.mining.harvest else []
     policy = EligibilityPolicy(settings.network.min_stake, settings.network.require_permit)
     return MiningFacts(
         now=pipeline.clock.now(),
@@ -99,8 +99,8 @@ def _facts(
         closed=_text(figures.get("closed")),
         failed=_text(figures.get("failed")),
         eligible=sum(is_eligible(validator, policy, me or "") for validator in listed),
-        records=pipeline.store.poll_records(me) if me is not None else [],
-        active_tasks=len(pipeline.store.active_tasks(me)),
+        records=pipeline.store.polls.records(me) if me is not None else [],
+        active_tasks=len(pipeline.store.tasks.active(me)),
         pulls=settings.mining.harvest,
     )
 
@@ -125,7 +125,7 @@ def _hotkey(pipeline: Pipeline) -> str | None:
     settings = pipeline.settings
     if settings.network.miner_hotkey is not None or not settings.mining.harvest:
         return settings.network.miner_hotkey
-    miners = {counters.miner_hotkey for counters in pipeline.store.validator_counters()}
+    miners = {counters.miner_hotkey for counters in pipeline.store.statistics.validator_counters()}
     return miners.pop() if len(miners) == 1 else None
 
 

@@ -69,11 +69,11 @@ def _stored_list(context: CheckContext) -> tuple[Sequence[Validator], str] | Non
     if context.reads_key or settings.network.chain_endpoint is None:
         return None
     store = context.pipeline.store
-    listed, saved_at = store.listed_validators()
+    listed, saved_at = store.validators.listed()
     if (
         saved_at is None
         or not listed
-        or not store.metagraph_read(settings.network.metagraph_source).is_current
+        or not store.validators.metagraph_read(settings.network.metagraph_source).is_current
     ):
         return None
     return listed, f", read {age_in_words(saved_at, context.pipeline.clock.now())} ago"

@@ -24,7 +24,9 @@ STARTS_AT_ONCE = 8
 def why_not_polling(parts: SubnetSteps) -> str | None:
     """Return why no new task is to be pulled now, with what to do about it; None when one may be."""
     settings = parts.settings
-    if settings.mining.session_id is not None and parts.store.is_draining(settings.mining.session_id):
+    if settings.mining.session_id is not None and parts.store.sessions.is_draining(
+        settings.mining.session_id
+    ):
         return "stopping: no new tasks are pulled, active tasks are finished"
     if (problem := why_not_starting(parts)) is not None:
         return problem
@@ -120,7 +122,7 @@ def _workers(
     assert isinstance(launcher, WorkerQueuesLauncher)
 
     def route(task: Task) -> dict[str, str]:
-        largest = max((v.stake for v in parts.store.listed_validators()[0]), default=0.0)
+        largest = max((v.stake for v in parts.store.validators.listed()[0]), default=0.0)
         return launcher.routing_tags(task, queues, largest, parts.clock.now())
 
     return route, lambda: launcher.problem(queues)

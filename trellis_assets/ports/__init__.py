@@ -3,6 +3,12 @@
 from trellis_assets.ports.clock import (
     Clock,
 )
+from trellis_assets.ports.endpoints import (
+    DurationRepository,
+    EndpointRepository,
+    SharedDemandRepository,
+    SlotRepository,
+)
 from trellis_assets.ports.files import (
     FileStore,
     MissingFileError,
@@ -24,9 +30,9 @@ from trellis_assets.ports.generation import (
     Watch,
 )
 from trellis_assets.ports.maintenance import (
-    ConsistencyStore,
+    ConsistencyRepository,
     Notifier,
-    RetentionStore,
+    RetentionRepository,
 )
 from trellis_assets.ports.network import (
     CoolingDown,
@@ -42,41 +48,43 @@ from trellis_assets.ports.network import (
     ValidatorNetwork,
 )
 from trellis_assets.ports.report_reading import (
-    Ledger,
     ModelCatalogue,
+    ReportQueries,
 )
+from trellis_assets.ports.sessions import SessionRepository, StatisticsRepository
 from trellis_assets.ports.store import (
     ClaimLostError,
-    EndpointStore,
-    PollStore,
-    SessionStore,
+    Store,
     StoreError,
     StoreGoneError,
-    TaskStore,
     WrongHotkeyError,
 )
-from trellis_assets.ports.tasks import Arrival, TaskTable
+from trellis_assets.ports.tasks import Arrival, ArrivalRepository, ClaimRepository, TaskRepository
 from trellis_assets.ports.validation import (
     LocalValidator,
     TooCostlyToJudgeError,
+    ValidationRepository,
     ValidationUnavailableError,
 )
+from trellis_assets.ports.validators import PollRepository, ValidatorRepository
 
 __all__ = [
     "Arrival",
+    "ArrivalRepository",
     "BrokenGpuError",
     "ClaimLostError",
+    "ClaimRepository",
     "Clock",
-    "ConsistencyStore",
+    "ConsistencyRepository",
     "CoolingDown",
     "DeclaresOrientation",
+    "DurationRepository",
     "EndpointFaultError",
-    "EndpointStore",
+    "EndpointRepository",
     "FileStore",
     "GenerationError",
     "Generator",
     "HttpExchange",
-    "Ledger",
     "LocalValidator",
     "MalformedResponse",
     "MetagraphError",
@@ -87,26 +95,32 @@ __all__ = [
     "Notifier",
     "PictureRoute",
     "PictureSource",
+    "PollRepository",
     "PollResponse",
-    "PollStore",
     "PromptRefusedError",
-    "RetentionStore",
+    "ReportQueries",
+    "RetentionRepository",
     "ServerBackend",
-    "SessionStore",
+    "SessionRepository",
+    "SharedDemandRepository",
+    "SlotRepository",
     "SplatCodec",
+    "StatisticsRepository",
+    "Store",
     "StoreError",
     "StoreGoneError",
     "StoredFileError",
     "SubmissionAnswer",
     "TaskAssigned",
-    "TaskStore",
-    "TaskTable",
+    "TaskRepository",
     "TooCostlyToJudgeError",
     "UnclearFaultError",
     "Unreachable",
     "UnsupportedPromptError",
+    "ValidationRepository",
     "ValidationUnavailableError",
     "ValidatorNetwork",
+    "ValidatorRepository",
     "Watch",
     "WrongHotkeyError",
 ]

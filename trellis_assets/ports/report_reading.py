@@ -15,32 +15,41 @@ class ModelCatalogue(Protocol):
     """Tasks that have a model, for people to look at."""
 
     def models(self, wanted: ModelFilter, limit: int) -> list[Task]:
-        """The newest first."""
+        """Return the tasks that the filter lets through, the newest first."""
         ...
 
-    def model(self, key: int) -> Task | None: ...
-    def task(self, key: int) -> Task | None: ...
-    def neighbours(self, key: int) -> tuple[int | None, int | None]: ...
+    def model(self, key: int) -> Task | None:
+        """Return the task of that key, if it has a model."""
+        ...
+
+    def task(self, key: int) -> Task | None:
+        """Return the task of that key; without its generation where the model was deleted."""
+        ...
+
+    def neighbours(self, key: int) -> tuple[int | None, int | None]:
+        """Return the keys of the tasks before and after, None at the ends."""
+        ...
+
     def validators(self) -> list[tuple[str, str]]:
-        """Hotkey and name of the validators that were ever asked."""
+        """Return hotkey and name of the validators that were ever polled."""
         ...
 
 
-class Ledger(Protocol):
+class ReportQueries(Protocol):
     """The store as tables, for reports. Times are aware UTC; `end` is excluded."""
 
     def tasks(self, start: datetime, end: datetime, *, newest: int | None = None) -> Iterator["pd.DataFrame"]:
-        """Tasks pulled in these hours, in pieces of equal columns, oldest first; at least one piece."""
+        """Yield tasks pulled in these hours, oldest first, in chunks of equal columns; at least one chunk."""
         ...
 
     def rewards(self, start: datetime, end: datetime) -> "pd.DataFrame":
-        """Per miner and validator, what tasks that ended in these hours brought."""
+        """Return per miner and validator what tasks that ended in these hours brought."""
         ...
 
     def validators(self) -> "pd.DataFrame":
-        """Per miner and validator, everything so far."""
+        """Return per miner and validator everything so far."""
         ...
 
     def reasons(self, start: datetime, end: datetime) -> "pd.DataFrame":
-        """Tasks that ended in these hours without a submission, by reason."""
+        """Count tasks that ended in these hours without a submission, by reason."""
         ...

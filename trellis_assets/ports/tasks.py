@@ -1,4 +1,4 @@
-"""The task table: who works on a task, and how far it is."""
+"""Tasks: how they come, which run works on them, and how far they are."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,8 +7,7 @@ from typing import Protocol
 
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation
-from trellis_assets.domain.idle_validation import JudgedCounts
-from trellis_assets.domain.scheduling.prefetch import ActiveTask, OtherMinerDemand
+from trellis_assets.domain.scheduling.prefetch import ActiveTask
 from trellis_assets.domain.submissions import Submission
 from trellis_assets.domain.tasks import PulledTask, Task, TaskState
 from trellis_assets.domain.validators import Validator
@@ -27,10 +26,10 @@ class Arrival:
     is_new: bool
 
 
-class TaskTable(Protocol):
-    """Tasks: who works on them, and how far they are."""
+class ArrivalRepository(Protocol):
+    """Tasks as they come from validators: new, served again, or with a prompt that was seen before."""
 
-    def record_arrival(
+    def record(
         self,
         pulled: PulledTask,
         *,
@@ -39,58 +38,84 @@ class TaskTable(Protocol):
         now: datetime,
         session_id: int | None,
     ) -> Arrival:
-        """The task is in the table. A known (miner, validator, task id) is returned unchanged."""
+        """Store a pulled task. A known (miner, validator, task id) is returned unchanged."""
         ...
 
-    def reopen(self, key: int, now: datetime) -> Task:
-        """A task that its validator served again waits for a run, its model kept, one attempt on."""
+    def reopen(self, key: int) -> Task:
+        """Let a task that its validator served again wait for a run: its model is kept, one attempt more."""
         ...
 
-    def task(self, key: int) -> Task: ...
-    def tasks_in(
-        self, states: Iterable[TaskState], *, limit: int | None = None, newest_first: bool = False
+    def earlier_with_prompt(
+        self,
+        *,
+        miner_hotkey: str,
+        validator_hotkey: str,
+        prompt_sha256: str,
+        since: datetime,
+        before_key: int,
     ) -> list[Task]:
-        """Tasks in these states, in the order they came."""
+        """Return earlier tasks of the same miner and validator with the same prompt, newest first."""
         ...
 
-    def active_tasks(self, miner_hotkey: str | None) -> list[ActiveTask]:
-        """The miner's unfinished tasks (None: every miner's), without what makes them large, oldest first."""
+
+class ClaimRepository(Protocol):
+    """Which run works on a task: claims with a lease that its run extends by heartbeats."""
+
+    def claim(self, key: int, run_id: str, *, now: datetime, until: datetime) -> Task | None:
+        """Claim the task for `run_id`; return None if another live run holds it or it is final."""
         ...
 
-    def other_miner_demand(
-        self, miner_hotkey: str, now: datetime, polled_since: datetime
-    ) -> list[OtherMinerDemand]:
-        """What other miners have coming: waiting tasks, and questions that were asked since then."""
+    def extend(self, key: int, run_id: str, until: datetime) -> bool:
+        """Extend the run's lease; return whether the run still held the task."""
+        ...
+
+    def release(self, key: int, run_id: str) -> None:
+        """Free the task if the run holds it."""
+        ...
+
+    def defer_submission(self, key: int, run_id: str, until: datetime) -> None:
+        """Free the task if the run holds it; its result is not sent before `until`."""
+        ...
+
+    def free_from_dead_run(self, key: int, run_id: str) -> None:
+        """Free the task and the endpoint that it held, if the run holds the task."""
+        ...
+
+    def held(self) -> list[tuple[int, str]]:
+        """Return the unfinished tasks that a run holds, each with the run's id."""
         ...
 
     def unclaimed(self, miner_hotkey: str, now: datetime, limit: int | None = None) -> list[Task]:
-        """The miner's tasks that no live run works on, among those to work on or being submitted.
+        """Return the miner's tasks that no live run works on, among those to work on or being submitted.
 
         At most `limit`: those being submitted first, then in the order they came.
         """
         ...
 
-    def mark_requested(self, key: int, attempt: int, now: datetime) -> None: ...
-    def claim(self, key: int, run_id: str, *, now: datetime, until: datetime) -> Task | None:
-        """The task, now held by `run_id`; None if another live run holds it or it is final."""
+    def mark_requested(self, key: int, attempt: int, now: datetime) -> None:
+        """Note that a run is about to be requested under this attempt."""
         ...
 
-    def extend_claim(self, key: int, run_id: str, until: datetime) -> bool: ...
-    def release_claim(self, key: int, run_id: str) -> None: ...
-    def locked_until(self, miner_hotkey: str, hotkey: str, now: datetime) -> datetime | None:
-        """When the validator scores a result of the miner again; None: now, as far as is known."""
+
+class TaskRepository(Protocol):
+    """Tasks and their states."""
+
+    def get(self, key: int) -> Task:
+        """Return the task.
+
+        Raises:
+            StoreError: there is none.
+        """
         ...
 
-    def defer_submission(self, key: int, run_id: str, until: datetime) -> None:
-        """The task is free, if the run held it, and its result is not sent before `until`."""
+    def in_states(
+        self, states: Iterable[TaskState], *, limit: int | None = None, newest_first: bool = False
+    ) -> list[Task]:
+        """Return tasks in these states, in the order they came."""
         ...
 
-    def claims(self) -> list[tuple[int, str]]:
-        """Unfinished tasks that a run holds, each with the run's id."""
-        ...
-
-    def free_from_dead_run(self, key: int, run_id: str) -> None:
-        """The task and the endpoint that it held are free, if the run held the task."""
+    def active(self, miner_hotkey: str | None) -> list[ActiveTask]:
+        """Return the miner's unfinished tasks (None: every miner's), oldest first, without large columns."""
         ...
 
     def move(
@@ -106,7 +131,7 @@ class TaskTable(Protocol):
         feedback: Feedback | None = None,
         run_id: str | None = None,
     ) -> Task:
-        """The task is in `state` with what is given stored.
+        """Move the task to `state`, and store what is given.
 
         Reaching a final state stamps `finished_at` and frees the claim.
 
@@ -128,38 +153,9 @@ class TaskTable(Protocol):
         cooldown_until: datetime | None,
         run_id: str,
     ) -> Task:
-        """As `move`, after an answer: counters, moving average and cooldown of the validator with it.
+        """Move the task after an answer, and count it: counters, moving average, cooldown of the validator.
 
         Raises:
             IllegalTransitionError, ClaimLostError: and nothing changed.
         """
-        ...
-
-    # duplicates
-    def earlier_with_prompt(
-        self,
-        *,
-        miner_hotkey: str,
-        validator_hotkey: str,
-        prompt_sha256: str,
-        since: datetime,
-        before_key: int,
-    ) -> list[Task]:
-        """Earlier tasks of the same miner and validator with the same prompt, newest first."""
-        ...
-
-    # idle validation
-    def unjudged(self, miner_hotkey: str, start: datetime, end: datetime) -> dict[int, datetime]:
-        """The miner's finished tasks generated in start..end (excluded) whose file has no local score.
-
-        By key, when each was generated; in the order they came.
-        """
-        ...
-
-    def judged_counts(self, miner_hotkey: str, start: datetime, end: datetime) -> JudgedCounts:
-        """Return how the miner's models generated in start..end (excluded) stand."""
-        ...
-
-    def record_idle_verdict(self, key: int, verdict: Verdict) -> bool:
-        """Whether the verdict is new. It becomes the task's score where there was none."""
         ...

@@ -1,7 +1,9 @@
-"""What judges models here, before a validator does."""
+"""Local validation: judging models before a validator does, and the stored verdicts."""
 
+from datetime import datetime
 from typing import Protocol
 
+from trellis_assets.domain.idle_validation import JudgedCounts
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.domain.verdicts import Verdict
 
@@ -23,7 +25,7 @@ class LocalValidator(Protocol):
         ...
 
     def validate(self, spz: bytes, *, prompt: str, kind: TaskKind) -> Verdict:
-        """The verdict on the exact bytes that would be submitted.
+        """Judge the exact bytes that would be submitted.
 
         Raises:
             TooCostlyToJudgeError: when this model cannot be judged in reasonable time.
@@ -33,4 +35,23 @@ class LocalValidator(Protocol):
 
     def problem(self) -> str | None:
         """Return why no model could be judged now, found by trying; None if one could."""
+        ...
+
+
+class ValidationRepository(Protocol):
+    """Local verdicts on models, and what is still to be judged."""
+
+    def unjudged(self, miner_hotkey: str, start: datetime, end: datetime) -> dict[int, datetime]:
+        """Return the miner's finished tasks generated in start..end (excluded) whose file has no local score.
+
+        By key, when each was generated; in the order they came.
+        """
+        ...
+
+    def judged_counts(self, miner_hotkey: str, start: datetime, end: datetime) -> JudgedCounts:
+        """Count how the miner's models generated in start..end (excluded) stand."""
+        ...
+
+    def record_idle(self, key: int, verdict: Verdict) -> bool:
+        """Store the verdict; it is the task's score where there was none. Return whether it is new."""
         ...

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from trellis_assets.ports import Ledger
+from trellis_assets.ports import ReportQueries
 from trellis_assets.reports.charts import Chart
 from trellis_assets.reports.period import ReportPeriod
 from trellis_assets.reports.tables import REPORTS, Report
@@ -34,7 +34,7 @@ class PublishedReport:
 class ReportPublisher:
     """Publishes reports to the reports folder."""
 
-    ledger: Ledger
+    ledger: ReportQueries
     folder: Path
 
     def publish(
@@ -60,7 +60,7 @@ class ReportPublisher:
         return PublishedReport(max(rows, default=0), files, charts)
 
 
-def write_report(ledger: Ledger, name: str, start: datetime, end: datetime, path: Path) -> int:
+def write_report(ledger: ReportQueries, name: str, start: datetime, end: datetime, path: Path) -> int:
     """Write report `name` over start..end (excluded) to a file; return its number of rows (of a page: 0).
 
     Raises:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from trellis_assets.ports import Ledger
+from trellis_assets.ports import ReportQueries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +22,7 @@ class ReportPeriod:
         start, end: aware UTC; `end` is excluded.
     """
 
-    def __init__(self, ledger: Ledger, start: datetime, end: datetime) -> None:
+    def __init__(self, ledger: ReportQueries, start: datetime, end: datetime) -> None:
         self.ledger, self.start, self.end = ledger, start, end
 
     @cached_property

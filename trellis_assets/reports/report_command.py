@@ -4,7 +4,7 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from trellis_assets.ports import Ledger
+from trellis_assets.ports import ReportQueries
 from trellis_assets.reports.files import write_report
 from trellis_assets.reports.writing import Format
 from trellis_assets.settings import SettingsError
@@ -13,7 +13,7 @@ DEFAULT_DAYS = 7
 
 
 def report_to(
-    ledger: Ledger,
+    ledger: ReportQueries,
     name: str,
     *,
     since: str | None,
@@ -42,7 +42,7 @@ def report_to(
 
 
 def write_days(
-    ledger: Ledger, name: str, *, since: str | None, until: str | None, path: Path, now: datetime
+    ledger: ReportQueries, name: str, *, since: str | None, until: str | None, path: Path, now: datetime
 ) -> int:
     """Write the report of these days to a file; return its number of rows (of a page: 0).
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trellis_assets.ports import Ledger
+from trellis_assets.ports import ReportQueries
 from trellis_assets.reports import task_charts
 from trellis_assets.reports.charts import Chart
 from trellis_assets.reports.columns import REWARD_COLUMNS, TASK_COLUMNS, VALIDATOR_COLUMNS
@@ -49,7 +49,7 @@ def _validator_rows(period: ReportPeriod) -> Iterator["pd.DataFrame"]:
     yield validator_table(period.ledger)
 
 
-def validator_table(ledger: Ledger) -> "pd.DataFrame":
+def validator_table(ledger: ReportQueries) -> "pd.DataFrame":
     """Return one row per miner and validator, with everything so far; the period does not matter."""
     frame = ledger.validators()
     submitted = frame["total_tasks_submitted"].clip(lower=1)

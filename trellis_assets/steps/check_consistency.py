@@ -4,7 +4,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from trellis_assets.domain.consistency import LONGEST_TASK, CheckOutcome, judge_counts, judge_drift, none_of
-from trellis_assets.ports import Clock, ConsistencyStore, FileStore, StoredFileError
+from trellis_assets.ports import (
+    Clock,
+    ConsistencyRepository,
+    FileStore,
+    StatisticsRepository,
+    StoredFileError,
+)
 
 # Reading all files of weeks takes minutes; what breaks, breaks for the newest too.
 CHECKED_FILES = 200
@@ -15,7 +21,8 @@ RECENT = timedelta(days=1)
 class CheckConsistencyStep:
     """The step with what it works on."""
 
-    store: ConsistencyStore
+    consistency: ConsistencyRepository
+    statistics: StatisticsRepository
     files: FileStore
     clock: Clock
     duplicate_window: timedelta
@@ -23,13 +30,15 @@ class CheckConsistencyStep:
     def no_task_is_stuck(self) -> CheckOutcome:
         """Every task that came in an hour ago or earlier has its final state, or a run at work."""
         now = self.clock.now()
-        rows = self.store.stuck_tasks(now - LONGEST_TASK, now)
-        return none_of(rows, sum(self.store.count_by_state().values()), "stand still without a final state")
+        rows = self.consistency.stuck_tasks(now - LONGEST_TASK, now)
+        return none_of(
+            rows, sum(self.statistics.count_by_state().values()), "stand still without a final state"
+        )
 
     def files_match(self) -> CheckOutcome:
         """The newest model files are there and are what was stored."""
         broken = []
-        files = self.store.model_files(CHECKED_FILES)
+        files = self.consistency.model_files(CHECKED_FILES)
         for key, file in files:
             try:
                 self.files.read(file)
@@ -40,19 +49,19 @@ class CheckConsistencyStep:
     def no_duplicate_was_generated(self) -> CheckOutcome:
         """No validator's prompt was generated twice within the duplicate window."""
         since = self.clock.now() - self.duplicate_window
-        rows = self.store.generated_twice(since, self.duplicate_window)
-        return none_of(rows, self.store.count_since(since), "repeat a prompt that was generated before")
+        rows = self.consistency.generated_twice(since, self.duplicate_window)
+        return none_of(rows, self.consistency.count_since(since), "repeat a prompt that was generated before")
 
     def submissions_have_feedback(self) -> CheckOutcome:
         """Every submission that was accepted in the last day has its feedback."""
         since = self.clock.now() - RECENT
-        rows = self.store.without_feedback(since)
-        return none_of(rows, self.store.count_since(since), "were accepted without feedback")
+        rows = self.consistency.without_feedback(since)
+        return none_of(rows, self.consistency.count_since(since), "were accepted without feedback")
 
     def scores_do_not_drift(self) -> CheckOutcome:
         """Local scores of the last day lie near validators'."""
-        return judge_drift(self.store.scored_pairs(self.clock.now() - RECENT))
+        return judge_drift(self.consistency.scored_pairs(self.clock.now() - RECENT))
 
     def statistics_agree(self) -> CheckOutcome:
         """Each validator's counters, and the statistics that were exported last, count what there is."""
-        return judge_counts([*self.store.counters_and_rows(), *self.store.snapshot_and_rows()])
+        return judge_counts([*self.consistency.counters_and_rows(), *self.consistency.snapshot_and_rows()])

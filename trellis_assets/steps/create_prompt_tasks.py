@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from trellis_assets.domain.tasks import PulledTask, TaskKind
 from trellis_assets.observability.audit_log import audit
-from trellis_assets.ports import Clock, TaskStore
+from trellis_assets.ports import Clock, Store
 
 # What the subnet's validators accept by default; there is none here to say it.
 THRESHOLD = 0.6
@@ -16,7 +16,7 @@ THRESHOLD = 0.6
 class CreatePromptTasksStep:
     """The step with what it works on; `task_limit` None: without end."""
 
-    store: TaskStore
+    store: Store
     clock: Clock
     prompts: Sequence[str]
     miner_hotkey: str
@@ -26,8 +26,8 @@ class CreatePromptTasksStep:
 
     def run(self) -> list[int]:
         """Keys of new tasks: as many as there is room for, prompts in the list's order."""
-        room = self.max_waiting - len(self.store.active_tasks(self.miner_hotkey))
-        made = sum(self.store.count_by_state(self.session_id).values())
+        room = self.max_waiting - len(self.store.tasks.active(self.miner_hotkey))
+        made = sum(self.store.statistics.count_by_state(self.session_id).values())
         if self.task_limit is not None:
             room = min(room, self.task_limit - made)
         keys = []
@@ -39,7 +39,7 @@ class CreatePromptTasksStep:
                 validation_threshold=THRESHOLD,
                 throttle_s=0,
             )
-            arrival = self.store.record_arrival(
+            arrival = self.store.arrivals.record(
                 pulled,
                 validator=None,
                 miner_hotkey=self.miner_hotkey,

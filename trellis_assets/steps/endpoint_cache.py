@@ -8,7 +8,7 @@ from datetime import datetime
 from trellis_assets.domain.endpoints.endpoints import Endpoint
 from trellis_assets.domain.scheduling.prefetch import ActiveTask
 from trellis_assets.domain.tasks import TaskState
-from trellis_assets.ports import TaskStore
+from trellis_assets.ports import Store
 from trellis_assets.system.adaptive_cache import AdaptiveCache
 
 # Reading takes no more than a tenth of the time.
@@ -25,7 +25,7 @@ class EndpointCache:
     will be free. It cannot say what was begun since: `begun_since` counts that.
     """
 
-    store: TaskStore
+    store: Store
     names: Sequence[str]
     timer: Callable[[], float] = time.monotonic
     _pool: AdaptiveCache[list[Endpoint]] = field(init=False)
@@ -35,7 +35,7 @@ class EndpointCache:
 
     def endpoints(self, now: datetime) -> list[Endpoint]:
         """As they are, or were a moment ago."""
-        return self._pool.get(lambda: self.store.endpoints(self.names, now))
+        return self._pool.get(lambda: self.store.endpoints.named(self.names, now))
 
     def begun_since(self, tasks: Sequence[ActiveTask]) -> int:
         """How many of the tasks are being generated at endpoints that the last look called free."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from trellis_assets.domain.statistics import StatisticsSnapshot, to_json
-from trellis_assets.ports import Clock, TaskStore
+from trellis_assets.ports import Clock, Store
 
 KEPT_FILES = 200
 PREFIX = "statistics_"
@@ -17,7 +17,7 @@ PREFIX = "statistics_"
 class ExportStatisticsStep:
     """The step with what it works on."""
 
-    store: TaskStore
+    store: Store
     clock: Clock
     folder: Path
     session_id: int | None
@@ -28,10 +28,10 @@ class ExportStatisticsStep:
         In a session the snapshot is the session's, and the file has what was since the beginning too.
         """
         now = self.clock.now()
-        snapshot = everything = self.store.statistics(None, now)
+        snapshot = everything = self.store.statistics.snapshot(None, now)
         if self.session_id is not None:
-            snapshot = self.store.statistics(self.session_id, now)
-        self.store.save_snapshot(snapshot)
+            snapshot = self.store.statistics.snapshot(self.session_id, now)
+        self.store.statistics.save_snapshot(snapshot)
         path = self.folder / f"{PREFIX}{snapshot.taken_at:%Y%m%dT%H%M%S_%f}.json"
         write_atomically(path, json.dumps(_exported(snapshot, everything), indent=2).encode())
         for old in sorted(self.folder.glob(f"{PREFIX}*.json"))[:-KEPT_FILES]:

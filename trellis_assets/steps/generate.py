@@ -21,9 +21,9 @@ from trellis_assets.ports import (
     Generator,
     PictureSource,
     SplatCodec,
+    Store,
     StoredFileError,
     StoreError,
-    TaskStore,
     UnsupportedPromptError,
 )
 from trellis_assets.steps.generate_with_failover import GenerateWithFailoverStep, generation_seed
@@ -37,7 +37,7 @@ from trellis_assets.system.stages import enter_stage
 class GenerateStep:
     """The step with what it works on."""
 
-    store: TaskStore
+    store: Store
     files: FileStore
     codec: SplatCodec
     generator: Generator
@@ -55,23 +55,23 @@ class GenerateStep:
             ClaimLostError: another run took over meanwhile.
         """
         now = self.clock.now()
-        task = self.store.claim(key, run_id, now=now, until=now + LEASE)
+        task = self.store.claims.claim(key, run_id, now=now, until=now + LEASE)
         if task is None or task.state not in {TaskState.PULLED, TaskState.GENERATING}:
             return task
-        with lease_heartbeat(self.clock, lambda until: self.store.extend_claim(key, run_id, until)):
+        with lease_heartbeat(self.clock, lambda until: self.store.claims.extend(key, run_id, until)):
             return self._decided_by_duplicate(task, run_id) or self._generate(task, run_id)
 
     def _decline(self, task: Task, run_id: str, reason: HandBackReason, detail: str = "") -> Task:
         text = f"{reason}: {detail}" if detail else str(reason)
         state = TaskState.DECLINED if task.is_harvested else TaskState.FAILED
-        declined = self.store.move(task.key, state, now=self.clock.now(), reason=text, run_id=run_id)
+        declined = self.store.tasks.move(task.key, state, now=self.clock.now(), reason=text, run_id=run_id)
         audit("task declined", task=declined, level=logging.WARNING, reason=text)
         return declined
 
     def _decided_by_duplicate(self, task: Task, run_id: str) -> Task | None:
         if task.validator_hotkey is None:
             return None
-        earlier = self.store.earlier_with_prompt(
+        earlier = self.store.arrivals.earlier_with_prompt(
             miner_hotkey=task.miner_hotkey,
             validator_hotkey=task.validator_hotkey,
             prompt_sha256=task.prompt_sha256,
@@ -110,7 +110,9 @@ class GenerateStep:
             picture=made.picture,
             cut=made.cut,
         )
-        moved = self.store.move(task.key, TaskState.GENERATED, now=now, generation=reused, run_id=run_id)
+        moved = self.store.tasks.move(
+            task.key, TaskState.GENERATED, now=now, generation=reused, run_id=run_id
+        )
         audit("earlier result reused", task=moved, reused_from=earlier.key)
         return moved
 
@@ -184,7 +186,7 @@ class GenerateStep:
         now = self.clock.now()
         moved = insist(
             self.clock,
-            lambda: self.store.move(
+            lambda: self.store.tasks.move(
                 task.key, TaskState.GENERATED, now=now, generation=generation, run_id=run_id
             ),
             task=task,

@@ -30,8 +30,8 @@ from trellis_assets.ports import (
     GenerationError,
     Generator,
     PromptRefusedError,
+    Store,
     StoreError,
-    TaskStore,
     UnclearFaultError,
     UnsupportedPromptError,
 )
@@ -87,7 +87,7 @@ class _Tries:
 class GenerateWithFailoverStep:
     """The step with what it works on; `retries` are tries after the first."""
 
-    store: TaskStore
+    store: Store
     generator: Generator
     clock: Clock
     retries: int
@@ -125,7 +125,7 @@ class GenerateWithFailoverStep:
     def _note(self, tries: _Tries, name: str, error: GenerationError) -> None:
         """Note the failure, with the endpoint's record as it was before."""
         now = self.clock.now()
-        (endpoint,) = self.store.endpoints([name], now)
+        (endpoint,) = self.store.endpoints.named([name], now)
         is_prompts = isinstance(error, UnclearFaultError) and is_of_prompt(endpoint, tries.mark)
         if is_prompts or isinstance(error, UnsupportedPromptError):
             tries.unfit.add(name)
@@ -142,7 +142,7 @@ class GenerateWithFailoverStep:
             return False
         if (now - tries.since).total_seconds() >= LONGEST_WAIT_S:
             return True
-        pool = self.store.endpoints(left, now)
+        pool = self.store.endpoints.named(left, now)
         return any(has_only_failed_at(endpoint, tries.mark) for endpoint in pool)
 
     def _endpoints_left(self, tries: _Tries) -> list[str]:
@@ -150,7 +150,7 @@ class GenerateWithFailoverStep:
 
     def _at(self, turn: _Turn, task: Task, run_id: str, mark: str) -> Made:
         started, seed, endpoint = self.clock.now(), generation_seed(task), turn.endpoint
-        task = self.store.move(task.key, TaskState.GENERATING, now=started, run_id=run_id)
+        task = self.store.tasks.move(task.key, TaskState.GENERATING, now=started, run_id=run_id)
         audit("generation started", task=task, endpoint=endpoint, seed=seed)
         enter_stage(Stage.GENERATING)
         try:
@@ -172,11 +172,11 @@ class GenerateWithFailoverStep:
         turn = _Turn(self._wait_for_endpoint(key, tries))
         held = turn.endpoint
         try:
-            with lease_heartbeat(self.clock, lambda until: self.store.extend_slot(held, key, until)):
+            with lease_heartbeat(self.clock, lambda until: self.store.slots.extend(held, key, until)):
                 yield turn
         finally:
             try:
-                self.store.release_slot(held, key, now=self.clock.now(), outcome=turn.outcome)
+                self.store.slots.release(held, key, now=self.clock.now(), outcome=turn.outcome)
             except StoreError as error:
                 # The model in hand is worth more; nobody renews the slot any more, so that it is free soon.
                 audit("slot not given back", level=logging.WARNING, endpoint=held, reason=str(error))
@@ -193,13 +193,13 @@ class GenerateWithFailoverStep:
         while True:
             enter_stage(Stage.WAITING)
             now = self.clock.now()
-            pool = self.store.endpoints(names, now)
+            pool = self.store.endpoints.named(names, now)
             free = free_endpoints(pool, now, tries.failed)
             free_since = (free_since or now) if free else None
             if free_since is not None and (
-                (now - free_since).total_seconds() >= YIELD_S or self.store.is_next_in_line(key, now)
+                (now - free_since).total_seconds() >= YIELD_S or self.store.slots.is_next_in_line(key, now)
             ):
-                endpoint = self.store.acquire_slot(free, key, now=now, until=now + LEASE)
+                endpoint = self.store.slots.acquire(free, key, now=now, until=now + LEASE)
                 if endpoint is not None:
                     return endpoint
             if is_any_well(pool):

@@ -19,8 +19,8 @@ from trellis_assets.ports import (
     NoTask,
     NotRegistered,
     PollResponse,
+    Store,
     TaskAssigned,
-    TaskStore,
     Unreachable,
     ValidatorNetwork,
 )
@@ -38,7 +38,7 @@ class HandlePollResponseStep:
         session_id: of the session that new tasks belong to.
     """
 
-    store: TaskStore
+    store: Store
     network: ValidatorNetwork
     clock: Clock
     spacing: PollSpacing
@@ -56,7 +56,7 @@ class HandlePollResponseStep:
     async def _act_on(self, validator: Validator, answer: PollResponse) -> int | None:
         match answer:
             case TaskAssigned(task=pulled):
-                arrival = self.store.record_arrival(
+                arrival = self.store.arrivals.record(
                     pulled,
                     validator=validator,
                     miner_hotkey=self.network.miner_hotkey,
@@ -93,8 +93,8 @@ class HandlePollResponseStep:
             case NotRegistered(until=until):
                 fields = {"cooldown_until": until}
             case NoTask() | Unreachable() | MalformedResponse():
-                failures = 1 + self.store.poll_failures(self.network.miner_hotkey, validator.hotkey)
-        self.store.record_poll(
+                failures = 1 + self.store.polls.failures(self.network.miner_hotkey, validator.hotkey)
+        self.store.polls.record(
             self.network.miner_hotkey,
             validator.hotkey,
             outcome=type(answer).__name__,
@@ -109,17 +109,17 @@ class HandlePollResponseStep:
 
     def _settle(self, validator: Validator, served: int | None) -> None:
         """Tasks whose zero-score answer left open whether they count: the validator moved on."""
-        for task in self.store.active_tasks(self.network.miner_hotkey):
+        for task in self.store.tasks.active(self.network.miner_hotkey):
             if (
                 task.state is TaskState.UNSETTLED
                 and task.validator_hotkey == validator.hotkey
                 and task.key != served
             ):
                 state, reason = TaskState.REJECTED, "zero score; the validator moved on"
-                stored = self.store.task(task.key)
+                stored = self.store.tasks.get(task.key)
                 if stored.submission is not None and stored.submission.kind is SubmissionKind.HAND_BACK:
                     state, reason = TaskState.HANDED_BACK, stored.reason or "handed back"
-                moved = self.store.move(task.key, state, now=self.clock.now(), reason=reason)
+                moved = self.store.tasks.move(task.key, state, now=self.clock.now(), reason=reason)
                 audit("task settled", task=moved)
 
     async def _served_again(self, validator: Validator, task: Task) -> None:
@@ -130,12 +130,12 @@ class HandlePollResponseStep:
         """
         answers = task.submission.attempt if task.submission else 0
         if task.state in REOPENABLE_STATES and answers < MAX_REOPENINGS and task.attempt + 1 < MAX_ATTEMPTS:
-            reopened = self.store.reopen(task.key, self.clock.now())
+            reopened = self.store.arrivals.reopen(task.key)
             audit("task served again", task=reopened, level=logging.WARNING, was=str(task.state))
         elif is_final(task.state):
             # Answered too often: an empty answer frees the validator for new work.
             answer = await self.network.submit(validator, task=task, kind=SubmissionKind.HAND_BACK, spz=b"")
-            self.store.record_poll(
+            self.store.polls.record(
                 self.network.miner_hotkey,
                 validator.hotkey,
                 outcome="ServedSettledTask",

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from trellis_assets.domain.retention import RetentionPolicy, surplus
 from trellis_assets.observability.audit_log import audit
-from trellis_assets.ports import Clock, FileStore, RetentionStore
+from trellis_assets.ports import Clock, FileStore, RetentionRepository
 
 # Nobody is still writing a file of that age.
 _SWEPT_AFTER = timedelta(days=1)
@@ -28,7 +28,7 @@ class Maintained:
 class MaintainStep:
     """The step with what it works on."""
 
-    store: RetentionStore
+    store: RetentionRepository
     files: FileStore
     clock: Clock
     policy: RetentionPolicy

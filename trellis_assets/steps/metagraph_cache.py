@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from trellis_assets.domain.clock_skew import elapsed
 from trellis_assets.domain.metagraph_reads import MetagraphRead
 from trellis_assets.domain.validators import Validator
-from trellis_assets.ports import Clock, MetagraphError, TaskStore, ValidatorNetwork
+from trellis_assets.ports import Clock, MetagraphError, Store, ValidatorNetwork
 from trellis_assets.steps.refresh_validators import (
     MetagraphPolicy,
     RefreshValidatorsStep,
@@ -34,7 +34,7 @@ class _Stored:
 class MetagraphCache:
     """The stored metagraph, at most `longest_age` old while it can be refreshed."""
 
-    store: TaskStore
+    store: Store
     network: ValidatorNetwork
     clock: Clock
     longest_age: timedelta
@@ -90,8 +90,8 @@ class MetagraphCache:
 
     def _look(self) -> _Stored:
         if self._stored is None or time.monotonic() - self._stored.at_s >= KEPT_S:
-            listed, saved_at = self.store.listed_validators()
-            read = self.store.metagraph_read(self.policy.source)
+            listed, saved_at = self.store.validators.listed()
+            read = self.store.validators.metagraph_read(self.policy.source)
             if not read.is_current:
                 listed, saved_at = [], None  # of another network
             self._stored = _Stored(time.monotonic(), listed, saved_at, read)

@@ -24,8 +24,8 @@ from trellis_assets.domain.validators import EligibilityPolicy, Validator, due_v
 from trellis_assets.ports import (
     Clock,
     NotRegistered,
+    Store,
     TaskAssigned,
-    TaskStore,
     ValidatorNetwork,
 )
 from trellis_assets.steps.endpoint_cache import EndpointCache
@@ -96,7 +96,7 @@ class PollReport:
 class PollValidatorsStep:
     """The step with what it works on. It remembers how long pulls took, and whether they brought a task."""
 
-    store: TaskStore
+    store: Store
     network: ValidatorNetwork
     clock: Clock
     policy: PollingPolicy
@@ -157,7 +157,7 @@ class PollValidatorsStep:
         if report.problem is not None:
             report.next_due_in_s = None
             return []
-        active_tasks = self.store.active_tasks(self.network.miner_hotkey)
+        active_tasks = self.store.tasks.active(self.network.miner_hotkey)
         unsettled_validators = {t.validator_hotkey for t in active_tasks if t.state is TaskState.UNSETTLED}
         room = self._room(active_tasks, polling, pending_polls)
         if room == 0 and not unsettled_validators:
@@ -173,7 +173,7 @@ class PollValidatorsStep:
     ) -> list[Validator]:
         """Validators to ask: none that waits for a task we hold, for it would only repeat it."""
         me, now = self.network.miner_hotkey, self.clock.now()
-        times = self.store.poll_times(me)
+        times = self.store.polls.times(me)
         holding = {t.validator_hotkey for t in active_tasks if t.state is not TaskState.UNSETTLED}
         idle = [v for v in self.listing.validators() if v.hotkey not in holding and v.hotkey not in polling]
         spacing = self.policy.spacing
@@ -186,21 +186,25 @@ class PollValidatorsStep:
         """How many validators to ask now."""
         now = self.clock.now()
         endpoints = self._look.endpoints(now)
-        lead = lead_s(self.store.start_pace(), self._took_s, self.policy.cadence.total_seconds() + LOOK_S)
-        pace = Pace(self.store.generation_pace(), lead)
+        lead = lead_s(
+            self.store.durations.start_s(), self._took_s, self.policy.cadence.total_seconds() + LOOK_S
+        )
+        pace = Pace(self.store.durations.generation_s(), lead)
         wanted = prefetch_count(active_tasks, endpoints, pace=pace, now=now) - self._look.begun_since(
             active_tasks
         )
         if wanted > 0:
             # Other miners of the store may have a task for each of these endpoints already.
-            others = self.store.other_miner_demand(self.network.miner_hotkey, now, now - PROMPT_ANSWER)
+            others = self.store.shared_demand.of_other_miners(
+                self.network.miner_hotkey, now, now - PROMPT_ANSWER
+            )
             wanted -= competing_tasks(others, self.policy.endpoints)
         share = task_share(self._brought_task)
         room = (
             poll_count(wanted, share, self.policy.max_waiting - waiting_tasks(active_tasks)) - pending_polls
         )
         if self.policy.task_limit is not None:
-            pulled = sum(self.store.count_by_state(self.policy.session_id).values())
+            pulled = sum(self.store.statistics.count_by_state(self.policy.session_id).values())
             room = min(room, self.policy.task_limit - pulled - len(polling))
         return max(0, room)
 
@@ -208,7 +212,7 @@ class PollValidatorsStep:
         """The validator was asked, and its answer acted on; nothing if another process asks it."""
         me, now = self.network.miner_hotkey, self.clock.now()
         spacing = self.policy.spacing
-        if not self.store.begin_poll(
+        if not self.store.polls.begin(
             me,
             validator.hotkey,
             next_poll_at=now + spacing.pause(0, random.random()),

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from trellis_assets.domain.endpoints.endpoints import after_probe, why_none_takes_work
 from trellis_assets.observability.audit_log import audit
-from trellis_assets.ports import Clock, Generator, TaskStore
+from trellis_assets.ports import Clock, Generator, Store
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeEndpointsStep:
     """The step with what it works on."""
 
-    store: TaskStore
+    store: Store
     generator: Generator
     clock: Clock
 
@@ -20,13 +20,13 @@ class ProbeEndpointsStep:
         """Why no endpoint takes work now; None when one does."""
         probes = self.generator.probe()
         now = self.clock.now()
-        pool = self.store.endpoints(self.generator.endpoints, now)
+        pool = self.store.endpoints.named(self.generator.endpoints, now)
         seen = {probe.endpoint: probe for probe in probes}
         news = [seen[e.name] for e in pool if e.name in seen and after_probe(e, seen[e.name], now) is not e]
         if news:
             was_away = {endpoint.name for endpoint in pool if endpoint.breaker.is_unreachable}
-            self.store.record_probes(news, now)
-            pool = self.store.endpoints(self.generator.endpoints, now)
+            self.store.endpoints.record_probes(news, now)
+            pool = self.store.endpoints.named(self.generator.endpoints, now)
             for probe in news:
                 if (probe.trouble is not None) != (probe.endpoint in was_away):
                     _tell(probe.endpoint, probe.trouble)

@@ -15,9 +15,9 @@ from trellis_assets.observability.audit_log import audit
 from trellis_assets.ports import (
     Clock,
     FileStore,
+    Store,
     StoredFileError,
     SubmissionAnswer,
-    TaskStore,
     ValidatorNetwork,
     WrongHotkeyError,
 )
@@ -49,7 +49,7 @@ STATE_OF_OUTCOME = {
 class SubmitStep:
     """The step with what it works on; `network` is made (and the key read) only to submit."""
 
-    store: TaskStore
+    store: Store
     files: FileStore
     network: Callable[[], ValidatorNetwork]
     clock: Clock
@@ -65,14 +65,14 @@ class SubmitStep:
             ClaimLostError: another run took over meanwhile.
         """
         now = self.clock.now()
-        task = self.store.claim(key, run_id, now=now, until=now + LEASE)
+        task = self.store.claims.claim(key, run_id, now=now, until=now + LEASE)
         if task is None or task.state not in {TaskState.VALIDATED, TaskState.DECLINED}:
-            self.store.release_claim(key, run_id)  # the run ends here: another may take it up at once
+            self.store.claims.release(key, run_id)  # the run ends here: another may take it up at once
             return task
         if not (self.policy.is_enabled and task.is_harvested):
             reason = task.reason or "submission is switched off"
-            return self.store.move(key, TaskState.KEPT, now=now, reason=reason, run_id=run_id)
-        with lease_heartbeat(self.clock, lambda until: self.store.extend_claim(key, run_id, until)):
+            return self.store.tasks.move(key, TaskState.KEPT, now=now, reason=reason, run_id=run_id)
+        with lease_heartbeat(self.clock, lambda until: self.store.claims.extend(key, run_id, until)):
             return self._submit(self._gated(task, run_id), run_id, self.network())
 
     def _gated(self, task: Task, run_id: str) -> Task:
@@ -83,13 +83,13 @@ class SubmitStep:
         if gate is None or task.state is TaskState.DECLINED:
             return task
         reason = gate_reason(gate, task.verdict, task, self.policy.min_score)
-        return self.store.move(
+        return self.store.tasks.move(
             task.key, TaskState.DECLINED, now=self.clock.now(), reason=reason, run_id=run_id
         )
 
     def _submit(self, task: Task, run_id: str, network: ValidatorNetwork) -> Task:
         if network.miner_hotkey != task.miner_hotkey:
-            self.store.release_claim(task.key, run_id)
+            self.store.claims.release(task.key, run_id)
             raise WrongHotkeyError(
                 f"task {task.key} was pulled by {task.miner_hotkey}, and this process signs for "
                 f"{network.miner_hotkey}: give each miner queues and a Dagster database of its own"
@@ -100,27 +100,29 @@ class SubmitStep:
             spz = b"" if kind is SubmissionKind.HAND_BACK else self._model(task)
         except StoredFileError as error:
             audit("model file not usable", task=task, level=logging.ERROR, reason=str(error))
-            return self.store.move(
+            return self.store.tasks.move(
                 task.key, TaskState.PULLED, now=self.clock.now(), reason=str(error), run_id=run_id
             )
         # The stored metagraph: a chain would take seconds to ask, and may be away just now.
-        listed, _ = self.store.listed_validators()
+        listed, _ = self.store.validators.listed()
         validator = next((v for v in listed if v.hotkey == task.validator_hotkey), None)
         if validator is None or not validator.is_serving:
             reason = "the validator is no longer in the metagraph"
             if validator is not None:
                 reason = "the validator publishes no address that may be called"
-            return self.store.move(
+            return self.store.tasks.move(
                 task.key, TaskState.FAILED, now=self.clock.now(), reason=reason, run_id=run_id
             )
         if kind is SubmissionKind.RESULT and self._is_locked(task, validator, run_id):
-            return self.store.task(task.key)
+            return self.store.tasks.get(task.key)
         wait_s = FIRST_RETRY_S
         for sends_left in range(MAX_SENDS - 1, -1, -1):
             task, answer = self._send(task, kind, validator, spz=spz, run_id=run_id, network=network)
             if answer.outcome is not SubmissionOutcome.NOT_SENT or sends_left == 0:
                 break
-            task = self.store.move(task.key, waiting, now=self.clock.now(), reason=task.reason, run_id=run_id)
+            task = self.store.tasks.move(
+                task.key, waiting, now=self.clock.now(), reason=task.reason, run_id=run_id
+            )
             enter_stage(Stage.WAITING)
             self.clock.sleep(wait_s)
             wait_s *= 2
@@ -132,13 +134,13 @@ class SubmitStep:
         Its run is requested again when the lock ends, so that waiting for it takes no run worker.
         """
         now = self.clock.now()
-        until = self.store.locked_until(task.miner_hotkey, validator.hotkey, now)
+        until = self.store.polls.locked_until(task.miner_hotkey, validator.hotkey, now)
         if until is None:
             return False
         if until - now <= SHORT_LOCK:
             self.clock.sleep((until - now).total_seconds())
             return False
-        self.store.defer_submission(task.key, run_id, until)
+        self.store.claims.defer_submission(task.key, run_id, until)
         audit("submission waits for the validator's lock", task=task, until=until.isoformat())
         return True
 
@@ -160,7 +162,7 @@ class SubmitStep:
         enter_stage(Stage.SUBMITTING)
         started = self.clock.now()
         sends = (task.submission.attempt if task.submission else 0) + 1
-        task = self.store.move(
+        task = self.store.tasks.move(
             task.key,
             TaskState.SUBMITTING,
             now=started,
@@ -196,7 +198,7 @@ class SubmitStep:
         )
         moved = insist(
             self.clock,
-            lambda: self.store.settle(
+            lambda: self.store.tasks.settle(
                 task.key,
                 state,
                 now=now,

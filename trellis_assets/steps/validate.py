@@ -13,8 +13,8 @@ from trellis_assets.ports import (
     Clock,
     FileStore,
     LocalValidator,
+    Store,
     StoredFileError,
-    TaskStore,
     TooCostlyToJudgeError,
     ValidationUnavailableError,
 )
@@ -29,7 +29,7 @@ PATIENT_RETRY_S = (1.0, 5.0, 15.0, 30.0, 60.0)
 class ValidateStep:
     """The step with what it works on."""
 
-    store: TaskStore
+    store: Store
     files: FileStore
     validator: LocalValidator
     clock: Clock
@@ -46,23 +46,23 @@ class ValidateStep:
             ClaimLostError: another run took over meanwhile.
         """
         now = self.clock.now()
-        task = self.store.claim(key, run_id, now=now, until=now + LEASE)
+        task = self.store.claims.claim(key, run_id, now=now, until=now + LEASE)
         if task is None or task.state not in {TaskState.GENERATED, TaskState.VALIDATING}:
             return task
         if not self.policy.is_enabled:
-            return self.store.move(key, TaskState.VALIDATED, now=now, run_id=run_id)
-        with lease_heartbeat(self.clock, lambda until: self.store.extend_claim(key, run_id, until)):
+            return self.store.tasks.move(key, TaskState.VALIDATED, now=now, run_id=run_id)
+        with lease_heartbeat(self.clock, lambda until: self.store.claims.extend(key, run_id, until)):
             return self._validate(task, run_id)
 
     def _validate(self, task: Task, run_id: str) -> Task:
         key = task.key
-        self.store.move(key, TaskState.VALIDATING, now=self.clock.now(), run_id=run_id)
+        self.store.tasks.move(key, TaskState.VALIDATING, now=self.clock.now(), run_id=run_id)
         try:
             spz = self.files.read(_spz(task))
         except StoredFileError as error:
             # The model is gone: make it anew.
             audit("model file not usable", task=task, level=logging.ERROR, reason=str(error))
-            return self.store.move(
+            return self.store.tasks.move(
                 key, TaskState.PULLED, now=self.clock.now(), reason=str(error), run_id=run_id
             )
         verdict, unavailable = self._verdict(task, spz)
@@ -76,7 +76,7 @@ class ValidateStep:
         if gate is not None:
             state = TaskState.DECLINED if task.is_harvested else TaskState.KEPT
             reason = gate_reason(gate, verdict, task, self.policy.min_score, unavailable)
-        moved = self.store.move(
+        moved = self.store.tasks.move(
             key, state, now=self.clock.now(), verdict=verdict, reason=reason, run_id=run_id
         )
         audit(

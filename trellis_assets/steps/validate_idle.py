@@ -17,8 +17,8 @@ from trellis_assets.ports import (
     FileStore,
     LocalValidator,
     MissingFileError,
+    Store,
     StoredFileError,
-    TaskStore,
     ValidationUnavailableError,
 )
 
@@ -34,7 +34,7 @@ class ValidateIdleStep:
         shares_validator: a server judges, which other miners may ask too.
     """
 
-    store: TaskStore
+    store: Store
     files: FileStore
     validator: LocalValidator
     clock: Clock
@@ -43,17 +43,17 @@ class ValidateIdleStep:
 
     def busy_with(self) -> str | None:
         """What is being mined that this would delay; None when there is nothing."""
-        tasks = self.store.active_tasks(None if self.shares_validator else self.miner_hotkey)
+        tasks = self.store.tasks.active(None if self.shares_validator else self.miner_hotkey)
         task = held_back_by(tasks, self.miner_hotkey, shares_validator=self.shares_validator)
         return f"task {task.key} is {task.state}" if task else None
 
     def candidates(self, start: datetime, end: datetime) -> dict[int, datetime]:
         """The miner's tasks generated in start..end (excluded) whose file has no score, and when each was."""
-        return self.store.unjudged(self.miner_hotkey, start, end)
+        return self.store.validations.unjudged(self.miner_hotkey, start, end)
 
     def counts(self, start: datetime, end: datetime) -> JudgedCounts:
         """Return how the miner's models of these hours stand."""
-        return self.store.judged_counts(self.miner_hotkey, start, end)
+        return self.store.validations.judged_counts(self.miner_hotkey, start, end)
 
     def run(self, start: datetime, end: datetime, *, beside_mining: bool = False) -> IdleReport:
         """Give a score to each file of these hours that has none.
@@ -75,7 +75,7 @@ class ValidateIdleStep:
                 report.interrupted_by = work
                 report.left = keys[position:]
                 break
-            self._judge(self.store.task(key), report)
+            self._judge(self.store.tasks.get(key), report)
         audit(
             "idle validation",
             level=logging.INFO if not report.left_out else logging.WARNING,
@@ -89,7 +89,7 @@ class ValidateIdleStep:
         """Wait while a mining run wants the validator, but not for ever: a backfill must come to its end."""
         waited_s = 0.0
         while waited_s < LONGEST_WAIT_S and is_validator_wanted(
-            self.store.active_tasks(None if self.shares_validator else self.miner_hotkey),
+            self.store.tasks.active(None if self.shares_validator else self.miner_hotkey),
             self.miner_hotkey,
             shares_validator=self.shares_validator,
         ):
@@ -110,5 +110,5 @@ class ValidateIdleStep:
             audit("not validated", task=task, level=logging.WARNING, reason=str(error))
             report.unavailable.append(task.key)
         else:
-            if self.store.record_idle_verdict(task.key, verdict):
+            if self.store.validations.record_idle(task.key, verdict):
                 report.scored[task.key] = verdict.score

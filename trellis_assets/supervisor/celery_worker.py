@@ -39,7 +39,7 @@ def run_celery_worker(settings: Settings, name: str | None) -> None:
         SettingsError, StoreError, WalletError: something that runs need is missing.
     """
     pipeline = Pipeline(settings)
-    pipeline.store.count_by_state()
+    pipeline.store.statistics.count_by_state()
     if settings.mining.harvest:
         pipeline.miner_hotkey  # noqa: B018 - reads the key, so that a missing one is reported now
     home = worker_home(settings)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from trellis_assets.domain.tasks import TaskState, printable
-from trellis_assets.ports import StoreError, StoreGoneError, TaskStore
+from trellis_assets.ports import Store, StoreError, StoreGoneError
 from trellis_assets.settings import Settings
 from trellis_assets.supervisor.processes import ChildProcess
 from trellis_assets.supervisor.stop_signal import StopSignal
@@ -30,7 +30,7 @@ class SessionProgress:
     """
 
     settings: Settings
-    store: TaskStore
+    store: Store
     hotkey: str
     say: Callable[[str], None]
     supervise: Callable[[], None] = lambda: None
@@ -69,13 +69,15 @@ class SessionProgress:
     def _is_done(self, stops: int) -> bool:
         assert self.settings.mining.session_id is not None
         limit = self.settings.mining.task_limit
-        counts = self._counts.get(lambda: self.store.count_by_state(self.settings.mining.session_id))
-        active = self.store.active_tasks(self.hotkey)
+        counts = self._counts.get(
+            lambda: self.store.statistics.count_by_state(self.settings.mining.session_id)
+        )
+        active = self.store.tasks.active(self.hotkey)
         self._say_once(describe(counts, limit))
         if limit is not None and not active and sum(counts.values()) >= limit:
             return True
         if stops and self._draining_since is None:
-            self.store.drain_session(self.settings.mining.session_id, datetime.now(UTC))
+            self.store.sessions.drain(self.settings.mining.session_id, datetime.now(UTC))
             self._draining_since = time.monotonic()
             self.say(f"Stopping: {len(active)} active tasks are finished first (Ctrl-C again stops at once).")
         if self._draining_since is None:

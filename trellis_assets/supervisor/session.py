@@ -10,7 +10,7 @@ from trellis_assets.domain.scheduling.prefetch import ENDPOINTS_FLAG
 from trellis_assets.domain.statistics import StatisticsSnapshot
 from trellis_assets.orchestration.dagster_home import name_secrets
 from trellis_assets.orchestration.first_day import record_first_day
-from trellis_assets.ports import StoreError, StoreGoneError, TaskStore
+from trellis_assets.ports import Store, StoreError, StoreGoneError
 from trellis_assets.settings import Settings
 from trellis_assets.supervisor.errors import MiningError
 from trellis_assets.supervisor.instance_lock import single_instance_lock
@@ -59,8 +59,8 @@ def _open_session(first: Pipeline) -> Pipeline:
     """Record a new session, and return the pipeline with its settings."""
     settings, store = first.settings, first.store
     flags = _flags(settings) | {ENDPOINTS_FLAG: list(first.generator.endpoints)}
-    session_id = store.start_session(first.clock.now(), flags)
-    first_day = record_first_day(settings, (store.beginning() or first.clock.now()).date())
+    session_id = store.sessions.start(first.clock.now(), flags)
+    first_day = record_first_day(settings, (store.sessions.first_start() or first.clock.now()).date())
     hotkey = first.network.miner_hotkey if settings.mining.harvest else None
     known = {"session_id": session_id, "first_day": first_day, "miner_hotkey": hotkey}
     return Pipeline(settings.changed(**known))
@@ -68,7 +68,7 @@ def _open_session(first: Pipeline) -> Pipeline:
 
 def _run(
     pipeline: Pipeline,
-    store: TaskStore,
+    store: Store,
     server: OwnServer | None,
     stop: StopSignal,
     say: Callable[[str], None],
@@ -84,7 +84,7 @@ def _run(
             progress = SessionProgress(settings, store, pipeline.miner_hotkey, say, supervision.run_once)
             progress.until_done(processes.children, stop)
     finally:
-        store.end_session(settings.mining.session_id, pipeline.clock.now())
+        store.sessions.end(settings.mining.session_id, pipeline.clock.now())
         snapshot, path = pipeline.reports.export_statistics_step().run()
     say(f"Statistics were written to {path}.")
     return snapshot

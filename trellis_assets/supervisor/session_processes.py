@@ -14,7 +14,7 @@ from trellis_assets.orchestration.dagster_home import (
     dagster_home,
     write_dagster_home,
 )
-from trellis_assets.ports import TaskStore
+from trellis_assets.ports import Store
 from trellis_assets.servers.hosts import dialled_address, shown_host
 from trellis_assets.settings import RunLauncherName, Settings
 from trellis_assets.supervisor.child_environment import child_environment
@@ -41,7 +41,7 @@ class SessionProcesses:
     """
 
     settings: Settings
-    store: TaskStore
+    store: Store
     own_server: OwnServer | None
     stack: ExitStack
     say: Callable[[str], None]
@@ -152,9 +152,9 @@ class SessionProcesses:
 
         home = dagster_home(self.settings)
         closed = close_dead_runs(home)
-        for run in dead_claims(home, self.store.claims()):
+        for run in dead_claims(home, self.store.claims.held()):
             assert run.task_key is not None
-            self.store.free_from_dead_run(run.task_key, run.run_id)
+            self.store.claims.free_from_dead_run(run.task_key, run.run_id)
         if closed:
             self.say(f"{len(closed)} orphaned runs were closed; other runs take up their tasks.")
 

@@ -97,13 +97,13 @@ def asked(seconds: float, cpu_s: float, *, calls: int, writes: int) -> Asked:
 
 def costs(database: str) -> Costs:
     measured = {
-        ("round", "active_tasks"): asked(0.5, 0.2, calls=2, writes=0),
-        ("submit", "move"): asked(3.0, 1.0, calls=4, writes=4),
-        ("generate", "claim"): asked(1.0, 0.5, calls=2, writes=2),
-        ("generate", "endpoints"): asked(1.0, 0.5, calls=2, writes=0),
-        ("generate", "is_next_in_line"): asked(1.0, 0.5, calls=2, writes=0),
-        ("generate", "acquire_slot"): asked(1.0, 0.5, calls=2, writes=2),
-        ("generate", "release_slot"): asked(1.0, 0.5, calls=2, writes=2),
+        ("round", "tasks.active"): asked(0.5, 0.2, calls=2, writes=0),
+        ("submit", "tasks.move"): asked(3.0, 1.0, calls=4, writes=4),
+        ("generate", "claims.claim"): asked(1.0, 0.5, calls=2, writes=2),
+        ("generate", "endpoints.named"): asked(1.0, 0.5, calls=2, writes=0),
+        ("generate", "slots.is_next_in_line"): asked(1.0, 0.5, calls=2, writes=0),
+        ("generate", "slots.acquire"): asked(1.0, 0.5, calls=2, writes=2),
+        ("generate", "slots.release"): asked(1.0, 0.5, calls=2, writes=2),
     }
     dagster = {f"{what}_{unit}": 1.0 for what in ("create", "empty") for unit in ("s", "cpu_s", "storage_s")}
     dagster |= {"create_storage_cpu_s": 0.25, "empty_storage_cpu_s": 0.25}

@@ -101,7 +101,7 @@ def test_statistics_and_all_checks_come_with_one_job(
     for number in range(25):
         history.answered(validator=a_validator(1 + number % 2))
     history.handed_back("duplicate of task 1")
-    parts.store.release_slot("gpu", 1, now=NOW, outcome=Outcome(2.0))
+    parts.store.slots.release("gpu", 1, now=NOW, outcome=Outcome(2.0))
     result = run("export_statistics_job", parts, instance)
     assert result.success
     assert checked(result) == dict.fromkeys(CHECKS, True)
@@ -154,7 +154,7 @@ def test_validators_are_stored_and_a_dead_chain_leaves_them(
     assert run("refresh_validators_job", parts, instance).success, "the list is a moment old: not read again"
     parts.clock.sleep(180)
     assert not run("refresh_validators_job", parts, instance).success
-    listed, _ = parts.store.listed_validators()
+    listed, _ = parts.store.validators.listed()
     assert [v.uid for v in listed] == [1]
 
 
@@ -215,13 +215,13 @@ def test_a_backfill_of_48_hours_scores_every_model_once_and_a_second_one_nothing
     events = first.asset_materializations_for_node("idle_validation")
     assert len(events) == 48, "each hour has its event"
     assert validator.calls == 48
-    assert all(parts.store.task(task.key).verdict for task in tasks)
-    assert parts.store.task(outside.key).verdict is None
+    assert all(parts.store.tasks.get(task.key).verdict for task in tasks)
+    assert parts.store.tasks.get(outside.key).verdict is None
 
     second = run("validate_idle_job", parts, instance, tags=span)
     assert second.success
     assert validator.calls == 48
-    assert parts.store.statistics(None, NOW).totals.idle_validations == 48
+    assert parts.store.statistics.snapshot(None, NOW).totals.idle_validations == 48
 
 
 def test_models_that_went_out_without_a_score_are_a_warning_that_names_them(
@@ -348,6 +348,6 @@ def test_a_task_s_state_is_untouched_by_its_idle_verdict(
 ) -> None:
     task = history.answered(score=None)
     run("validate_idle_job", parts, instance, partition_key="2026-11-23-12:00")
-    judged = parts.store.task(task.key)
+    judged = parts.store.tasks.get(task.key)
     assert judged.state is TaskState.ACCEPTED
     assert judged.verdict is not None

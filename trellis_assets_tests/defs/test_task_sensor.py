@@ -85,8 +85,8 @@ def test_without_harvesting_tasks_come_from_prompts(tmp_path: Path) -> None:
 
 def test_a_draining_session_takes_no_new_task(tmp_path: Path, network: ScriptedNetwork) -> None:
     parts = ScriptedPipeline(Settings.load(data_dir=tmp_path), network)
-    session = parts.store.start_session(parts.clock.now(), {})
-    parts.store.drain_session(session, parts.clock.now())
+    session = parts.store.sessions.start(parts.clock.now(), {})
+    parts.store.sessions.drain(session, parts.clock.now())
     settings = Settings.load(data_dir=tmp_path, session_id=session)
     with dg.DagsterInstance.ephemeral() as instance:
         result = tick(ScriptedPipeline(settings, network), instance)

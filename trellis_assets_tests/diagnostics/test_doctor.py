@@ -152,7 +152,7 @@ def test_wallet_and_subnet_are_not_checked_without_harvesting(tmp_path: Path) ->
 @pytest.mark.sqlite_only
 def test_store_of_a_newer_version_fails_the_check(tmp_path: Path) -> None:
     settings = Settings.load(data_dir=tmp_path)
-    Pipeline(settings).store.count_by_state()
+    Pipeline(settings).store.statistics.count_by_state()
     with closing(sqlite3.connect(tmp_path / "trellis.db")) as database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
         database.commit()

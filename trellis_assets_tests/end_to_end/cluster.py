@@ -49,7 +49,7 @@ class Cluster:
 
     def finished(self) -> int:
         store = open_store(self.store_url)
-        counts = store.count_by_state()
+        counts = store.statistics.count_by_state()
         store.close()
         return sum(count for state, count in counts.items() if state not in UNFINISHED_STATES)
 

@@ -43,7 +43,7 @@ class MineSession:
         """How many tasks have ended well."""
         store = open_store(self.settings.storage.store_url)
         try:
-            return store.count_by_state().get("accepted", 0)  # type: ignore[call-overload,no-any-return]
+            return store.statistics.count_by_state().get("accepted", 0)  # type: ignore[call-overload,no-any-return]
         finally:
             store.close()
 

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from trellis_assets.adapters.local_subnet.state import read_decisions
-from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
+from trellis_assets.adapters.storage.store import SqlStore, open_store
 from trellis_assets.domain.tasks import UNFINISHED_STATES, TaskState
 from trellis_assets.orchestration.dagster_home import name_secrets
 from trellis_assets.settings import Settings
@@ -68,7 +68,7 @@ def settings_of(folder: Path) -> Settings:
     return Settings.load(env_file=folder / ".env", data_dir=folder)
 
 
-def store_of(folder: Path) -> SqlTaskStore:
+def store_of(folder: Path) -> SqlStore:
     return open_store(settings_of(folder).storage.store_url)
 
 
@@ -104,7 +104,7 @@ def family(miner: subprocess.Popen[str]) -> list[psutil.Process]:
 
 def states(folder: Path) -> Counter[str]:
     store = store_of(folder)
-    counts = Counter({str(state): n for state, n in store.count_by_state().items()})
+    counts = Counter({str(state): n for state, n in store.statistics.count_by_state().items()})
     store.close()
     return counts
 
@@ -230,7 +230,7 @@ def test_every_asset_materialises_after_mining(tmp_path: Path) -> None:
         "idle_validation",
     }
     store = store_of(tmp_path)
-    assert store.statistics(None, datetime.now(UTC)).totals.idle_validations == 2
+    assert store.statistics.snapshot(None, datetime.now(UTC)).totals.idle_validations == 2
     store.close()
     assert len(list((tmp_path / "reports").rglob("*.parquet"))) == 3
 

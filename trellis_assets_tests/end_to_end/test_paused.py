@@ -37,16 +37,20 @@ def test_a_stopped_sensor_pauses_pulls_and_tasks_in_hand_are_finished(tmp_path: 
         switch(session, InstigatorStatus.STOPPED)
         session.wait_for("mining: paused: the task_sensor is stopped in the Dagster UI", timeout_s=30)
         store = open_store(session.settings.storage.store_url)
-        wait_until(lambda: not store.active_tasks(None), "tasks in hand are finished")
-        counts = store.count_by_state()
+        wait_until(lambda: not store.tasks.active(None), "tasks in hand are finished")
+        counts = store.statistics.count_by_state()
         # Dagster's daemon never ticks now, and a code server that starts anew has no poller by itself.
         session.child("code_server").kill()
-        (listed, _), now = store.listed_validators(), datetime.now(UTC)
+        (listed, _), now = store.validators.listed(), datetime.now(UTC)
         task = PulledTask("left-over", TaskKind.TEXT, "a red cube", 0.0, 0)
-        miner = store.validator_counters()[0].miner_hotkey
-        left = store.record_arrival(task, validator=listed[0], miner_hotkey=miner, now=now, session_id=None)
-        wait_until(lambda: store.task(left.task.key).finished_at, "the task that was left is finished", 90)
-        assert sum(store.count_by_state().values()) == sum(counts.values()) + 1, "and nothing was pulled"
+        miner = store.statistics.validator_counters()[0].miner_hotkey
+        left = store.arrivals.record(task, validator=listed[0], miner_hotkey=miner, now=now, session_id=None)
+        wait_until(
+            lambda: store.tasks.get(left.task.key).finished_at, "the task that was left is finished", 90
+        )
+        assert sum(store.statistics.count_by_state().values()) == sum(counts.values()) + 1, (
+            "and nothing was pulled"
+        )
         switch(session, InstigatorStatus.RUNNING)
         session.wait_for("mining is back")
         store.close()

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from trellis_assets.adapters.local_subnet.state import read_decisions
-from trellis_assets.adapters.storage.report_queries import SqlLedger
-from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
+from trellis_assets.adapters.storage.report_queries import SqlReportQueries
+from trellis_assets.adapters.storage.store import SqlStore, open_store
 from trellis_assets.domain.statistics import to_json
 from trellis_assets.domain.tasks import TaskState
 from trellis_assets.testing.clean_environment import clean_environment
@@ -36,7 +36,7 @@ class Pair:
     decisions: list[dict[str, Any]]
     sessions: Mapping[str, dict[str, Any]]
     said: str
-    store: SqlTaskStore
+    store: SqlStore
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def _last_line(log: Path) -> dict[str, Any]:
 
 
 def _tasks_of(pair: Pair, name: str) -> set[str]:
-    tasks = pair.store.tasks_in(list(TaskState))
+    tasks = pair.store.tasks.in_states(list(TaskState))
     return {task.task_id for task in tasks if task.miner_hotkey == pair.hotkeys[name]}
 
 
@@ -113,21 +113,21 @@ def test_each_answer_is_signed_by_its_own_hotkey_and_given_once(pair: Pair) -> N
 
 def test_counters_are_of_one_hotkey_each(pair: Pair) -> None:
     for hotkey in pair.hotkeys.values():
-        mine = [v for v in pair.store.validator_counters() if v.miner_hotkey == hotkey]
+        mine = [v for v in pair.store.statistics.validator_counters() if v.miner_hotkey == hotkey]
         assert sum(v.total_tasks_received for v in mine) == EACH
         accepted = [d for d in pair.decisions if d["miner_hotkey"] == hotkey and d["event"] == "accepted"]
         assert sum(v.total_successful_submissions for v in mine) == len(accepted)
 
 
 def test_statistics_and_reports_show_both_side_by_side_and_the_sum(pair: Pair) -> None:
-    now = max(task.pulled_at for task in pair.store.tasks_in(list(TaskState)))
-    exported = to_json(pair.store.statistics(None, now))
+    now = max(task.pulled_at for task in pair.store.tasks.in_states(list(TaskState)))
+    exported = to_json(pair.store.statistics.snapshot(None, now))
     assert {h: of["tasks_pulled"] for h, of in exported["miner_stats"].items()} == dict.fromkeys(
         pair.hotkeys.values(), EACH
     )
     assert exported["session_stats"]["tasks_pulled"] == 2 * EACH
     assert sum(v["total_tasks_received"] for v in exported["validator_stats"].values()) == 2 * EACH
-    rows = SqlLedger(pair.store.engine).validators()
+    rows = SqlReportQueries(pair.store.engine).validators()
     assert rows.groupby("miner_hotkey")["total_tasks_received"].sum().to_dict() == dict.fromkeys(
         pair.hotkeys.values(), EACH
     )

@@ -9,7 +9,7 @@ from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.generation.http import HttpGenerator
 from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.adapters.splat_io.spz import encode_spz
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.domain.endpoints.endpoints import Endpoint
 from trellis_assets.domain.task_policies import GenerationPolicy
 from trellis_assets.domain.tasks import Task
@@ -58,7 +58,7 @@ class GpuServer:
 class Pool:
     """Runs of a miner, several at a time, in real time, over generation servers."""
 
-    def __init__(self, store: SqlTaskStore, files: LocalFileStore, servers: Sequence[GpuServer]) -> None:
+    def __init__(self, store: SqlStore, files: LocalFileStore, servers: Sequence[GpuServer]) -> None:
         self.store, self.clock = store, SystemClock()
         self.generator = HttpGenerator([server.url for server in servers], timeout_s=20)
         policy = GenerationPolicy(keep_ply=False, prepare=False)
@@ -74,7 +74,7 @@ class Pool:
         self._made += 1
         pulled = a_pulled_task(f"t{self._made}", f"ball {self._made}")
         now = self.clock.now()
-        arrival = self.store.record_arrival(
+        arrival = self.store.arrivals.record(
             pulled, validator=a_validator(1), miner_hotkey=MINER, now=now, session_id=None
         )
         return arrival.task.key
@@ -89,7 +89,7 @@ class Pool:
         return ProbeEndpointsStep(self.store, self.generator, self.clock).run()
 
     def endpoints(self) -> list[Endpoint]:
-        return self.store.endpoints(self.generator.endpoints, self.clock.now())
+        return self.store.endpoints.named(self.generator.endpoints, self.clock.now())
 
 
 def ended(runs: Sequence["Future[Task | None]"]) -> list[Task]:

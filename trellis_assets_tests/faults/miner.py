@@ -6,7 +6,7 @@ from collections.abc import Callable
 from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.generation.embedded.generator import EmbeddedGenerator
 from trellis_assets.adapters.splat_io.codec import BytesCodec
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.domain.scheduling.run_attempts import RunStatus
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.task_policies import GenerationPolicy, SubmissionPolicy, ValidationPolicy
@@ -53,7 +53,7 @@ class Miner:
     """Rounds of pulling and working, as ticks and runs do it."""
 
     def __init__(
-        self, store: SqlTaskStore, files: LocalFileStore, clock: FakeClock, network: ValidatorNetwork
+        self, store: SqlStore, files: LocalFileStore, clock: FakeClock, network: ValidatorNetwork
     ) -> None:
         self.store, self.files, self.clock, self.network = store, files, clock, network
         self.generator: Generator = BallGenerator()
@@ -109,7 +109,7 @@ class Miner:
         self.work()
 
     def tasks(self) -> list[Task]:
-        return self.store.tasks_in(TaskState)
+        return self.store.tasks.in_states(TaskState)
 
     def only_task(self) -> Task:
         (task,) = self.tasks()

@@ -5,8 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from trellis_assets.adapters.file_storage.local import LocalFileStore
-from trellis_assets.adapters.storage.consistency_store import SqlConsistencyStore
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.domain.clock_skew import CLOCK_SLACK, elapsed, is_ahead
 from trellis_assets.domain.scheduling.poll_spacing import PollSpacing
 from trellis_assets.domain.scheduling.run_attempts import Request, RunStatus, Wait, next_attempt
@@ -48,7 +47,7 @@ def network() -> ScriptedNetwork:
 
 
 @pytest.fixture
-def miner(store: SqlTaskStore, files: LocalFileStore, clock: FakeClock, network: ScriptedNetwork) -> Miner:
+def miner(store: SqlStore, files: LocalFileStore, clock: FakeClock, network: ScriptedNetwork) -> Miner:
     return Miner(store, files, clock, network)
 
 
@@ -105,7 +104,7 @@ def test_an_answer_that_a_jump_gave_up_counts_after_all(
     assert task.state is TaskState.ACCEPTED
     assert task.feedback is not None
     assert (len(network.submitted), miner.failures) == (1, [])
-    assert miner.store.validator_counters()[0].total_successful_submissions == 1
+    assert miner.store.statistics.validator_counters()[0].total_successful_submissions == 1
 
 
 def test_an_answer_that_came_too_late_for_a_task_served_again_counts_nowhere(
@@ -115,7 +114,7 @@ def test_an_answer_that_came_too_late_for_a_task_served_again_counts_nowhere(
         miner.clock.advance(HOURS_S)
         miner.requested()
         network.before_answer = lambda: None
-        miner.store.reopen(miner.only_task().key, miner.clock.now())
+        miner.store.arrivals.reopen(miner.only_task().key)
 
     network.before_answer = jump
     miner.round()
@@ -134,37 +133,37 @@ def test_an_unsettled_answer_that_comes_late_waits_for_the_validators_word(
 
     network.before_answer = jump
     miner.round()
-    assert [t.task_id for t in miner.store.tasks_in({TaskState.UNSETTLED})] == ["task-1"]
+    assert [t.task_id for t in miner.store.tasks.in_states({TaskState.UNSETTLED})] == ["task-1"]
     network.pulls[ONE.hotkey] = [CoolingDown(miner.clock.now() + timedelta(hours=7), violations=1)]
     miner.round()
     assert miner.only_task().state is TaskState.REJECTED
 
 
-def _claimed(store: SqlTaskStore, at: datetime) -> int:
-    key = store.record_arrival(
+def _claimed(store: SqlStore, at: datetime) -> int:
+    key = store.arrivals.record(
         a_pulled_task("a"), validator=ONE, miner_hotkey="m", now=at, session_id=None
     ).task.key
-    assert store.claim(key, "dead", now=at, until=at + LEASE) is not None
+    assert store.claims.claim(key, "dead", now=at, until=at + LEASE) is not None
     return key
 
 
-def test_a_dead_run_s_lease_does_not_hold_for_hours_when_the_clock_is_set_back(store: SqlTaskStore) -> None:
+def test_a_dead_run_s_lease_does_not_hold_for_hours_when_the_clock_is_set_back(store: SqlStore) -> None:
     key = _claimed(store, NOW + timedelta(hours=3))
-    assert store.claim(key, "next", now=NOW, until=NOW + LEASE) is not None
-    assert not store.extend_claim(key, "dead", NOW + LEASE)
+    assert store.claims.claim(key, "next", now=NOW, until=NOW + LEASE) is not None
+    assert not store.claims.extend(key, "dead", NOW + LEASE)
 
 
-def test_a_live_run_renews_its_lease_by_the_clock_as_it_is_now(store: SqlTaskStore) -> None:
+def test_a_live_run_renews_its_lease_by_the_clock_as_it_is_now(store: SqlStore) -> None:
     key = _claimed(store, NOW + timedelta(hours=3))
-    assert store.extend_claim(key, "dead", NOW + LEASE)
-    assert store.claim(key, "next", now=NOW, until=NOW + LEASE) is None
+    assert store.claims.extend(key, "dead", NOW + LEASE)
+    assert store.claims.claim(key, "next", now=NOW, until=NOW + LEASE) is None
 
 
-def test_a_dead_run_s_slot_does_not_hold_for_hours_when_the_clock_is_set_back(store: SqlTaskStore) -> None:
+def test_a_dead_run_s_slot_does_not_hold_for_hours_when_the_clock_is_set_back(store: SqlStore) -> None:
     wrong = NOW + timedelta(hours=3)
-    assert store.acquire_slot(["a"], 1, now=wrong, until=wrong + LEASE) == "a"
-    assert store.acquire_slot(["a"], 2, now=NOW, until=NOW + LEASE) == "a"
-    assert store.acquire_slot(["a"], 3, now=NOW, until=NOW + LEASE) is None
+    assert store.slots.acquire(["a"], 1, now=wrong, until=wrong + LEASE) == "a"
+    assert store.slots.acquire(["a"], 2, now=NOW, until=NOW + LEASE) == "a"
+    assert store.slots.acquire(["a"], 3, now=NOW, until=NOW + LEASE) is None
 
 
 @pytest.mark.parametrize("run", [RunStatus.ENDED, RunStatus.RUNNING])
@@ -220,7 +219,7 @@ def test_the_metagraph_is_read_again_when_the_clock_is_set_back(
     network.validators = [ONE, a_validator(2)]
     miner.clock.advance(-HOURS_S)
     miner.pull()
-    listed, _ = miner.store.listed_validators()
+    listed, _ = miner.store.validators.listed()
     assert len(listed) == 2
 
 
@@ -238,7 +237,7 @@ def test_a_failure_is_told_again_when_the_clock_is_set_back(clock: FakeClock) ->
     assert notify.run("job", "down", "http://here")
 
 
-def test_a_stuck_task_is_seen_though_its_lease_lies_hours_ahead(store: SqlTaskStore) -> None:
+def test_a_stuck_task_is_seen_though_its_lease_lies_hours_ahead(store: SqlStore) -> None:
     key = _claimed(store, NOW + timedelta(hours=3))
     later = NOW + timedelta(hours=3, minutes=1)
-    assert SqlConsistencyStore(store.engine).stuck_tasks(later, NOW) == [key]
+    assert store.consistency.stuck_tasks(later, NOW) == [key]

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import event
 
 from trellis_assets.adapters.file_storage.local import LocalFileStore
-from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
+from trellis_assets.adapters.storage.store import SqlStore, open_store
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import LEASE, TaskState
 from trellis_assets.domain.validators import Validator
@@ -40,7 +40,7 @@ class Locked:
 
     words = "database is locked"
 
-    def __init__(self, store: SqlTaskStore, path: Path) -> None:
+    def __init__(self, store: SqlStore, path: Path) -> None:
         self._other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
 
     def breaks(self) -> None:
@@ -53,7 +53,7 @@ class Locked:
 class _Pragma:
     """SQLite itself refuses, by a pragma that comes before each of the store's transactions."""
 
-    def __init__(self, store: SqlTaskStore, path: Path) -> None:
+    def __init__(self, store: SqlStore, path: Path) -> None:
         self._is_broken = False
         event.listen(store.engine, "checkout", self._set)
 
@@ -157,7 +157,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def bench(path: Path, files: LocalFileStore, fault: Any) -> Iterator[Bench]:
     store, clock, network = open_store(f"sqlite:///{path}", busy_timeout_s=0.05), Waiting(), Network()
-    store.save_validators([ONE], clock.now())
+    store.validators.save([ONE], clock.now())
     yield Bench(Miner(store, files, clock, network), network, clock, fault(store, path))
     store.close()
 
@@ -251,13 +251,13 @@ def test_a_lease_outlives_a_store_that_fails_for_a_while(
     bench.serves()
     bench.miner.pull()
     store, key = bench.miner.store, bench.miner.only_task().key
-    store.claim(key, "run", now=NOW, until=NOW + LEASE)
+    store.claims.claim(key, "run", now=NOW, until=NOW + LEASE)
     outcomes: list[bool] = []
     failed, renewed_after = threading.Event(), threading.Event()
 
     def extend(until: Any) -> bool:
         try:
-            outcomes.append(store.extend_claim(key, "run", until))
+            outcomes.append(store.claims.extend(key, "run", until))
         except StoreError:
             failed.set()
             raise
@@ -272,7 +272,7 @@ def test_a_lease_outlives_a_store_that_fails_for_a_while(
         bench.broken.mends()
         assert renewed_after.wait(10)
         assert not lost.is_set()
-    assert store.task(key).claimed_until == bench.clock.now() + LEASE
+    assert store.tasks.get(key).claimed_until == bench.clock.now() + LEASE
 
 
 def test_a_store_of_a_newer_version_keeps_its_tasks_for_the_version_that_reads_it(

@@ -15,7 +15,7 @@ import pytest
 
 from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.splat_io.spz import encode_spz
-from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
+from trellis_assets.adapters.storage.store import SqlStore, open_store
 from trellis_assets.defs.task_sensor import task_sensor
 from trellis_assets.domain import diagnostics
 from trellis_assets.domain.generations import StoredFile
@@ -109,7 +109,7 @@ def files_of(disk: Disk) -> list[str]:
     return [path.suffix for path in (disk.folder / "files").rglob("*") if path.is_file()]
 
 
-def miner_on(disk: Disk, store: SqlTaskStore, clock: FakeClock) -> tuple[Miner, ScriptedNetwork]:
+def miner_on(disk: Disk, store: SqlStore, clock: FakeClock) -> tuple[Miner, ScriptedNetwork]:
     """A miner with a task, whose disk is full once its model is made."""
     network = ScriptedNetwork([ONE])
     network.pulls[ONE.hotkey] = [TaskAssigned(a_pulled_task("task-1"))]
@@ -132,7 +132,7 @@ def test_a_file_that_does_not_fit_leaves_nothing_and_says_what_to_do(disk: Disk)
     assert files.read(files.write(2, "spz", MODEL)) == MODEL
 
 
-def test_a_model_is_kept_in_hand_until_there_is_room(disk: Disk, store: SqlTaskStore) -> None:
+def test_a_model_is_kept_in_hand_until_there_is_room(disk: Disk, store: SqlStore) -> None:
     miner, network = miner_on(disk, store, Waiting(disk.free))
     miner.work()
     assert miner.only_task().state is TaskState.ACCEPTED
@@ -141,7 +141,7 @@ def test_a_model_is_kept_in_hand_until_there_is_room(disk: Disk, store: SqlTaskS
     assert [kind for _, kind, _ in network.submitted] == [SubmissionKind.RESULT]
 
 
-def test_a_disk_that_stays_full_fails_the_run_and_not_the_task(disk: Disk, store: SqlTaskStore) -> None:
+def test_a_disk_that_stays_full_fails_the_run_and_not_the_task(disk: Disk, store: SqlStore) -> None:
     miner, network = miner_on(disk, store, FakeClock())
     miner.work()
     (failure,) = miner.failures
@@ -180,7 +180,7 @@ class NoRoomForPly(LocalFileStore):
         return super().write(task_key, suffix, data)
 
 
-def test_a_task_does_not_fail_for_its_ply(tmp_path: Path, store: SqlTaskStore, clock: FakeClock) -> None:
+def test_a_task_does_not_fail_for_its_ply(tmp_path: Path, store: SqlStore, clock: FakeClock) -> None:
     network = ScriptedNetwork([ONE])
     network.pulls[ONE.hotkey] = [TaskAssigned(a_pulled_task("task-1"))]
     network.answers = [an_answer(SubmissionOutcome.ACCEPTED)]
@@ -192,7 +192,7 @@ def test_a_task_does_not_fail_for_its_ply(tmp_path: Path, store: SqlTaskStore, c
     assert task.generation.ply is None
 
 
-def test_a_picture_that_cannot_be_kept_is_shown_all_the_same(disk: Disk, store: SqlTaskStore) -> None:
+def test_a_picture_that_cannot_be_kept_is_shown_all_the_same(disk: Disk, store: SqlStore) -> None:
     network = ScriptedNetwork([ONE])
     network.pulls[ONE.hotkey] = [TaskAssigned(a_pulled_task("task-1"))]
     network.answers = [an_answer(SubmissionOutcome.ACCEPTED)]
@@ -208,7 +208,7 @@ def test_nothing_is_begun_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.Mon
     network = ScriptedNetwork([ONE])
     network.pulls[ONE.hotkey] = [TaskAssigned(a_pulled_task("task-1"))]
     parts = ScriptedPipeline(Settings.load(data_dir=tmp_path), network)
-    parts.store.record_arrival(
+    parts.store.arrivals.record(
         a_pulled_task("waits"), validator=TWO, miner_hotkey=MINER, now=parts.clock.now(), session_id=None
     )
 

@@ -14,7 +14,7 @@ from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.generation.http import HttpGenerator
 from trellis_assets.adapters.prompt_lists import default_pictures
 from trellis_assets.adapters.splat_io.spz import encode_spz
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.domain.endpoints.endpoints import FAILURES_TO_OPEN, MAX_BACKOFF_S, BreakerState
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import TaskKind, TaskState
@@ -40,7 +40,7 @@ def servers() -> Iterator[tuple[GpuServer, GpuServer]]:
 
 
 @pytest.fixture
-def pool(store: SqlTaskStore, files: LocalFileStore, servers: tuple[GpuServer, GpuServer]) -> Pool:
+def pool(store: SqlStore, files: LocalFileStore, servers: tuple[GpuServer, GpuServer]) -> Pool:
     return Pool(store, files, servers)
 
 
@@ -138,7 +138,7 @@ class ProbingClock(FakeClock):
 class Shop:
     """A miner, round by round, with endpoints of the test."""
 
-    def __init__(self, store: SqlTaskStore, files: LocalFileStore, clock: FakeClock) -> None:
+    def __init__(self, store: SqlStore, files: LocalFileStore, clock: FakeClock) -> None:
         self.network = ScriptedNetwork([ONE])
         self.miner = Miner(store, files, clock, self.network)
 
@@ -156,7 +156,7 @@ class Shop:
 
 
 def test_endpoints_that_stay_away_are_waited_for_only_so_long(
-    store: SqlTaskStore, files: LocalFileStore, monkeypatch: pytest.MonkeyPatch
+    store: SqlStore, files: LocalFileStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(generate_with_failover, "LONGEST_WAIT_S", 30.0)
     clock = ProbingClock()
@@ -166,7 +166,7 @@ def test_endpoints_that_stay_away_are_waited_for_only_so_long(
     shop.uses(url)
     clock.look = shop.miner.closed
     now = clock.now()
-    key = store.record_arrival(
+    key = store.arrivals.record(
         a_pulled_task("t"), validator=ONE, miner_hotkey="me", now=now, session_id=None
     ).task.key
     shop.miner.closed()
@@ -178,7 +178,7 @@ def test_endpoints_that_stay_away_are_waited_for_only_so_long(
 
 
 def test_nothing_is_pulled_while_the_only_endpoint_just_fails(
-    store: SqlTaskStore, files: LocalFileStore, clock: FakeClock
+    store: SqlStore, files: LocalFileStore, clock: FakeClock
 ) -> None:
     """Its health looks good, which says nothing of its GPU."""
     shop = Shop(store, files, clock)
@@ -203,7 +203,7 @@ def test_nothing_is_pulled_while_the_only_endpoint_just_fails(
 
 
 def test_rubbish_of_one_endpoint_costs_no_task_where_another_makes_models(
-    store: SqlTaskStore, files: LocalFileStore, clock: FakeClock
+    store: SqlStore, files: LocalFileStore, clock: FakeClock
 ) -> None:
     asked = []
 
@@ -221,7 +221,7 @@ def test_rubbish_of_one_endpoint_costs_no_task_where_another_makes_models(
 
 
 def test_an_endpoint_whose_models_are_too_small_costs_no_task_and_is_left_alone(
-    store: SqlTaskStore, files: LocalFileStore
+    store: SqlStore, files: LocalFileStore
 ) -> None:
     """6,999 splats: every validator would reject the model, and a rejection costs 900 s."""
     small = encode_spz(a_ball(6999))
@@ -236,7 +236,7 @@ def test_an_endpoint_whose_models_are_too_small_costs_no_task_and_is_left_alone(
 
 
 def test_a_picture_goes_to_the_endpoint_that_takes_pictures(
-    store: SqlTaskStore, files: LocalFileStore, clock: FakeClock
+    store: SqlStore, files: LocalFileStore, clock: FakeClock
 ) -> None:
     asked = threading.Event()
 
@@ -250,5 +250,5 @@ def test_a_picture_goes_to_the_endpoint_that_takes_pictures(
         picture = {"prompt": default_pictures()[0], "kind": TaskKind.IMAGE}
         assert shop.runs("picture", SubmissionOutcome.ACCEPTED, **picture) is TaskState.ACCEPTED
     assert asked.is_set()
-    first, _ = store.endpoints(shop.miner.generator.endpoints, clock.now())
+    first, _ = store.endpoints.named(shop.miner.generator.endpoints, clock.now())
     assert (first.failures, first.breaker.failures_in_a_row) == (0, 0), "that is no failure of its own"

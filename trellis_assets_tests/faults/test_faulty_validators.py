@@ -12,7 +12,7 @@ import pytest
 from trellis_assets.adapters.bittensor import client
 from trellis_assets.adapters.bittensor.client import BittensorNetwork
 from trellis_assets.adapters.file_storage.local import LocalFileStore
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.domain.statistics import to_json
 from trellis_assets.domain.tasks import TaskState
 from trellis_assets.domain.validators import MAX_COOLDOWN, Validator
@@ -61,7 +61,7 @@ class ValidatorPair:
 
 @pytest.fixture
 def pair(
-    store: SqlTaskStore, files: LocalFileStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    store: SqlStore, files: LocalFileStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[ValidatorPair]:
     monkeypatch.setattr(client, "MAX_PULL_BYTES", 1 << 20)
     bad, good = FaultyAxon(), FaultyAxon()
@@ -204,13 +204,13 @@ def test_a_validator_that_went_away_gets_the_kept_model_when_it_is_back(pair: Va
     pair.faulty.on_pull = faulty_axon.task()
     here = pair.network.listed
     pair.miner.pull()
-    pair.miner.store.save_validators([gone], pair.miner.clock.now())
+    pair.miner.store.validators.save([gone], pair.miner.clock.now())
     pair.miner.work()
     failed = pair.miner.only_task()
     assert failed.state is TaskState.FAILED
     assert (failed.reason or "").startswith("not_sent: ")
     assert "no connection" in (failed.reason or "")
-    pair.miner.store.save_validators(here, pair.miner.clock.now())
+    pair.miner.store.validators.save(here, pair.miner.clock.now())
     pair.miner.round()
     assert pair.miner.only_task().state is TaskState.ACCEPTED
     assert isinstance(pair.miner.generator, BallGenerator)
@@ -271,7 +271,7 @@ def test_feedback_is_bounded_and_sent_for_once(pair: ValidatorPair, fault: str) 
     assert task.state is state
     assert pair.faulty.submitted == [("task-1", True)]
     assert pair.faulty.pulls == 2, "the validator is asked again within a day"
-    figures = to_json(pair.miner.store.statistics(None, pair.miner.clock.now()))
+    figures = to_json(pair.miner.store.statistics.snapshot(None, pair.miner.clock.now()))
     json.dumps(figures, allow_nan=False)
 
 
@@ -293,7 +293,7 @@ def test_a_task_of_a_hotkey_that_lost_its_uid_ends_with_the_reason_and_the_new_o
         Validator(old.uid, "5Usurper", old.ip, old.port, stake=9000.0),
         good,
     ]
-    pair.miner.store.save_validators(pair.network.listed, pair.miner.clock.now())
+    pair.miner.store.validators.save(pair.network.listed, pair.miner.clock.now())
     pair.miner.work()
     of_old = pair.miner.only_task()
     assert of_old.state is TaskState.FAILED

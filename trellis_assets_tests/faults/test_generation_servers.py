@@ -16,7 +16,7 @@ from trellis_assets.adapters.generation.http import HttpGenerator
 from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.adapters.splat_io.ply import write_ply
 from trellis_assets.adapters.splat_io.spz import PAYLOAD_MAGIC, encode_spz
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.task_policies import GenerationPolicy
@@ -96,7 +96,7 @@ class Shop:
 
 
 @pytest.fixture
-def shop(store: SqlTaskStore, files: LocalFileStore, clock: FakeClock) -> Shop:
+def shop(store: SqlStore, files: LocalFileStore, clock: FakeClock) -> Shop:
     network = ScriptedNetwork([ONE])
     return Shop(Miner(store, files, clock, network), network)
 
@@ -191,7 +191,7 @@ def test_a_prompt_that_our_server_calls_at_fault_is_handed_back_at_once(shop: Sh
     with generating(shop, server):
         assert shop.runs("faulty", SubmissionOutcome.HANDED_BACK) is TaskState.HANDED_BACK
         assert server.asked == 1
-        (endpoint,) = shop.miner.store.endpoints(shop.miner.generator.endpoints, shop.miner.clock.now())
+        (endpoint,) = shop.miner.store.endpoints.named(shop.miner.generator.endpoints, shop.miner.clock.now())
         assert (endpoint.failures, endpoint.failed_prompts) == (0, ())
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from trellis_assets.adapters.file_storage.local import LocalFileStore
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.adapters.validation.http import HttpValidator
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import Task, TaskState
@@ -61,7 +61,7 @@ NONSENSE: dict[str, Callable[[Request], None]] = {
 }
 
 
-def mine(store: SqlTaskStore, files: LocalFileStore, clock: FakeClock, url: str) -> tuple[Task, Miner]:
+def mine(store: SqlStore, files: LocalFileStore, clock: FakeClock, url: str) -> tuple[Task, Miner]:
     network = ScriptedNetwork([ONE])
     network.pulls[ONE.hotkey] = [TaskAssigned(a_pulled_task("a"))]
     network.answers = [an_answer(SubmissionOutcome.ACCEPTED)]
@@ -76,7 +76,7 @@ def mine(store: SqlTaskStore, files: LocalFileStore, clock: FakeClock, url: str)
 
 @pytest.mark.parametrize("fault", NONSENSE)
 def test_a_service_that_answers_nonsense_stops_no_result(
-    store: SqlTaskStore, files: LocalFileStore, clock: FakeClock, fault: str
+    store: SqlStore, files: LocalFileStore, clock: FakeClock, fault: str
 ) -> None:
     with serving(NONSENSE[fault]) as url:
         task, _ = mine(store, files, clock, url)
@@ -84,7 +84,7 @@ def test_a_service_that_answers_nonsense_stops_no_result(
 
 
 def test_a_service_that_is_down_stops_no_result(
-    store: SqlTaskStore, files: LocalFileStore, clock: FakeClock
+    store: SqlStore, files: LocalFileStore, clock: FakeClock
 ) -> None:
     with serving(scores()) as url:
         pass
@@ -93,7 +93,7 @@ def test_a_service_that_is_down_stops_no_result(
 
 
 def test_a_service_that_is_back_is_asked_again(
-    store: SqlTaskStore, files: LocalFileStore, clock: FakeClock
+    store: SqlStore, files: LocalFileStore, clock: FakeClock
 ) -> None:
     """Within one task: the first try fails, the second gives the verdict."""
     answers = [scores(b"starting", status=503), scores()]
@@ -109,7 +109,7 @@ def test_a_service_that_is_back_is_asked_again(
 
 
 def test_a_model_submitted_unseen_says_why_while_it_waits(
-    store: SqlTaskStore, files: LocalFileStore, clock: FakeClock
+    store: SqlStore, files: LocalFileStore, clock: FakeClock
 ) -> None:
     network = ScriptedNetwork([ONE])
     network.pulls[ONE.hotkey] = [TaskAssigned(a_pulled_task("a"))]

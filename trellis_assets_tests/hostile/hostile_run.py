@@ -171,7 +171,7 @@ def _accepted(settings: Settings) -> int:
         return 0
     store = open_store(settings.storage.store_url)
     try:
-        return sum(task.validator_uid < FIRST_UID for task in store.tasks_in([TaskState.ACCEPTED]))
+        return sum(task.validator_uid < FIRST_UID for task in store.tasks.in_states([TaskState.ACCEPTED]))
     finally:
         store.close()
 

@@ -74,12 +74,12 @@ def ran(request: pytest.FixtureRequest, tmp_path: Path, caplog: pytest.LogCaptur
     parts.__dict__["generator"] = Maker(request.param)
     # An endpoint that fails for good is waited for, for ten minutes.
     parts.__dict__["clock"] = FakeClock()
-    parts.store.save_validators([validator], parts.clock.now())
+    parts.store.validators.save([validator], parts.clock.now())
     pulled = a_pulled_task(MARKUP, PROMPT)
-    key = parts.store.record_arrival(
+    key = parts.store.arrivals.record(
         pulled, validator=validator, miner_hotkey=MINER, now=parts.clock.now(), session_id=None
     ).task.key
-    task = parts.store.task(key)
+    task = parts.store.tasks.get(key)
     wanted = run_request(task)
     with dg.DagsterInstance.ephemeral() as instance, caplog.at_level(logging.DEBUG, "trellis_assets"):
         result = mine_task_job.execute_in_process(
@@ -92,7 +92,7 @@ def ran(request: pytest.FixtureRequest, tmp_path: Path, caplog: pytest.LogCaptur
         assert result.success is not request.param
         events = list(instance.all_logs(result.run_id))
     messages = [r.getMessage() for r in caplog.records if r.name.startswith("trellis_assets")]
-    return Ran(parts.store.task(key), events, tmp_path, messages)
+    return Ran(parts.store.tasks.get(key), events, tmp_path, messages)
 
 
 def metadata_of(events: list[dg.EventLogEntry]) -> list[tuple[str, dg.MetadataValue[Any]]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.orchestration.orphaned_runs import close_dead_runs, dead_claims
 from trellis_assets.orchestration.run_tags import TASK_TAG
 from trellis_assets.orchestration.warm_workers.pid_files import marked
@@ -43,18 +43,18 @@ def test_runs_are_closed_unless_their_worker_lives(tmp_path: Path) -> None:
 
 
 def test_claims_and_endpoints_of_dead_runs_are_free_whatever_dagster_calls_the_runs(
-    tmp_path: Path, store: SqlTaskStore
+    tmp_path: Path, store: SqlStore
 ) -> None:
     (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     later = NOW + timedelta(seconds=30)
 
     def claimed(run_id: str, endpoint: str) -> int:
-        arrival = store.record_arrival(
+        arrival = store.arrivals.record(
             a_pulled_task(run_id), validator=a_validator(1), miner_hotkey=MINER, now=NOW, session_id=None
         )
         key = arrival.task.key
-        assert store.claim(key, run_id, now=NOW, until=later)
-        assert store.acquire_slot([endpoint], key, now=NOW, until=later) == endpoint
+        assert store.claims.claim(key, run_id, now=NOW, until=later)
+        assert store.slots.acquire([endpoint], key, now=NOW, until=later) == endpoint
         return key
 
     states = (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE)
@@ -65,11 +65,14 @@ def test_claims_and_endpoints_of_dead_runs_are_free_whatever_dagster_calls_the_r
     keys = [claimed(alive, "a"), claimed(started, "b"), claimed(ended, "c"), claimed("elsewhere", "d")]
     with marked(tmp_path, alive):
         close_dead_runs(tmp_path)
-        dead = dead_claims(tmp_path, store.claims())
+        dead = dead_claims(tmp_path, store.claims.held())
     assert {run.task_key for run in dead} == {keys[1], keys[2]}
     for run in dead:
         assert run.task_key is not None
-        store.free_from_dead_run(run.task_key, run.run_id)
-    assert {key for key, _ in store.claims()} == {keys[0], keys[3]}
-    assert {task.key for task in store.unclaimed(MINER, NOW)} == {keys[1], keys[2]}
-    assert {e.name for e in store.endpoints(["a", "b", "c", "d"], NOW) if e.held_by is None} == {"b", "c"}
+        store.claims.free_from_dead_run(run.task_key, run.run_id)
+    assert {key for key, _ in store.claims.held()} == {keys[0], keys[3]}
+    assert {task.key for task in store.claims.unclaimed(MINER, NOW)} == {keys[1], keys[2]}
+    assert {e.name for e in store.endpoints.named(["a", "b", "c", "d"], NOW) if e.held_by is None} == {
+        "b",
+        "c",
+    }

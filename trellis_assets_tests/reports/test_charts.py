@@ -10,8 +10,8 @@ import pytest
 from matplotlib.dates import date2num
 from sqlalchemy import text
 
-from trellis_assets.adapters.storage.report_queries import SqlLedger
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.report_queries import SqlReportQueries
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.domain.submissions import SubmissionOutcome
 from trellis_assets.reports import task_charts
 from trellis_assets.reports.charts import Chart
@@ -26,8 +26,8 @@ TWO = a_validator(2)
 
 
 @pytest.fixture
-def history(store: SqlTaskStore) -> History:
-    store.save_validators([a_validator(1), TWO], NOW)
+def history(store: SqlStore) -> History:
+    store.validators.save([a_validator(1), TWO], NOW)
     history = History(store)
     for number in range(5):
         history.answered(fidelity=0.7 + number / 50, at=NOW + timedelta(minutes=number))
@@ -42,12 +42,12 @@ def history(store: SqlTaskStore) -> History:
 
 
 @pytest.fixture
-def period(history: History, store: SqlTaskStore) -> ReportPeriod:
-    return ReportPeriod(SqlLedger(store.engine), *DAY)
+def period(history: History, store: SqlStore) -> ReportPeriod:
+    return ReportPeriod(SqlReportQueries(store.engine), *DAY)
 
 
 @pytest.fixture
-def sql(store: SqlTaskStore) -> Callable[[str], list[Any]]:
+def sql(store: SqlStore) -> Callable[[str], list[Any]]:
     def query(statement: str) -> list[Any]:
         with store.engine.connect() as connection:
             return list(connection.execute(text(statement)).all())
@@ -85,10 +85,10 @@ def test_bars_of_outcomes_stand_over_their_own_hour_and_are_as_high_as_the_table
 
 
 def test_a_task_that_was_pulled_the_day_before_counts_on_the_day_it_ended(
-    store: SqlTaskStore, history: History
+    store: SqlStore, history: History
 ) -> None:
     history.answered(at=DAY[0] - timedelta(seconds=1))
-    ledger = SqlLedger(store.engine)
+    ledger = SqlReportQueries(store.engine)
     yesterday = ReportPeriod(ledger, DAY[0] - timedelta(days=1), DAY[0])
     today = ReportPeriod(ledger, *DAY)
     assert task_charts.outcomes_by_hour(yesterday).is_empty
@@ -159,7 +159,7 @@ def test_no_two_charts_of_a_report_use_one_name_in_dagsters_metadata(period: Rep
     assert not any(chart.is_empty for chart in charts)
 
 
-def test_an_empty_chart_is_drawn_as_a_sentence(store: SqlTaskStore) -> None:
-    chart = task_charts.outcomes_by_hour(ReportPeriod(SqlLedger(store.engine), *DAY))
+def test_an_empty_chart_is_drawn_as_a_sentence(store: SqlStore) -> None:
+    chart = task_charts.outcomes_by_hour(ReportPeriod(SqlReportQueries(store.engine), *DAY))
     assert chart.is_empty
     assert "nothing yet" in draw_svg(chart)

@@ -7,8 +7,8 @@ import pytest
 from pandas.api import types
 
 from trellis_assets.adapters.storage import models
-from trellis_assets.adapters.storage.report_queries import SqlLedger
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.report_queries import SqlReportQueries
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.reports.columns import (
     COLUMN_TYPES,
     REWARD_COLUMNS,
@@ -41,10 +41,10 @@ def test_types_shown_are_those_of_the_schema(tables: tuple[Any, ...], columns: d
                 break
 
 
-def test_computed_columns_have_the_types_of_their_values(store: SqlTaskStore) -> None:
-    store.save_validators([a_validator(1)], NOW)
+def test_computed_columns_have_the_types_of_their_values(store: SqlStore) -> None:
+    store.validators.save([a_validator(1)], NOW)
     History(store).answered()
-    ledger = SqlLedger(store.engine)
+    ledger = SqlReportQueries(store.engine)
     frames = ledger.rewards(NOW.replace(hour=0), NOW.replace(hour=23)), validator_table(ledger)
     checks = {"int": types.is_integer_dtype, "float": types.is_numeric_dtype}
     for frame in frames:

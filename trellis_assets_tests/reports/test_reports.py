@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from sqlalchemy import text
 
-from trellis_assets.adapters.storage.report_queries import SqlLedger
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.report_queries import SqlReportQueries
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.domain.submissions import SubmissionOutcome
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.reports.columns import REWARD_COLUMNS, TASK_COLUMNS, VALIDATOR_COLUMNS
@@ -44,18 +44,18 @@ HOSTILE = [
 
 
 @pytest.fixture
-def history(store: SqlTaskStore) -> History:
-    store.save_validators([a_validator(1), a_validator(2, stake=7000.0)], NOW)
+def history(store: SqlStore) -> History:
+    store.validators.save([a_validator(1), a_validator(2, stake=7000.0)], NOW)
     return History(store)
 
 
 @pytest.fixture
-def ledger(store: SqlTaskStore) -> SqlLedger:
-    return SqlLedger(store.engine)
+def ledger(store: SqlStore) -> SqlReportQueries:
+    return SqlReportQueries(store.engine)
 
 
 @pytest.fixture
-def sql(store: SqlTaskStore) -> Callable[[str], Sequence[Sequence[Any]]]:
+def sql(store: SqlStore) -> Callable[[str], Sequence[Sequence[Any]]]:
     def query(statement: str) -> Sequence[Sequence[Any]]:
         with store.engine.connect() as connection:
             return connection.execute(text(statement)).all()
@@ -77,14 +77,14 @@ def a_varied_day(history: History) -> None:
     history.answered(at=NOW - timedelta(days=3))
 
 
-def frame(ledger: SqlLedger, name: str, tmp_path: Path) -> pd.DataFrame:
+def frame(ledger: SqlReportQueries, name: str, tmp_path: Path) -> pd.DataFrame:
     path = tmp_path / f"{name}.parquet"
     write_report(ledger, name, *DAY, path)
     return pd.read_parquet(path)
 
 
 def test_rewards_agree_with_sql(
-    history: History, ledger: SqlLedger, tmp_path: Path, sql: Callable[[str], Sequence[Sequence[Any]]]
+    history: History, ledger: SqlReportQueries, tmp_path: Path, sql: Callable[[str], Sequence[Sequence[Any]]]
 ) -> None:
     a_varied_day(history)
     rewards = frame(ledger, "rewards", tmp_path)
@@ -110,7 +110,7 @@ def test_rewards_agree_with_sql(
 
 
 def test_validators_agree_with_sql(
-    history: History, ledger: SqlLedger, tmp_path: Path, sql: Callable[[str], Sequence[Sequence[Any]]]
+    history: History, ledger: SqlReportQueries, tmp_path: Path, sql: Callable[[str], Sequence[Sequence[Any]]]
 ) -> None:
     a_varied_day(history)
     validators = frame(ledger, "validators", tmp_path).set_index("hotkey")
@@ -130,7 +130,7 @@ def test_validators_agree_with_sql(
 
 
 def test_tasks_agree_with_sql(
-    history: History, ledger: SqlLedger, tmp_path: Path, sql: Callable[[str], Sequence[Sequence[Any]]]
+    history: History, ledger: SqlReportQueries, tmp_path: Path, sql: Callable[[str], Sequence[Sequence[Any]]]
 ) -> None:
     a_varied_day(history)
     tasks = frame(ledger, "tasks", tmp_path)
@@ -149,7 +149,7 @@ def test_tasks_agree_with_sql(
     [("rewards", REWARD_COLUMNS), ("validators", VALIDATOR_COLUMNS), ("tasks", TASK_COLUMNS)],
 )
 def test_an_empty_store_gives_whole_reports(
-    ledger: SqlLedger, tmp_path: Path, name: str, columns: dict[str, str]
+    ledger: SqlReportQueries, tmp_path: Path, name: str, columns: dict[str, str]
 ) -> None:
     for form in ("csv", "parquet", "json", "html"):
         write_report(ledger, name, *DAY, tmp_path / f"{name}.{form}")
@@ -162,7 +162,7 @@ def test_an_empty_store_gives_whole_reports(
 
 @pytest.mark.parametrize("prompt", HOSTILE)
 def test_a_hostile_prompt_is_a_text_in_every_form(
-    history: History, ledger: SqlLedger, tmp_path: Path, prompt: str
+    history: History, ledger: SqlReportQueries, tmp_path: Path, prompt: str
 ) -> None:
     history.answered(prompt)
     history.handed_back(prompt)
@@ -186,13 +186,13 @@ def test_a_hostile_prompt_is_a_text_in_every_form(
     )
 
 
-def test_a_picture_s_prompt_is_its_hash(history: History, ledger: SqlLedger, tmp_path: Path) -> None:
+def test_a_picture_s_prompt_is_its_hash(history: History, ledger: SqlReportQueries, tmp_path: Path) -> None:
     task = history.answered("aW1hZ2U=", kind=TaskKind.IMAGE)
     assert frame(ledger, "tasks", tmp_path)["prompt"][0] == f"image:{task.prompt_sha256}"
 
 
 def test_nan_scores_are_missing_values(
-    history: History, ledger: SqlLedger, tmp_path: Path, store: SqlTaskStore
+    history: History, ledger: SqlReportQueries, tmp_path: Path, store: SqlStore
 ) -> None:
     history.answered(score=None, fidelity=float("nan"))
     history.answered(score=0.5, fidelity=0.75)
@@ -202,10 +202,10 @@ def test_nan_scores_are_missing_values(
     assert json.loads((tmp_path / "tasks.json").read_text())[0]["local_score"] is None
     assert json.loads((tmp_path / "rewards.json").read_text())[0]["mean_fidelity"] == 0.75
     assert "nan" not in (tmp_path / "tasks.html").read_text().lower().replace("nano", "")
-    assert store.statistics(None, NOW).totals.total_fidelity == 0.75
+    assert store.statistics.snapshot(None, NOW).totals.total_fidelity == 0.75
 
 
-def test_all_failed_is_a_report_too(history: History, ledger: SqlLedger, tmp_path: Path) -> None:
+def test_all_failed_is_a_report_too(history: History, ledger: SqlReportQueries, tmp_path: Path) -> None:
     for _ in range(3):
         history.failed("no server: refused")
     rewards = frame(ledger, "rewards", tmp_path)
@@ -215,7 +215,7 @@ def test_all_failed_is_a_report_too(history: History, ledger: SqlLedger, tmp_pat
     assert "no server" in (tmp_path / "rewards.html").read_text()
 
 
-def test_reasons_are_counted_without_their_particulars(history: History, ledger: SqlLedger) -> None:
+def test_reasons_are_counted_without_their_particulars(history: History, ledger: SqlReportQueries) -> None:
     a_varied_day(history)
     counted = ledger.reasons(*DAY).set_index("reason")["tasks"].to_dict()
     assert counted == {
@@ -227,10 +227,10 @@ def test_reasons_are_counted_without_their_particulars(history: History, ledger:
 
 
 def test_pieces_of_a_large_table_make_one_file(
-    history: History, ledger: SqlLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    history: History, ledger: SqlReportQueries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The first piece has no score at all, the second has: types must not depend on values.
-    monkeypatch.setattr("trellis_assets.adapters.storage.report_queries.PIECE", 3)
+    monkeypatch.setattr("trellis_assets.adapters.storage.report_queries.CHUNK_ROWS", 3)
     for _ in range(3):
         history.failed("no server")
     for _ in range(4):
@@ -243,7 +243,7 @@ def test_pieces_of_a_large_table_make_one_file(
 
 
 def test_a_file_is_whole_or_as_it_was(
-    ledger: SqlLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ledger: SqlReportQueries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "rewards.csv"
     write_report(ledger, "rewards", *DAY, path)
@@ -267,7 +267,7 @@ def test_a_file_is_whole_or_as_it_was(
     ],
 )
 def test_what_cannot_be_reported_is_said_clearly(
-    ledger: SqlLedger, options: dict[str, Any], message: str
+    ledger: SqlReportQueries, options: dict[str, Any], message: str
 ) -> None:
     wanted = {"name": "rewards", "since": None, "until": None, "form": "csv", "out": None} | options
     with pytest.raises(SettingsError, match=message.replace("(", r"\(")):
@@ -283,7 +283,7 @@ def test_days_include_the_last_and_default_to_a_week() -> None:
 
 
 def test_a_report_goes_to_standard_output_or_to_a_file(
-    history: History, ledger: SqlLedger, tmp_path: Path
+    history: History, ledger: SqlReportQueries, tmp_path: Path
 ) -> None:
     a_varied_day(history)
     given: dict[str, Any] = {"since": None, "until": None, "now": NOW}

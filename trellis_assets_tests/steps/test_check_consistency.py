@@ -8,8 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from trellis_assets.adapters.file_storage.local import LocalFileStore
-from trellis_assets.adapters.storage.consistency_store import SqlConsistencyStore
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.domain.consistency import LEAST_PAIRS
 from trellis_assets.domain.submissions import SubmissionOutcome
 from trellis_assets.steps.check_consistency import CheckConsistencyStep
@@ -19,16 +18,16 @@ from trellis_assets_tests.ended_tasks import History
 
 
 @pytest.fixture
-def step(store: SqlTaskStore, files: LocalFileStore, clock: FakeClock) -> CheckConsistencyStep:
-    return CheckConsistencyStep(SqlConsistencyStore(store.engine), files, clock, timedelta(hours=24))
+def step(store: SqlStore, files: LocalFileStore, clock: FakeClock) -> CheckConsistencyStep:
+    return CheckConsistencyStep(store.consistency, store.statistics, files, clock, timedelta(hours=24))
 
 
 @pytest.fixture
-def history(store: SqlTaskStore, files: LocalFileStore) -> History:
+def history(store: SqlStore, files: LocalFileStore) -> History:
     return History(store, files)
 
 
-def plant(store: SqlTaskStore, sql: str, **values: object) -> None:
+def plant(store: SqlStore, sql: str, **values: object) -> None:
     with store.engine.begin() as connection:
         assert connection.execute(text(sql), values).rowcount
 
@@ -49,7 +48,7 @@ def test_an_empty_store_passes(step: CheckConsistencyStep) -> None:
 
 
 def test_what_mining_leaves_passes(
-    step: CheckConsistencyStep, history: History, store: SqlTaskStore, clock: FakeClock, tmp_path: Path
+    step: CheckConsistencyStep, history: History, store: SqlStore, clock: FakeClock, tmp_path: Path
 ) -> None:
     for number in range(LEAST_PAIRS + 5):
         history.answered(validator=a_validator(1 + number % 3))
@@ -73,11 +72,11 @@ def test_a_task_that_nobody_works_on_is_named(
 
 
 def test_a_task_in_a_run_s_hands_is_not_stuck(
-    step: CheckConsistencyStep, history: History, store: SqlTaskStore, clock: FakeClock
+    step: CheckConsistencyStep, history: History, store: SqlStore, clock: FakeClock
 ) -> None:
     task = history.generated()
     clock.advance(2 * 3600)
-    store.claim(task.key, "run", now=clock.now(), until=clock.now() + timedelta(seconds=30))
+    store.claims.claim(task.key, "run", now=clock.now(), until=clock.now() + timedelta(seconds=30))
     assert step.no_task_is_stuck().passed
 
 
@@ -109,7 +108,7 @@ def test_another_validator_s_prompt_and_one_after_the_window_are_no_fault(
 
 
 def test_an_accepted_submission_without_feedback_is_named(
-    step: CheckConsistencyStep, history: History, store: SqlTaskStore
+    step: CheckConsistencyStep, history: History, store: SqlStore
 ) -> None:
     history.answered()
     task = history.answered()
@@ -125,7 +124,7 @@ def test_scores_that_drift_are_named(step: CheckConsistencyStep, history: Histor
 
 
 def test_a_validator_s_counter_that_is_off_is_named(
-    step: CheckConsistencyStep, history: History, store: SqlTaskStore
+    step: CheckConsistencyStep, history: History, store: SqlStore
 ) -> None:
     task = history.answered()
     plant(store, "UPDATE validator_polls SET total_successful_submissions = 7")
@@ -136,7 +135,7 @@ def test_a_validator_s_counter_that_is_off_is_named(
 
 
 def test_exported_statistics_that_are_off_are_named(
-    step: CheckConsistencyStep, history: History, store: SqlTaskStore, clock: FakeClock, tmp_path: Path
+    step: CheckConsistencyStep, history: History, store: SqlStore, clock: FakeClock, tmp_path: Path
 ) -> None:
     task = history.answered()
     clock.advance(60)
@@ -150,7 +149,7 @@ def test_exported_statistics_that_are_off_are_named(
 
 
 def test_a_task_that_ends_while_statistics_are_taken_is_no_fault(
-    step: CheckConsistencyStep, history: History, store: SqlTaskStore, clock: FakeClock, tmp_path: Path
+    step: CheckConsistencyStep, history: History, store: SqlStore, clock: FakeClock, tmp_path: Path
 ) -> None:
     clock.advance(5)
     ExportStatisticsStep(store, clock, tmp_path / "reports", None).run()

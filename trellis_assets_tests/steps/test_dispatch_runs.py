@@ -1,6 +1,6 @@
 """Tasks that need a run: thousands that wait at a start are named in portions, and lost answers first."""
 
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.domain.scheduling.run_attempts import RunStatus
 from trellis_assets.domain.submissions import Submission, SubmissionKind
 from trellis_assets.domain.tasks import LEASE, Task, TaskState
@@ -11,11 +11,11 @@ from trellis_assets.testing.fakes import MINER, FakeClock, a_pulled_task, a_vali
 class Waiting:
     """Tasks that wait, and the runs that were asked for."""
 
-    def __init__(self, store: SqlTaskStore, clock: FakeClock, tasks: int) -> None:
+    def __init__(self, store: SqlStore, clock: FakeClock, tasks: int) -> None:
         self.store, self.asked, self.looked_at = store, set[str](), 0
         self.step = DispatchRunsStep(store, clock, MINER, self.status)
         for number in range(tasks):
-            store.record_arrival(
+            store.arrivals.record(
                 a_pulled_task(f"task-{number}"),
                 validator=a_validator(1),
                 miner_hotkey=MINER,
@@ -35,7 +35,7 @@ class Waiting:
 
 
 def test_many_waiting_tasks_are_named_in_portions_that_hold_up_nothing(
-    store: SqlTaskStore, clock: FakeClock
+    store: SqlStore, clock: FakeClock
 ) -> None:
     waiting = Waiting(store, clock, 40)
     assert waiting.dispatch(10, 4) == [1, 2, 3, 4]
@@ -44,15 +44,15 @@ def test_many_waiting_tasks_are_named_in_portions_that_hold_up_nothing(
     assert waiting.dispatch(10, 4) == [], "ten wait for a worker: that is enough"
     assert waiting.looked_at == 10, "however many wait behind them"
     for key in (1, 2, 3):
-        assert store.claim(key, f"run-{key}", now=clock.now(), until=clock.now() + LEASE)
+        assert store.claims.claim(key, f"run-{key}", now=clock.now(), until=clock.now() + LEASE)
     assert waiting.dispatch(10, 4) == [11, 12, 13]
 
 
-def test_a_lost_submission_waits_behind_no_other_task(store: SqlTaskStore, clock: FakeClock) -> None:
+def test_a_lost_submission_waits_behind_no_other_task(store: SqlStore, clock: FakeClock) -> None:
     waiting = Waiting(store, clock, 30)
     last, now = 30, clock.now()
-    store.move(last, TaskState.DECLINED, now=now, reason="test")
+    store.tasks.move(last, TaskState.DECLINED, now=now, reason="test")
     sent = Submission(kind=SubmissionKind.HAND_BACK, started_at=now, attempt=1)
-    store.move(last, TaskState.SUBMITTING, now=now, submission=sent)
+    store.tasks.move(last, TaskState.SUBMITTING, now=now, submission=sent)
     waiting.dispatch(5, 4)
-    assert store.task(last).state is TaskState.ANSWER_UNKNOWN
+    assert store.tasks.get(last).state is TaskState.ANSWER_UNKNOWN

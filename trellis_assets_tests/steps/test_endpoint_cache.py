@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.domain.endpoints.endpoints import Endpoint
 from trellis_assets.domain.scheduling.prefetch import ActiveTask
 from trellis_assets.domain.tasks import TaskState
@@ -29,16 +29,16 @@ def watch() -> Stopwatch:
 
 
 def a_look(
-    store: SqlTaskStore, watch: Stopwatch, monkeypatch: pytest.MonkeyPatch, takes_s: float
+    store: SqlStore, watch: Stopwatch, monkeypatch: pytest.MonkeyPatch, takes_s: float
 ) -> EndpointCache:
-    read = store.endpoints
+    read = store.endpoints.named
 
     def slowly(names: Sequence[str], now: datetime) -> list[Endpoint]:
         watch.reads.append(watch.now_s)
         watch.now_s += takes_s
         return read(names, now)
 
-    monkeypatch.setattr(store, "endpoints", slowly)
+    monkeypatch.setattr(store.endpoints, "named", slowly)
     return EndpointCache(store, ("a", "b"), timer=watch)
 
 
@@ -49,7 +49,7 @@ def look_every(seconds: float, times: int, look: EndpointCache, watch: Stopwatch
 
 
 def test_a_few_endpoints_are_read_at_each_look(
-    store: SqlTaskStore, watch: Stopwatch, monkeypatch: pytest.MonkeyPatch
+    store: SqlStore, watch: Stopwatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     look = a_look(store, watch, monkeypatch, takes_s=0.002)
     look_every(0.05, 20, look, watch)
@@ -57,7 +57,7 @@ def test_a_few_endpoints_are_read_at_each_look(
 
 
 def test_reading_many_takes_a_tenth_of_the_time_at_most(
-    store: SqlTaskStore, watch: Stopwatch, monkeypatch: pytest.MonkeyPatch
+    store: SqlStore, watch: Stopwatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     look = a_look(store, watch, monkeypatch, takes_s=0.04)
     look_every(0.05, 100, look, watch)
@@ -66,9 +66,9 @@ def test_reading_many_takes_a_tenth_of_the_time_at_most(
 
 
 def test_what_was_begun_since_the_last_look_is_counted(
-    store: SqlTaskStore, watch: Stopwatch, monkeypatch: pytest.MonkeyPatch
+    store: SqlStore, watch: Stopwatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.acquire_slot(["a"], 1, now=NOW, until=NOW + timedelta(seconds=30))
+    store.slots.acquire(["a"], 1, now=NOW, until=NOW + timedelta(seconds=30))
     look = a_look(store, watch, monkeypatch, takes_s=0.04)
     tasks = [ActiveTask(key, MINER, "5Validator1", TaskState.GENERATING) for key in (1, 2)]
     look.endpoints(NOW)

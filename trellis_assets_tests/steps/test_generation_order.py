@@ -7,7 +7,7 @@ import pytest
 from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.generation.embedded.generator import EmbeddedGenerator
 from trellis_assets.adapters.splat_io.codec import BytesCodec
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.domain.task_policies import GenerationPolicy
 from trellis_assets.domain.tasks import Task, TaskState
 from trellis_assets.steps.generate import GenerateStep
@@ -20,7 +20,7 @@ RICH, POOR = a_validator(1, stake=53_000.0), a_validator(2, stake=2_000.0)
 class Line:
     """Tasks in line for one endpoint."""
 
-    def __init__(self, store: SqlTaskStore, files: LocalFileStore, clock: FakeClock) -> None:
+    def __init__(self, store: SqlStore, files: LocalFileStore, clock: FakeClock) -> None:
         self.store, self.clock = store, clock
         generator = EmbeddedGenerator()
         (self.endpoint,) = generator.endpoints
@@ -32,7 +32,7 @@ class Line:
         uid = validator.uid  # type: ignore[attr-defined]
         pulled = a_pulled_task(f"of-{uid}", f"a red vase {uid}")
         now = self.clock.now()
-        return self.store.record_arrival(
+        return self.store.arrivals.record(
             pulled,
             validator=validator,
             miner_hotkey=MINER,
@@ -43,7 +43,7 @@ class Line:
     def claims(self, task: Task) -> None:
         """A run of the task is at work: it waits in line."""
         until = self.clock.now() + timedelta(seconds=30)
-        assert self.store.claim(task.key, f"run-{task.key}", now=self.clock.now(), until=until)
+        assert self.store.claims.claim(task.key, f"run-{task.key}", now=self.clock.now(), until=until)
 
     def generates(self, task: Task) -> float:
         """How long the task's run waited for the endpoint."""
@@ -55,7 +55,7 @@ class Line:
 
 
 @pytest.fixture
-def line(store: SqlTaskStore, files: LocalFileStore, clock: FakeClock) -> Line:
+def line(store: SqlStore, files: LocalFileStore, clock: FakeClock) -> Line:
     return Line(store, files, clock)
 
 
@@ -76,7 +76,7 @@ def test_a_task_worth_less_leaves_the_endpoint_to_the_better_one_for_a_moment(li
 
 def test_a_busy_endpoint_is_waited_for(line: Line) -> None:
     now = line.clock.now()
-    line.store.acquire_slot([line.endpoint], 99, now=now, until=now + timedelta(seconds=10))
+    line.store.slots.acquire([line.endpoint], 99, now=now, until=now + timedelta(seconds=10))
     assert 10 <= line.generates(line.poor) < 11
     pauses = line.clock.slept
     assert pauses[0] < 0.05, "a short wait ends as soon as the endpoint is free"

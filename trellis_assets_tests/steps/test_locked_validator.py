@@ -9,7 +9,7 @@ import pytest
 
 from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.local_subnet import rules
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.domain.scheduling.poll_spacing import PollSpacing, poll_backoff
 from trellis_assets.domain.scheduling.run_attempts import RunStatus
 from trellis_assets.domain.submissions import SubmissionKind, outcome_of_feedback
@@ -86,20 +86,22 @@ def status(task: Task) -> RunStatus:
 # Its length is found by doubling: a refusal at 8 s, one at 30 s, one at 60 s.
 @pytest.mark.parametrize(("lock_s", "refusals"), [(20.0, 1), (30.0, 1), (100.0, 3)])
 async def test_a_lock_longer_than_the_cooldown_costs_hardly_an_upload(
-    store: SqlTaskStore, files: LocalFileStore, clock: FakeClock, lock_s: float, refusals: int
+    store: SqlStore, files: LocalFileStore, clock: FakeClock, lock_s: float, refusals: int
 ) -> None:
     network = LockedNetwork(clock, lock_s)
     pull = PollValidatorsStep(store, network, clock, POLICY)
     submit = SubmitStep(store, files, lambda: network, clock, SubmissionPolicy())
     dispatch = DispatchRunsStep(store, clock, MINER, status)
     model = files.write(1, "spz", b"a model")
-    while store.count_by_state().get(TaskState.ACCEPTED, 0) < 4:
+    while store.statistics.count_by_state().get(TaskState.ACCEPTED, 0) < 4:
         await pull.run()
         for task in dispatch.run():
             run = f"run-{task.key}-{task.attempt}"
             if task.state is TaskState.PULLED:
-                store.move(task.key, TaskState.GENERATED, now=clock.now(), generation=a_generation(spz=model))
-                store.move(task.key, TaskState.VALIDATED, now=clock.now(), verdict=a_verdict())
+                store.tasks.move(
+                    task.key, TaskState.GENERATED, now=clock.now(), generation=a_generation(spz=model)
+                )
+                store.tasks.move(task.key, TaskState.VALIDATED, now=clock.now(), verdict=a_verdict())
             await asyncio.to_thread(submit.run, task.key, run)
         clock.advance(2)
     counts = [network.uploads[f"t{number}"] for number in range(1, 5)]

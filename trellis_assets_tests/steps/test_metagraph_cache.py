@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.domain.validators import Validator
 from trellis_assets.ports import MetagraphError
 from trellis_assets.steps import metagraph_cache
@@ -35,26 +35,26 @@ class Chain(ScriptedNetwork):
         return self.validators
 
 
-def listed_on(chain: Chain, store: SqlTaskStore, clock: FakeClock) -> MetagraphCache:
+def listed_on(chain: Chain, store: SqlStore, clock: FakeClock) -> MetagraphCache:
     return MetagraphCache(store, chain, clock, timedelta(hours=1), MetagraphPolicy(SOURCE))
 
 
 def registered_on(
-    chain: Chain, store: SqlTaskStore, clock: FakeClock, notify: NotifyStep | None = None
+    chain: Chain, store: SqlStore, clock: FakeClock, notify: NotifyStep | None = None
 ) -> MetagraphCache:
     """Return a list of a chain, which tells who is registered."""
     policy = MetagraphPolicy(SOURCE, registration="btcli subnets register --netuid 17", notify=notify)
     return MetagraphCache(store, chain, clock, timedelta(hours=1), policy)
 
 
-def test_without_any_list_an_outage_is_told(store: SqlTaskStore, clock: FakeClock) -> None:
+def test_without_any_list_an_outage_is_told(store: SqlStore, clock: FakeClock) -> None:
     chain = Chain()
     chain.is_unreachable = True
     with pytest.raises(MetagraphError):
         listed_on(chain, store, clock).refresh()
 
 
-def test_an_old_list_goes_on_to_serve_while_the_chain_is_away(store: SqlTaskStore, clock: FakeClock) -> None:
+def test_an_old_list_goes_on_to_serve_while_the_chain_is_away(store: SqlStore, clock: FakeClock) -> None:
     chain = Chain()
     listed_on(chain, store, clock).refresh()
     clock.advance(3601)
@@ -67,7 +67,7 @@ def test_an_old_list_goes_on_to_serve_while_the_chain_is_away(store: SqlTaskStor
 
 
 def test_a_chain_that_is_back_is_asked_again(
-    store: SqlTaskStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    store: SqlStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metagraph_cache, "KEPT_S", 0.0)
     chain = Chain()
@@ -81,12 +81,12 @@ def test_a_chain_that_is_back_is_asked_again(
     assert kept.is_old()
     kept.refresh()
     assert [v.uid for v in kept.validators()] == [2]
-    assert store.metagraph_read(SOURCE).failures == 0
+    assert store.validators.metagraph_read(SOURCE).failures == 0
 
 
 @pytest.mark.parametrize("error", [MetagraphError("the chain is away"), IndexError("empty stakes")])
 def test_every_error_of_a_read_is_followed_by_a_growing_pause(
-    store: SqlTaskStore, clock: FakeClock, error: Exception
+    store: SqlStore, clock: FakeClock, error: Exception
 ) -> None:
     chain = Chain()
     chain.error = error
@@ -96,19 +96,17 @@ def test_every_error_of_a_read_is_followed_by_a_growing_pause(
         assert kept.is_old()
         with pytest.raises(MetagraphError):
             kept.refresh()
-        next_at = store.metagraph_read(SOURCE).next_read_at
+        next_at = store.validators.metagraph_read(SOURCE).next_read_at
         assert next_at is not None
         pauses.append((next_at - clock.now()).total_seconds())
         assert not listed_on(chain, store, clock).is_old(), "other processes wait too"
         clock.advance(pauses[-1])
     for pause, least in zip(pauses, (30, 60, 120, 300, 600, 600, 600), strict=True):
         assert least <= pause <= least * 1.1
-    assert str(store.metagraph_read(SOURCE).reason) in {"the chain is away", _UNEXPECTED}
+    assert str(store.validators.metagraph_read(SOURCE).reason) in {"the chain is away", _UNEXPECTED}
 
 
-def test_a_restart_during_an_outage_goes_on_with_the_stored_list(
-    store: SqlTaskStore, clock: FakeClock
-) -> None:
+def test_a_restart_during_an_outage_goes_on_with_the_stored_list(store: SqlStore, clock: FakeClock) -> None:
     chain = Chain()
     listed_on(chain, store, clock).refresh()
     clock.advance(5 * 3600)
@@ -119,7 +117,7 @@ def test_a_restart_during_an_outage_goes_on_with_the_stored_list(
     assert [v.uid for v in restarted.validators()] == [1]
 
 
-def test_the_list_of_another_network_does_not_serve(store: SqlTaskStore, clock: FakeClock) -> None:
+def test_the_list_of_another_network_does_not_serve(store: SqlStore, clock: FakeClock) -> None:
     chain = Chain()
     listed_on(chain, store, clock).refresh()
     clock.advance(60)
@@ -132,7 +130,7 @@ def test_the_list_of_another_network_does_not_serve(store: SqlTaskStore, clock: 
 
 
 def test_an_unregistered_hotkey_is_told_with_the_command_and_looked_for_every_five_minutes(
-    store: SqlTaskStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    store: SqlStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metagraph_cache, "KEPT_S", 0.0)
     chain = Chain()
@@ -153,22 +151,22 @@ def test_an_unregistered_hotkey_is_told_with_the_command_and_looked_for_every_fi
 
 
 def test_a_registration_ends_the_cooldowns_of_validators_that_did_not_know_the_hotkey(
-    store: SqlTaskStore, clock: FakeClock
+    store: SqlStore, clock: FakeClock
 ) -> None:
     chain, hour = Chain(), timedelta(hours=1)
     registered_on(chain, store, clock).refresh()
     for hotkey, outcome in (("5Validator1", "NotRegistered"), ("5Validator2", "CoolingDown")):
         now = clock.now()
-        store.begin_poll(MINER, hotkey, next_poll_at=now, now=now, max_backoff=hour)
-        store.record_poll(MINER, hotkey, outcome=outcome, now=now, cooldown_until=now + hour)
+        store.polls.begin(MINER, hotkey, next_poll_at=now, now=now, max_backoff=hour)
+        store.polls.record(MINER, hotkey, outcome=outcome, now=now, cooldown_until=now + hour)
     chain.validators.append(a_validator(9, hotkey=MINER))
     registered_on(chain, store, clock).refresh()
-    times = store.poll_times(MINER)
+    times = store.polls.times(MINER)
     assert times["5Validator1"].cooldown_until is None
     assert times["5Validator2"].cooldown_until == clock.now() + hour
 
 
-def test_a_deregistration_is_told_once_to_a_person(store: SqlTaskStore, clock: FakeClock) -> None:
+def test_a_deregistration_is_told_once_to_a_person(store: SqlStore, clock: FakeClock) -> None:
     told: list[str] = []
 
     class Messages:
@@ -189,7 +187,7 @@ def test_a_deregistration_is_told_once_to_a_person(store: SqlTaskStore, clock: F
     assert "btcli subnets register" in told[0]
 
 
-def test_a_fresh_list_is_not_asked_for_again(store: SqlTaskStore, clock: FakeClock) -> None:
+def test_a_fresh_list_is_not_asked_for_again(store: SqlStore, clock: FakeClock) -> None:
     chain = Chain()
     kept = listed_on(chain, store, clock)
     assert kept.is_old()

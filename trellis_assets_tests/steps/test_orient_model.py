@@ -8,7 +8,7 @@ import pytest
 
 from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.adapters.splat_io.spz import decode_spz
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.adapters.validation.embedded.validator import EmbeddedValidator
 from trellis_assets.domain.endpoints.orientation import Orientation
 from trellis_assets.domain.splats.splats import GaussianSplats
@@ -63,17 +63,17 @@ class Server:
 
 
 @pytest.fixture
-def task(store: SqlTaskStore) -> Task:
+def task(store: SqlStore) -> Task:
     one = a_validator(1)
-    store.save_validators([one], NOW)
-    arrival = store.record_arrival(
+    store.validators.save([one], NOW)
+    arrival = store.arrivals.record(
         a_pulled_task("a", "a figure"), validator=one, miner_hotkey=MINER, now=NOW, session_id=None
     )
     return arrival.task
 
 
 def step(
-    store: SqlTaskStore,
+    store: SqlStore,
     validator: LocalValidator | None,
     server: Server,
     chosen: Mapping[str, Orientation | None] | None = None,
@@ -85,7 +85,7 @@ def step(
     ("chosen", "head"), [(AS_IS, (0, 1, 0)), (TRELLIS_PLY, (0, -1, 0)), (Z_UP, (0, 0, 1))]
 )
 def test_a_set_orientation_turns_models_head_up_without_judging_them(
-    store: SqlTaskStore, task: Task, chosen: Orientation, head: tuple[float, float, float]
+    store: SqlStore, task: Task, chosen: Orientation, head: tuple[float, float, float]
 ) -> None:
     validator = SeesUpAndDown(0.3)
     done = step(store, validator, Server(), {SERVER: chosen}).run(task, SERVER, a_figure(head))
@@ -95,26 +95,26 @@ def test_a_set_orientation_turns_models_head_up_without_judging_them(
 
 @pytest.mark.parametrize("head", [(0, -1, 0), (0, 0, 1)])
 def test_an_unknown_server_s_orientation_is_found_out_and_then_no_longer_judged(
-    store: SqlTaskStore, task: Task, head: tuple[float, float, float]
+    store: SqlStore, task: Task, head: tuple[float, float, float]
 ) -> None:
     validator = SeesUpAndDown(0.3)
     turn = step(store, validator, Server())
     for _ in range(5):
         assert head_of(turn.run(task, SERVER, a_figure(head))) == [0, 1, 0]
     assert validator.calls == 9, "three models, three ways each"
-    trials = store.endpoints([SERVER], NOW)[0].orientation_trials
+    trials = store.endpoints.named([SERVER], NOW)[0].orientation_trials
     assert trials.decided is {(0, -1, 0): TRELLIS_PLY, (0, 0, 1): Z_UP}[head]
     assert "+0.300" in trials.describe()
 
 
-def test_models_that_come_head_up_are_found_to_and_stay_as_they_are(store: SqlTaskStore, task: Task) -> None:
+def test_models_that_come_head_up_are_found_to_and_stay_as_they_are(store: SqlStore, task: Task) -> None:
     turn = step(store, SeesUpAndDown(0.3), Server(TRELLIS_PLY))
     for _ in range(4):
         assert head_of(turn.run(task, SERVER, a_figure((0, 1, 0)))) == [0, 1, 0]
-    assert store.endpoints([SERVER], NOW)[0].orientation_trials.decided is AS_IS
+    assert store.endpoints.named([SERVER], NOW)[0].orientation_trials.decided is AS_IS
 
 
-def test_our_own_server_s_word_is_taken(store: SqlTaskStore, task: Task) -> None:
+def test_our_own_server_s_word_is_taken(store: SqlStore, task: Task) -> None:
     validator = SeesUpAndDown(0.3)
     turn = step(store, validator, Server(AS_IS, is_certain=True))
     assert head_of(turn.run(task, SERVER, a_figure((0, -1, 0)))) == [0, -1, 0]
@@ -122,16 +122,16 @@ def test_our_own_server_s_word_is_taken(store: SqlTaskStore, task: Task) -> None
 
 
 def test_without_a_validator_that_looks_at_prompts_the_server_s_kind_decides(
-    store: SqlTaskStore, task: Task
+    store: SqlStore, task: Task
 ) -> None:
     for validator in (None, EmbeddedValidator(FakeClock())):
         turn = step(store, validator, Server(TRELLIS_PLY))
         assert head_of(turn.run(task, SERVER, a_figure((0, -1, 0)))) == [0, 1, 0]
-    assert store.endpoints([SERVER], NOW)[0].orientation_trials.count == 0
+    assert store.endpoints.named([SERVER], NOW)[0].orientation_trials.count == 0
 
 
 def test_scores_that_do_not_differ_are_looked_at_for_twelve_models_and_change_nothing(
-    store: SqlTaskStore, task: Task
+    store: SqlStore, task: Task
 ) -> None:
     validator = SeesUpAndDown(0.0)
     turn = step(store, validator, Server())

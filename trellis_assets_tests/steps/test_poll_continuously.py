@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.domain.scheduling.poll_spacing import PollSpacing, poll_backoff
 from trellis_assets.domain.validators import EligibilityPolicy, Validator
 from trellis_assets.ports import CoolingDown, MetagraphError, PollResponse, TaskAssigned
@@ -41,7 +41,7 @@ class SlowNetwork(ScriptedNetwork):
 
 
 @asynccontextmanager
-async def pulling(store: SqlTaskStore, clock: FakeClock) -> AsyncIterator[tuple[SlowNetwork, PollingLoop]]:
+async def pulling(store: SqlStore, clock: FakeClock) -> AsyncIterator[tuple[SlowNetwork, PollingLoop]]:
     network = SlowNetwork()
     step = PollingLoop(PollValidatorsStep(store, network, clock, POLICY), dispatch=lambda: None)
     yield network, step
@@ -50,7 +50,7 @@ async def pulling(store: SqlTaskStore, clock: FakeClock) -> AsyncIterator[tuple[
 
 
 async def test_a_slow_validator_does_not_hold_back_a_fast_ones_task(
-    store: SqlTaskStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    store: SqlStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(poll_continuously, "PROMPT_ANSWER_S", 0.05)
     async with pulling(store, clock) as (network, step):
@@ -61,34 +61,32 @@ async def test_a_slow_validator_does_not_hold_back_a_fast_ones_task(
             await step.round()
         while not step.report.new_tasks:
             await step.round()
-        assert [t.validator_hotkey for t in store.active_tasks(MINER)] == [FAST.hotkey]
+        assert [t.validator_hotkey for t in store.tasks.active(MINER)] == [FAST.hotkey]
 
 
-async def test_what_a_slow_validator_gives_in_the_end_is_stored(
-    store: SqlTaskStore, clock: FakeClock
-) -> None:
+async def test_what_a_slow_validator_gives_in_the_end_is_stored(store: SqlStore, clock: FakeClock) -> None:
     async with pulling(store, clock) as (network, step):
         network.pulls[SLOW.hotkey] = [TaskAssigned(a_pulled_task("late"))]
         await step.round()
         network.may_answer.set()
         await step.finish()
-        assert [t.validator_hotkey for t in store.active_tasks(MINER)] == [SLOW.hotkey]
+        assert [t.validator_hotkey for t in store.tasks.active(MINER)] == [SLOW.hotkey]
 
 
-async def test_runs_are_started_as_soon_as_a_task_came(store: SqlTaskStore, clock: FakeClock) -> None:
+async def test_runs_are_started_as_soon_as_a_task_came(store: SqlStore, clock: FakeClock) -> None:
     started: list[int] = []
     network = ScriptedNetwork([FAST])
     network.pulls[FAST.hotkey] = [TaskAssigned(a_pulled_task("t"))]
     step = PollingLoop(
         PollValidatorsStep(store, network, clock, POLICY),
-        dispatch=lambda: started.append(len(store.active_tasks(MINER))),
+        dispatch=lambda: started.append(len(store.tasks.active(MINER))),
     )
     await step.round()
     assert started == [1]
 
 
 async def test_a_poll_that_outlives_its_round_starts_its_run_at_once_and_is_counted(
-    store: SqlTaskStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    store: SqlStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(poll_continuously, "DISPATCH_EVERY_S", 3600.0)
     started: list[int] = []
@@ -97,7 +95,7 @@ async def test_a_poll_that_outlives_its_round_starts_its_run_at_once_and_is_coun
     network.pulls[SLOW.hotkey] = [TaskAssigned(a_pulled_task("late"))]
     step = PollingLoop(
         PollValidatorsStep(store, network, clock, POLICY),
-        dispatch=lambda: started.append(len(store.active_tasks(MINER))),
+        dispatch=lambda: started.append(len(store.tasks.active(MINER))),
     )
     await step.round()
     while step.take_report().polled:  # as the poller does after each round
@@ -111,7 +109,7 @@ async def test_a_poll_that_outlives_its_round_starts_its_run_at_once_and_is_coun
 
 
 async def test_a_task_that_comes_while_the_poller_ends_gets_its_run(
-    store: SqlTaskStore, clock: FakeClock
+    store: SqlStore, clock: FakeClock
 ) -> None:
     started: list[int] = []
     network = SlowNetwork()
@@ -119,7 +117,7 @@ async def test_a_task_that_comes_while_the_poller_ends_gets_its_run(
     network.pulls[SLOW.hotkey] = [TaskAssigned(a_pulled_task("late"))]
     step = PollingLoop(
         PollValidatorsStep(store, network, clock, POLICY),
-        dispatch=lambda: started.append(len(store.active_tasks(MINER))),
+        dispatch=lambda: started.append(len(store.tasks.active(MINER))),
     )
     await step.round()
     network.may_answer.set()
@@ -127,7 +125,7 @@ async def test_a_task_that_comes_while_the_poller_ends_gets_its_run(
     assert started[-1] == 1
 
 
-async def test_nobody_is_asked_while_the_generator_has_enough(store: SqlTaskStore, clock: FakeClock) -> None:
+async def test_nobody_is_asked_while_the_generator_has_enough(store: SqlStore, clock: FakeClock) -> None:
     network = ScriptedNetwork([SLOW, FAST])
     network.pulls[SLOW.hotkey] = [TaskAssigned(a_pulled_task("t"))]
     step = PollingLoop(PollValidatorsStep(store, network, clock, POLICY), dispatch=lambda: None)
@@ -136,7 +134,7 @@ async def test_nobody_is_asked_while_the_generator_has_enough(store: SqlTaskStor
     assert network.pulled == [SLOW.hotkey]
 
 
-async def test_nobody_is_asked_while_polling_is_closed(store: SqlTaskStore, clock: FakeClock) -> None:
+async def test_nobody_is_asked_while_polling_is_closed(store: SqlStore, clock: FakeClock) -> None:
     network = ScriptedNetwork([FAST])
     dispatched: list[None] = []
     step = PollingLoop(
@@ -147,7 +145,7 @@ async def test_nobody_is_asked_while_polling_is_closed(store: SqlTaskStore, cloc
     assert dispatched, "tasks in hand are still given runs"
 
 
-async def test_a_validator_on_cooldown_is_left_alone(store: SqlTaskStore, clock: FakeClock) -> None:
+async def test_a_validator_on_cooldown_is_left_alone(store: SqlStore, clock: FakeClock) -> None:
     network = ScriptedNetwork([FAST])
     until = clock.now() + timedelta(seconds=600)
     network.pulls[FAST.hotkey] = [CoolingDown(until, violations=0)]
@@ -159,7 +157,7 @@ async def test_a_validator_on_cooldown_is_left_alone(store: SqlTaskStore, clock:
 
 
 async def test_the_session_takes_no_more_than_its_limit_however_many_polls_are_under_way(
-    store: SqlTaskStore, clock: FakeClock
+    store: SqlStore, clock: FakeClock
 ) -> None:
     network = ScriptedNetwork([a_validator(i) for i in range(1, 9)])
     network.pulls = {v.hotkey: [TaskAssigned(a_pulled_task(v.hotkey))] for v in network.validators}
@@ -168,11 +166,11 @@ async def test_the_session_takes_no_more_than_its_limit_however_many_polls_are_u
     for _ in range(3):
         await step.round()
     await step.finish()
-    assert len(store.active_tasks(MINER)) == 3
+    assert len(store.tasks.active(MINER)) == 3
 
 
 async def test_what_goes_wrong_in_a_poll_is_raised_by_a_round(
-    store: SqlTaskStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    store: SqlStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = ScriptedNetwork([FAST])
     step = PollingLoop(PollValidatorsStep(store, network, clock, POLICY), dispatch=lambda: None)

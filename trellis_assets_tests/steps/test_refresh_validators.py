@@ -2,14 +2,14 @@
 
 from datetime import timedelta
 
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.steps.refresh_validators import RefreshValidatorsStep
 from trellis_assets.testing.fakes import FakeClock, ScriptedNetwork, a_validator
 
 TWO_MINUTES = timedelta(minutes=2)
 
 
-def test_a_list_that_was_stored_a_moment_ago_is_not_read_again(store: SqlTaskStore, clock: FakeClock) -> None:
+def test_a_list_that_was_stored_a_moment_ago_is_not_read_again(store: SqlStore, clock: FakeClock) -> None:
     network = ScriptedNetwork([a_validator(1)])
     step = RefreshValidatorsStep(store, network, clock)
     assert [v.uid for v in step.run(TWO_MINUTES)] == [1], "nothing was stored yet"

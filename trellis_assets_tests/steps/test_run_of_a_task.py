@@ -9,7 +9,7 @@ from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.generation.embedded.generator import EmbeddedGenerator
 from trellis_assets.adapters.rendering.pictures import webp_preview
 from trellis_assets.adapters.splat_io.codec import BytesCodec
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.adapters.validation.embedded.validator import EmbeddedValidator
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
@@ -90,19 +90,19 @@ class Restarting(FixedValidator):
 class Bench:
     """The three steps over one store."""
 
-    def __init__(self, store: SqlTaskStore, files: LocalFileStore, clock: FakeClock) -> None:
+    def __init__(self, store: SqlStore, files: LocalFileStore, clock: FakeClock) -> None:
         self.store, self.files, self.clock = store, files, clock
         self.generator: EmbeddedGenerator = EmbeddedGenerator()
         self.validator: LocalValidator = FixedValidator(0.8)
         self.network = ScriptedNetwork([ONE])
-        store.save_validators([ONE], clock.now())
+        store.validators.save([ONE], clock.now())
         self.generation = GenerationPolicy()
         self.min_score = 0.0
         self.requires_verdict = False
         self.is_validating = self.is_submitting = True
 
     def pull(self, task_id: str = "a", prompt: str = "a red vase", **changes: object) -> Task:
-        return self.store.record_arrival(
+        return self.store.arrivals.record(
             a_pulled_task(task_id, prompt, **changes),
             validator=ONE,
             miner_hotkey=MINER,
@@ -124,15 +124,15 @@ class Bench:
 
     def run(self, key: int, *answers: SubmissionOutcome) -> Task:
         self.network.answers += [an_answer(outcome) for outcome in answers]
-        run = f"run-{key}-{self.store.task(key).attempt}"
+        run = f"run-{key}-{self.store.tasks.get(key).attempt}"
         self.generate(key, run)
         self.validate(key, run)
         self.submit(key, run)
-        return self.store.task(key)
+        return self.store.tasks.get(key)
 
 
 @pytest.fixture
-def bench(store: SqlTaskStore, files: LocalFileStore, clock: FakeClock) -> Bench:
+def bench(store: SqlStore, files: LocalFileStore, clock: FakeClock) -> Bench:
     return Bench(store, files, clock)
 
 
@@ -203,8 +203,8 @@ def test_a_prompt_seen_before_the_window_is_generated_again(bench: Bench) -> Non
 def test_duplicate_from_other_validator_is_not_skipped(bench: Bench) -> None:
     bench.run(bench.pull("a").key, ACCEPTED)
     other = a_validator(2)
-    bench.store.save_validators([ONE, other], bench.clock.now())
-    key = bench.store.record_arrival(
+    bench.store.validators.save([ONE, other], bench.clock.now())
+    key = bench.store.arrivals.record(
         a_pulled_task("b"), validator=other, miner_hotkey=MINER, now=bench.clock.now(), session_id=None
     ).task.key
     assert bench.run(key, ACCEPTED).state is TaskState.ACCEPTED
@@ -307,7 +307,7 @@ def test_a_validator_that_stays_away_ends_in_failure(bench: Bench) -> None:
 
 def test_a_validator_that_left_the_metagraph_ends_in_failure(bench: Bench) -> None:
     key = bench.pull().key
-    bench.store.save_validators([], bench.clock.now())
+    bench.store.validators.save([], bench.clock.now())
     done = bench.run(key)
     assert (done.state, bench.network.submitted) == (TaskState.FAILED, [])
     assert "metagraph" in (done.reason or "")
@@ -316,14 +316,14 @@ def test_a_validator_that_left_the_metagraph_ends_in_failure(bench: Bench) -> No
 def test_a_403_after_a_lost_answer_says_that_it_may_have_been_accepted(bench: Bench) -> None:
     key = bench.pull().key
     assert bench.run(key, LOST).state is TaskState.ANSWER_UNKNOWN
-    bench.store.reopen(key, bench.clock.now())
+    bench.store.arrivals.reopen(key)
     assert bench.run(key, SubmissionOutcome.NOT_ASSIGNED).state is TaskState.ANSWER_UNKNOWN
 
 
 def test_the_state_is_submitting_while_the_validator_answers(bench: Bench) -> None:
     key = bench.pull().key
     seen: list[TaskState] = []
-    bench.network.before_answer = lambda: seen.append(bench.store.task(key).state)
+    bench.network.before_answer = lambda: seen.append(bench.store.tasks.get(key).state)
     bench.run(key, ACCEPTED)
     assert seen == [TaskState.SUBMITTING]
 
@@ -342,14 +342,14 @@ def test_a_run_that_lost_its_task_cannot_move_it(bench: Bench) -> None:
 
     def oversleep() -> None:
         bench.clock.advance(120)
-        bench.store.claim(
+        bench.store.claims.claim(
             key, "other", now=bench.clock.now(), until=bench.clock.now() + timedelta(seconds=30)
         )
 
     bench.generator = _Interrupted(oversleep)
     with pytest.raises(ClaimLostError):
         bench.generate(key, "sleeper")
-    assert bench.store.task(key).run_id == "other"
+    assert bench.store.tasks.get(key).run_id == "other"
 
 
 class _Interrupted(EmbeddedGenerator):
@@ -420,7 +420,7 @@ def test_a_hand_back_keeps_its_reason_and_has_no_fidelity_whatever_the_validator
     assert (done.reason or "").startswith("below_validator_threshold")
     assert done.feedback is not None
     assert done.feedback.task_fidelity_score is None
-    (counters,) = bench.store.validator_counters()
+    (counters,) = bench.store.statistics.validator_counters()
     assert (counters.total_handed_back, counters.total_successful_submissions) == (1, 0)
 
 
@@ -430,7 +430,7 @@ def test_a_hand_back_that_is_refused_as_not_assigned_after_a_lost_answer_is_hand
     bench.validator = FixedValidator(0.1)
     task = bench.pull()
     assert bench.run(task.key, SubmissionOutcome.ANSWER_LOST).state is TaskState.ANSWER_UNKNOWN
-    bench.store.reopen(task.key, bench.clock.now())
+    bench.store.arrivals.reopen(task.key)
     done = bench.run(task.key, SubmissionOutcome.NOT_ASSIGNED)
     assert done.state is TaskState.HANDED_BACK
     assert "below_validator_threshold" in (done.reason or "")

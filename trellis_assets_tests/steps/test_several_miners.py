@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.domain.scheduling.poll_spacing import PollSpacing, poll_backoff
 from trellis_assets.domain.scheduling.prefetch import PROMPT_START, OtherMinerDemand
 from trellis_assets.domain.tasks import LEASE, TaskState
@@ -28,14 +28,14 @@ class Miner:
     """A miner on the store, to whom every validator has a task to give."""
 
     def __init__(
-        self, store: SqlTaskStore, clock: FakeClock, hotkey: str, endpoints: tuple[str, ...] = SHARED
+        self, store: SqlStore, clock: FakeClock, hotkey: str, endpoints: tuple[str, ...] = SHARED
     ) -> None:
         self.network = ScriptedNetwork([ONE, TWO])
         self.network.miner_hotkey = hotkey
         for validator in (ONE, TWO):
             pulled = a_pulled_task(f"{hotkey} {validator.uid}")
             self.network.pulls[validator.hotkey] = [TaskAssigned(pulled)]
-        session = store.start_session(clock.now(), {"endpoints": list(endpoints)})
+        session = store.sessions.start(clock.now(), {"endpoints": list(endpoints)})
         policy = replace(POLICY, endpoints=endpoints, session_id=session)
         self.step = PollValidatorsStep(store, self.network, clock, policy)
 
@@ -45,7 +45,7 @@ class Miner:
 
 
 async def test_miners_that_share_endpoints_pull_for_each_of_them_once(
-    store: SqlTaskStore, clock: FakeClock
+    store: SqlStore, clock: FakeClock
 ) -> None:
     first, second = Miner(store, clock, MINER), Miner(store, clock, OTHER)
     assert await first.pull() == 2
@@ -54,7 +54,7 @@ async def test_miners_that_share_endpoints_pull_for_each_of_them_once(
 
 
 async def test_miners_with_endpoints_of_their_own_pull_beside_each_other(
-    store: SqlTaskStore, clock: FakeClock
+    store: SqlStore, clock: FakeClock
 ) -> None:
     first, second = Miner(store, clock, MINER), Miner(store, clock, OTHER, ("gpu-3", "gpu-4"))
     assert await first.pull() == 2
@@ -62,13 +62,13 @@ async def test_miners_with_endpoints_of_their_own_pull_beside_each_other(
 
 
 async def test_a_question_that_is_under_way_counts_before_its_task_is_there(
-    store: SqlTaskStore, clock: FakeClock
+    store: SqlStore, clock: FakeClock
 ) -> None:
     first, second = Miner(store, clock, MINER), Miner(store, clock, OTHER)
     session = first.step.policy.session_id
     for validator in (ONE, TWO):
         soon, rest = NOW + timedelta(seconds=45), timedelta(seconds=45)
-        assert store.begin_poll(
+        assert store.polls.begin(
             MINER, validator.hotkey, next_poll_at=soon, now=NOW, max_backoff=rest, session_id=session
         )
     assert await second.pull() == 0
@@ -76,23 +76,23 @@ async def test_a_question_that_is_under_way_counts_before_its_task_is_there(
     assert await second.pull() == 2, "who has not answered by then holds up nobody"
 
 
-async def test_a_question_that_brought_no_task_counts_no_more(store: SqlTaskStore, clock: FakeClock) -> None:
+async def test_a_question_that_brought_no_task_counts_no_more(store: SqlStore, clock: FakeClock) -> None:
     first, second = Miner(store, clock, MINER), Miner(store, clock, OTHER)
     for validator in (ONE, TWO):
         first.network.pulls[validator.hotkey] = [CoolingDown(NOW + timedelta(minutes=5), violations=0)]
     assert await first.pull() == 0
     assert await second.pull() == 2
-    assert store.poll_times(OTHER)[ONE.hotkey].cooldown_until is None, "the cooldown is the first one's"
+    assert store.polls.times(OTHER)[ONE.hotkey].cooldown_until is None, "the cooldown is the first one's"
 
 
 async def test_a_miner_that_went_away_with_its_tasks_holds_up_nobody(
-    store: SqlTaskStore, clock: FakeClock
+    store: SqlStore, clock: FakeClock
 ) -> None:
     first, second = Miner(store, clock, MINER), Miner(store, clock, OTHER)
     await first.pull()
     clock.advance(1)
-    for task in store.active_tasks(MINER):
-        assert store.claim(task.key, f"run {task.key}", now=clock.now(), until=clock.now() + LEASE)
+    for task in store.tasks.active(MINER):
+        assert store.claims.claim(task.key, f"run {task.key}", now=clock.now(), until=clock.now() + LEASE)
     clock.advance(20)
     assert await second.pull() == 0, "its runs wait for the endpoints"
     clock.advance(20)
@@ -100,7 +100,7 @@ async def test_a_miner_that_went_away_with_its_tasks_holds_up_nobody(
 
 
 async def test_tasks_that_wait_for_a_worker_of_their_miner_hold_up_nobody(
-    store: SqlTaskStore, clock: FakeClock
+    store: SqlStore, clock: FakeClock
 ) -> None:
     first, second = Miner(store, clock, MINER), Miner(store, clock, OTHER)
     await first.pull()
@@ -108,31 +108,31 @@ async def test_tasks_that_wait_for_a_worker_of_their_miner_hold_up_nobody(
     assert await second.pull() == 2, "the endpoints would be idle meanwhile"
 
 
-def test_what_is_waited_for_elsewhere_is_told_by_session(store: SqlTaskStore, clock: FakeClock) -> None:
-    session = store.start_session(NOW, {"endpoints": ["gpu-1"]})
+def test_what_is_waited_for_elsewhere_is_told_by_session(store: SqlStore, clock: FakeClock) -> None:
+    session = store.sessions.start(NOW, {"endpoints": ["gpu-1"]})
     keys = [
-        store.record_arrival(
+        store.arrivals.record(
             a_pulled_task(task_id), validator=ONE, miner_hotkey=OTHER, now=NOW, session_id=session
         ).task.key
         for task_id in ("a", "b", "c")
     ]
-    store.move(keys[0], TaskState.GENERATING, now=NOW)
-    store.record_arrival(a_pulled_task("d"), validator=ONE, miner_hotkey=OTHER, now=NOW, session_id=None)
-    found = store.other_miner_demand(MINER, NOW, NOW)
+    store.tasks.move(keys[0], TaskState.GENERATING, now=NOW)
+    store.arrivals.record(a_pulled_task("d"), validator=ONE, miner_hotkey=OTHER, now=NOW, session_id=None)
+    found = store.shared_demand.of_other_miners(MINER, NOW, NOW)
     assert sorted(found, key=lambda e: e.tasks) == [
         OtherMinerDemand(1, None),
         OtherMinerDemand(2, frozenset({"gpu-1"})),
     ]
-    assert store.other_miner_demand(OTHER, NOW, NOW) == []
+    assert store.shared_demand.of_other_miners(OTHER, NOW, NOW) == []
 
 
-def test_statistics_tell_miners_apart_and_together(store: SqlTaskStore) -> None:
+def test_statistics_tell_miners_apart_and_together(store: SqlStore) -> None:
     for miner, task_ids in ((MINER, ("a", "b")), (OTHER, ("a",))):
         for task_id in task_ids:
-            store.record_arrival(
+            store.arrivals.record(
                 a_pulled_task(task_id), validator=ONE, miner_hotkey=miner, now=NOW, session_id=1
             )
-    whole, of_session = store.statistics(None, NOW), store.statistics(1, NOW)
+    whole, of_session = store.statistics.snapshot(None, NOW), store.statistics.snapshot(1, NOW)
     assert {miner: totals.tasks_pulled for miner, totals in whole.miners.items()} == {MINER: 2, OTHER: 1}
     assert whole.totals.tasks_pulled == of_session.totals.tasks_pulled == 3
     assert {(v.miner_hotkey, v.total_tasks_received) for v in whole.validators} == {(MINER, 2), (OTHER, 1)}

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.storage.models import ValidationRow
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.domain.tasks import TaskKind, TaskState
 from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.ports import ValidationUnavailableError
@@ -41,7 +41,7 @@ class CountingValidator:
 
 
 @pytest.fixture
-def history(store: SqlTaskStore, files: LocalFileStore) -> History:
+def history(store: SqlStore, files: LocalFileStore) -> History:
     return History(store, files)
 
 
@@ -51,26 +51,26 @@ def validator() -> CountingValidator:
 
 
 @pytest.fixture
-def step(store: SqlTaskStore, files: LocalFileStore, validator: CountingValidator) -> ValidateIdleStep:
+def step(store: SqlStore, files: LocalFileStore, validator: CountingValidator) -> ValidateIdleStep:
     return ValidateIdleStep(store, files, validator, FakeClock(NOW), MINER)
 
 
-def kept_verdicts(store: SqlTaskStore) -> list[ValidationRow]:
+def kept_verdicts(store: SqlStore) -> list[ValidationRow]:
     with store.engine.connect() as connection:
         return list(connection.execute(select(ValidationRow.__table__)).all())  # type: ignore[arg-type]
 
 
 def test_only_models_without_a_score_are_judged_and_every_part_is_kept(
-    step: ValidateIdleStep, history: History, store: SqlTaskStore, validator: CountingValidator
+    step: ValidateIdleStep, history: History, store: SqlStore, validator: CountingValidator
 ) -> None:
     history.answered(score=0.9)
     bare = history.answered(score=None)
     assert step.run(NOW, END).scored == {bare.key: 0.7}
     assert validator.judged == [f"model {bare.key}".encode()]
-    verdict = store.task(bare.key).verdict
+    verdict = store.tasks.get(bare.key).verdict
     assert verdict is not None
     assert (verdict.score, dict(verdict.parts)) == (0.7, {"iqa": 0.7, "clip": 0.9})
-    assert store.task(bare.key).state is TaskState.ACCEPTED
+    assert store.tasks.get(bare.key).state is TaskState.ACCEPTED
     last = kept_verdicts(store)[-1]
     assert (last.validator, last.is_idle, last.score) == ("counting 1", True, 0.7)
     assert last.started_at == NOW + HOUR
@@ -78,7 +78,7 @@ def test_only_models_without_a_score_are_judged_and_every_part_is_kept(
 
 
 def test_a_second_run_changes_nothing(
-    step: ValidateIdleStep, history: History, store: SqlTaskStore, validator: CountingValidator
+    step: ValidateIdleStep, history: History, store: SqlStore, validator: CountingValidator
 ) -> None:
     for _ in range(3):
         history.answered(score=None)
@@ -113,17 +113,17 @@ def test_a_missing_or_changed_file_is_named_and_never_scored(
     assert getattr(report, listed) == [broken.key]
     assert report.left_out == 1
     assert list(report.scored) == [whole.key]
-    assert history.store.task(broken.key).verdict is None
+    assert history.store.tasks.get(broken.key).verdict is None
 
 
 def test_new_work_stops_it_at_once_and_it_says_what_is_left(
-    step: ValidateIdleStep, history: History, store: SqlTaskStore, validator: CountingValidator
+    step: ValidateIdleStep, history: History, store: SqlStore, validator: CountingValidator
 ) -> None:
     first, *others = [history.answered(score=None) for _ in range(4)]
 
     def a_task_comes() -> None:
         pulled = a_pulled_task("new", "new")
-        store.record_arrival(pulled, validator=a_validator(1), miner_hotkey=MINER, now=NOW, session_id=None)
+        store.arrivals.record(pulled, validator=a_validator(1), miner_hotkey=MINER, now=NOW, session_id=None)
 
     validator.meanwhile = a_task_comes
     report = step.run(NOW, END)
@@ -158,7 +158,7 @@ def test_a_task_on_its_way_is_left_to_its_own_run(step: ValidateIdleStep, histor
 
 
 def test_a_validator_that_is_down_scores_nothing_and_is_named(
-    step: ValidateIdleStep, history: History, store: SqlTaskStore, validator: CountingValidator
+    step: ValidateIdleStep, history: History, store: SqlStore, validator: CountingValidator
 ) -> None:
     task = history.answered(score=None)
     validator.is_down = True
@@ -168,17 +168,17 @@ def test_a_validator_that_is_down_scores_nothing_and_is_named(
     assert list(step.run(NOW, END).scored) == [task.key]
 
 
-def test_another_version_of_the_validator_adds_to_the_history(history: History, store: SqlTaskStore) -> None:
+def test_another_version_of_the_validator_adds_to_the_history(history: History, store: SqlStore) -> None:
     task = history.answered(score=None)
     old = a_verdict(0.6, validator="counting 1")
     new = a_verdict(0.8, validator="counting 2")
-    assert store.record_idle_verdict(task.key, old)
-    assert store.record_idle_verdict(task.key, new)
-    assert not store.record_idle_verdict(task.key, new)
+    assert store.validations.record_idle(task.key, old)
+    assert store.validations.record_idle(task.key, new)
+    assert not store.validations.record_idle(task.key, new)
     assert [(row.validator, row.score) for row in kept_verdicts(store)] == [
         ("counting 1", 0.6),
         ("counting 2", 0.8),
     ]
-    verdict = store.task(task.key).verdict
+    verdict = store.tasks.get(task.key).verdict
     assert verdict is not None
     assert verdict.score == 0.6, "the score that the decision was made by stays"

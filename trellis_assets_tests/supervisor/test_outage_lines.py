@@ -46,30 +46,32 @@ def test_chain_outage_is_said_once_and_its_end_once(terminal: Terminal) -> None:
     store, clock = terminal.pipeline.store, terminal.pipeline.clock
     source, now = terminal.pipeline.settings.network.metagraph_source, clock.now()
     us = a_validator(9, hotkey=MINER)
-    store.save_validators([*VALIDATORS, us], now - timedelta(hours=1), source=source)
+    store.validators.save([*VALIDATORS, us], now - timedelta(hours=1), source=source)
     assert terminal.lines("chain") == []
     for failures in (1, 2):
         later = now + timedelta(seconds=60)
-        store.record_metagraph_failure(
+        store.validators.record_metagraph_failure(
             source, failures=failures, reason="the chain does not answer", next_read_at=later
         )
     (line,) = terminal.lines("chain", times=4)
     assert line.startswith("chain: the chain does not answer; mining goes on with the list of 60 min ago;")
-    store.save_validators([*VALIDATORS, us], clock.now(), source=source)
+    store.validators.save([*VALIDATORS, us], clock.now(), source=source)
     assert terminal.lines("chain") == ["chain is back after 20 s"]
 
 
 def test_wrong_clock_is_said_once_with_how_to_set_it_and_its_end_once(terminal: Terminal) -> None:
     store, clock = terminal.pipeline.store, terminal.pipeline.clock
-    store.save_validators(VALIDATORS, clock.now(), source=terminal.pipeline.settings.network.metagraph_source)
+    store.validators.save(VALIDATORS, clock.now(), source=terminal.pipeline.settings.network.metagraph_source)
 
     def measured(offset_s: float) -> None:
         now = clock.now()
         for validator in VALIDATORS:
-            store.begin_poll(
+            store.polls.begin(
                 MINER, validator.hotkey, next_poll_at=now, now=now, max_backoff=timedelta(hours=1)
             )
-            store.record_poll(MINER, validator.hotkey, outcome="NoTask", now=now, clock=Offset(offset_s, 0.6))
+            store.polls.record(
+                MINER, validator.hotkey, outcome="NoTask", now=now, clock=Offset(offset_s, 0.6)
+            )
 
     measured(0.3)
     assert terminal.lines("clock") == []

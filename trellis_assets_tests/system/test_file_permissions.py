@@ -75,7 +75,7 @@ def test_files_are_private_under_dagsters_own_commands(tmp_path: Path) -> None:
     """`dagster dev` starts processes that never pass our command line."""
     code = (
         "import os; os.umask(0o022); from trellis_assets.defs.resources import StoreResource; "
-        "StoreResource().get().store.count_by_state(); print(oct(os.umask(0)))"
+        "StoreResource().get().store.statistics.count_by_state(); print(oct(os.umask(0)))"
     )
     environment = os.environ | {"TRELLIS_DATA_DIR": str(tmp_path / "data")}
     done = subprocess.run(

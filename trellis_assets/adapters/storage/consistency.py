@@ -15,6 +15,7 @@ from trellis_assets.adapters.storage.models import (
     SnapshotRow,
     TaskRow,
 )
+from trellis_assets.adapters.storage.transactions import Repository
 from trellis_assets.domain.consistency import Count
 from trellis_assets.domain.generations import StoredFile
 from trellis_assets.domain.tasks import LEASE, TaskState
@@ -22,113 +23,143 @@ from trellis_assets.domain.tasks import LEASE, TaskState
 _STORING = timedelta(seconds=10)
 
 
-def count_since(session: Session, since: datetime) -> int:
-    """Tasks pulled since then."""
-    query = select(func.count()).select_from(TaskRow).where(TaskRow.pulled_at >= since)
-    return session.scalar(query) or 0
+class SqlConsistency(Repository):
+    """`ConsistencyRepository` over SQLAlchemy; only reads."""
 
+    def count_since(self, since: datetime) -> int:
+        """Count the tasks pulled since then."""
+        query = select(func.count()).select_from(TaskRow).where(TaskRow.pulled_at >= since)
+        with self._reading() as session:
+            return session.scalar(query) or 0
 
-def stuck(session: Session, pulled_before: datetime, now: datetime) -> list[int]:
-    """Tasks without a final state that came in so early, and that no live run holds."""
-    query = select(TaskRow.key).where(
-        TaskRow.finished_at.is_(None),
-        TaskRow.pulled_at < pulled_before,
-        is_not_ahead(TaskRow.claimed_until, now, LEASE),
-    )
-    return list(session.scalars(query.order_by(TaskRow.key)))
-
-
-def generated_twice(session: Session, since: datetime, window: timedelta) -> list[int]:
-    """Later ones of tasks that the same validator asked for within the window, both generated anew.
-
-    It looks where duplicates are looked for, at the prompts that are remembered.
-    """
-    first, second = aliased(RecentPromptRow), aliased(RecentPromptRow)
-    before, after = aliased(TaskRow), aliased(TaskRow)
-    query = (
-        select(second.task_key, first.seen_at, second.seen_at)
-        .join(
-            first,
-            (first.miner_hotkey == second.miner_hotkey)
-            & (first.validator_hotkey == second.validator_hotkey)
-            & (first.prompt_sha256 == second.prompt_sha256)
-            & (first.task_key < second.task_key),
+    def stuck_tasks(self, pulled_before: datetime, now: datetime) -> list[int]:
+        """Return unfinished tasks that were pulled before then and that no live run holds."""
+        query = select(TaskRow.key).where(
+            TaskRow.finished_at.is_(None),
+            TaskRow.pulled_at < pulled_before,
+            is_not_ahead(TaskRow.claimed_until, now, LEASE),
         )
-        .join(before, before.key == first.task_key)
-        .join(after, after.key == second.task_key)
-        .where(second.seen_at >= since)
-    )
-    for task in (before, after):
-        query = query.where(task.spz_path.is_not(None), task.reused_from.is_(None))
-    rows = session.execute(query.order_by(second.task_key)).all()
-    return sorted({key for key, seen, again in rows if again - seen <= window})
+        with self._reading() as session:
+            return list(session.scalars(query.order_by(TaskRow.key)))
 
+    def generated_twice(self, since: datetime, window: timedelta) -> list[int]:
+        """Return duplicates within the window that were generated all the same: the later one of each pair.
 
-def without_feedback(session: Session, since: datetime) -> list[int]:
-    """Accepted submissions that the validator's words are missing for."""
-    query = select(TaskRow.key).where(
-        TaskRow.finished_at >= since,
-        TaskRow.state == str(TaskState.ACCEPTED),
-        TaskRow.is_inferred.is_not(True),
-        or_(TaskRow.feedback_at.is_(None), TaskRow.task_fidelity_score.is_(None)),
-    )
-    return list(session.scalars(query.order_by(TaskRow.key)))
-
-
-def scored_pairs(session: Session, since: datetime) -> list[tuple[int, float, float]]:
-    """Task, local score and fidelity of submissions that were accepted since."""
-    query = select(TaskRow.key, TaskRow.local_score, TaskRow.task_fidelity_score).where(
-        TaskRow.finished_at >= since,
-        TaskRow.state == str(TaskState.ACCEPTED),
-        TaskRow.is_inferred.is_not(True),
-        TaskRow.local_score.is_not(None),
-        TaskRow.task_fidelity_score.is_not(None),
-    )
-    return [
-        (key, local, fidelity)
-        for key, local, fidelity in session.execute(query)
-        if local is not None and fidelity is not None
-    ]
-
-
-def model_files(session: Session, newest: int) -> Sequence[tuple[int, StoredFile]]:
-    """The files of the newest tasks that have one."""
-    query = (
-        select(TaskRow.key, TaskRow.spz_path, TaskRow.spz_size, TaskRow.spz_sha256)
-        .where(TaskRow.spz_path.is_not(None), TaskRow.model_deleted_at.is_(None))
-        .order_by(TaskRow.key.desc())
-        .limit(newest)
-    )
-    return [
-        (key, StoredFile(path or "", size or 0, sha256 or ""))
-        for key, path, size, sha256 in session.execute(query)
-    ]
-
-
-def counters_and_rows(session: Session) -> list[Count]:
-    """Per miner and validator, in one reading."""
-    columns = {
-        "total_tasks_received": func.count(TaskRow.key),
-        "total_successful_submissions": _ended_as(TaskState.ACCEPTED),
-        "total_handed_back": _ended_as(TaskState.HANDED_BACK),
-    }
-    query = (
-        select(PollRow, *columns.values())
-        .outerjoin(
-            TaskRow,
-            (TaskRow.miner_hotkey == PollRow.miner_hotkey) & (TaskRow.validator_hotkey == PollRow.hotkey),
+        It searches where duplicates are searched for, in the prompts that are remembered.
+        """
+        first, second = aliased(RecentPromptRow), aliased(RecentPromptRow)
+        before, after = aliased(TaskRow), aliased(TaskRow)
+        query = (
+            select(second.task_key, first.seen_at, second.seen_at)
+            .join(
+                first,
+                (first.miner_hotkey == second.miner_hotkey)
+                & (first.validator_hotkey == second.validator_hotkey)
+                & (first.prompt_sha256 == second.prompt_sha256)
+                & (first.task_key < second.task_key),
+            )
+            .join(before, before.key == first.task_key)
+            .join(after, after.key == second.task_key)
+            .where(second.seen_at >= since)
         )
-        .group_by(PollRow.miner_hotkey, PollRow.hotkey)
-        .order_by(PollRow.miner_hotkey, PollRow.hotkey)
-    )
-    archived = _archived(session)
-    counts = []
-    for poll, *live in session.execute(query):
-        gone = archived[poll.miner_hotkey, poll.hotkey]
-        for name, now, before in zip(columns, live, gone, strict=True):
-            whose = f"{name} of {poll.hotkey} for {poll.miner_hotkey}"
-            counts.append(Count(whose, getattr(poll, name), now + before, now + before))
-    return counts
+        for task in (before, after):
+            query = query.where(task.spz_path.is_not(None), task.reused_from.is_(None))
+        with self._reading() as session:
+            rows = session.execute(query.order_by(second.task_key)).all()
+            return sorted({key for key, seen, again in rows if again - seen <= window})
+
+    def without_feedback(self, since: datetime) -> list[int]:
+        """Return accepted submissions whose feedback is missing."""
+        query = select(TaskRow.key).where(
+            TaskRow.finished_at >= since,
+            TaskRow.state == str(TaskState.ACCEPTED),
+            TaskRow.is_inferred.is_not(True),
+            or_(TaskRow.feedback_at.is_(None), TaskRow.task_fidelity_score.is_(None)),
+        )
+        with self._reading() as session:
+            return list(session.scalars(query.order_by(TaskRow.key)))
+
+    def scored_pairs(self, since: datetime) -> list[tuple[int, float, float]]:
+        """Return task, local score and fidelity of submissions that were accepted since then."""
+        query = select(TaskRow.key, TaskRow.local_score, TaskRow.task_fidelity_score).where(
+            TaskRow.finished_at >= since,
+            TaskRow.state == str(TaskState.ACCEPTED),
+            TaskRow.is_inferred.is_not(True),
+            TaskRow.local_score.is_not(None),
+            TaskRow.task_fidelity_score.is_not(None),
+        )
+        with self._reading() as session:
+            return [
+                (key, local, fidelity)
+                for key, local, fidelity in session.execute(query)
+                if local is not None and fidelity is not None
+            ]
+
+    def model_files(self, newest: int) -> Sequence[tuple[int, StoredFile]]:
+        """Return the files of the newest tasks that have one."""
+        query = (
+            select(TaskRow.key, TaskRow.spz_path, TaskRow.spz_size, TaskRow.spz_sha256)
+            .where(TaskRow.spz_path.is_not(None), TaskRow.model_deleted_at.is_(None))
+            .order_by(TaskRow.key.desc())
+            .limit(newest)
+        )
+        with self._reading() as session:
+            return [
+                (key, StoredFile(path or "", size or 0, sha256 or ""))
+                for key, path, size, sha256 in session.execute(query)
+            ]
+
+    def counters_and_rows(self) -> list[Count]:
+        """Compare the counters of each miner and validator with the task table, in one reading."""
+        columns = {
+            "total_tasks_received": func.count(TaskRow.key),
+            "total_successful_submissions": _ended_as(TaskState.ACCEPTED),
+            "total_handed_back": _ended_as(TaskState.HANDED_BACK),
+        }
+        query = (
+            select(PollRow, *columns.values())
+            .outerjoin(
+                TaskRow,
+                (TaskRow.miner_hotkey == PollRow.miner_hotkey) & (TaskRow.validator_hotkey == PollRow.hotkey),
+            )
+            .group_by(PollRow.miner_hotkey, PollRow.hotkey)
+            .order_by(PollRow.miner_hotkey, PollRow.hotkey)
+        )
+        with self._reading() as session:
+            archived = _archived(session)
+            counts = []
+            for poll, *live in session.execute(query):
+                gone = archived[poll.miner_hotkey, poll.hotkey]
+                for name, now, before in zip(columns, live, gone, strict=True):
+                    whose = f"{name} of {poll.hotkey} for {poll.miner_hotkey}"
+                    counts.append(Count(whose, getattr(poll, name), now + before, now + before))
+            return counts
+
+    def snapshot_and_rows(self) -> list[Count]:
+        """Compare the last snapshot with the task table.
+
+        Tasks that ended within seconds before it may have been stored after it.
+        """
+        with self._reading() as session:
+            last = session.scalar(select(SnapshotRow).order_by(SnapshotRow.taken_at.desc()).limit(1))
+            if last is None:
+                return []
+            figures = last.figures["session_stats"]
+            names = {
+                "successful_submissions": TaskState.ACCEPTED,
+                "rejected_submissions": TaskState.REJECTED,
+                "handed_back": TaskState.HANDED_BACK,
+            }
+            query = select(*(_ended_as(state) for state in names.values()))
+            if last.session_id is not None:
+                query = query.where(TaskRow.session_id == last.session_id)
+            at_least = session.execute(query.where(TaskRow.finished_at <= last.taken_at - _STORING)).one()
+            at_most = session.execute(query.where(TaskRow.finished_at <= last.taken_at)).one()
+            when = f"{last.taken_at:%Y-%m-%d %H:%M:%S}"
+            return [
+                Count(f"{name} in the statistics of {when}", figures[name], low, high)
+                for name, low, high in zip(names, at_least, at_most, strict=True)
+            ]
 
 
 def _archived(session: Session) -> dict[tuple[str, str], tuple[int, ...]]:
@@ -139,29 +170,6 @@ def _archived(session: Session) -> dict[tuple[str, str], tuple[int, ...]]:
     query = select(*group, *(func.sum(column) for column in counted)).group_by(*group)
     found = {(miner, hotkey): tuple(sums) for miner, hotkey, *sums in session.execute(query)}
     return defaultdict(lambda: (0,) * len(counted), found)
-
-
-def snapshot_and_rows(session: Session) -> list[Count]:
-    """The last snapshot. Tasks that ended within seconds before it may have been stored after it."""
-    last = session.scalar(select(SnapshotRow).order_by(SnapshotRow.taken_at.desc()).limit(1))
-    if last is None:
-        return []
-    figures = last.figures["session_stats"]
-    names = {
-        "successful_submissions": TaskState.ACCEPTED,
-        "rejected_submissions": TaskState.REJECTED,
-        "handed_back": TaskState.HANDED_BACK,
-    }
-    query = select(*(_ended_as(state) for state in names.values()))
-    if last.session_id is not None:
-        query = query.where(TaskRow.session_id == last.session_id)
-    at_least = session.execute(query.where(TaskRow.finished_at <= last.taken_at - _STORING)).one()
-    at_most = session.execute(query.where(TaskRow.finished_at <= last.taken_at)).one()
-    when = f"{last.taken_at:%Y-%m-%d %H:%M:%S}"
-    return [
-        Count(f"{name} in the statistics of {when}", figures[name], low, high)
-        for name, low, high in zip(names, at_least, at_most, strict=True)
-    ]
 
 
 def _ended_as(state: TaskState) -> ColumnElement[int]:

@@ -1,4 +1,4 @@
-"""The table of generation endpoints: what they do well or badly. Who holds them is in `slots`."""
+"""The table of generation endpoints: how well they do. Who holds them is in `slots`."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -10,7 +10,8 @@ from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage.models import SlotRow, TaskRow
-from trellis_assets.adapters.storage.polls import insert_ignoring_conflict
+from trellis_assets.adapters.storage.transactions import Repository
+from trellis_assets.adapters.storage.upsert import insert_ignoring_conflict
 from trellis_assets.domain.clock_skew import is_ahead
 from trellis_assets.domain.endpoints.endpoints import (
     Breaker,
@@ -28,15 +29,40 @@ from trellis_assets.domain.tasks import LEASE, TaskState
 SHARE_OVER, LONGEST_LIFE = timedelta(hours=1), timedelta(hours=1)
 
 
-def endpoints(session: Session, names: Sequence[str], now: datetime) -> list[Endpoint]:
-    """The named ones in their order; one that was never used is as new."""
-    known = {row.name: row for row in _read(session, now, names)}
-    return [known.get(name) or Endpoint(name) for name in names]
+class SqlEndpoints(Repository):
+    """`EndpointRepository` over SQLAlchemy."""
+
+    def named(self, names: Sequence[str], now: datetime) -> list[Endpoint]:
+        """Return the named endpoints in their order; one that was never used is as new."""
+        with self._reading() as session:
+            known = {row.name: row for row in _read(session, now, names)}
+        return [known.get(name) or Endpoint(name) for name in names]
+
+    def record_probes(self, probes: Iterable[Probe], now: datetime) -> None:
+        """Tell the circuit breakers what health probes found."""
+        with self._writing() as session:
+            # In one order by all, so that two who record at a time do not wait for each other.
+            for probe in sorted(probes, key=lambda probe: probe.endpoint):
+                _change(session, probe.endpoint, partial(after_probe, probe=probe, now=now))
+
+    def record_orientation(self, endpoint: str, scores: Mapping[Orientation, float]) -> OrientationTrials:
+        """Add the scores of one model, judged each way up; return all that is known."""
+
+        def tried(known: Endpoint) -> Endpoint:
+            return replace(known, orientation_trials=known.orientation_trials.after(scores))
+
+        with self._writing() as session:
+            return _change(session, endpoint, tried).orientation_trials
 
 
 def all_endpoints(session: Session, now: datetime) -> list[Endpoint]:
-    """Every endpoint that was ever used, by name, without its busy share."""
+    """Return every endpoint that was ever used, by name, without its busy share."""
     return _read(session, now, None)
+
+
+def record_outcome(session: Session, name: str, outcome: Outcome, now: datetime) -> None:
+    """Note how a generation on the endpoint ended; part of the transaction that frees it."""
+    _change(session, name, lambda endpoint: after_outcome(endpoint, outcome, now))
 
 
 def _read(session: Session, now: datetime, names: Sequence[str] | None) -> list[Endpoint]:
@@ -54,27 +80,6 @@ def _read(session: Session, now: datetime, names: Sequence[str] | None) -> list[
         began_at = row.generation_started_at if is_held and row.state == str(TaskState.GENERATING) else None
         found.append(_endpoint_of(row, row.task_key if is_held else None, began_at))
     return found
-
-
-def record_outcome(session: Session, name: str, outcome: Outcome, now: datetime) -> None:
-    """The endpoint knows how a generation there ended."""
-    _change(session, name, lambda endpoint: after_outcome(endpoint, outcome, now))
-
-
-def record_probes(session: Session, probes: Iterable[Probe], now: datetime) -> None:
-    """The endpoints know what was found at their doors."""
-    # In one order by all, so that two who record at a time do not wait for each other.
-    for probe in sorted(probes, key=lambda probe: probe.endpoint):
-        _change(session, probe.endpoint, partial(after_probe, probe=probe, now=now))
-
-
-def record_orientation(session: Session, name: str, scores: Mapping[Orientation, float]) -> OrientationTrials:
-    """Add the scores of one model, judged each way up; return all that is known."""
-
-    def tried(endpoint: Endpoint) -> Endpoint:
-        return replace(endpoint, orientation_trials=endpoint.orientation_trials.after(scores))
-
-    return _change(session, name, tried).orientation_trials
 
 
 def _change(session: Session, name: str, change: Callable[[Endpoint], Endpoint]) -> Endpoint:
@@ -117,7 +122,7 @@ def _endpoint_of(row: SlotRow | Row[Any], held_by: int | None, began_at: datetim
 
 
 def busy_shares(session: Session, started_at: datetime, now: datetime) -> dict[str, float]:
-    """Which share of the last hour, or since `started_at`, each endpoint spent on models that came out."""
+    """Return the share 0..1 of the last hour, or since `started_at`, that each endpoint spent on models."""
     since = max(started_at, now - SHARE_OVER)
     whole_s = (now - since).total_seconds()
     if whole_s <= 0:

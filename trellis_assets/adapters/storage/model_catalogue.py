@@ -2,20 +2,17 @@
 
 from dataclasses import replace
 
-from sqlalchemy import Engine, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import func, select
 
 from trellis_assets.adapters.storage.mapping import task_of
 from trellis_assets.adapters.storage.models import PollRow, TaskRow, ValidatorRow
+from trellis_assets.adapters.storage.transactions import Repository
 from trellis_assets.domain.model_filter import ModelFilter
 from trellis_assets.domain.tasks import Task, TaskKind
 
 
-class SqlGallery:
+class SqlModelCatalogue(Repository):
     """`ModelCatalogue` over SQLAlchemy; only reads."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
 
     def models(self, wanted: ModelFilter, limit: int) -> list[Task]:
         """Return the tasks that the filter lets through, the newest first."""
@@ -42,7 +39,7 @@ class SqlGallery:
             return [_shown(row) for row in rows]
 
     def model(self, key: int) -> Task | None:
-        """The task of that key, if it has a model."""
+        """Return the task of that key, if it has a model."""
         with self._reading() as session:
             row = session.get(TaskRow, key)
             is_there = row is not None and row.spz_path is not None and row.model_deleted_at is None
@@ -62,7 +59,7 @@ class SqlGallery:
             return session.scalar(before), session.scalar(after)
 
     def validators(self) -> list[tuple[str, str]]:
-        """Hotkey and name of the validators that were ever asked, the highest stake first."""
+        """Return hotkey and name of the validators that were ever polled, the highest stake first."""
         query = (
             select(PollRow.hotkey, func.max(ValidatorRow.uid))
             .outerjoin(ValidatorRow, ValidatorRow.hotkey == PollRow.hotkey)
@@ -72,9 +69,6 @@ class SqlGallery:
         with self._reading() as session:
             rows = session.execute(query).all()
         return [(hotkey, f"uid {uid}" if uid is not None else hotkey[:12]) for hotkey, uid in rows]
-
-    def _reading(self) -> Session:
-        return Session(self._engine.execution_options(reads_only=True))
 
 
 def _shown(row: TaskRow) -> Task:

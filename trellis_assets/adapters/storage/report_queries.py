@@ -1,4 +1,4 @@
-"""The store as tables for reports: only reads, in pieces, and sums where the database can sum."""
+"""The store as tables for reports: read in chunks, and summed where the database can sum."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,7 +13,7 @@ from trellis_assets.domain.tasks import TaskKind, TaskState
 if TYPE_CHECKING:
     import pandas as pd
 
-PIECE = 20_000
+CHUNK_ROWS = 20_000
 # The columns of the task table that people get, in their order. Image prompts are shown by their hash.
 TASK_COLUMNS: tuple[InstrumentedAttribute[Any], ...] = (
     TaskRow.key,
@@ -60,14 +60,14 @@ _POLLING = {
 }
 
 
-class SqlLedger:
-    """`Ledger` over SQLAlchemy."""
+class SqlReportQueries:
+    """`ReportQueries` over SQLAlchemy."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def tasks(self, start: datetime, end: datetime, *, newest: int | None = None) -> Iterator["pd.DataFrame"]:
-        """Tasks pulled in start..end (excluded) in pieces, oldest first; `newest` bounds their number."""
+        """Return tasks pulled in start..end (excluded) in chunks, oldest first; at most `newest`."""
         is_image = TaskRow.kind == str(TaskKind.IMAGE)
         shown = case((is_image, "image:" + TaskRow.prompt_sha256), else_=TaskRow.prompt)
         query = select(*TASK_COLUMNS, shown.label("prompt")).where(
@@ -76,10 +76,10 @@ class SqlLedger:
         if newest is not None:
             keys = select(TaskRow.key).where(TaskRow.pulled_at >= start, TaskRow.pulled_at < end)
             query = query.where(TaskRow.key.in_(keys.order_by(TaskRow.key.desc()).limit(newest)))
-        yield from self._pieces(query.order_by(TaskRow.key))
+        yield from self._chunks(query.order_by(TaskRow.key))
 
     def rewards(self, start: datetime, end: datetime) -> "pd.DataFrame":
-        """Per miner and validator, what tasks that ended in start..end (excluded) brought."""
+        """Return per miner and validator what tasks that ended in start..end (excluded) brought."""
         accepted = TaskRow.state == str(TaskState.ACCEPTED)
         group = (TaskRow.miner_hotkey, TaskRow.validator_hotkey, TaskRow.validator_uid)
         is_of_period = (TaskRow.finished_at >= start, TaskRow.finished_at < end)
@@ -116,7 +116,7 @@ class SqlLedger:
         return self._frame(query)
 
     def validators(self) -> "pd.DataFrame":
-        """Per miner and validator: what is known, asked, submitted and earned so far."""
+        """Return per miner and validator what was polled, submitted and earned so far."""
         polls = [column for column in PollRow.__table__.columns if column.key not in _POLLING]
         known = (ValidatorRow.uid, ValidatorRow.stake, ValidatorRow.is_listed)
         query = (
@@ -127,7 +127,7 @@ class SqlLedger:
         return self._frame(query)
 
     def reasons(self, start: datetime, end: datetime) -> "pd.DataFrame":
-        """How many tasks that ended in start..end (excluded) were not submitted, by reason."""
+        """Count the tasks that ended in start..end (excluded) without a submission, by reason."""
         unsubmitted = [str(TaskState.HANDED_BACK), str(TaskState.FAILED), str(TaskState.KEPT)]
         colon = func.instr(TaskRow.reason, ":") if self._is_sqlite else func.strpos(TaskRow.reason, ":")
         short = case((colon > 0, func.substr(TaskRow.reason, 1, colon - 1)), else_=TaskRow.reason)
@@ -154,11 +154,11 @@ class SqlLedger:
             found = connection.execute(query)
             return pd.DataFrame(found.all(), columns=list(found.keys()))
 
-    def _pieces(self, query: Select[Any]) -> Iterator["pd.DataFrame"]:
-        """At least one piece, so that an empty table has its columns."""
+    def _chunks(self, query: Select[Any]) -> Iterator["pd.DataFrame"]:
+        """Yield at least one chunk, so that an empty table has its columns."""
         import pandas as pd
 
-        with self._engine.connect().execution_options(reads_only=True, yield_per=PIECE) as connection:
+        with self._engine.connect().execution_options(reads_only=True, yield_per=CHUNK_ROWS) as connection:
             found = connection.execute(query)
             names, is_empty = list(found.keys()), True
             for rows in found.partitions():
@@ -169,7 +169,7 @@ class SqlLedger:
 
 
 def _typed(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Every piece of the same columns has the same types, also where a piece has no value at all."""
+    """Give every chunk the same column types, also where a chunk has no value at all."""
     import pandas as pd
 
     for name, column in ((c.key, c) for c in TASK_COLUMNS):

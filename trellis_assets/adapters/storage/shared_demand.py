@@ -1,55 +1,62 @@
-"""What other miners of the same store have coming: their tasks may begin where ours would."""
+"""What other miners of the same store have coming: their tasks may take the endpoints that ours would."""
 
 from collections import Counter
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, not_, or_, select
-from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage.clock_skew import is_not_ahead
 from trellis_assets.adapters.storage.models import PollRow, SessionRow, TaskRow
+from trellis_assets.adapters.storage.transactions import Repository
 from trellis_assets.domain.clock_skew import CLOCK_SLACK
 from trellis_assets.domain.scheduling.prefetch import ENDPOINTS_FLAG, PROMPT_START, OtherMinerDemand
 from trellis_assets.domain.tasks import LEASE, TaskState
 
 
-def other_miner_demand(
-    session: Session, miner_hotkey: str, now: datetime, polled_since: datetime
-) -> list[OtherMinerDemand]:
-    """By session: tasks that wait for an endpoint, and questions that may bring one. By index.
+class SqlSharedDemand(Repository):
+    """`SharedDemandRepository` over SQLAlchemy."""
 
-    A task that no run takes up waits for a worker, or its miner is gone: it holds up nobody.
-    """
-    waiting = (
-        select(TaskRow.session_id, func.count())
-        .where(
-            TaskRow.finished_at.is_(None),
-            TaskRow.state == str(TaskState.PULLED),
-            TaskRow.miner_hotkey != miner_hotkey,
-            or_(
-                not_(is_not_ahead(TaskRow.claimed_until, now, LEASE)), TaskRow.pulled_at > now - PROMPT_START
-            ),
+    def of_other_miners(
+        self, miner_hotkey: str, now: datetime, polled_since: datetime
+    ) -> list[OtherMinerDemand]:
+        """Return tasks of other miners that wait for an endpoint, and polls that may bring one, by session.
+
+        A task that no run takes up waits for a worker, or its miner is gone: it holds up nobody.
+        """
+        waiting = (
+            select(TaskRow.session_id, func.count())
+            .where(
+                TaskRow.finished_at.is_(None),
+                TaskRow.state == str(TaskState.PULLED),
+                TaskRow.miner_hotkey != miner_hotkey,
+                or_(
+                    not_(is_not_ahead(TaskRow.claimed_until, now, LEASE)),
+                    TaskRow.pulled_at > now - PROMPT_START,
+                ),
+            )
+            .group_by(TaskRow.session_id)
         )
-        .group_by(TaskRow.session_id)
-    )
-    asked = (
-        select(PollRow.asked_in, func.count())
-        .where(
-            PollRow.asked_at > polled_since,
-            PollRow.asked_at <= now + CLOCK_SLACK,
-            PollRow.miner_hotkey != miner_hotkey,
+        asked = (
+            select(PollRow.asked_in, func.count())
+            .where(
+                PollRow.asked_at > polled_since,
+                PollRow.asked_at <= now + CLOCK_SLACK,
+                PollRow.miner_hotkey != miner_hotkey,
+            )
+            .group_by(PollRow.asked_in)
         )
-        .group_by(PollRow.asked_in)
-    )
-    coming: Counter[int | None] = Counter()
-    for query in (waiting, asked):
-        coming.update(dict(session.execute(query).tuples().all()))
-    if not coming:
-        return []
-    named = select(SessionRow.id, SessionRow.flags).where(SessionRow.id.in_(coming))
-    flags: dict[int, dict[str, Any]] = dict(session.execute(named).tuples().all())
-    return [OtherMinerDemand(count, _endpoints(flags.get(number or 0))) for number, count in coming.items()]
+        coming: Counter[int | None] = Counter()
+        with self._reading() as session:
+            for query in (waiting, asked):
+                coming.update(dict(session.execute(query).tuples().all()))
+            if not coming:
+                return []
+            named = select(SessionRow.id, SessionRow.flags).where(SessionRow.id.in_(coming))
+            flags: dict[int, dict[str, Any]] = dict(session.execute(named).tuples().all())
+        return [
+            OtherMinerDemand(count, _endpoints(flags.get(number or 0))) for number, count in coming.items()
+        ]
 
 
 def _endpoints(flags: dict[str, Any] | None) -> frozenset[str] | None:

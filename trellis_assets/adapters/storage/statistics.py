@@ -1,163 +1,68 @@
-"""Statistics by SQL: nothing but sums leaves the database."""
+"""Statistics: counters of validators, tasks by state, and snapshots of everything at a moment."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from trellis_assets.adapters.storage import endpoints
+from trellis_assets.adapters.storage.endpoints import all_endpoints, busy_shares
 from trellis_assets.adapters.storage.mapping import counters_of
-from trellis_assets.adapters.storage.models import (
-    ArchivedTasksRow,
-    PollRow,
-    SessionRow,
-    TaskRow,
-    ValidationRow,
-    ValidatorRow,
-)
+from trellis_assets.adapters.storage.models import PollRow, SnapshotRow, TaskRow, ValidatorRow
+from trellis_assets.adapters.storage.sessions import started_at
 from trellis_assets.adapters.storage.stage_times import stage_times
-from trellis_assets.domain.statistics import StatisticsSnapshot, Totals, ValidatorCounters, sum_of
-from trellis_assets.domain.tasks import FINAL_STATES, TaskState
+from trellis_assets.adapters.storage.totals import totals, totals_by_miner
+from trellis_assets.adapters.storage.transactions import Repository
+from trellis_assets.domain.statistics import StatisticsSnapshot, ValidatorCounters, sum_of, to_json
+from trellis_assets.domain.tasks import TaskState
 
 
-def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+class SqlStatistics(Repository):
+    """`StatisticsRepository` over SQLAlchemy."""
+
+    def validator_counters(self) -> list[ValidatorCounters]:
+        """Return counters per miner and validator, the highest stake first."""
+        with self._reading() as session:
+            return _validator_counters(session)
+
+    def count_by_state(self, session_id: int | None = None) -> dict[TaskState, int]:
+        """Return the states that occur, with how often."""
+        query = select(TaskRow.state, func.count()).group_by(TaskRow.state)
+        if session_id is not None:
+            query = query.where(TaskRow.session_id == session_id)
+        with self._reading() as session:
+            return {TaskState(state): count for state, count in session.execute(query)}
+
+    def snapshot(self, session_id: int | None, now: datetime) -> StatisticsSnapshot:
+        """Return the session's statistics at this moment; without a session, since the first one."""
+        with self._reading() as session:
+            began_at = started_at(session, session_id) or now
+            shares = busy_shares(session, began_at, now)
+            miners = totals_by_miner(session)
+            return StatisticsSnapshot(
+                taken_at=now,
+                session_id=session_id,
+                started_at=began_at,
+                totals=sum_of(miners.values()) if session_id is None else totals(session, session_id),
+                validators=tuple(_validator_counters(session)),
+                stages=stage_times(session, session_id),
+                endpoints=tuple(
+                    replace(endpoint, busy_share=shares.get(endpoint.name, 0.0))
+                    for endpoint in all_endpoints(session, now)
+                ),
+                miners=miners,
+            )
+
+    def save_snapshot(self, snapshot: StatisticsSnapshot) -> None:
+        """Store the snapshot."""
+        row = SnapshotRow(
+            taken_at=snapshot.taken_at, session_id=snapshot.session_id, figures=to_json(snapshot)
+        )
+        with self._writing() as session:
+            session.add(row)
 
 
-def _sum(column: ColumnElement[float], condition: ColumnElement[bool]) -> ColumnElement[float]:
-    return func.coalesce(func.sum(case((condition, column), else_=0.0)), 0.0)
-
-
-def _is(state: TaskState) -> ColumnElement[bool]:
-    return TaskRow.state == str(state)
-
-
-def sums() -> dict[str, ColumnElement[Any]]:
-    """The statistics' sums over tasks, by name; idle validations have rows of their own."""
-    final = TaskRow.state.in_([str(s) for s in FINAL_STATES])
-    accepted = _is(TaskState.ACCEPTED)
-    made = and_(TaskRow.spz_path.is_not(None), TaskRow.reused_from.is_(None))
-    judged = TaskRow.local_score.is_not(None)
-    return {
-        "tasks_pulled": func.count(),
-        "tasks_processed": _count(final),
-        "successful_generations": _count(made),
-        "successful_validations": _count(judged),
-        "successful_submissions": _count(accepted),
-        "rejected_submissions": _count(_is(TaskState.REJECTED)),
-        "unknown_submissions": _count(_is(TaskState.ANSWER_UNKNOWN)),
-        "handed_back": _count(_is(TaskState.HANDED_BACK)),
-        "failed": _count(_is(TaskState.FAILED)),
-        "kept": _count(_is(TaskState.KEPT)),
-        "in_flight": _count(~final),
-        "duplicates": _count(or_(TaskRow.reason.like("duplicate%"), TaskRow.reused_from.is_not(None))),
-        "reused_results": _count(TaskRow.reused_from.is_not(None)),
-        "total_generation_time": _sum(TaskRow.generation_s, made),  # type: ignore[arg-type]
-        "total_validation_time": _sum(TaskRow.validation_s, judged),  # type: ignore[arg-type]
-        "total_submission_time": _sum(TaskRow.submission_s, TaskRow.submission_s.is_not(None)),  # type: ignore[arg-type]
-        "total_fidelity": _sum(TaskRow.task_fidelity_score, accepted),  # type: ignore[arg-type]
-    }
-
-
-_NAMES = (*sums(), "idle_validations")
-
-
-def idle_validations() -> Select[int]:
-    """How many verdicts on tasks' files were given while idle."""
-    return (
-        select(func.count())
-        .select_from(ValidationRow)
-        .join(TaskRow, TaskRow.key == ValidationRow.task_key)
-        .where(ValidationRow.is_idle)
-    )
-
-
-def totals(session: Session, session_id: int) -> Totals:
-    """Sums over the session's tasks; those whose rows are gone included."""
-    query = select(*sums().values()).where(TaskRow.session_id == session_id)
-    idle = idle_validations().where(TaskRow.session_id == session_id)
-    archived = _archived().where(ArchivedTasksRow.session_id == session_id)
-    return _totals_of(
-        [*session.execute(query).one(), session.scalar(idle) or 0], session.execute(archived).one()
-    )
-
-
-def totals_by_miner(session: Session) -> dict[str, Totals]:
-    """The same sums over everything, by the miner's hotkey."""
-    live = select(func.max(TaskRow.miner_hotkey), *sums().values())
-    if len(_miners(session)) > 1:
-        # SQLite reads the rows in the order of the group's index then, which takes three times as long.
-        live = live.group_by(TaskRow.miner_hotkey)
-    idle = idle_validations().add_columns(TaskRow.miner_hotkey).group_by(TaskRow.miner_hotkey)
-    archived = _archived().add_columns(ArchivedTasksRow.miner_hotkey).group_by(ArchivedTasksRow.miner_hotkey)
-    judged = {miner: count for count, miner in session.execute(idle)}
-    now = {miner: [*values, judged.get(miner, 0)] for miner, *values in session.execute(live) if miner}
-    before = {miner: values for *values, miner in session.execute(archived)}
-    nothing = [0] * len(_NAMES)
-    return {
-        miner: _totals_of(now.get(miner, nothing), before.get(miner, nothing))
-        for miner in sorted(now.keys() | before.keys())
-    }
-
-
-def _miners(session: Session) -> list[str]:
-    """Every miner with a task, each found by one step in the index of tasks."""
-    found: list[str] = []
-    following = select(func.min(TaskRow.miner_hotkey))
-    while (miner := session.scalar(following.where(TaskRow.miner_hotkey > (found or [""])[-1]))) is not None:
-        found.append(miner)
-    return found
-
-
-def _archived() -> Select[Any]:
-    return select(*(func.coalesce(func.sum(getattr(ArchivedTasksRow, name)), 0) for name in _NAMES))
-
-
-def _totals_of(now: Sequence[Any], before: Sequence[Any]) -> Totals:
-    return Totals(**{name: new + old for name, new, old in zip(_NAMES, now, before, strict=True)})
-
-
-def validator_counters(session: Session) -> list[ValidatorCounters]:
-    """Per miner and validator, the highest stake first."""
+def _validator_counters(session: Session) -> list[ValidatorCounters]:
     query = select(PollRow, ValidatorRow).outerjoin(ValidatorRow, ValidatorRow.hotkey == PollRow.hotkey)
     counters = [counters_of(poll, validator) for poll, validator in session.execute(query)]
     return sorted(counters, key=lambda c: (c.miner_hotkey, -c.stake, c.uid))
-
-
-def count_by_state(session: Session, session_id: int | None) -> dict[TaskState, int]:
-    """States that occur, with how often."""
-    query = select(TaskRow.state, func.count()).group_by(TaskRow.state)
-    if session_id is not None:
-        query = query.where(TaskRow.session_id == session_id)
-    return {TaskState(state): count for state, count in session.execute(query)}
-
-
-def beginning(session: Session, session_id: int | None) -> datetime | None:
-    """When the session, or the first one, started; without any, when the first task came."""
-    query = select(func.min(SessionRow.started_at))
-    if session_id is not None:
-        query = query.where(SessionRow.id == session_id)
-    return session.scalar(query) or session.scalar(select(func.min(TaskRow.pulled_at)))
-
-
-def snapshot(session: Session, session_id: int | None, now: datetime) -> StatisticsSnapshot:
-    """Everything at this moment; without a session it starts with the first one."""
-    started_at = beginning(session, session_id) or now
-    shares = endpoints.busy_shares(session, started_at, now)
-    miners = totals_by_miner(session)
-    return StatisticsSnapshot(
-        taken_at=now,
-        session_id=session_id,
-        started_at=started_at,
-        totals=sum_of(miners.values()) if session_id is None else totals(session, session_id),
-        validators=tuple(validator_counters(session)),
-        stages=stage_times(session, session_id),
-        endpoints=tuple(
-            replace(endpoint, busy_share=shares.get(endpoint.name, 0.0))
-            for endpoint in endpoints.all_endpoints(session, now)
-        ),
-        miners=miners,
-    )

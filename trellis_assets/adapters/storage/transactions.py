@@ -12,24 +12,28 @@ from trellis_assets.ports import StoreError
 
 
 class Transactions:
-    """A database. Safe to share between threads and processes."""
+    """The transactions of one database. Safe to share between threads and processes."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def close(self) -> None:
-        """All connections are closed."""
-        self.engine.dispose()
-
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """A transaction that is committed at the end, or leaves nothing behind."""
+        """Commit at the end of the block, or roll everything back when it raises.
+
+        Raises:
+            StoreError: the database failed.
+        """
         with self._named_errors(), Session(self.engine) as session, session.begin():
             yield session
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A transaction that sees one state of the store."""
+        """Read one consistent state of the store in the block.
+
+        Raises:
+            StoreError: the database failed.
+        """
         with self._named_errors(), Session(self.engine) as session:
             session.connection(execution_options={"reads_only": True})
             yield session
@@ -42,3 +46,10 @@ class Transactions:
             url = self.engine.url.render_as_string(hide_password=True)
             cause = str(getattr(error, "orig", None) or error).strip()
             raise StoreError(f"the store {url} failed: {cause}") from error
+
+
+class Repository:
+    """Operations on one subject of the store. Each public method is one transaction."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._writing, self._reading = transactions.writing, transactions.reading

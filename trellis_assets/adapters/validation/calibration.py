@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from trellis_assets.domain.tasks import TaskState
-from trellis_assets.ports import TaskStore
+from trellis_assets.ports import Store
 
 # With fewer answers a fit says more about chance than about validators.
 LEAST_ANSWERS = 30
@@ -65,11 +65,11 @@ class Calibration:
 UNCALIBRATED = Calibration()
 
 
-def answers_in(store: TaskStore) -> list[Answered]:
+def answers_in(store: Store) -> list[Answered]:
     """What validators said to the newest models that have an embedded score."""
     answers = []
     states = {TaskState.ACCEPTED, TaskState.REJECTED}
-    for task in store.tasks_in(states, limit=MOST_ANSWERS, newest_first=True):
+    for task in store.tasks.in_states(states, limit=MOST_ANSWERS, newest_first=True):
         raw = task.verdict.parts.get(RAW) if task.verdict else None
         # An inferred score is not as exact as a measured one.
         if raw is None or task.feedback is None or task.feedback.is_inferred:

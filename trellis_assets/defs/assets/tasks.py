@@ -39,7 +39,7 @@ def task_table(store: StoreResource) -> Materialized:
 
     parts = store.get()
     now = parts.clock.now()
-    counts = parts.store.count_by_state()
+    counts = parts.store.statistics.count_by_state()
     recent = parts.ledger.tasks(now - _DAY, now + timedelta(hours=1), newest=20)
     newest = pd.concat(list(recent)).iloc[::-1]
     metadata: Metadata = {"dagster/row_count": sum(counts.values())}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from trellis_assets.adapters.storage.backup import backup, restore
-from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
+from trellis_assets.adapters.storage.store import SqlStore, open_store
 from trellis_assets.ports import StoreError
 from trellis_assets.testing.fakes import NOW
 from trellis_assets_tests.ended_tasks import History
@@ -24,12 +24,12 @@ def url(database_url: str) -> str:
 
 def tasks_in(path: Path) -> int:
     opened = open_store(f"sqlite:///{path}")
-    count = sum(opened.count_by_state().values())
+    count = sum(opened.statistics.count_by_state().values())
     opened.close()
     return count
 
 
-def test_a_backup_made_while_tasks_come_in_is_whole(store: SqlTaskStore, url: str, tmp_path: Path) -> None:
+def test_a_backup_made_while_tasks_come_in_is_whole(store: SqlStore, url: str, tmp_path: Path) -> None:
     history = History(store)
     history.answered()
     is_done = threading.Event()
@@ -51,13 +51,13 @@ def test_a_backup_made_while_tasks_come_in_is_whole(store: SqlTaskStore, url: st
         path = tmp_path / "backups" / f"{number}.db"
         assert tasks_in(path) == count
         opened = open_store(f"sqlite:///{path}")
-        counters = opened.validator_counters()[0]
+        counters = opened.statistics.validator_counters()[0]
         assert count - 1 <= counters.total_successful_submissions <= count, "one moment, all tables"
         opened.close()
 
 
 def test_a_backup_of_a_large_store_ends_while_somebody_writes_all_the_time(
-    store: SqlTaskStore, url: str, tmp_path: Path
+    store: SqlStore, url: str, tmp_path: Path
 ) -> None:
     history = History(store)
     history.answered()
@@ -88,9 +88,7 @@ def test_a_backup_of_a_large_store_ends_while_somebody_writes_all_the_time(
         thread.join()
 
 
-def test_a_backup_is_one_file_that_only_its_owner_reads(
-    store: SqlTaskStore, url: str, tmp_path: Path
-) -> None:
+def test_a_backup_is_one_file_that_only_its_owner_reads(store: SqlStore, url: str, tmp_path: Path) -> None:
     History(store).answered()
     backup(url, tmp_path / "backups" / "a.db")
     assert [path.name for path in (tmp_path / "backups").iterdir()] == ["a.db"]
@@ -111,7 +109,7 @@ def test_what_is_restored_is_what_was_backed_up_and_the_rest_is_kept(url: str, t
     assert (tasks_in(tmp_path / "trellis.db"), tasks_in(aside)) == (1, 2)
 
 
-def test_a_store_that_was_lost_is_restored(store: SqlTaskStore, url: str, tmp_path: Path) -> None:
+def test_a_store_that_was_lost_is_restored(store: SqlStore, url: str, tmp_path: Path) -> None:
     History(store).answered()
     backup(url, tmp_path / "saved.db")
     elsewhere = f"sqlite:///{tmp_path / 'new' / 'trellis.db'}"

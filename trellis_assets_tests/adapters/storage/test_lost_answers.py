@@ -5,9 +5,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from trellis_assets.adapters.storage.consistency import scored_pairs, without_feedback
 from trellis_assets.adapters.storage.lost_answers import REASON
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.adapters.validation.calibration import RAW, answers_in
 from trellis_assets.domain.feedback import moving_average
 from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome
@@ -28,9 +27,9 @@ EVERY = timedelta(minutes=6)
 class Validator:
     """A validator that accepts what it is sent, and whose answers get lost when told so."""
 
-    def __init__(self, store: SqlTaskStore) -> None:
+    def __init__(self, store: SqlStore) -> None:
         self.store, self.validator = store, a_validator(1)
-        store.save_validators([self.validator], NOW)
+        store.validators.save([self.validator], NOW)
         self.now, self.sent = NOW, 0
         self.average, self.window = 1.0, 0
 
@@ -38,13 +37,13 @@ class Validator:
         self.sent += 1
         self.now += EVERY
         pulled = a_pulled_task(f"t{self.sent}", f"thing {self.sent}")
-        key = self.store.record_arrival(
+        key = self.store.arrivals.record(
             pulled, validator=self.validator, miner_hotkey=MINER, now=self.now, session_id=None
         ).task.key
-        self.store.move(key, TaskState.GENERATED, now=self.now, generation=a_generation())
+        self.store.tasks.move(key, TaskState.GENERATED, now=self.now, generation=a_generation())
         verdict = a_verdict(0.8, parts={RAW: 0.8})
-        self.store.move(key, TaskState.VALIDATED, now=self.now, verdict=verdict)
-        return self.store.task(key)
+        self.store.tasks.move(key, TaskState.VALIDATED, now=self.now, verdict=verdict)
+        return self.store.tasks.get(key)
 
     def answers(self, task: Task, score: float, *, is_lost: bool = False) -> Task:
         """It scores the result, and its answer comes or does not."""
@@ -61,9 +60,9 @@ class Validator:
         if is_lost:
             outcome, state, feedback = SubmissionOutcome.ANSWER_LOST, TaskState.ANSWER_UNKNOWN, None  # type: ignore[assignment]
         sent = Submission(SubmissionKind.RESULT, self.now, 1)
-        assert self.store.claim(task.key, "run", now=self.now, until=self.now + timedelta(seconds=30))
-        self.store.move(task.key, TaskState.SUBMITTING, now=self.now, submission=sent)
-        return self.store.settle(
+        assert self.store.claims.claim(task.key, "run", now=self.now, until=self.now + timedelta(seconds=30))
+        self.store.tasks.move(task.key, TaskState.SUBMITTING, now=self.now, submission=sent)
+        return self.store.tasks.settle(
             task.key,
             state,
             now=self.now,
@@ -76,7 +75,7 @@ class Validator:
 
 
 @pytest.fixture
-def peer(store: SqlTaskStore) -> Validator:
+def peer(store: SqlStore) -> Validator:
     return Validator(store)
 
 
@@ -85,16 +84,16 @@ def test_a_lost_acceptance_is_accepted_with_its_score_after_the_next_feedback(pe
     lost = peer.answers(peer.task(), 0.82, is_lost=True)
     assert lost.state is TaskState.ANSWER_UNKNOWN
     peer.answers(peer.task(), 0.75)
-    found = peer.store.task(lost.key)
+    found = peer.store.tasks.get(lost.key)
     assert (found.state, found.reason) == (TaskState.ACCEPTED, REASON)
     assert found.feedback is not None
     assert found.feedback.is_inferred
     assert found.feedback.task_fidelity_score == pytest.approx(0.82)
-    (counters,) = peer.store.validator_counters()
+    (counters,) = peer.store.statistics.validator_counters()
     assert (counters.total_tasks_submitted, counters.total_successful_submissions) == (3, 3)
     assert counters.average_score == pytest.approx(peer.average)
     assert counters.validator_average == pytest.approx(peer.average)
-    totals = peer.store.statistics(None, peer.now).totals
+    totals = peer.store.statistics.snapshot(None, peer.now).totals
     assert (totals.successful_submissions, totals.unknown_submissions) == (3, 0)
     assert totals.total_fidelity == pytest.approx(0.7 + 0.82 + 0.75)
 
@@ -103,27 +102,27 @@ def test_a_rejection_proves_a_lost_acceptance_as_well(peer: Validator) -> None:
     peer.answers(peer.task(), 0.7)
     lost = peer.answers(peer.task(), 0.82, is_lost=True)
     peer.answers(peer.task(), 0.3)
-    assert peer.store.task(lost.key).state is TaskState.ACCEPTED
+    assert peer.store.tasks.get(lost.key).state is TaskState.ACCEPTED
 
 
 def test_a_lost_rejection_stays_unknown(peer: Validator) -> None:
     peer.answers(peer.task(), 0.7)
     lost = peer.answers(peer.task(), 0.3, is_lost=True)
     peer.answers(peer.task(), 0.75)
-    assert peer.store.task(lost.key).state is TaskState.ANSWER_UNKNOWN
+    assert peer.store.tasks.get(lost.key).state is TaskState.ANSWER_UNKNOWN
 
 
 def test_without_an_earlier_feedback_nothing_is_proved(peer: Validator) -> None:
     lost = peer.answers(peer.task(), 0.82, is_lost=True)
     peer.answers(peer.task(), 0.75)
-    assert peer.store.task(lost.key).state is TaskState.ANSWER_UNKNOWN
+    assert peer.store.tasks.get(lost.key).state is TaskState.ANSWER_UNKNOWN
 
 
 def test_two_lost_acceptances_are_accepted_without_scores(peer: Validator) -> None:
     peer.answers(peer.task(), 0.7)
     lost = [peer.answers(peer.task(), score, is_lost=True) for score in (0.82, 0.9)]
     peer.answers(peer.task(), 0.75)
-    found = [peer.store.task(task.key) for task in lost]
+    found = [peer.store.tasks.get(task.key) for task in lost]
     assert [task.state for task in found] == [TaskState.ACCEPTED] * 2
     assert [task.feedback and task.feedback.task_fidelity_score for task in found] == [None, None]
 
@@ -133,10 +132,9 @@ def test_inferred_scores_are_not_measurements(peer: Validator) -> None:
     peer.answers(peer.task(), 0.82, is_lost=True)
     peer.answers(peer.task(), 0.75)
     assert sorted(a.fidelity for a in answers_in(peer.store) if a.fidelity) == [0.7, 0.75]
-    with peer.store.reading() as session:
-        start: datetime = NOW - timedelta(days=1)
-        assert sorted(f for _, _, f in scored_pairs(session, start)) == [0.7, 0.75]
-        assert without_feedback(session, start) == []
+    start: datetime = NOW - timedelta(days=1)
+    assert sorted(f for _, _, f in peer.store.consistency.scored_pairs(start)) == [0.7, 0.75]
+    assert peer.store.consistency.without_feedback(start) == []
 
 
 def test_an_acceptance_that_its_validator_lost_is_counted_once_when_it_is_accepted_again(
@@ -146,13 +144,13 @@ def test_an_acceptance_that_its_validator_lost_is_counted_once_when_it_is_accept
     before = (peer.average, peer.window)
     lost_state = peer.answers(peer.task(), 0.9)
     peer.average, peer.window = before  # restored from older state
-    again = peer.store.reopen(lost_state.key, peer.now)
+    again = peer.store.arrivals.reopen(lost_state.key)
     assert (again.state, again.feedback) == (TaskState.VALIDATED, None)
-    (counters,) = peer.store.validator_counters()
+    (counters,) = peer.store.statistics.validator_counters()
     assert (counters.total_tasks_submitted, counters.total_successful_submissions) == (1, 1)
     assert counters.average_score == pytest.approx(peer.average)
     peer.answers(again, 0.9)
-    (counters,) = peer.store.validator_counters()
+    (counters,) = peer.store.statistics.validator_counters()
     assert (counters.total_tasks_submitted, counters.total_successful_submissions) == (2, 2)
     assert counters.average_score == pytest.approx(peer.average)
-    assert peer.store.statistics(None, peer.now).totals.successful_submissions == 2
+    assert peer.store.statistics.snapshot(None, peer.now).totals.successful_submissions == 2

@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 
 from trellis_assets.adapters.storage.engine import HEAD, MIGRATIONS, parse_url
 from trellis_assets.adapters.storage.models import Base
-from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
+from trellis_assets.adapters.storage.store import SqlStore, open_store
 from trellis_assets.domain.submissions import SubmissionKind
 from trellis_assets.domain.tasks import TaskState
 from trellis_assets.ports import StoreError
@@ -65,7 +65,7 @@ def counted(engine: sa.Engine, tables: Iterable[str]) -> dict[str, int]:
         return {name: connection.scalar(count.select_from(sa.table(name))) or 0 for name in tables}
 
 
-def differences(store: SqlTaskStore) -> list[Any]:
+def differences(store: SqlStore) -> list[Any]:
     with store.engine.connect() as connection:
         return list(compare_metadata(MigrationContext.configure(connection), Base.metadata))
 
@@ -74,7 +74,7 @@ def test_the_newest_migration_is_the_version_that_opening_expects() -> None:
     assert REVISIONS[-1] == HEAD
 
 
-def test_models_and_migrations_agree(store: SqlTaskStore) -> None:
+def test_models_and_migrations_agree(store: SqlStore) -> None:
     assert differences(store) == []
 
 
@@ -86,7 +86,7 @@ def test_an_earlier_store_is_migrated_with_all_its_rows(
     before = fill(raw)
     store = open_store(empty_database_url)
     assert counted(store.engine, before) == before
-    task = store.task(7)
+    task = store.tasks.get(7)
     assert (task.state, task.prompt, task.pulled_at) == (TaskState.ACCEPTED, "x", VALUES[datetime])
     assert differences(store) == []
     store.close()

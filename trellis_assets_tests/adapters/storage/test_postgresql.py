@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from trellis_assets.adapters.storage import postgresql
-from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
+from trellis_assets.adapters.storage.store import SqlStore, open_store
 from trellis_assets.diagnostics.doctor import examine
 from trellis_assets.domain.tasks import Task, TaskState
 from trellis_assets.ports import StoreError
@@ -32,9 +32,9 @@ def own_server() -> Iterator[PostgresServer]:
     server.close()
 
 
-def arrive(store: SqlTaskStore, task_id: str) -> Task:
+def arrive(store: SqlStore, task_id: str) -> Task:
     pulled = a_pulled_task(task_id)
-    return store.record_arrival(
+    return store.arrivals.record(
         pulled, validator=a_validator(1), miner_hotkey=MINER, now=NOW, session_id=None
     ).task
 
@@ -42,7 +42,7 @@ def arrive(store: SqlTaskStore, task_id: str) -> Task:
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
 def test_the_usual_ways_to_write_the_url_all_work(database_url: str, scheme: str) -> None:
     store = open_store(database_url.replace("postgresql", scheme, 1))
-    assert store.count_by_state() == {}
+    assert store.statistics.count_by_state() == {}
     assert store.engine.driver == "psycopg"
     store.close()
 
@@ -63,8 +63,8 @@ def test_a_store_outlives_a_restart_of_its_server(own_server: PostgresServer) ->
     key = arrive(store, "a").key
     own_server.stop()
     own_server.start()
-    assert store.claim(key, "run", now=NOW, until=UNTIL) is not None
-    assert store.task(key).run_id == "run"
+    assert store.claims.claim(key, "run", now=NOW, until=UNTIL) is not None
+    assert store.tasks.get(key).run_id == "run"
     store.close()
 
 
@@ -73,7 +73,7 @@ def test_who_comes_while_the_server_restarts_waits_for_it(own_server: PostgresSe
     key = arrive(store, "a").key
     own_server.stop()
     with ThreadPoolExecutor(1) as pool:
-        claimed = pool.submit(store.claim, key, "run", now=NOW, until=UNTIL)
+        claimed = pool.submit(store.claims.claim, key, "run", now=NOW, until=UNTIL)
         time.sleep(1)
         assert not claimed.done()
         own_server.start()
@@ -86,7 +86,7 @@ def test_a_transaction_that_the_restart_cut_off_is_named_and_left_nothing(own_se
     key = arrive(store, "a").key
 
     def cut_off() -> None:
-        with store.writing() as session:
+        with store.transactions.writing() as session:
             session.execute(text("UPDATE tasks SET state = 'failed'"))
             own_server.stop()
             own_server.start()
@@ -94,7 +94,7 @@ def test_a_transaction_that_the_restart_cut_off_is_named_and_left_nothing(own_se
 
     with pytest.raises(StoreError, match=r"miner:\*\*\*@127.0.0.1"):
         cut_off()
-    assert store.task(key).state is TaskState.PULLED
+    assert store.tasks.get(key).state is TaskState.PULLED
     store.close()
 
 
@@ -104,7 +104,7 @@ def test_a_server_that_is_killed_keeps_what_was_committed_and_nothing_else() -> 
     key = arrive(store, "a").key
 
     def cut_off() -> None:
-        with store.writing() as session:
+        with store.transactions.writing() as session:
             session.execute(text("UPDATE tasks SET state = 'failed'"))
             server.kill()
             server.start()
@@ -112,8 +112,8 @@ def test_a_server_that_is_killed_keeps_what_was_committed_and_nothing_else() -> 
     try:
         with pytest.raises(StoreError):
             cut_off()
-        assert store.task(key).state is TaskState.PULLED
-        assert store.claim(key, "run", now=NOW, until=UNTIL) is not None
+        assert store.tasks.get(key).state is TaskState.PULLED
+        assert store.claims.claim(key, "run", now=NOW, until=UNTIL) is not None
     finally:
         store.close()
         server.close()
@@ -138,59 +138,57 @@ def test_a_server_that_is_down_is_named_without_its_password(
 
 
 def test_a_lock_that_is_not_given_back_is_waited_for_in_vain_only_so_long(
-    store: SqlTaskStore, database_url: str
+    store: SqlStore, database_url: str
 ) -> None:
     key = arrive(store, "a").key
     hasty = open_store(f"{database_url}?options=-c%20lock_timeout%3D200ms")
-    with store.writing() as session:
+    with store.transactions.writing() as session:
         session.execute(text("SELECT * FROM tasks FOR UPDATE"))
         with pytest.raises(StoreError, match="lock timeout"):
-            hasty.claim(key, "two", now=NOW, until=UNTIL)
-    assert hasty.claim(key, "two", now=NOW, until=UNTIL) is not None
+            hasty.claims.claim(key, "two", now=NOW, until=UNTIL)
+    assert hasty.claims.claim(key, "two", now=NOW, until=UNTIL) is not None
     hasty.close()
 
 
-def test_who_stops_in_the_midst_of_a_transaction_loses_its_locks(
-    store: SqlTaskStore, database_url: str
-) -> None:
+def test_who_stops_in_the_midst_of_a_transaction_loses_its_locks(store: SqlStore, database_url: str) -> None:
     key = arrive(store, "a").key
     stuck = open_store(f"{database_url}?options=-c%20idle_in_transaction_session_timeout%3D300ms")
 
     def stop_midway() -> None:
-        with stuck.writing() as session:
+        with stuck.transactions.writing() as session:
             session.execute(text("UPDATE tasks SET run_id = 'stuck', claimed_until = '2100-01-01'"))
             # It waits for the row's lock, which the server takes from who does nothing with it.
-            assert store.claim(key, "two", now=NOW, until=UNTIL) is not None
+            assert store.claims.claim(key, "two", now=NOW, until=UNTIL) is not None
 
     with pytest.raises(StoreError):
         stop_midway()
-    assert store.task(key).run_id == "two"
+    assert store.tasks.get(key).run_id == "two"
     stuck.close()
 
 
-def test_a_reading_transaction_sees_one_state_and_writes_nothing(store: SqlTaskStore) -> None:
+def test_a_reading_transaction_sees_one_state_and_writes_nothing(store: SqlStore) -> None:
     arrive(store, "a")
     count = text("SELECT count(*) FROM tasks")
-    with store.reading() as session:
+    with store.transactions.reading() as session:
         before = session.scalar(count)
         arrive(store, "b")
         assert session.scalar(count) == before == 1
-    with pytest.raises(StoreError, match="read-only"), store.reading() as session:
+    with pytest.raises(StoreError, match="read-only"), store.transactions.reading() as session:
         session.execute(text("DELETE FROM tasks"))
 
 
-def test_a_process_has_no_more_connections_than_the_docs_say(store: SqlTaskStore) -> None:
+def test_a_process_has_no_more_connections_than_the_docs_say(store: SqlStore) -> None:
     busy = [store.engine.connect() for _ in range(12)]
     store.engine.pool._timeout = 0.1  # type: ignore[attr-defined]
     with pytest.raises(StoreError, match="QueuePool limit"):
-        store.count_by_state()
+        store.statistics.count_by_state()
     for connection in busy:
         connection.close()
-    assert store.count_by_state() == {}
+    assert store.statistics.count_by_state() == {}
 
 
 def test_pg_dump_and_pg_restore_bring_a_lost_store_back(
-    store: SqlTaskStore, postgres_server: PostgresServer, database_url: str, tmp_path: Path
+    store: SqlStore, postgres_server: PostgresServer, database_url: str, tmp_path: Path
 ) -> None:
     """The commands of docs/scaling.md."""
     history = History(store)
@@ -203,7 +201,7 @@ def test_pg_dump_and_pg_restore_bring_a_lost_store_back(
         "pg_restore", "--no-owner", "--exit-on-error", "--single-transaction", f"--dbname={other}", str(dump)
     )
     restored = open_store(other)
-    assert restored.statistics(None, NOW) == store.statistics(None, NOW)
-    assert arrive(restored, "new").key > max(task.key for task in store.tasks_in(TaskState))
+    assert restored.statistics.snapshot(None, NOW) == store.statistics.snapshot(None, NOW)
+    assert arrive(restored, "new").key > max(task.key for task in store.tasks.in_states(TaskState))
     restored.close()
     postgres_server.drop(other)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, event
 
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.domain.tasks import UNFINISHED_STATES, WORKABLE_STATES, TaskState
 from trellis_assets.testing.fakes import MINER, NOW, a_pulled_task, a_validator
 
@@ -15,56 +15,58 @@ pytestmark = pytest.mark.sqlite_only
 ONE = a_validator(1)
 SOON = NOW + timedelta(seconds=30)
 # By name: the question, and the indexes that may answer it, one per table that is looked into.
-QUESTIONS: dict[str, tuple[Callable[[SqlTaskStore], object], set[str]]] = {
+QUESTIONS: dict[str, tuple[Callable[[SqlStore], object], set[str]]] = {
     "is the prompt a duplicate": (
-        lambda store: store.earlier_with_prompt(
+        lambda store: store.arrivals.earlier_with_prompt(
             miner_hotkey=MINER, validator_hotkey=ONE.hotkey, prompt_sha256="0" * 64, since=NOW, before_key=9
         ),
         {"INDEX ix_recent_prompts_lookup", "INTEGER PRIMARY KEY"},
     ),
     "is the task known": (
-        lambda store: store.record_arrival(
+        lambda store: store.arrivals.record(
             a_pulled_task("new"), validator=ONE, miner_hotkey=MINER, now=NOW, session_id=1
         ),
         {"INDEX sqlite_autoindex_tasks_1", "INDEX sqlite_autoindex_validator_polls_1"},
     ),
-    "claim": (lambda store: store.claim(1, "run", now=NOW, until=SOON), {"INTEGER PRIMARY KEY"}),
-    "renew a claim": (lambda store: store.extend_claim(1, "run", SOON), {"INTEGER PRIMARY KEY"}),
+    "claim": (lambda store: store.claims.claim(1, "run", now=NOW, until=SOON), {"INTEGER PRIMARY KEY"}),
+    "renew a claim": (lambda store: store.claims.extend(1, "run", SOON), {"INTEGER PRIMARY KEY"}),
     "move": (
-        lambda store: store.move(1, TaskState.GENERATING, now=NOW),
+        lambda store: store.tasks.move(1, TaskState.GENERATING, now=NOW),
         {"INTEGER PRIMARY KEY"},
     ),
     "who is due": (
-        lambda store: store.poll_times(MINER),
+        lambda store: store.polls.times(MINER),
         {"INDEX sqlite_autoindex_validator_polls_1"},
     ),
     "begin a poll": (
-        lambda store: store.begin_poll(MINER, ONE.hotkey, next_poll_at=SOON, now=NOW, max_backoff=SOON - NOW),
+        lambda store: store.polls.begin(
+            MINER, ONE.hotkey, next_poll_at=SOON, now=NOW, max_backoff=SOON - NOW
+        ),
         {"INDEX sqlite_autoindex_validator_polls_1"},
     ),
     "what is unfinished": (
-        lambda store: store.tasks_in(UNFINISHED_STATES),
+        lambda store: store.tasks.in_states(UNFINISHED_STATES),
         {"INDEX ix_tasks_finished_at"},
     ),
     "is anything mined": (
-        lambda store: store.tasks_in(WORKABLE_STATES, limit=1),
+        lambda store: store.tasks.in_states(WORKABLE_STATES, limit=1),
         {"INDEX ix_tasks_finished_at"},
     ),
     "what is being submitted": (
-        lambda store: store.tasks_in({TaskState.SUBMITTING}),
+        lambda store: store.tasks.in_states({TaskState.SUBMITTING}),
         {"INDEX ix_tasks_unfinished"},
     ),
     "what is to be judged": (
-        lambda store: store.unjudged(MINER, NOW, SOON),
+        lambda store: store.validations.unjudged(MINER, NOW, SOON),
         {"INDEX ix_tasks_unjudged"},
     ),
     "hold an endpoint": (
-        lambda store: store.acquire_slot(["http://one"], 1, now=NOW, until=SOON),
+        lambda store: store.slots.acquire(["http://one"], 1, now=NOW, until=SOON),
         {"INDEX sqlite_autoindex_generation_slots_1"},
     ),
-    "what is in hand": (lambda store: store.active_tasks(MINER), {"INDEX ix_tasks_finished_at"}),
+    "what is in hand": (lambda store: store.tasks.active(MINER), {"INDEX ix_tasks_finished_at"}),
     "what do other miners have coming": (
-        lambda store: store.other_miner_demand("5Other", NOW, NOW - timedelta(seconds=1)),
+        lambda store: store.shared_demand.of_other_miners("5Other", NOW, NOW - timedelta(seconds=1)),
         {
             "INDEX ix_tasks_unfinished",
             "INDEX ix_validator_polls_asked_at",
@@ -72,11 +74,11 @@ QUESTIONS: dict[str, tuple[Callable[[SqlTaskStore], object], set[str]]] = {
         },
     ),
     "what has no run": (
-        lambda store: store.unclaimed(MINER, NOW),
+        lambda store: store.claims.unclaimed(MINER, NOW),
         {"INDEX ix_tasks_finished_at", "INDEX ix_tasks_unfinished"},
     ),
     "who is next in line": (
-        lambda store: store.is_next_in_line(1, NOW),
+        lambda store: store.slots.is_next_in_line(1, NOW),
         # The last is the newest task, at the table's end.
         {
             "INDEX ix_tasks_unfinished",
@@ -86,7 +88,7 @@ QUESTIONS: dict[str, tuple[Callable[[SqlTaskStore], object], set[str]]] = {
         },
     ),
     "how far is the session": (
-        lambda store: store.count_by_state(1),
+        lambda store: store.statistics.count_by_state(1),
         {"COVERING INDEX ix_tasks_session_state"},
     ),
 }
@@ -113,8 +115,8 @@ def plans_of(engine: Engine, ask: Callable[[], object]) -> list[str]:
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_every_frequent_question_is_answered_by_its_index(store: SqlTaskStore, question: str) -> None:
-    store.record_arrival(a_pulled_task("old"), validator=ONE, miner_hotkey=MINER, now=NOW, session_id=1)
+def test_every_frequent_question_is_answered_by_its_index(store: SqlStore, question: str) -> None:
+    store.arrivals.record(a_pulled_task("old"), validator=ONE, miner_hotkey=MINER, now=NOW, session_id=1)
     ask, indexes = QUESTIONS[question]
     plans = plans_of(store.engine, lambda: ask(store))
     assert plans

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from trellis_assets.adapters.storage.retention_store import SqlRetentionStore
-from trellis_assets.adapters.storage.store import SqlTaskStore, open_store
+from trellis_assets.adapters.storage.store import SqlStore, open_store
 from trellis_assets.domain.endpoints.endpoints import Outcome, Probe
 from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import TaskState
@@ -26,7 +25,7 @@ UNTIL = NOW + timedelta(seconds=30)
 SENT = Submission(SubmissionKind.RESULT, NOW, 1, 1.0, str(SubmissionOutcome.ACCEPTED))
 
 # A race: the store, who one is, and the tasks' keys in; what this racer won out.
-Race = Callable[[SqlTaskStore, str, list[int]], list[Any]]
+Race = Callable[[SqlStore, str, list[int]], list[Any]]
 Run = Callable[[str, Race, list[int]], list[list[Any]]]
 
 _gate: Barrier
@@ -60,9 +59,9 @@ def run() -> Iterator[Run]:
         yield start
 
 
-def arrived(store: SqlTaskStore, count: int = ROUNDS) -> list[int]:
+def arrived(store: SqlStore, count: int = ROUNDS) -> list[int]:
     return [
-        store.record_arrival(
+        store.arrivals.record(
             a_pulled_task(f"t{number}", f"prompt {number}"),
             validator=a_validator(1),
             miner_hotkey=MINER,
@@ -77,73 +76,75 @@ def won_once(shares: list[list[Any]], prizes: list[Any]) -> None:
     assert Counter(prize for share in shares for prize in share) == Counter(prizes)
 
 
-def claim(store: SqlTaskStore, who: str, keys: list[int]) -> list[Any]:
-    return [key for key in keys if store.claim(key, who, now=NOW, until=UNTIL) is not None]
+def claim(store: SqlStore, who: str, keys: list[int]) -> list[Any]:
+    return [key for key in keys if store.claims.claim(key, who, now=NOW, until=UNTIL) is not None]
 
 
-def test_a_task_is_claimed_by_one(store: SqlTaskStore, database_url: str, run: Run) -> None:
+def test_a_task_is_claimed_by_one(store: SqlStore, database_url: str, run: Run) -> None:
     keys = arrived(store)
     won_once(run(database_url, claim, keys), keys)
 
 
-def claim_dead(store: SqlTaskStore, who: str, keys: list[int]) -> list[Any]:
+def claim_dead(store: SqlStore, who: str, keys: list[int]) -> list[Any]:
     later = UNTIL + timedelta(seconds=1)
-    return [key for key in keys if store.claim(key, who, now=later, until=later + (UNTIL - NOW)) is not None]
+    return [
+        key
+        for key in keys
+        if store.claims.claim(key, who, now=later, until=later + (UNTIL - NOW)) is not None
+    ]
 
 
-def test_a_dead_workers_task_is_taken_over_by_one(store: SqlTaskStore, database_url: str, run: Run) -> None:
+def test_a_dead_workers_task_is_taken_over_by_one(store: SqlStore, database_url: str, run: Run) -> None:
     keys = arrived(store)
     assert claim(store, "dead", keys) == keys
     won_once(run(database_url, claim_dead, keys), keys)
 
 
-def ask(store: SqlTaskStore, _who: str, keys: list[int]) -> list[Any]:
-    begin = partial(store.begin_poll, MINER, next_poll_at=UNTIL, now=NOW, max_backoff=UNTIL - NOW)
+def ask(store: SqlStore, _who: str, keys: list[int]) -> list[Any]:
+    begin = partial(store.polls.begin, MINER, next_poll_at=UNTIL, now=NOW, max_backoff=UNTIL - NOW)
     return [n for n in keys if begin(f"validator-{n}")]
 
 
-def test_a_validator_is_asked_by_one(store: SqlTaskStore, database_url: str, run: Run) -> None:
+def test_a_validator_is_asked_by_one(store: SqlStore, database_url: str, run: Run) -> None:
     numbers = list(range(ROUNDS))
     won_once(run(database_url, ask, numbers), numbers)
-    assert {counters.total_pulls for counters in store.validator_counters()} == {1}
+    assert {counters.total_pulls for counters in store.statistics.validator_counters()} == {1}
 
 
-def take_slot(store: SqlTaskStore, who: str, keys: list[int]) -> list[Any]:
+def take_slot(store: SqlStore, who: str, keys: list[int]) -> list[Any]:
     mine = 1000 * int(who[-1])
-    return [n for n in keys if store.acquire_slot([f"gpu-{n}"], mine + n, now=NOW, until=UNTIL) is not None]
+    return [n for n in keys if store.slots.acquire([f"gpu-{n}"], mine + n, now=NOW, until=UNTIL) is not None]
 
 
-def test_an_endpoint_is_held_by_one(store: SqlTaskStore, database_url: str, run: Run) -> None:
+def test_an_endpoint_is_held_by_one(store: SqlStore, database_url: str, run: Run) -> None:
     numbers = list(range(ROUNDS))
     won_once(run(database_url, take_slot, numbers), numbers)
 
 
-def test_an_endpoint_that_is_half_open_is_tried_by_one(
-    store: SqlTaskStore, database_url: str, run: Run
-) -> None:
+def test_an_endpoint_that_is_half_open_is_tried_by_one(store: SqlStore, database_url: str, run: Run) -> None:
     numbers = list(range(ROUNDS))
-    store.record_probes([Probe(f"gpu-{n}", "cannot be reached") for n in numbers], NOW)
+    store.endpoints.record_probes([Probe(f"gpu-{n}", "cannot be reached") for n in numbers], NOW)
     assert take_slot(store, "run-7", numbers) == []
-    store.record_probes([Probe(f"gpu-{n}") for n in numbers], NOW)
+    store.endpoints.record_probes([Probe(f"gpu-{n}") for n in numbers], NOW)
     won_once(run(database_url, take_slot, numbers), numbers)
 
 
-def record_failures(store: SqlTaskStore, _who: str, keys: list[int]) -> list[Any]:
+def record_failures(store: SqlStore, _who: str, keys: list[int]) -> list[Any]:
     for number in keys:
-        store.release_slot("gpu", number, now=NOW, outcome=Outcome(1.0, "answered 500"))
+        store.slots.release("gpu", number, now=NOW, outcome=Outcome(1.0, "answered 500"))
     return []
 
 
-def test_no_outcome_of_a_generation_is_lost(store: SqlTaskStore, database_url: str, run: Run) -> None:
+def test_no_outcome_of_a_generation_is_lost(store: SqlStore, database_url: str, run: Run) -> None:
     run(database_url, record_failures, list(range(ROUNDS)))
-    (endpoint,) = store.endpoints(["gpu"], NOW)
+    (endpoint,) = store.endpoints.named(["gpu"], NOW)
     assert endpoint.failures == endpoint.breaker.failures_in_a_row == RACERS * ROUNDS
 
 
-def arrive(store: SqlTaskStore, _who: str, keys: list[int]) -> list[Any]:
+def arrive(store: SqlStore, _who: str, keys: list[int]) -> list[Any]:
     new = []
     for number in keys:
-        arrival = store.record_arrival(
+        arrival = store.arrivals.record(
             a_pulled_task(f"t{number}", f"prompt {number}"),
             validator=a_validator(1 + number % 3),
             miner_hotkey=MINER,
@@ -155,20 +156,20 @@ def arrive(store: SqlTaskStore, _who: str, keys: list[int]) -> list[Any]:
     return new
 
 
-def test_a_task_arrives_once(store: SqlTaskStore, database_url: str, run: Run) -> None:
+def test_a_task_arrives_once(store: SqlStore, database_url: str, run: Run) -> None:
     numbers = list(range(ROUNDS))
     won_once(run(database_url, arrive, numbers), numbers)
-    assert sum(counters.total_tasks_received for counters in store.validator_counters()) == ROUNDS
-    assert sum(store.count_by_state().values()) == ROUNDS
+    assert sum(counters.total_tasks_received for counters in store.statistics.validator_counters()) == ROUNDS
+    assert sum(store.statistics.count_by_state().values()) == ROUNDS
 
 
-def claim_and_settle(store: SqlTaskStore, who: str, keys: list[int]) -> list[Any]:
+def claim_and_settle(store: SqlStore, who: str, keys: list[int]) -> list[Any]:
     settled = []
     for key in keys:
-        store.claim(key, who, now=NOW, until=UNTIL)
+        store.claims.claim(key, who, now=NOW, until=UNTIL)
         try:
-            store.move(key, TaskState.SUBMITTING, now=NOW, submission=SENT, run_id=who)
-            store.settle(
+            store.tasks.move(key, TaskState.SUBMITTING, now=NOW, submission=SENT, run_id=who)
+            store.tasks.settle(
                 key,
                 TaskState.ACCEPTED,
                 now=NOW,
@@ -184,53 +185,51 @@ def claim_and_settle(store: SqlTaskStore, who: str, keys: list[int]) -> list[Any
     return settled
 
 
-def test_an_answer_is_counted_once(store: SqlTaskStore, database_url: str, run: Run) -> None:
+def test_an_answer_is_counted_once(store: SqlStore, database_url: str, run: Run) -> None:
     """All settle tasks of one validator: one row of counters that all write."""
     history = History(store)
     keys = [history.generated().key for _ in range(ROUNDS)]
     for key in keys:
-        store.move(key, TaskState.VALIDATED, now=NOW)
+        store.tasks.move(key, TaskState.VALIDATED, now=NOW)
     won_once(run(database_url, claim_and_settle, keys), keys)
-    (counters,) = store.validator_counters()
+    (counters,) = store.statistics.validator_counters()
     assert (counters.total_tasks_submitted, counters.total_successful_submissions) == (ROUNDS, ROUNDS)
 
 
-def list_validators(store: SqlTaskStore, who: str, keys: list[int]) -> list[Any]:
+def list_validators(store: SqlStore, who: str, keys: list[int]) -> list[Any]:
     """How many validators were listed whenever this racer looked."""
     first = 10_000 * int(who[-1])
     listed = []
     for turn in keys:
-        store.save_validators([a_validator(first + 20 * turn + n) for n in range(20)], NOW)
-        listed.append(len(store.listed_validators()[0]))
+        store.validators.save([a_validator(first + 20 * turn + n) for n in range(20)], NOW)
+        listed.append(len(store.validators.listed()[0]))
     return listed
 
 
-def test_metagraphs_that_are_saved_at_once_do_not_mix(
-    store: SqlTaskStore, database_url: str, run: Run
-) -> None:
+def test_metagraphs_that_are_saved_at_once_do_not_mix(store: SqlStore, database_url: str, run: Run) -> None:
     shares = run(database_url, list_validators, list(range(ROUNDS)))
     assert {listed for share in shares for listed in share} == {20}
 
 
-def archive(store: SqlTaskStore, _who: str, _keys: list[int]) -> list[Any]:
-    return [SqlRetentionStore(store.engine).archive_tasks(NOW + timedelta(days=1))]
+def archive(store: SqlStore, _who: str, _keys: list[int]) -> list[Any]:
+    return [store.retention.archive_tasks(NOW + timedelta(days=1))]
 
 
 def test_tasks_that_are_archived_at_once_are_summed_once(
-    store: SqlTaskStore, database_url: str, run: Run
+    store: SqlStore, database_url: str, run: Run
 ) -> None:
     history = History(store)
     for number in range(ROUNDS):
         history.handed_back("duplicate", validator=a_validator(number % 3))
-    before = store.statistics(None, NOW).totals
+    before = store.statistics.snapshot(None, NOW).totals
     shares = run(database_url, archive, [])
     assert sum(sum(share) for share in shares) == ROUNDS
-    assert store.statistics(None, NOW).totals == before
-    assert sum(store.count_by_state().values()) == 0
+    assert store.statistics.snapshot(None, NOW).totals == before
+    assert sum(store.statistics.count_by_state().values()) == 0
 
 
 def test_processes_that_start_at_once_migrate_once(empty_database_url: str, run: Run) -> None:
     run(empty_database_url, claim, [])
     opened = open_store(empty_database_url)
-    assert opened.count_by_state() == {}
+    assert opened.statistics.count_by_state() == {}
     opened.close()

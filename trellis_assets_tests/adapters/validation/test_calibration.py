@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.adapters.validation.calibration import (
     RAW,
     UNCALIBRATED,
@@ -80,7 +80,7 @@ def test_a_file_that_is_no_calibration_says_so(tmp_path: Path, text: str) -> Non
         load(tmp_path / "calibration.json")
 
 
-def test_answers_come_from_scored_and_answered_tasks(store: SqlTaskStore) -> None:
+def test_answers_come_from_scored_and_answered_tasks(store: SqlStore) -> None:
     for number, (state, parts) in enumerate(
         [
             (TaskState.ACCEPTED, {RAW: 0.7}),
@@ -88,7 +88,7 @@ def test_answers_come_from_scored_and_answered_tasks(store: SqlTaskStore) -> Non
             (TaskState.ACCEPTED, {"iqa": 0.5}),
         ]
     ):
-        task = store.record_arrival(
+        task = store.arrivals.record(
             a_pulled_task(f"task-{number}"),
             validator=a_validator(),
             miner_hotkey=MINER,
@@ -96,8 +96,10 @@ def test_answers_come_from_scored_and_answered_tasks(store: SqlTaskStore) -> Non
             session_id=None,
         ).task
         for step in (TaskState.GENERATING, TaskState.GENERATED, TaskState.VALIDATED, TaskState.SUBMITTING):
-            store.move(task.key, step, now=NOW, generation=a_generation(), verdict=a_verdict(parts=parts))
-        store.move(task.key, state, now=NOW, feedback=a_feedback(0.8))
+            store.tasks.move(
+                task.key, step, now=NOW, generation=a_generation(), verdict=a_verdict(parts=parts)
+            )
+        store.tasks.move(task.key, state, now=NOW, feedback=a_feedback(0.8))
     assert answers_in(store) == [Answered(0.4, None, 0.6), Answered(0.7, 0.8, 0.6)]
 
 

@@ -72,7 +72,7 @@ def read_tasks(store_url: str) -> list[Task]:
     """Every row of the store."""
     store = open_store(store_url)
     try:
-        return store.tasks_in(set(TaskState))
+        return store.tasks.in_states(set(TaskState))
     finally:
         store.close()
 

@@ -90,7 +90,9 @@ def finished_tasks(cluster: Cluster) -> int:
         return 0
     store = open_store(cluster.store_url)
     try:
-        return sum(count for state, count in store.count_by_state().items() if state in FINAL_STATES)
+        return sum(
+            count for state, count in store.statistics.count_by_state().items() if state in FINAL_STATES
+        )
     finally:
         store.close()
 

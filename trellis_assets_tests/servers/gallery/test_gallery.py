@@ -18,7 +18,7 @@ from PIL import Image
 
 from trellis_assets.adapters.splat_io.ply import read_ply
 from trellis_assets.adapters.splat_io.spz import decode_spz, encode_spz
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.composition import Pipeline
 from trellis_assets.diagnostics.mining_checks import notice
 from trellis_assets.domain.diagnostics import CheckResult, Health
@@ -57,8 +57,8 @@ def files_url(request: pytest.FixtureRequest) -> str | None:
 @pytest.fixture
 def history(pipeline: Pipeline) -> History:
     store, files = pipeline.store, pipeline.files
-    assert isinstance(store, SqlTaskStore)
-    store.save_validators([a_validator(1), a_validator(2)], NOW)
+    assert isinstance(store, SqlStore)
+    store.validators.save([a_validator(1), a_validator(2)], NOW)
     return ModelHistory(store, files)
 
 

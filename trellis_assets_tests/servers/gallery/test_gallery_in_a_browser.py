@@ -45,7 +45,7 @@ def address(tmp_path: Path, serve: Callable[[Any], str]) -> str:
     pipeline = Pipeline(Settings.load(data_dir=tmp_path))
     store: Any = pipeline.store
     files: Any = pipeline.files
-    store.save_validators([a_validator(1), a_validator(2)], NOW)
+    store.validators.save([a_validator(1), a_validator(2)], NOW)
     history = BallHistory(store, files)
     history.answered("a ball of <b>many</b> colours")
     history.answered("another ball", validator=a_validator(2))

@@ -19,8 +19,6 @@ from trellis_assets.adapters.generation.http import HttpGenerator
 from trellis_assets.adapters.rendering.pictures import webp_row
 from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.adapters.splat_io.sniff import decode_splats
-from trellis_assets.adapters.storage.model_catalogue import SqlGallery
-from trellis_assets.adapters.storage.retention_store import SqlRetentionStore
 from trellis_assets.adapters.weights.revisions import Revisions
 from trellis_assets.composition import Pipeline
 from trellis_assets.domain.generation_requests import Route
@@ -176,7 +174,7 @@ def pipeline(tmp_path: Path, server: str) -> Pipeline:
 def task(pipeline: Pipeline) -> Task:
     """A text task of a real store whose model was made on the picture route."""
     pulled = a_pulled_task("t1", "a red vase")
-    arrival = pipeline.store.record_arrival(
+    arrival = pipeline.store.arrivals.record(
         pulled, validator=a_validator(1), miner_hotkey=MINER, now=pipeline.clock.now(), session_id=None
     )
     made = pipeline.mining.generate_step().run(arrival.task.key, "run")
@@ -186,7 +184,7 @@ def task(pipeline: Pipeline) -> Task:
 
 
 def test_picture_cut_and_model_of_a_task_are_stored_together(pipeline: Pipeline, task: Task) -> None:
-    made = pipeline.store.task(task.key).generation
+    made = pipeline.store.tasks.get(task.key).generation
     assert made is not None
     assert made.picture is not None
     assert made.cut is not None
@@ -223,7 +221,7 @@ def test_pictures_go_with_their_model_and_not_before(pipeline: Pipeline, task: T
     assert task.generation.picture is not None
     store, engine = pipeline.store, pipeline.database.engine
     clock = FakeClock(task.generation.finished_at)
-    maintain = MaintainStep(SqlRetentionStore(engine), pipeline.files, clock, RetentionPolicy())
+    maintain = MaintainStep(store.retention, pipeline.files, clock, RetentionPolicy())
     clock.advance(2 * 86_400)
     maintain.run()
     assert pipeline.files.read(task.generation.picture)
@@ -235,7 +233,7 @@ def test_pictures_go_with_their_model_and_not_before(pipeline: Pipeline, task: T
         assert file is not None
         with pytest.raises(MissingFileError):
             pipeline.files.read(file)
-    assert SqlGallery(engine).model(task.key) is None
-    left = store.task(task.key).generation
+    assert pipeline.database.catalogue.model(task.key) is None
+    left = store.tasks.get(task.key).generation
     assert left is not None
     assert left.picture is left.cut is None

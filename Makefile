@@ -94,7 +94,7 @@ coverage: setup ## lines and branches that the unit tests reach; the figure is t
 	$(BIN)/pytest -q -n 2 -m "not slow and not distributed and not faults_long" --durations=0 --durations-min=1e9 --cov --cov-report=term --cov-report=html:build/coverage
 
 docs: setup ## the documentation as a site in build/site; a broken link or docstring fails it
-	$(BIN)/mkdocs build --quiet --strict
+	$(BIN)/mkdocs build --strict
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -23,7 +23,7 @@ class BackoffPolicy:
         steps: the pause after the first failure, the second and so on; the last one holds from then on.
         jitter: the share by which a pause may be longer, so that many miners do not come back at once.
 
-    Example:
+    Examples:
         >>> policy = BackoffPolicy([timedelta(seconds=30), timedelta(seconds=60)], jitter=0.1)
         >>> [policy.delay(failures, draw=0.5).total_seconds() for failures in (1, 2, 3)]
         [31.5, 63.0, 63.0]
@@ -43,7 +43,7 @@ class BackoffPolicy:
     def doubling(cls, first_s: float, maximum_s: float, *, jitter: float = 0.1) -> "BackoffPolicy":
         """Return the policy whose steps double, in seconds, up to a last one of `maximum_s`.
 
-        Example:
+        Examples:
             >>> [step.total_seconds() for step in BackoffPolicy.doubling(5, 60).steps]
             [5.0, 10.0, 20.0, 40.0, 60.0]
         """
@@ -97,7 +97,7 @@ def retry(
     Raises:
         Exception: the last try's.
 
-    Example:
+    Examples:
         >>> results, slept = [OSError("full"), OSError("full"), "stored"], []
         >>> def call():
         ...     result = results.pop(0)

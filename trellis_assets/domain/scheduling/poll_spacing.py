@@ -12,7 +12,7 @@ BACKOFF_GROWTH = (0.05, 0.1, 0.2, 0.5, 1.0)
 def poll_backoff(longest: timedelta) -> BackoffPolicy:
     """Return the back-off of a validator that fails again and again.
 
-    Example:
+    Examples:
         >>> [str(step) for step in poll_backoff(timedelta(minutes=10)).steps]
         ['0:00:30', '0:01:00', '0:02:00', '0:05:00', '0:10:00']
     """
@@ -46,7 +46,7 @@ class PollSpacing:
             failures: in a row, this poll's included; 0 after a success.
             draw: uniform in 0..1.
 
-        Example:
+        Examples:
             >>> spacing = PollSpacing(timedelta(seconds=45), poll_backoff(timedelta(minutes=10)))
             >>> [spacing.pause(failures, 0.0).total_seconds() for failures in (0, 1, 2, 3, 5, 9)]
             [45.0, 45.0, 60.0, 120.0, 600.0, 600.0]

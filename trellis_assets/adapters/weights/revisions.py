@@ -96,8 +96,9 @@ class Revisions:
         recorded = self._recorded(url, lambda: found)
         if found != recorded:
             raise ChangedFileError(
-                f"{path} holds {found}, and {recorded} was recorded for {url}: delete it to download it "
-                f"again, or delete the entry in {self.file} if you trust the new one"
+                f"{path.name} is not what its first download was (sha256 {found[7:19]}…, recorded "
+                f"{recorded[7:19]}…): delete {path} to download it again, or its line in {self.file} "
+                "if you trust the new one"
             )
 
     def _recorded(self, key: str, first: Callable[[], str]) -> str:

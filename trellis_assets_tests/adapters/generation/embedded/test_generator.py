@@ -16,15 +16,15 @@ from trellis_assets.ports import GenerationError
 from trellis_assets.testing.fakes import FakeClock
 
 PROMPTS = [
-    "red and black snake.",
-    "glossy white printer.",
-    "gold telescope for observation.",
-    "weathered rocky tower with tattered flag.",
-    "white and blue pagoda with curved roof.",
-    "glass modernist high rise building.",
-    "polished jade elephant figurine.",
-    "purple butterfly flits gracefully.",
-    "wall-mounted object.",
+    "orange and grey lizard.",
+    "shiny black typewriter.",
+    "brass microscope on a wooden base.",
+    "mossy stone tower with a torn banner.",
+    "red and green temple with a curved roof.",
+    "tall glass skyscraper with a flat roof.",
+    "carved marble rhinoceros figurine.",
+    "yellow butterfly lands softly.",
+    "ceiling-hung thing.",
 ]
 
 

@@ -39,6 +39,20 @@ class Outages:
         lines = [line for key, result in unwell.items() if (line := self._fails(key, result, now))]
         return lines + [line for key in known if key not in unwell and (line := self._is_well(key, now))]
 
+    def mark_told(self, check: str, results: Iterable[CheckResult], now: float) -> None:
+        """Note that people were told of these failures already: they are told again only when they are over.
+
+        Args:
+            check: its name.
+            results: what was told.
+            now: when.
+        """
+        for result in results:
+            if result.health is not Health.OK:
+                self._states[_key(check, result)] = _State(
+                    is_unwell=True, since=now, failed_at=now, is_told=True
+                )
+
     def _fails(self, key: str, result: CheckResult, now: float) -> str | None:
         state = self._states.setdefault(key, _State(is_unwell=True, since=now, failed_at=now))
         if not state.is_unwell:

@@ -67,10 +67,11 @@ class Supervision:
     _served_at: float = field(default_factory=time.monotonic)
     _paused_at: float | None = None
     _instance: dg.DagsterInstance | None = None
+    _context: CheckContext = field(init=False)
     _checks: PeriodicChecks = field(init=False)
 
     def __post_init__(self) -> None:
-        context = CheckContext(self.pipeline, reads_key=False)
+        self._context = context = CheckContext(self.pipeline, reads_key=False)
         self._checks = PeriodicChecks(
             [
                 PeriodicCheck("mining", 3.0, lambda: _with_quiet_polls(check_mining(context))),
@@ -89,6 +90,8 @@ class Supervision:
 
     def start(self) -> None:
         """Start the checks."""
+        # The session said what is wrong with the chain when it read the list of validators.
+        self._checks.mark_told("chain", check_chain(self._context))
         self._checks.start()
 
     def stop(self) -> None:

@@ -16,6 +16,7 @@ _LISTING_CALLS = (
     b"get_metagraph",
     b"get_mechagraph",
 )
+_OLD_CALL = b"get_neurons_lite"
 
 
 class RuntimeMetadata:
@@ -63,8 +64,13 @@ def read_metadata(file: Path) -> RuntimeMetadata:
     return RuntimeMetadata(bytes.fromhex(file.read_text().strip().removeprefix("0x")))
 
 
-def without_listing_calls(option: bytes) -> bytes:
-    """Return the metadata of a runtime that has no call which lists a subnet: those have other names."""
-    for name in _LISTING_CALLS:
+def without_listing_calls(option: bytes, *, keeps_neurons_lite: bool = False) -> bytes:
+    """Return the metadata of a runtime that has no call which lists a subnet: those have other names.
+
+    Args:
+        option: the metadata, as the runtime encodes it.
+        keeps_neurons_lite: leave the call that older runtimes have.
+    """
+    for name in _LISTING_CALLS if keeps_neurons_lite else (*_LISTING_CALLS, _OLD_CALL):
         option = option.replace(name, b"x" * len(name))
     return option

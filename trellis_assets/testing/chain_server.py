@@ -38,6 +38,7 @@ class Mode(StrEnum):
     GARBAGE = "garbage"
     EMPTY = "empty"  # the subnet has no neurons
     MISSING_API = "missing_api"
+    OLD_RUNTIME = "old_runtime"  # lists neurons by get_neurons_lite alone
     TRAP = "trap"  # the runtime panics in the call
 
 
@@ -127,7 +128,12 @@ class _Node:
     def _runtime_call(self, name: str, arguments: bytes) -> bytes:
         if name == "Metadata_metadata_at_version":
             option = self._metadata.option
-            return without_listing_calls(option) if self._state.mode is Mode.MISSING_API else option
+            match self._state.mode:
+                case Mode.MISSING_API:
+                    return without_listing_calls(option)
+                case Mode.OLD_RUNTIME:
+                    return without_listing_calls(option, keeps_neurons_lite=True)
+            return option
         if self._state.mode is Mode.TRAP or not name.endswith(("metagraph", "mechagraph")):
             raise _RefusedCallError(_CALL_FAILED, "Client error: Execution failed: trap")
         netuid = int.from_bytes(arguments[:2], "little")

@@ -1,6 +1,7 @@
 """The whole product with a real wallet, on a chain whose answers the SDK decodes."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -10,12 +11,15 @@ from pathlib import Path
 import psutil
 import pytest
 
+from trellis_assets.adapters.bittensor.chain_reader import DEADLINE_S
 from trellis_assets.adapters.bittensor.metagraph import read_metagraph
 from trellis_assets.settings import Settings
-from trellis_assets.testing.chain_server import ChainState, chain_server
+from trellis_assets.testing.chain_server import ChainState, Mode, chain_server
 from trellis_assets.testing.chain_subnet import ChainNeuron
 from trellis_assets.testing.clean_environment import clean_environment
+from trellis_assets.testing.waiting import wait_until
 from trellis_assets_tests.chain import a_subnet, finney_metadata, many
+from trellis_assets_tests.end_to_end.sessions import mining
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("end_to_end")]
 CLI = [sys.executable, "-m", "trellis_assets.cli"]
@@ -61,9 +65,7 @@ def test_doctor_is_content_and_mine_settles_ten_tasks_with_a_real_wallet(
     state = ChainState(neurons)
     with chain_server(state, finney_metadata()) as url:
         environment = clean_environment() | {
-            "TRELLIS_NETWORK": url,
-            "TRELLIS_WALLET_NAME": "miner",
-            "TRELLIS_WALLET_PATH": str(tmp_path / "wallets"),
+            **on(url, tmp_path),
             "TRELLIS_DATA_DIR": str(tmp_path / "data"),
             "TRELLIS_PULL_INTERVAL_S": "3",
         }
@@ -84,6 +86,33 @@ def test_doctor_is_content_and_mine_settles_ten_tasks_with_a_real_wallet(
         answered = ("successful_submissions", "rejected_submissions", "handed_back")
         assert sum(session[name] for name in answered) == 10, session
         assert state.calls.count("chain_getHeader") == 2 * reads, "a start reads the chain once"
+
+
+@pytest.mark.parametrize("mode", [Mode.SILENT, Mode.DEAD])
+def test_ctrl_c_ends_mine_at_once_while_the_chain_takes_connections_and_stays_silent(
+    tmp_path: Path, hotkey: str, mode: Mode
+) -> None:
+    state = ChainState([ChainNeuron(hotkey)], mode=mode)
+    with chain_server(state, finney_metadata()) as url, mining(tmp_path / "data", **on(url, tmp_path)) as us:
+        wait_until(lambda: state.connections > 0, "the chain was called", 120)
+        readers = psutil.Process(us.process.pid).children(recursive=True)
+        pressed_at = time.monotonic()
+        us.process.send_signal(signal.SIGINT)
+        # A read may take 30 s: it does not run to its end.
+        assert us.process.wait(20) == 0
+        assert time.monotonic() - pressed_at < DEADLINE_S / 2
+        assert us.said().splitlines()[-1] == "stopped before mining began"
+        assert readers, "a child process read the chain"
+        assert not any(reader.is_running() for reader in readers)
+
+
+def on(url: str, folder: Path) -> dict[str, str]:
+    """Return the environment of a miner with the wallet on the chain."""
+    return {
+        "TRELLIS_NETWORK": url,
+        "TRELLIS_WALLET_NAME": "miner",
+        "TRELLIS_WALLET_PATH": str(folder / "wallets"),
+    }
 
 
 @pytest.mark.faults_long

@@ -1,6 +1,8 @@
 """The terminal of a session tells of the chain and of the clock: once when it fails, once when it is back."""
 
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from trellis_assets.composition import Pipeline
 from trellis_assets.domain.clock_offset import Offset
 from trellis_assets.domain.outages import TELL_AFTER_S, Outages
 from trellis_assets.settings import Settings
+from trellis_assets.supervisor.periodic_checks import PeriodicChecks
 from trellis_assets.supervisor.supervision import Supervision
 from trellis_assets.testing.fakes import MINER, a_validator
 
@@ -82,3 +85,26 @@ def test_wrong_clock_is_said_once_with_how_to_set_it_and_its_end_once(terminal: 
     )
     measured(0.2)
     assert terminal.lines("clock") == ["clock is back after 20 s"]
+
+
+def test_unregistered_hotkey_that_the_start_told_is_not_told_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PeriodicChecks, "start", lambda _: None)
+    with closing(
+        Pipeline(Settings.load(data_dir=tmp_path, network="finney", miner_hotkey=MINER))
+    ) as pipeline:
+        source = pipeline.settings.network.metagraph_source
+        pipeline.store.save_validators(VALIDATORS, pipeline.clock.now(), source=source)
+        supervision = Supervision(pipeline, {}, 9, print)
+        supervision.start()
+        checks = supervision._checks
+        (chain,) = [check for check in checks.checks if check.name == "chain"]
+        later = time.monotonic() + 2 * TELL_AFTER_S
+        assert [result.part for result in chain.run()] == ["registration"]
+        assert checks._outages.update("chain", chain.run(), later) == []
+        us = a_validator(9, hotkey=MINER)
+        pipeline.store.save_validators([*VALIDATORS, us], pipeline.clock.now(), source=source)
+        checks._outages.update("chain", chain.run(), later)
+        (line,) = checks._outages.update("chain", chain.run(), later + TELL_AFTER_S)
+        assert line.startswith("registration is back")

@@ -28,10 +28,16 @@ FIELDS = {
     "total_stake": 69,
 }
 _API = "SubnetInfoRuntimeApi"
+# The call of older runtimes: its stake is one hotkey's alpha, not the weight that the subnet counts.
+_OLD_API, _OLD_CALL = "NeuronInfoRuntimeApi", "get_neurons_lite"
 
 
 class MissingApiError(Exception):
     """The runtime has none of the calls that list a subnet."""
+
+
+class OldRuntimeError(Exception):
+    """The runtime lists a subnet without the stake weights by which validators are chosen."""
 
 
 def read(endpoint: str, netuid: int, *, with_genesis: bool) -> dict[str, Any]:
@@ -74,7 +80,11 @@ def _metagraph(substrate: Any, netuid: int) -> dict[str, Any] | None:
             refusal = error
             continue
         return found
-    raise refusal or MissingApiError(f"the runtime has none of {', '.join(calls)}")
+    if refusal is not None:
+        raise refusal
+    if _OLD_CALL in substrate.runtime.runtime_api_map.get(_OLD_API, {}):
+        raise OldRuntimeError(f"the runtime has {_OLD_CALL} alone")
+    raise MissingApiError(f"the runtime has none of {', '.join(calls)}")
 
 
 def describe(error: BaseException) -> dict[str, Any]:

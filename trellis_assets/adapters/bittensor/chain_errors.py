@@ -57,6 +57,12 @@ def explain(error: Mapping[str, Any], node: str) -> str:
             f"the chain of {node} cannot be read: its runtime has no call that lists a subnet; update "
             "this package, or check TRELLIS_NETWORK"
         )
+    if kind == "OldRuntimeError":
+        return (
+            f"the chain of {node} cannot be read: its runtime is too old, since it lists neurons without "
+            "their stake weights (get_neurons_lite, no get_metagraph); update the node, or use another one "
+            "(TRELLIS_NETWORK)"
+        )
     if kind in _NOT_THE_PROTOCOL:
         return f"{node} does not speak the chain's protocol ({kind}); {_PROTOCOL_ADVICE}"
     if "SubstrateRequestException" in bases:

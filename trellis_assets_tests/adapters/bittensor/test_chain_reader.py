@@ -85,6 +85,7 @@ def test_our_stake_is_what_the_sdk_s_own_metagraph_calls_stake(settings: Setting
         (Mode.GARBAGE, "does not speak the chain's protocol"),
         (Mode.EMPTY, "lists nobody"),
         (Mode.MISSING_API, "no call that lists a subnet"),
+        (Mode.OLD_RUNTIME, "its runtime is too old, .* update the node, or use another one"),
         (Mode.TRAP, "refused the call"),
     ],
 )

@@ -86,7 +86,7 @@ def test_file_with_other_bytes_than_the_first_download_is_refused(tmp_path: Path
     Revisions(file).check_file(url, weights)
     Revisions(file).check_file(url, weights)
     weights.write_bytes(b"second")
-    with pytest.raises(ChangedFileError, match=r"net\.pth is not what its first download was .* to download it again"):
+    with pytest.raises(ChangedFileError, match=r"net\.pth is not what .* to download it again"):
         Revisions(file).check_file(url, weights)
 
 

@@ -80,7 +80,10 @@ def test_weights_that_change_under_their_url_are_refused(folder: Path, weights: 
         load()
     (folder / "checkpoints" / "small.pth").unlink()
     torch.save({"weight": torch.zeros(2)}, weights)
-    with pinned_torch_hub(revisions), pytest.raises(ChangedFileError, match="is not what its first download was"):
+    with (
+        pinned_torch_hub(revisions),
+        pytest.raises(ChangedFileError, match="is not what its first"),
+    ):
         load()
 
 

@@ -122,6 +122,8 @@ class PollerThread:
                 self._closed = await asyncio.to_thread(self.closed)
             except StoreError as error:
                 self._closed = printable(str(error), 500)
+            except Exception as error:  # noqa: BLE001 - told, and looked at again: else it stays as it is
+                self._closed = printable(f"what hinders a poll cannot be said: {error!r}", 500)
 
     async def _back_off_after(self, error: Exception) -> None:
         self._failed = printable(f"{type(error).__name__}: {error}", 500)

@@ -1,6 +1,5 @@
 """The generation server that `mine --start-server` starts, recognised by a name of its own."""
 
-import json
 import secrets
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -45,7 +44,6 @@ class OwnServer:
         client = BoundedClient(timeout_s=_ANSWER_S, max_bytes=_ANSWER_BYTES, token=token)
         try:
             answer = client.get(f"http://127.0.0.1:{self.port}/health/")
-            health = json.loads(answer.body)
-        except (NoAnswerError, ValueError):
+        except NoAnswerError:
             return False
-        return isinstance(health, dict) and health.get("instance") == self.instance
+        return (answer.json_object or {}).get("instance") == self.instance

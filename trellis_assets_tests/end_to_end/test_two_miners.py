@@ -21,7 +21,7 @@ from trellis_assets.testing.redis_server import RedisServer
 from trellis_assets_tests.end_to_end.chaos.subnet import make_wallet, witnesses
 from trellis_assets_tests.end_to_end.cluster import Cluster
 
-pytestmark = [pytest.mark.distributed, pytest.mark.slow, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.distributed, pytest.mark.slow, pytest.mark.timeout(600)]
 
 EACH = 5
 MINERS = ("amber", "birch")
@@ -63,7 +63,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         options = ("--no-validate", "--json", "--tasks", str(EACH))
         miners = [cluster.start("miner", "mine", *options) for cluster in clusters.values()]
         said = "\n".join(cluster.said() for cluster in clusters.values())
-        assert [miner.wait(200) for miner in miners] == [0, 0], said
+        assert [miner.wait(400) for miner in miners] == [0, 0], said
         said = "\n".join(cluster.said() for cluster in clusters.values())
         store = stack.enter_context(closing(open_store(store_url)))
         decisions = read_decisions(subnet / "subnet" / "validators.jsonl")

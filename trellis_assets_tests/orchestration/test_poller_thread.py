@@ -93,6 +93,27 @@ def test_nobody_is_asked_while_there_is_a_reason_not_to(rounds: Rounds) -> None:
     wait_until(lambda: rounds.rounds[-1])
 
 
+def test_a_check_that_fails_is_told_and_made_again(rounds: Rounds, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ended the checks left the poller with what it had heard last, for ever."""
+    outcomes: list[Exception | None] = [None, RecursionError("a peer's JSON"), None]
+
+    def closed() -> None:
+        outcome = outcomes.pop(0) if len(outcomes) > 1 else outcomes[0]
+        if outcome is not None:
+            raise outcome
+
+    polls = poller(rounds, closed)
+    told: list[str | None] = []
+
+    def is_well_again() -> bool:
+        told.append(polls.tick()[1])
+        return told[-1] is None and any(told)
+
+    monkeypatch.setattr(poller_thread, "CHECK_EVERY_S", 0.2)
+    wait_until(is_well_again)
+    assert any("RecursionError" in str(one) for one in told)
+
+
 def test_heartbeats_come_from_the_event_loop_and_stop_with_it(
     rounds: Rounds, monkeypatch: pytest.MonkeyPatch
 ) -> None:

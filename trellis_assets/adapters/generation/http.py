@@ -1,10 +1,8 @@
 """TRELLIS generation servers over HTTP (PROTOCOL 7)."""
 
 import base64
-import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
 import httpx
 
@@ -202,11 +200,8 @@ def trouble_in(answer: Answer, where: str) -> str | None:
 
     Its own words are told where it has any: ours has `status` and `detail`.
     """
-    status, detail = "", ""
-    with suppress(ValueError):
-        told = json.loads(answer.body)
-        if isinstance(told, dict):
-            status, detail = str(told.get("status", "")).lower(), str(told.get("detail") or "")
+    told = answer.json_object or {}
+    status, detail = str(told.get("status", "")).lower(), str(told.get("detail") or "")
     is_failing = httpx.codes.is_server_error(answer.status)
     if not is_failing and status not in _NOT_READY:
         return None

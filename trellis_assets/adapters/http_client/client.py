@@ -51,6 +51,15 @@ class Answer:
         return "html" in self.headers.get("content-type", "") or self.body.lstrip()[:1] == b"<"
 
     @property
+    def json_object(self) -> dict[str, Any] | None:
+        """The body's JSON object; None for anything else, nested without end for example."""
+        try:
+            found = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    @property
     def excerpt(self) -> str:
         """The beginning of the body, safe to log."""
         return printable(self.body[:_EXCERPT].decode("utf-8", "replace"), _EXCERPT)

@@ -100,11 +100,7 @@ class HttpValidator:
             return str(error)
         if not httpx.codes.is_success(answer.status):
             return f"{self._where} answered {answer.status}: {answer.excerpt}"
-        try:
-            fields = json.loads(answer.body)
-        except (ValueError, RecursionError):
-            return None
-        found = fields.get("problem") if isinstance(fields, dict) else None
+        found = (answer.json_object or {}).get("problem")
         return f"{self._where}: {printable(str(found), _MOST_SHOWN)}" if found else None
 
     def _ask(self, spz: bytes, prompt: str, kind: TaskKind) -> tuple[float, dict[str, float]]:
@@ -134,7 +130,7 @@ def _api_of(answer: Answer) -> Api:
     try:
         major, minor = json.loads(answer.body).split(".")[:2]
         return "2.4" if (int(major), int(minor)) >= (2, 1) else "2.0"
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return "2.4"
 
 
@@ -148,11 +144,8 @@ def _scores_in(answer: Answer, where: str) -> tuple[float, dict[str, float]]:
         raise TooCostlyToJudgeError(f"{where}: {answer.excerpt}")
     if answer.status != httpx.codes.OK:
         raise ValidationUnavailableError(f"{where} answered {answer.status}: {answer.excerpt}")
-    try:
-        fields = json.loads(answer.body)
-    except (ValueError, RecursionError) as error:
-        raise ValidationUnavailableError(f"{where} answered with no JSON: {answer.excerpt}") from error
-    if not isinstance(fields, dict):
+    fields = answer.json_object
+    if fields is None:
         raise ValidationUnavailableError(f"{where} answered with no JSON object: {answer.excerpt}")
     score = _number(fields, "score", _HIGHEST_SCORE, where)
     found = {name: field for name, field in _PARTS.items() if field in fields}

@@ -12,6 +12,8 @@ from trellis_assets_tests.end_to_end.chaos.evidence import Evidence, Kill
 from trellis_assets_tests.end_to_end.chaos.roles import Role
 
 RECOVERY_S = 60.0
+# A poll may have been on its way for so long when the task of the one before it arrived.
+POLL_ON_ITS_WAY_S = 2.0
 Line = Mapping[str, Any]
 
 # What ends a task at its validator, and the states that the miner may have it in then.
@@ -119,7 +121,7 @@ def pulled_again(decisions: Iterable[Line], trail: Iterable[Line]) -> Iterator[s
         if decision["event"] != "same_task_again":
             continue
         at = datetime.fromisoformat(decision["time"]).timestamp()
-        before = [line["event"] for line in lines[decision["task_id"]] if line["at"] < at]
+        before = [line["event"] for line in lines[decision["task_id"]] if line["at"] < at - POLL_ON_ITS_WAY_S]
         if "task pulled" in before and not ENDINGS & set(before):
             yield f"task {decision['task_id']} was pulled again while the miner had it in hand"
 

@@ -110,6 +110,12 @@ def test_a_task_that_the_miner_has_in_hand_is_not_pulled_again() -> None:
     assert found == ["task a was pulled again while the miner had it in hand"]
 
 
+def test_a_poll_that_was_on_its_way_when_the_task_arrived_is_no_second_pull() -> None:
+    again = [*FAULTLESS.decisions, decided("same_task_again", at=1)]
+    trail = [line(0.5, "task pulled"), *FAULTLESS.trail]
+    assert audit_run(replace(FAULTLESS, decisions=again, trail=trail)) == []
+
+
 def test_a_task_whose_answer_was_lost_may_be_pulled_again() -> None:
     again = [*FAULTLESS.decisions, decided("same_task_again", at=20)]
     trail = [line(0.5, "task pulled"), line(0.8, "submission's answer is lost"), *FAULTLESS.trail]

@@ -93,6 +93,8 @@ class Settings:
         for field, value in self.values().items():
             if value is not None and field not in withheld:
                 variables[variable_name(field)] = _for_child(value)
+        if self.network.network.startswith(FILE_NETWORK_PREFIX):
+            variables[variable_name("network")] = f"{FILE_NETWORK_PREFIX}{self.metagraph_file}"
         return variables
 
     def shown(self) -> dict[str, str]:

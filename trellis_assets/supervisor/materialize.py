@@ -49,8 +49,9 @@ def materialize_all(settings: Settings, say: Callable[[str], None]) -> None:
     command = [sys.executable, "-m", "dagster", "asset", "materialize", "-m", "trellis_assets.definitions"]
     for title, options in selections(Pipeline(settings).clock.now()).items():
         with log.open("ab") as file:
+            # In Dagster's home, since its commands let `.env` of their working directory override our flags.
             done = subprocess.run(  # noqa: S603 - our own command, no shell
-                [*command, *options], env=environment, stdout=file, stderr=file, check=False
+                [*command, *options], env=environment, cwd=home, stdout=file, stderr=file, check=False
             )
         if done.returncode:
             raise ChildError(f"{title}: the run failed. See {log}.")

@@ -30,6 +30,7 @@ class ChildProcess:
         environment: the whole environment of the process.
         log: file to which its standard output and error are appended.
         is_ready: tells when it can be used.
+        folder: its working directory; None for ours.
         restarts: how often it was restarted since it last lived for a minute.
         restart_at: when it may be restarted, seconds of the monotonic clock; None while it runs.
         started_at: seconds of the monotonic clock.
@@ -40,6 +41,7 @@ class ChildProcess:
     environment: Mapping[str, str]
     log: Path
     is_ready: Callable[[], bool] = field(default=lambda: True)
+    folder: Path | None = None
     process: subprocess.Popen[bytes] | None = None
     restarts: int = 0
     restart_at: float | None = None
@@ -55,6 +57,7 @@ class ChildProcess:
             self.process = subprocess.Popen(  # noqa: S603 - our own command, no shell
                 list(self.command),
                 env=dict(self.environment),
+                cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

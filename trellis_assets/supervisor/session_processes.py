@@ -82,11 +82,17 @@ class SessionProcesses:
         is_ready: Callable[[], bool] = lambda: True,
         variables: dict[str, str] | None = None,
     ) -> ChildProcess:
-        """Start `python -m` with the module and its arguments."""
+        """Start `python -m` with the module and its arguments.
+
+        Dagster's own commands let `.env` of their working directory override the environment, which holds our
+        flags and withholds secrets: they work in Dagster's home, where there is none.
+        """
+        home = dagster_home(self.settings)
         environment = child_environment(self.settings, name)
-        environment |= {"DAGSTER_HOME": str(dagster_home(self.settings)), **(variables or {})}
+        environment |= {"DAGSTER_HOME": str(home), **(variables or {})}
         log = self.settings.storage.folder / "logs" / f"{name}.log"
-        child = ChildProcess(name, [sys.executable, "-m", *module], environment, log, is_ready)
+        folder = home if module[0].partition(".")[0] == "dagster" else None
+        child = ChildProcess(name, [sys.executable, "-m", *module], environment, log, is_ready, folder)
         child.start()
         self.stack.callback(child.stop, STOP_GRACE_S)
         self.children.append(child)

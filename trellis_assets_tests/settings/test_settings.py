@@ -128,3 +128,17 @@ def test_a_child_process_does_not_read_dotenv_again(monkeypatch: pytest.MonkeyPa
     assert child.values() == settings.values() | {"data_dir": settings.storage.folder} | {
         "wallet_path": settings.network.wallet_path.expanduser()
     }
+
+
+def test_a_child_in_another_folder_reads_the_same_files(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = Settings.load(network="file:m.json", data_dir="d", prompts_file="p.txt")
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    child = Settings.load()
+    assert child.metagraph_file == tmp_path / "m.json"
+    assert child.storage.folder == tmp_path / "d"
+    assert child.mining.prompts_file == tmp_path / "p.txt"

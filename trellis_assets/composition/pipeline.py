@@ -8,7 +8,7 @@ from trellis_assets.composition.maintenance import MaintenanceSteps
 from trellis_assets.composition.mining import MiningSteps
 from trellis_assets.composition.reports import ReportSteps
 from trellis_assets.composition.subnet import SubnetSteps
-from trellis_assets.domain.endpoints.endpoints import why_none_is_ready
+from trellis_assets.domain.endpoints.descriptions import why_none_is_ready
 from trellis_assets.settings import SettingsError
 
 

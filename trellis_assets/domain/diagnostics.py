@@ -5,13 +5,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from trellis_assets.domain.endpoints.endpoints import (
-    Endpoint,
-    Probe,
-    after_probe,
-    describe_endpoint,
-    why_none_takes_work,
-)
+from trellis_assets.domain.endpoints.descriptions import describe_endpoint, why_none_takes_work
+from trellis_assets.domain.endpoints.endpoints import Endpoint, Probe, after_probe
 from trellis_assets.domain.endpoints.orientation import Orientation
 from trellis_assets.domain.scheduling.worker_queues import describe_unserved
 from trellis_assets.system.compat import StrEnum

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from trellis_assets.domain.endpoints.endpoints import Endpoint, Outcome, Probe
+from trellis_assets.domain.endpoints.breaker import Outcome
+from trellis_assets.domain.endpoints.endpoints import Endpoint, Probe
 from trellis_assets.domain.endpoints.orientation import Orientation
 from trellis_assets.domain.endpoints.orientation_trials import OrientationTrials
 from trellis_assets.domain.scheduling.prefetch import OtherMinerDemand

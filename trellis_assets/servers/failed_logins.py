@@ -5,8 +5,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from trellis_assets.domain.backoff import BackoffPolicy
+
 _FREE_TRIES = 5
-_MAX_WAIT_S = 60.0
+_BACKOFF = BackoffPolicy.doubling(2, 60, jitter=0.0)
 _FORGOTTEN_AFTER_S = 900.0
 # Addresses that are remembered; the one that was seen longest ago goes first.
 _MAX_PEERS = 4096
@@ -34,7 +36,7 @@ class FailedLogins:
         failures = self._failures.get(peer)
         if failures is None or failures.count <= _FREE_TRIES:
             return 0
-        delay = min(_MAX_WAIT_S, 2.0 ** min(failures.count - _FREE_TRIES, 10))
+        delay = _BACKOFF.delay(failures.count - _FREE_TRIES).total_seconds()
         return max(0, math.ceil(failures.last + delay - self._clock()))
 
     def add(self, peer: str) -> None:

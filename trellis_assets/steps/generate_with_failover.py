@@ -7,18 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 
-from trellis_assets.domain.endpoints.endpoints import (
-    MAX_BACKOFF_S,
-    Endpoint,
-    Outcome,
-    describe_endpoint,
-    free_endpoints,
-    has_only_failed_at,
-    is_any_well,
-    is_of_prompt,
-    taking_work,
-)
+from trellis_assets.domain.backoff import BackoffPolicy
+from trellis_assets.domain.endpoints.breaker import Outcome
+from trellis_assets.domain.endpoints.descriptions import describe_endpoint
+from trellis_assets.domain.endpoints.endpoints import Endpoint, has_only_failed_at, is_of_prompt
 from trellis_assets.domain.endpoints.fault_attribution import prompt_mark
+from trellis_assets.domain.endpoints.selection import free_endpoints, is_any_healthy, taking_work
 from trellis_assets.domain.heartbeats import Stage
 from trellis_assets.domain.scheduling.slot_polling import slot_poll_interval_s
 from trellis_assets.domain.splats.quality_checks import too_few
@@ -40,7 +34,8 @@ from trellis_assets.system.stages import enter_stage
 
 # A task that goes before others may be held up: the free endpoint is left to it so long, not longer.
 YIELD_S = 0.5
-FIRST_RETRY_S = 2.0
+# Between tries at endpoints of which each has failed the task already.
+TRY_BACKOFF = BackoffPolicy.doubling(2, 60, jitter=0.0)
 # A task in hand keeps its validator from being asked, and handing it back costs a cooldown: a server that
 # restarts is waited for. A task has no end with its validator (PROTOCOL 4.6).
 LONGEST_WAIT_S = 600.0
@@ -73,14 +68,14 @@ class _Tries:
         failed: endpoints where it failed and may be tried again, once for each time.
         unfit: endpoints that would say the same again.
         since: when it failed first at an endpoint that may be tried again.
-        wait_s: until the next try where every endpoint failed it already.
+        waits: for endpoints of which each had failed it already.
     """
 
     mark: str
     failed: list[str] = field(default_factory=list)
     unfit: set[str] = field(default_factory=set)
     since: datetime | None = None
-    wait_s: float = FIRST_RETRY_S
+    waits: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +114,8 @@ class GenerateWithFailoverStep:
             # Another endpoint may begin at once; only who failed already is given time.
             if set(self._endpoints_left(tries)) <= set(tries.failed):
                 enter_stage(Stage.WAITING)
-                self.clock.sleep(tries.wait_s)
-                tries.wait_s = min(2 * tries.wait_s, MAX_BACKOFF_S)
+                tries.waits += 1
+                self.clock.sleep(TRY_BACKOFF.delay(tries.waits).total_seconds())
 
     def _note(self, tries: _Tries, name: str, error: GenerationError) -> None:
         """Note the failure, with the endpoint's record as it was before."""
@@ -202,7 +197,7 @@ class GenerateWithFailoverStep:
                 endpoint = self.store.slots.acquire(free, key, now=now, until=now + LEASE)
                 if endpoint is not None:
                     return endpoint
-            if is_any_well(pool):
+            if is_any_healthy(pool):
                 well_at = now
             elif (now - well_at).total_seconds() >= LONGEST_WAIT_S and not taking_work(pool, now):
                 raise GenerationError(_gave_up(pool, now), is_transient=False)

@@ -3,7 +3,8 @@
 import logging
 from dataclasses import dataclass
 
-from trellis_assets.domain.endpoints.endpoints import after_probe, why_none_takes_work
+from trellis_assets.domain.endpoints.descriptions import why_none_takes_work
+from trellis_assets.domain.endpoints.endpoints import after_probe
 from trellis_assets.observability.audit_log import audit
 from trellis_assets.ports import Clock, Generator, Store
 

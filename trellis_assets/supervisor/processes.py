@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from trellis_assets.domain.backoff import BackoffPolicy
 from trellis_assets.observability.log_rotation import MAX_LOG_BYTES
 from trellis_assets.supervisor.errors import ChildError
 from trellis_assets.supervisor.process_tree import descendants, die_with_parent, kill_all
 
-# The longest pause before a restart. With the start itself, recovery takes less than a minute.
-MAX_RESTART_WAIT_S = 20.0
+# Before the n-th restart. With the start itself, recovery takes less than a minute.
+RESTART_BACKOFF = BackoffPolicy.of_seconds(0, 1, 3, 7, 15, 20, jitter=0.0)
 # A child that has lived for so long has recovered: its next death counts as the first.
 HEALTHY_S = 60.0
 # How often a child is started in all if it is killed before it is ready.
@@ -110,7 +111,7 @@ class ChildProcess:
         if self.restart_at is None:
             if now - self.started_at >= HEALTHY_S:
                 self.restarts = 0
-            self.restart_at = now + min(MAX_RESTART_WAIT_S, 2.0**self.restarts - 1.0)
+            self.restart_at = now + RESTART_BACKOFF.delay(self.restarts + 1).total_seconds()
         if now < self.restart_at:
             return False
         self.restart_at = None

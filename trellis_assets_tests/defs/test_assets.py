@@ -16,7 +16,7 @@ from trellis_assets.defs.schedules import (
     publish_reports_job_hourly_schedule,
     validate_idle_job_five_minutely_schedule,
 )
-from trellis_assets.domain.endpoints.endpoints import Outcome
+from trellis_assets.domain.endpoints.breaker import Outcome
 from trellis_assets.domain.tasks import TaskKind, TaskState
 from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.ports import MetagraphError, ValidationUnavailableError

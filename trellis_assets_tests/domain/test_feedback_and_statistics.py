@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from trellis_assets.domain.endpoints.endpoints import Breaker, Endpoint
+from trellis_assets.domain.endpoints.breaker import Breaker
+from trellis_assets.domain.endpoints.endpoints import Endpoint
 from trellis_assets.domain.feedback import finite_in, moving_average
 from trellis_assets.domain.statistics import (
     StatisticsSnapshot,

@@ -15,7 +15,7 @@ from trellis_assets.adapters.generation.http import HttpGenerator
 from trellis_assets.adapters.prompt_lists import default_pictures
 from trellis_assets.adapters.splat_io.spz import encode_spz
 from trellis_assets.adapters.storage.store import SqlStore
-from trellis_assets.domain.endpoints.endpoints import FAILURES_TO_OPEN, MAX_BACKOFF_S, BreakerState
+from trellis_assets.domain.endpoints.breaker import ENDPOINT_BACKOFF, FAILURES_TO_TRIP, BreakerState
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import TaskKind, TaskState
 from trellis_assets.ports import TaskAssigned
@@ -62,7 +62,7 @@ def test_an_endpoint_that_dies_in_the_midst_costs_no_task_and_the_other_goes_on(
         assert made_there == server.made
     broken, well = pool.endpoints()
     assert broken.breaker.state(pool.clock.now()) is not BreakerState.CLOSED
-    assert broken.failures <= FAILURES_TO_OPEN, "it is left alone, not asked by each task"
+    assert broken.failures <= FAILURES_TO_TRIP, "it is left alone, not asked by each task"
     assert (well.failures, well.generations) == (0, other.made)
 
 
@@ -191,12 +191,12 @@ def test_nothing_is_pulled_while_the_only_endpoint_just_fails(
     with serving(respond) as url:
         shop.uses(url)
         assert shop.runs("lost", SubmissionOutcome.HANDED_BACK) is TaskState.HANDED_BACK
-        assert "rests for" in (shop.miner.closed() or "")
+        assert "resting until" in (shop.miner.closed() or "")
         assert "answered 500" in (shop.miner.closed() or "")
         shop.network.pulled.clear()
         shop.miner.pull()
         assert shop.network.pulled == []
-        clock.advance(MAX_BACKOFF_S + 1)
+        clock.advance(ENDPOINT_BACKOFF.maximum.total_seconds() + 1)
         assert shop.miner.closed() is None, "one task may try it"
         health[0] = 200
         assert shop.runs("trial", SubmissionOutcome.ACCEPTED) is TaskState.ACCEPTED

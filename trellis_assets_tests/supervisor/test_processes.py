@@ -15,7 +15,7 @@ from trellis_assets.supervisor import processes
 from trellis_assets.supervisor.errors import ChildError
 from trellis_assets.supervisor.processes import (
     HEALTHY_S,
-    MAX_RESTART_WAIT_S,
+    RESTART_BACKOFF,
     START_TRIES,
     ChildProcess,
 )
@@ -66,7 +66,7 @@ def test_back_off_between_restarts_grows_to_its_maximum(
         kill(child)
         rests.append(rest_before_restart(child, now))
     assert rests == [0, 1, 3, 7, 15, 20, 20]
-    assert max(rests) == MAX_RESTART_WAIT_S
+    assert max(rests) == RESTART_BACKOFF.maximum.total_seconds()
 
 
 def test_child_that_lived_for_a_minute_is_restarted_at_once(

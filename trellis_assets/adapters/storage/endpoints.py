@@ -13,14 +13,8 @@ from trellis_assets.adapters.storage.models import SlotRow, TaskRow
 from trellis_assets.adapters.storage.transactions import Repository
 from trellis_assets.adapters.storage.upsert import insert_ignoring_conflict
 from trellis_assets.domain.clock_skew import is_ahead
-from trellis_assets.domain.endpoints.endpoints import (
-    Breaker,
-    Endpoint,
-    Outcome,
-    Probe,
-    after_outcome,
-    after_probe,
-)
+from trellis_assets.domain.endpoints.breaker import Breaker, Outcome
+from trellis_assets.domain.endpoints.endpoints import Endpoint, Probe, after_outcome, after_probe
 from trellis_assets.domain.endpoints.orientation import Orientation
 from trellis_assets.domain.endpoints.orientation_trials import OrientationTrials
 from trellis_assets.domain.tasks import LEASE, TaskState

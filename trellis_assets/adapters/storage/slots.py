@@ -12,7 +12,7 @@ from trellis_assets.adapters.storage.endpoints import record_outcome
 from trellis_assets.adapters.storage.models import PollRow, SlotRow, TaskRow
 from trellis_assets.adapters.storage.transactions import Repository
 from trellis_assets.adapters.storage.upsert import insert_ignoring_conflict
-from trellis_assets.domain.endpoints.endpoints import MAX_BACKOFF, Outcome
+from trellis_assets.domain.endpoints.breaker import ENDPOINT_BACKOFF, Outcome
 from trellis_assets.domain.scheduling.priority import WaitingTask, first_in_line
 from trellis_assets.domain.tasks import LEASE, TaskState
 
@@ -35,7 +35,7 @@ class SqlSlots(Repository):
                     .where(
                         SlotRow.endpoint == endpoint,
                         or_(SlotRow.task_key.is_(None), is_not_ahead(SlotRow.held_until, now, LEASE)),
-                        is_not_ahead(SlotRow.open_until, now, MAX_BACKOFF),
+                        is_not_ahead(SlotRow.open_until, now, ENDPOINT_BACKOFF.maximum),
                     )
                     .values(task_key=task_key, held_until=until, last_used_at=now)
                 )

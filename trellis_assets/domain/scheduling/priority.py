@@ -1,4 +1,4 @@
-"""Which of the waiting tasks is generated first."""
+"""Priority: which of the waiting tasks is generated first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 
 from trellis_assets.domain.scheduling.worth import Worth, best_first, worth_of
 
-# A validator drops an organic task this long after it came (PROTOCOL 4.6); which task is organic,
-# the miner is not told.
+# A validator drops an organic task this long after it was pulled (PROTOCOL 4.6); a miner cannot tell which
+# tasks are organic.
 ORGANIC_LIFE = timedelta(seconds=600)
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingTask:
-    """A task that waits for a generation endpoint, with what its validator is worth.
+    """A task that waits for a generation endpoint, with its validator's stake and record.
 
     Attributes:
         stake: of its validator, TAO; 0 without one.
@@ -28,21 +28,39 @@ class WaitingTask:
 
 
 def worth(task: WaitingTask) -> Worth:
-    """Return what the task is worth, and how surely that is known."""
+    """Return what the task is worth, and how surely that is known.
+
+    Example:
+        >>> from trellis_assets.testing.fakes import NOW
+        >>> found = worth(WaitingTask(1, NOW, stake=5000.0, accepted=10, submitted=10))
+        >>> round(found.mean), round(found.deviation)
+        (4955, 137)
+    """
     return worth_of(task.stake, task.accepted, task.submitted)
 
 
 def first_in_line(waiting: Sequence[WaitingTask], generation_s: float, now: datetime) -> WaitingTask:
-    """Return the task to generate next; of those worth as much as the best, the one that waits longest.
+    """Return the task to generate next.
 
-    A task comes first when it would miss its validator's deadline by waiting for one more
-    generation and can still make it; else the one that is worth most. With generations of 10 s a task
-    that was pulled 585 s ago goes first; one that was pulled 595 s ago is late whatever is done.
+    First comes a task that would miss its validator's deadline by waiting for one more generation and can
+    still meet it; else the one that is worth most; of equals, the one that waits longest.
 
     Args:
         waiting: at least one.
-        generation_s: how long a generation takes.
+        generation_s: seconds of a generation.
         now: aware UTC.
+
+    Example:
+        With generations of 10 s a task that was pulled 585 s ago goes before one that is worth more; one that
+        was pulled 595 s ago is late whatever is done:
+        >>> from trellis_assets.testing.fakes import NOW as now
+        >>> def pulled(seconds, stake):
+        ...     return WaitingTask(seconds, now - timedelta(seconds=seconds), stake, accepted=0, submitted=0)
+        >>> rich = pulled(1, stake=9000.0)
+        >>> first_in_line([rich, pulled(585, stake=1000.0)], 10.0, now).key
+        585
+        >>> first_in_line([rich, pulled(595, stake=1000.0)], 10.0, now).key
+        1
     """
 
     def is_urgent(task: WaitingTask) -> bool:

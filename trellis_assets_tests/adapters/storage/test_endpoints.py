@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from trellis_assets.adapters.storage.store import SqlStore, open_store
-from trellis_assets.domain.endpoints.endpoints import FAILURES_TO_OPEN, BreakerState, Endpoint, Outcome, Probe
+from trellis_assets.domain.endpoints.breaker import FAILURES_TO_TRIP, BreakerState, Outcome
+from trellis_assets.domain.endpoints.endpoints import Endpoint, Probe
 from trellis_assets.domain.tasks import LEASE, TaskState
 from trellis_assets.testing.fakes import MINER, NOW, a_generation, a_pulled_task, a_validator
 
@@ -18,15 +19,15 @@ def fail(store: SqlStore, endpoint: str, times: int) -> None:
 
 
 def test_an_endpoint_that_failed_in_a_row_is_not_offered_until_it_has_rested(store: SqlStore) -> None:
-    fail(store, "a", FAILURES_TO_OPEN)
+    fail(store, "a", FAILURES_TO_TRIP)
     assert store.slots.acquire(["a", "b"], 8, now=NOW, until=UNTIL) == "b"
     assert store.slots.acquire(["a"], 9, now=NOW, until=UNTIL) is None
-    later = NOW + timedelta(seconds=6)
+    later = NOW + timedelta(seconds=7)
     assert store.slots.acquire(["a"], 9, now=later, until=later + LEASE) == "a"
     assert store.slots.acquire(["a"], 10, now=later, until=later + LEASE) is None, "one task tries it"
     store.slots.release("a", 9, now=later, outcome=FAILED)
     assert store.slots.acquire(["a"], 10, now=later, until=later + LEASE) is None
-    much_later = later + timedelta(seconds=11)
+    much_later = later + timedelta(seconds=13)
     assert store.slots.acquire(["a"], 10, now=much_later, until=much_later + LEASE) == "a"
     store.slots.release("a", 10, now=much_later, outcome=Outcome(4.0))
     assert store.slots.acquire(["a"], 11, now=much_later, until=much_later + LEASE) == "a"

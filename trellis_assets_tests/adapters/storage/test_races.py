@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from trellis_assets.adapters.storage.store import SqlStore, open_store
-from trellis_assets.domain.endpoints.endpoints import Outcome, Probe
+from trellis_assets.domain.endpoints.breaker import Outcome
+from trellis_assets.domain.endpoints.endpoints import Probe
 from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import TaskState
 from trellis_assets.ports import ClaimLostError

@@ -2,14 +2,8 @@
 
 import pytest
 
-from trellis_assets.domain.endpoints.endpoints import (
-    BreakerState,
-    Endpoint,
-    Outcome,
-    Probe,
-    after_outcome,
-    after_probe,
-)
+from trellis_assets.domain.endpoints.breaker import BreakerState, Outcome
+from trellis_assets.domain.endpoints.endpoints import Endpoint, Probe, after_outcome, after_probe
 from trellis_assets.domain.endpoints.fault_attribution import (
     is_failure_of_prompt,
     is_refusal_of_prompt,

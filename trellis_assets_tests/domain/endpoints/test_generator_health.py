@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from trellis_assets.domain.diagnostics import Health, judge_generator, worst
-from trellis_assets.domain.endpoints.endpoints import Breaker, Endpoint, Probe, after_probe
+from trellis_assets.domain.endpoints.breaker import Breaker
+from trellis_assets.domain.endpoints.endpoints import Endpoint, Probe, after_probe
 from trellis_assets.testing.fakes import NOW
 
 WELL, FAILING = Endpoint("a"), Endpoint("b", Breaker(2), last_error="answered 500")
@@ -29,7 +30,7 @@ def test_each_endpoint_that_is_not_well_has_a_line_and_the_miner_goes_on() -> No
 def test_a_generator_of_which_nothing_takes_work_has_failed() -> None:
     resting = judge_generator("http 1", [Probe("b")], [RESTING], NOW)
     assert worst(resting) is Health.FAILED
-    assert "rests for 9 s" in resting[0].text
+    assert "b is resting until 12:00:09 UTC" in resting[0].text
     away = judge_generator("http 1", [Probe("a", "a cannot be reached")], [WELL], NOW)
     assert worst(away) is Health.FAILED
 

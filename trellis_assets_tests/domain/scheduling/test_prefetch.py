@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from trellis_assets.domain.endpoints.endpoints import Breaker, Endpoint
+from trellis_assets.domain.endpoints.breaker import Breaker
+from trellis_assets.domain.endpoints.endpoints import Endpoint
 from trellis_assets.domain.scheduling.prefetch import (
     LONGEST_START_S,
     MOST_AHEAD_PER_ENDPOINT,

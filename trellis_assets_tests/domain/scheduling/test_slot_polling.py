@@ -6,7 +6,7 @@ import pytest
 
 from trellis_assets.domain.endpoints.endpoints import Endpoint
 from trellis_assets.domain.scheduling.slot_polling import (
-    CLOSE_LOOK_S,
+    CLOSE_INTERVAL_S,
     LONGEST_SLOT_POLL_S,
     SLOT_POLL_S,
     slot_poll_interval_s,
@@ -19,8 +19,8 @@ def busy(for_s: float, *paces_s: float) -> Endpoint:
 
 
 def test_an_endpoint_about_to_be_free_is_looked_at_closely() -> None:
-    assert slot_poll_interval_s([busy(9.98, 10.0)], NOW, 1.0) == CLOSE_LOOK_S
-    assert slot_poll_interval_s([busy(10.2, 10.0)], NOW, 1.0) == CLOSE_LOOK_S, "a little overdue"
+    assert slot_poll_interval_s([busy(9.98, 10.0)], NOW, 1.0) == CLOSE_INTERVAL_S
+    assert slot_poll_interval_s([busy(10.2, 10.0)], NOW, 1.0) == CLOSE_INTERVAL_S, "a little overdue"
 
 
 def test_before_that_nobody_looks_often() -> None:
@@ -29,7 +29,7 @@ def test_before_that_nobody_looks_often() -> None:
 
 
 def test_the_endpoint_that_is_free_first_counts() -> None:
-    assert slot_poll_interval_s([busy(1.0, 60.0), busy(9.98, 10.0)], NOW, 1.0) == CLOSE_LOOK_S
+    assert slot_poll_interval_s([busy(1.0, 60.0), busy(9.98, 10.0)], NOW, 1.0) == CLOSE_INTERVAL_S
 
 
 def test_a_generation_that_takes_much_longer_is_waited_for_patiently() -> None:

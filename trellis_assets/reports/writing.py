@@ -6,8 +6,10 @@ import os
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 # A spreadsheet computes a cell that begins with one of these; prompts come from untrusted peers.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -34,14 +36,14 @@ def whole_file(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-def write_table(frames: Iterator[pd.DataFrame], path: Path, form: Format) -> int:
+def write_table(frames: Iterator["pd.DataFrame"], path: Path, form: Format) -> int:
     """Write the frames to a file and return their number of rows. For HTML see `page.render_page`."""
     writers = {Format.PARQUET: _write_parquet, Format.CSV: _write_csv, Format.JSON: _write_json}
     with whole_file(path) as partial:
         return writers[form](frames, partial)
 
 
-def _write_parquet(frames: Iterator[pd.DataFrame], path: Path) -> int:
+def _write_parquet(frames: Iterator["pd.DataFrame"], path: Path) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -59,7 +61,7 @@ def _write_parquet(frames: Iterator[pd.DataFrame], path: Path) -> int:
     return rows
 
 
-def _write_csv(frames: Iterator[pd.DataFrame], path: Path) -> int:
+def _write_csv(frames: Iterator["pd.DataFrame"], path: Path) -> int:
     """Write UTF-8; put an apostrophe before text that a spreadsheet would compute."""
     rows = 0
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -69,7 +71,7 @@ def _write_csv(frames: Iterator[pd.DataFrame], path: Path) -> int:
     return rows
 
 
-def _write_json(frames: Iterator[pd.DataFrame], path: Path) -> int:
+def _write_json(frames: Iterator["pd.DataFrame"], path: Path) -> int:
     """Write a list of objects; what is missing or no number is null."""
     rows = 0
     with path.open("w", encoding="utf-8") as file:
@@ -82,7 +84,7 @@ def _write_json(frames: Iterator[pd.DataFrame], path: Path) -> int:
     return rows
 
 
-def _without_formulas(frame: pd.DataFrame) -> pd.DataFrame:
+def _without_formulas(frame: "pd.DataFrame") -> "pd.DataFrame":
     safe = frame.copy()
     for name in safe.select_dtypes(include=["string", "object"]):
         text = safe[name]

@@ -21,20 +21,20 @@ def check_workers(context: CheckContext) -> list[CheckResult]:
     from trellis_assets.orchestration.celery_workers.worker_registry import (
         ANSWERS_WITHIN_S,
         AWAY,
-        hands,
+        concurrency_of,
+        describe_broker_error,
         reach_broker,
         served_queues,
-        told_away,
     )
 
     with Celery(broker=broker) as app:
         try:
             reach_broker(app, ANSWERS_WITHIN_S)
             queues = served_queues(app)
-            most = hands(app) if queues else {}
+            most = concurrency_of(app) if queues else {}
         except AWAY as error:
             advice = "start the Redis of TRELLIS_CELERY_BROKER"
-            return [CheckResult("workers", Health.FAILED, told_away(error), advice)]
+            return [CheckResult("workers", Health.FAILED, describe_broker_error(error), advice)]
     return [
         judge_workers(
             queues, most, settings.orchestration.celery_queues, len(context.pipeline.generator.endpoints)

@@ -58,7 +58,7 @@ def write_instance(settings: Settings, home: Path) -> None:
     instance["local_artifact_storage"]["config"]["base_dir"] = str(home)
     instance["compute_logs"] = {
         "module": "trellis_assets.orchestration.warm_workers.compute_logs",
-        "class": "QuietComputeLogManager",
+        "class": "FileComputeLogManager",
         "config": {"base_dir": str(home / "compute_logs")},
     }
     # Mining runs are launched past the queue, but count in it: maintenance must find a place beside them.

@@ -12,7 +12,7 @@ from trellis_assets.domain.tasks import Task
 from trellis_assets.orchestration.poller_thread import PollerThread
 from trellis_assets.orchestration.runs import RunStarter, run_status
 from trellis_assets.orchestration.sensor_switch import SENSOR_NAME, paused_reason
-from trellis_assets.orchestration.warm_workers.launcher import WarmRunLauncher, why_pool_is_away
+from trellis_assets.orchestration.warm_workers.launcher import WarmRunLauncher, why_pool_is_unreachable
 from trellis_assets.settings import RunLauncherName, Settings, SettingsError
 from trellis_assets.steps.poll_continuously import PollingLoop
 from trellis_assets.system.heartbeat_files import POLLER, SENSOR, heartbeat_folder, write_heartbeat
@@ -115,7 +115,7 @@ def _workers(
     if parts.settings.orchestration.run_launcher is not RunLauncherName.CELERY:
         folder = heartbeat_folder(parts.settings)
         is_warm = isinstance(instance.run_launcher, WarmRunLauncher)
-        return lambda _task: {}, lambda: why_pool_is_away(folder) if is_warm else None
+        return lambda _task: {}, lambda: why_pool_is_unreachable(folder) if is_warm else None
     from trellis_assets.orchestration.celery_workers.launcher import WorkerQueuesLauncher
 
     launcher, queues = instance.run_launcher, parts.settings.orchestration.celery_queues

@@ -1,4 +1,4 @@
-"""Dagster's own history: it grows by a quarter of a megabyte with every run, for ever."""
+"""Delete old runs of Dagster, whose history would grow by a quarter of a megabyte with every run."""
 
 import re
 import shutil
@@ -15,21 +15,21 @@ _PARTITION_TAGS = (
     "dagster/asset_partition_range_end",
 )
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# A run that begins has files before Dagster's table knows it.
+# A run that begins has files before it is in Dagster's table.
 _YOUNG_S = 3600
-# Runs of so many are looked at in one go.
+# Runs that are read at a time.
 _PAGE = 500
 
 
 def prune_runs(instance: dg.DagsterInstance, home: Path, keep: int) -> int:
-    """How many finished runs beyond the newest `keep` of each job were deleted, with all they left.
+    """Delete finished runs with their files, but for the newest `keep` of each job; return how many.
 
-    The newest run of a partition stays whatever its age: with it the partition would look missing.
+    The newest run of a partition is kept whatever its age: without it the partition would show as missing.
 
     Args:
         instance: whose runs.
-        home: the folder that Dagster's storage, logs and results are in.
-        keep: of each job.
+        home: the folder of Dagster's storage, logs and results.
+        keep: how many runs of each job are kept.
     """
     deleted = 0
     seen: dict[str, int] = {}
@@ -69,7 +69,7 @@ def sweep_leftovers(instance: dg.DagsterInstance, home: Path) -> int:
 
 
 def _on_disk(home: Path) -> Iterator[tuple[str, Path]]:
-    """Return the id and a path of each run that left something."""
+    """Yield the id of each run that has files, with one of their paths."""
     places = (home / "storage" / "history" / "runs", home / "storage", home / "compute_logs")
     for place in places:
         for path in place.iterdir() if place.is_dir() else ():
@@ -84,7 +84,7 @@ def _delete(instance: dg.DagsterInstance, home: Path, run_id: str) -> None:
 
 
 def _delete_files(home: Path, run_id: str) -> None:
-    # What Dagster leaves behind: the run's own database, its printed output, its ops' results.
+    # Dagster itself leaves the run's database, its printed output and its ops' results.
     for path in (home / "storage" / "history" / "runs").glob(f"{run_id}.db*"):
         path.unlink(missing_ok=True)
     for folder in (home / "storage" / run_id, home / "compute_logs" / run_id):

@@ -1,4 +1,4 @@
-"""Tags of a mining run, by which people filter runs in the UI."""
+"""Make the tags of a mining run, by which people filter runs in the UI."""
 
 from trellis_assets.domain.tasks import Task, TaskState, printable
 
@@ -7,7 +7,7 @@ _LONGEST = 100
 
 
 def tags_at_start(task: Task) -> dict[str, str]:
-    """Return what is known of a task before its run."""
+    """Return the tags that are known before the run."""
     return {
         TASK_TAG: str(task.key),
         "trellis/validator_uid": str(task.validator_uid),
@@ -17,7 +17,7 @@ def tags_at_start(task: Task) -> dict[str, str]:
 
 
 def tags_at_end(task: Task) -> dict[str, str]:
-    """Return what became of the task: its outcome, why, its scores and where its model was made."""
+    """Return the tags of a finished task: outcome, reason, scores and endpoint."""
     tags = {"trellis/outcome": str(task.state)}
     if task.reason and task.state is not TaskState.ACCEPTED:
         # The kind of reason alone, so that one filter finds all of a kind.

@@ -1,8 +1,8 @@
-"""The switch of the `task_sensor` in Dagster's UI: whether it is off, and who finishes the work in hand.
+"""Read the switch of the `task_sensor` in Dagster's UI, and evaluate the sensor while it is off.
 
-A stopped sensor has no ticks, so that nothing would start the runs of tasks that are in hand. Whoever watches
-over the session evaluates it then, as Dagster's daemon would: the sensor itself sees that it is stopped, asks
-nobody for a task, and starts the runs that are missing.
+A stopped sensor has no ticks, so nothing would start the runs of active tasks. The session's supervisor then
+evaluates it as Dagster's daemon would: the sensor sees that it is stopped, polls nobody, and starts the runs
+that are missing.
 """
 
 import dagster as dg
@@ -24,7 +24,7 @@ _PING_S = 4.0
 
 
 def is_stopped(instance: dg.DagsterInstance) -> bool:
-    """Whether somebody has turned the sensor off; the switch outlives restarts."""
+    """Return whether the sensor was turned off; the switch survives restarts."""
     states = instance.all_instigator_state(
         instigator_type=InstigatorType.SENSOR, instigator_statuses={InstigatorStatus.STOPPED}
     )
@@ -35,12 +35,12 @@ def paused_reason(instance: dg.DagsterInstance) -> str | None:
     """Return why no task is pulled while the sensor is stopped; None while it is on."""
     if not is_stopped(instance):
         return None
-    return f"{PAUSED}; tasks in hand are finished"
+    return f"{PAUSED}; active tasks are finished"
 
 
 def answers(port: int) -> bool:
-    """Whether the code server on this machine answers."""
-    # Not by Dagster's client: its ping waits for a minute.
+    """Return whether the code server on this machine answers."""
+    # Not with Dagster's client, whose ping waits for a minute.
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         try:
             DagsterApiStub(channel).Ping(  # type: ignore[no-untyped-call]
@@ -52,7 +52,7 @@ def answers(port: int) -> bool:
 
 
 def evaluate_sensor(instance: dg.DagsterInstance, *, port: int, location: str) -> None:
-    """Evaluate the sensor once at the code server of this machine; its run requests are not looked at.
+    """Evaluate the sensor once at the code server of this machine; ignore its run requests.
 
     Raises:
         DagsterUserCodeUnreachableError: the code server does not answer.

@@ -8,7 +8,7 @@ import dagster as dg
 
 from trellis_assets.composition import Pipeline
 from trellis_assets.orchestration.dagster_home import worker_home, write_instance
-from trellis_assets.orchestration.warm_workers.pool import PoolLimits
+from trellis_assets.orchestration.warm_workers.workers import PoolLimits
 from trellis_assets.settings import Settings, SettingsError
 from trellis_assets.supervisor.run_limits import longest_stages
 

@@ -11,6 +11,7 @@ from trellis_assets.orchestration.dagster_home import (
     dagster_home,
     name_secrets,
     write_dagster_home,
+    write_instance,
 )
 from trellis_assets.settings import Settings
 from trellis_assets.supervisor.errors import ChildError
@@ -40,8 +41,10 @@ def materialize_all(settings: Settings, say: Callable[[str], None]) -> None:
         ChildError: a run failed; the text names its log.
     """
     home = dagster_home(settings)
-    if not (home / "dagster.yaml").exists():
+    if not (home / "workspace.yaml").exists():
         write_dagster_home(settings, free_port())
+    else:
+        write_instance(settings, home)  # one of an earlier release may name classes that have moved
     name_secrets(settings)
     environment = os.environ | settings.environment() | {"DAGSTER_HOME": str(home)}
     log = settings.storage.folder / "logs" / LOG

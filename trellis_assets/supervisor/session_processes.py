@@ -154,11 +154,11 @@ class SessionProcesses:
 
     def _close_orphaned_runs(self) -> None:
         """Close runs whose processes are gone, and free their tasks without waiting for the leases."""
-        from trellis_assets.orchestration.orphaned_runs import close_dead_runs, dead_claims
+        from trellis_assets.orchestration.orphaned_runs import close_orphaned_runs, orphaned_claims
 
         home = dagster_home(self.settings)
-        closed = close_dead_runs(home)
-        for run in dead_claims(home, self.store.claims.held()):
+        closed = close_orphaned_runs(home)
+        for run in orphaned_claims(home, self.store.claims.held()):
             assert run.task_key is not None
             self.store.claims.free_from_dead_run(run.task_key, run.run_id)
         if closed:

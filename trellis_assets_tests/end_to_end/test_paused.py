@@ -1,4 +1,4 @@
-"""The sensor's switch in the Dagster UI: said at once, nothing is pulled, and tasks in hand are finished."""
+"""The sensor's switch in the Dagster UI: reported at once, nothing is pulled, active tasks are finished."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,13 +31,13 @@ def switch(session: MineSession, status: InstigatorStatus) -> None:
                 instance.update_instigator_state(state.with_status(status))
 
 
-def test_a_stopped_sensor_pauses_pulls_and_tasks_in_hand_are_finished(tmp_path: Path) -> None:
+def test_a_stopped_sensor_pauses_polling_and_active_tasks_are_finished(tmp_path: Path) -> None:
     with mining(tmp_path) as session:
         session.wait_accepted(1)
         switch(session, InstigatorStatus.STOPPED)
         session.wait_for("mining: paused: the task_sensor is stopped in the Dagster UI", timeout_s=30)
         store = open_store(session.settings.storage.store_url)
-        wait_until(lambda: not store.tasks.active(None), "tasks in hand are finished")
+        wait_until(lambda: not store.tasks.active(None), "active tasks are finished")
         counts = store.statistics.count_by_state()
         # Dagster's daemon never ticks now, and a code server that starts anew has no poller by itself.
         session.child("code_server").kill()

@@ -6,9 +6,9 @@ from pathlib import Path
 import dagster as dg
 
 from trellis_assets.adapters.storage.store import SqlStore
-from trellis_assets.orchestration.orphaned_runs import close_dead_runs, dead_claims
+from trellis_assets.orchestration.orphaned_runs import close_orphaned_runs, orphaned_claims
 from trellis_assets.orchestration.run_tags import TASK_TAG
-from trellis_assets.orchestration.warm_workers.pid_files import marked
+from trellis_assets.orchestration.warm_workers.pid_files import hold_pid_file
 from trellis_assets.testing.fakes import MINER, NOW, a_pulled_task, a_validator
 
 
@@ -28,8 +28,8 @@ def test_runs_are_closed_unless_their_worker_lives(tmp_path: Path) -> None:
         alive = run(status.STARTED)
         dead = [run(status.NOT_STARTED), run(status.STARTING), run(status.STARTED), run(status.CANCELING)]
         done = run(status.SUCCESS)
-        with marked(tmp_path, alive):
-            closed = close_dead_runs(tmp_path)
+        with hold_pid_file(tmp_path, alive):
+            closed = close_orphaned_runs(tmp_path)
         assert {run.run_id for run in closed} == set(dead)
         assert {run.task_key for run in closed} == {7}
 
@@ -63,9 +63,9 @@ def test_claims_and_endpoints_of_dead_runs_are_free_whatever_dagster_calls_the_r
             instance.create_run_for_job(a_job, status=status).run_id for status in states
         )
     keys = [claimed(alive, "a"), claimed(started, "b"), claimed(ended, "c"), claimed("elsewhere", "d")]
-    with marked(tmp_path, alive):
-        close_dead_runs(tmp_path)
-        dead = dead_claims(tmp_path, store.claims.held())
+    with hold_pid_file(tmp_path, alive):
+        close_orphaned_runs(tmp_path)
+        dead = orphaned_claims(tmp_path, store.claims.held())
     assert {run.task_key for run in dead} == {keys[1], keys[2]}
     for run in dead:
         assert run.task_key is not None

@@ -10,7 +10,7 @@ import pytest
 
 from trellis_assets.orchestration.daemon_health import dagster_state
 from trellis_assets.orchestration.dagster_home import dagster_home, write_dagster_home
-from trellis_assets.orchestration.orphaned_runs import close_dead_runs
+from trellis_assets.orchestration.orphaned_runs import close_orphaned_runs
 from trellis_assets.orchestration.run_retention import prune_runs, sweep_leftovers
 from trellis_assets.settings import Settings
 
@@ -109,7 +109,7 @@ def test_the_last_run_of_each_partition_stays(instance: dg.DagsterInstance, home
 def test_runs_of_a_killed_miner_are_closed(instance: dg.DagsterInstance, home: Path) -> None:
     for status in (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.SUCCESS):
         instance.create_run_for_job(mining, status=status)
-    assert len(close_dead_runs(home)) == 2
+    assert len(close_orphaned_runs(home)) == 2
     assert instance.get_runs_count(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE])) == 2
 
 

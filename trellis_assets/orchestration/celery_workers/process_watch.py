@@ -17,8 +17,8 @@ from typing import Any
 from celery import signals
 
 from trellis_assets.domain.heartbeats import Stage, why_worker_is_stuck
-from trellis_assets.orchestration.warm_workers.pool import PoolLimits
 from trellis_assets.orchestration.warm_workers.worker import BEAT_EVERY_S
+from trellis_assets.orchestration.warm_workers.workers import PoolLimits
 from trellis_assets.system.stages import enter_stage, listen_to_stages
 
 _log = logging.getLogger(__name__)

@@ -1,1 +1,1 @@
-"""Runs execute in processes that are warm already: no start of Python between a task and its generation."""
+"""Run workers that are started ahead of need, so that no start of Python delays a task's generation."""

@@ -1,4 +1,4 @@
-"""What a run prints, kept with the run; not printed again by four processes made for it."""
+"""Keep what a run prints in its files, without processes that print it again."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,19 +12,22 @@ from dagster._core.storage.local_compute_log_manager import IO_TYPE_EXTENSION, L
 from dagster._serdes import ConfigurableClassData
 
 
-class QuietComputeLogManager(LocalComputeLogManager):
-    """Dagster's, whose capture follows the file with `tail` and a watchdog per stream to print it again."""
+class FileComputeLogManager(LocalComputeLogManager):
+    """Writes what a run prints into its files.
+
+    Dagster's own also starts `tail` and a watchdog for each stream, to print it again: four processes a run.
+    """
 
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> Self:
-        """By Dagster."""
+        """Return an instance; Dagster calls it with what `dagster.yaml` says."""
         return cls(inst_data=inst_data, **config_value)
 
     @contextmanager
     def capture_logs(self, log_key: Sequence[str]) -> Iterator[CapturedLogContext]:
-        """Standard output and error of the process go into the run's files until the block ends."""
+        """Send standard output and error of the process to the run's files until the block ends."""
         paths = [
             Path(self.get_captured_local_path(log_key, IO_TYPE_EXTENSION[stream]))
             for stream in (ComputeIOType.STDOUT, ComputeIOType.STDERR)

@@ -1,7 +1,7 @@
-"""Dagster's SQLite event log, at half the time that it takes a run to write its events.
+"""Dagster's SQLite event log, in which a run writes its events in half the time.
 
-What takes the time is not SQLite: each new run's database is made by migrations that find nothing to
-do, each event compiles its statement anew, and each closes a write-ahead log.
+SQLite itself is quick. Dagster creates each run's database by migrations that find nothing to do, compiles
+the statement of each event anew, and closes a write-ahead log after each.
 """
 
 import contextlib
@@ -21,19 +21,19 @@ from dagster._core.storage.sql import create_engine
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 
-# Beside the runs' folder, whose every `*.db` file Dagster takes for a run. Its name has the version of
-# Dagster, since another one may make another schema.
+# Beside the folder of the runs, where Dagster would take any `*.db` file for a run. Its name has Dagster's
+# version, since another version may have another schema.
 _TEMPLATE = "run-template-{version}.sqlite"
 _INDEX = dagsters.INDEX_SHARD_NAME
-# Engines that are kept: the index, the run of this process, and a few that somebody looks at.
+# Engines that are cached: the index, the run of this process, and a few that the UI shows.
 _ENGINES = 8
 
 
 class CopiedSqliteEventLogStorage(SqliteEventLogStorage):
-    """A run's database begins as a copy of an empty one, without write-ahead log.
+    """Copies an empty database for each run, and uses a rollback journal instead of a write-ahead log.
 
-    One process writes it, event by event, and closes it after each, so that the UI sees each at once.
-    The files are Dagster's: its own class reads them.
+    One process writes a run's database and closes it after each event, so that the UI sees each at once. The
+    files have Dagster's own schema: its own class reads them.
     """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
@@ -44,7 +44,7 @@ class CopiedSqliteEventLogStorage(SqliteEventLogStorage):
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> Self:
-        """By Dagster."""
+        """Return an instance; Dagster calls it with what `dagster.yaml` says."""
         return cls(inst_data=inst_data, **config_value)
 
     @contextlib.contextmanager
@@ -56,14 +56,14 @@ class CopiedSqliteEventLogStorage(SqliteEventLogStorage):
                 self._initialized_dbs.add(shard)
             with engine.connect() as connection:
                 if shard != _INDEX:
-                    # A rollback journal is as safe with it; what a power cut could cost is a run's log.
+                    # As safe with a rollback journal, but that a power cut may lose a run's log.
                     connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
                     connection.commit()
                 with connection.begin():
                     yield connection
 
     def _engine(self, shard: str) -> Any:
-        """The shard's engine: it remembers compiled statements, and no connection."""
+        """Return the shard's engine, which caches compiled statements and no connection."""
         engine = self._engines.pop(shard, None)
         if engine is None:
             engine = create_engine(
@@ -84,7 +84,7 @@ class CopiedSqliteEventLogStorage(SqliteEventLogStorage):
             _place_copy(self._template(), path)
 
     def _template(self) -> Path:
-        """An empty run database as Dagster makes it; made once."""
+        """Return the path of an empty run database as Dagster makes it; it is made once."""
         folder = Path(self._base_dir).parent
         template = folder / _TEMPLATE.format(version=dg.__version__)
         if not template.exists():
@@ -99,7 +99,7 @@ class CopiedSqliteEventLogStorage(SqliteEventLogStorage):
 
 
 def _place_copy(template: Path, path: Path) -> None:
-    """The copy is there as a whole, or somebody else's is."""
+    """Put a whole copy at the path, unless another process has done so already."""
     handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
     os.close(handle)
     scratch = Path(name)

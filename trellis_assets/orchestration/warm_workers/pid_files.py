@@ -1,4 +1,4 @@
-"""Who executes a run: a locked file per run, which the kernel unlocks when its process dies."""
+"""Tell which process executes a run: a locked pid file per run, which the kernel unlocks when it dies."""
 
 import contextlib
 import fcntl
@@ -10,8 +10,8 @@ _FOLDER = "run_workers"
 _WRITABLE = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
 
 
-def marks_folder(home: Path) -> Path:
-    """Where the marks and the pool's socket of a Dagster home are; it exists."""
+def pid_folder(home: Path) -> Path:
+    """Return the folder of the pid files and the pool's socket of a Dagster home; make it if needed."""
     folder = home / _FOLDER
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder
@@ -19,13 +19,13 @@ def marks_folder(home: Path) -> Path:
 
 def _path(home: Path, run_id: str) -> Path:
     if not run_id or Path(run_id).name != run_id:
-        raise ValueError("a run id that is no file name")
-    return marks_folder(home) / f"{run_id}.pid"
+        raise ValueError(f"a run id must be a file name, not {run_id!r}")
+    return pid_folder(home) / f"{run_id}.pid"
 
 
 @contextlib.contextmanager
-def marked(home: Path, run_id: str) -> Iterator[bool]:
-    """This process executes the run until the block ends; False if another one does."""
+def hold_pid_file(home: Path, run_id: str) -> Iterator[bool]:
+    """Hold the run's pid file until the block ends; yield False if another process holds it."""
     path = _path(home, run_id)
     handle = os.open(path, _WRITABLE, 0o600)
     try:
@@ -44,8 +44,8 @@ def marked(home: Path, run_id: str) -> Iterator[bool]:
         os.close(handle)
 
 
-def worker_of(home: Path, run_id: str) -> int | None:
-    """The process that executes the run; None if there is none."""
+def worker_pid(home: Path, run_id: str) -> int | None:
+    """Return the id of the process that executes the run; None if there is none."""
     try:
         handle = os.open(_path(home, run_id), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -60,11 +60,11 @@ def worker_of(home: Path, run_id: str) -> int | None:
     return None
 
 
-def sweep_marks(home: Path) -> int:
-    """How many marks of dead workers were removed."""
-    swept = 0
-    for path in marks_folder(home).glob("*.pid"):
-        if worker_of(home, path.stem) is None:
+def remove_stale_pid_files(home: Path) -> int:
+    """Remove the pid files of dead workers, and return how many there were."""
+    removed = 0
+    for path in pid_folder(home).glob("*.pid"):
+        if worker_pid(home, path.stem) is None:
             path.unlink(missing_ok=True)
-            swept += 1
-    return swept
+            removed += 1
+    return removed

@@ -1,4 +1,4 @@
-"""One run worker: executes one run after the other until its pool closes the line."""
+"""Run worker: execute one run after another until the pool closes the line."""
 
 import os
 import signal
@@ -12,16 +12,16 @@ import dagster as dg
 from dagster._cli.api import _execute_run_command_body
 
 from trellis_assets.domain.heartbeats import Stage
-from trellis_assets.orchestration.warm_workers.pid_files import marked
+from trellis_assets.orchestration.warm_workers.pid_files import hold_pid_file
 from trellis_assets.system.stages import enter_stage, listen_to_stages
 
-# What a worker tells its pool, a line each; `stage` is followed by its name.
+# The messages of a worker to its pool, a line each; `stage` is followed by the name of the stage.
 READY, DONE, BEAT, STAGE = "ready", "done", "beat", "stage"
 BEAT_EVERY_S = 5.0
 
 
 class _StopWorkerError(BaseException):
-    """SIGTERM between two runs. Within a run it interrupts the run, as Dagster does it."""
+    """SIGTERM came between two runs. Within a run it interrupts the run, as in Dagster's own workers."""
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
@@ -40,14 +40,14 @@ class _PoolLine:
             self._line.sendall(f"{' '.join(words)}\n".encode("ascii"))
 
     def tell_stage(self, stage: Stage) -> None:
-        """Send the stage; a pool that is gone does not end the run in hand."""
+        """Send the stage; a pool that is gone does not end the run."""
         try:
             self.tell(STAGE, stage)
         except OSError:
             return
 
     def keep_beating(self) -> None:
-        """Send a heartbeat every few seconds until the pool is gone: a process that is stopped sends none."""
+        """Send a heartbeat every few seconds until the pool is gone; a suspended process sends none."""
         waiting = threading.Event()
         try:
             while not waiting.wait(BEAT_EVERY_S):
@@ -57,10 +57,9 @@ class _PoolLine:
 
 
 def serve(line: socket.socket, home: Path) -> None:
-    """Every run named on the line was executed; return at its end.
+    """Execute each run that is named on the line; return when the line is closed.
 
-    A worker whose pool is killed finishes the run in hand first: it may be waiting for a
-    validator's answer.
+    A worker whose pool is killed finishes its run first: it may be waiting for a validator's answer.
     """
     # bittensor starts threads when it is imported, which a fork would not take along.
     import trellis_assets.adapters.bittensor.client  # noqa: F401
@@ -82,29 +81,29 @@ def serve(line: socket.socket, home: Path) -> None:
 
 
 def _await_signals() -> None:
-    """Between runs: a late request to terminate the last run means nothing, SIGTERM ends the worker."""
+    """Set the signals between runs: ignore a late request to terminate the last run, end at SIGTERM."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _stop)
 
 
 def _execute(instance: dg.DagsterInstance, home: Path, run_id: str) -> None:
-    with marked(home, run_id) as is_ours:
+    with hold_pid_file(home, run_id) as is_ours:
         run = instance.get_run_by_id(run_id)
         if not is_ours or run is None or run.is_finished or run.status is dg.DagsterRunStatus.CANCELING:
             return
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        # What Dagster's own run workers do, and dagster-celery's: it reports failures by itself.
+        # Dagster's own run workers and dagster-celery's call the same; it reports failures by itself.
         _execute_run_command_body(run_id, instance, lambda _event: None, set_exit_code_on_failure=False)
 
 
 def run_forked(line: socket.socket, home: Path) -> None:
-    """The body of a forked child; never returns."""
+    """Run a forked child; never return."""
     code = 1
     try:
         serve(line, home)
         code = 0
     except BaseException:
-        traceback.print_exc()  # into the pool's log: nobody else hears of it
+        traceback.print_exc()  # into the pool's log, where nothing else would tell of it
         raise
     finally:
         os._exit(code)

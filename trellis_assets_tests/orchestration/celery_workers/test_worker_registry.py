@@ -14,7 +14,7 @@ from trellis_assets.domain.diagnostics import CheckResult, Health
 from trellis_assets.orchestration.celery_workers import launcher as launchers
 from trellis_assets.orchestration.celery_workers import worker_registry as module
 from trellis_assets.orchestration.celery_workers.launcher import WorkerQueuesLauncher
-from trellis_assets.orchestration.celery_workers.worker_registry import Workforce
+from trellis_assets.orchestration.celery_workers.worker_registry import WorkerRegistry
 from trellis_assets.settings import RunLauncherName, Settings
 from trellis_assets.supervisor.process_tree import die_with_parent
 from trellis_assets.testing.fakes import NOW, a_task
@@ -83,7 +83,7 @@ def test_nobody_waits_for_a_broker_that_does_not_answer(monkeypatch: pytest.Monk
         raise OSError("no route")
 
     monkeypatch.setattr(module, "served_queues", slowly)
-    workforce = Workforce(Celery())
+    workforce = WorkerRegistry(Celery())
     for _ in range(100):
         assert workforce.serves(QUEUES) == []
     assert len(asked) == 1, "one look at a time, and the next one later"

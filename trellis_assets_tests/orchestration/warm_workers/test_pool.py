@@ -19,8 +19,16 @@ from dagster._core.origin import DEFAULT_DAGSTER_ENTRY_POINT, JobPythonOrigin, R
 
 from trellis_assets.domain.heartbeats import Stage
 from trellis_assets.orchestration.dagster_home import dagster_home, write_dagster_home
-from trellis_assets.orchestration.warm_workers.launcher import PoolAwayError, is_pool_ready, why_pool_is_away
-from trellis_assets.orchestration.warm_workers.pid_files import marked, sweep_marks, worker_of
+from trellis_assets.orchestration.warm_workers.launcher import (
+    PoolUnreachableError,
+    is_pool_ready,
+    why_pool_is_unreachable,
+)
+from trellis_assets.orchestration.warm_workers.pid_files import (
+    hold_pid_file,
+    remove_stale_pid_files,
+    worker_pid,
+)
 from trellis_assets.orchestration.warm_workers.socket_path import short_socket_path
 from trellis_assets.settings import Settings
 from trellis_assets.system.heartbeat_files import read_heartbeat, write_heartbeat
@@ -88,7 +96,7 @@ class Miner:
 
     def wait_started(self, run_id: str) -> int:
         self.wait(run_id, dg.DagsterRunStatus.STARTED)
-        pid = worker_of(self.home, run_id)
+        pid = worker_pid(self.home, run_id)
         assert pid is not None
         return pid
 
@@ -188,7 +196,7 @@ def test_a_killed_worker_is_replaced_and_its_run_is_known_to_be_dead(miner: Mine
     launcher = miner.instance.run_launcher
     assert launcher.check_run_worker_health(miner.run(run_id)).status is WorkerStatus.RUNNING
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: worker_of(miner.home, run_id) is None)
+    wait_until(lambda: worker_pid(miner.home, run_id) is None)
     assert launcher.check_run_worker_health(miner.run(run_id)).status is WorkerStatus.NOT_FOUND
     again = miner.launch()
     miner.wait(again, SUCCESS)
@@ -204,7 +212,7 @@ def test_a_killed_pool_leaves_the_run_in_hand_to_its_end(miner: Miner, tmp_path:
     psutil.wait_procs(idle, timeout=30)
     assert not any(w.is_running() for w in idle)
     miner.start_pool()
-    assert worker_of(miner.home, run_id) == pid
+    assert worker_pid(miner.home, run_id) == pid
     released.touch()
     miner.wait(run_id, SUCCESS)
     wait_until(lambda: not psutil.pid_exists(pid))
@@ -225,7 +233,7 @@ def test_a_launch_without_a_pool_fails_the_run_and_says_what_is_missing(
     monkeypatch.setattr("trellis_assets.orchestration.warm_workers.launcher._PATIENCE_S", 0.2)
     miner.pool.terminate()
     miner.pool.wait(60)
-    with pytest.raises(PoolAwayError, match="is `mine` at work"):
+    with pytest.raises(PoolUnreachableError, match="is `mine` running"):
         miner.launch()
     assert [run.status for run in miner.instance.get_runs(limit=1)] == [FAILURE]
     monkeypatch.undo()
@@ -233,16 +241,16 @@ def test_a_launch_without_a_pool_fails_the_run_and_says_what_is_missing(
 
 
 def test_a_run_is_executed_by_one_process_only(tmp_path: Path) -> None:
-    with marked(tmp_path, "r1") as first, marked(tmp_path, "r1") as second:
+    with hold_pid_file(tmp_path, "r1") as first, hold_pid_file(tmp_path, "r1") as second:
         assert (first, second) == (True, False)
-        assert worker_of(tmp_path, "r1") == os.getpid()
-        assert sweep_marks(tmp_path) == 0
-    assert worker_of(tmp_path, "r1") is None
+        assert worker_pid(tmp_path, "r1") == os.getpid()
+        assert remove_stale_pid_files(tmp_path) == 0
+    assert worker_pid(tmp_path, "r1") is None
 
 
 @pytest.mark.parametrize("run_id", ["../r", "a/b", ""])
 def test_a_run_id_never_becomes_a_path_elsewhere(tmp_path: Path, run_id: str) -> None:
-    with pytest.raises(ValueError, match="run id"), marked(tmp_path, run_id):
+    with pytest.raises(ValueError, match="run id"), hold_pid_file(tmp_path, run_id):
         pass
 
 
@@ -274,8 +282,8 @@ def test_a_worker_past_its_stages_bound_is_replaced(tmp_path: Path) -> None:
 
 
 def test_a_pool_without_heartbeats_takes_no_runs(tmp_path: Path) -> None:
-    assert "no heartbeat yet" in str(why_pool_is_away(tmp_path))
+    assert "no heartbeat yet" in str(why_pool_is_unreachable(tmp_path))
     write_heartbeat(tmp_path, "run_workers", {"beat_at": time.monotonic() - 11})
-    assert "no heartbeat for 11 s" in str(why_pool_is_away(tmp_path))
+    assert "no heartbeat for 11 s" in str(why_pool_is_unreachable(tmp_path))
     write_heartbeat(tmp_path, "run_workers", {"beat_at": time.monotonic()})
-    assert why_pool_is_away(tmp_path) is None
+    assert why_pool_is_unreachable(tmp_path) is None

@@ -8,7 +8,7 @@ import pytest
 from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.generation.http import HttpGenerator
 from trellis_assets.adapters.splat_io.spz import decode_spz, encode_spz
-from trellis_assets.adapters.storage.store import SqlTaskStore
+from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.domain.endpoints.endpoints import BreakerState
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
@@ -65,7 +65,7 @@ class HonestValidators(ScriptedNetwork):
 class Mine:
     """One task after the other, made by the server of the test and judged against its prompt."""
 
-    def __init__(self, store: SqlTaskStore, files: LocalFileStore, clock: FakeClock) -> None:
+    def __init__(self, store: SqlStore, files: LocalFileStore, clock: FakeClock) -> None:
         self.network = HonestValidators([ONE])
         self.miner = Miner(store, files, clock, self.network)
         self.miner.validator = ColourJudge()
@@ -82,7 +82,7 @@ class Mine:
 
 
 @pytest.fixture
-def mine(store: SqlTaskStore, files: LocalFileStore, clock: FakeClock) -> Callable[[str], Mine]:
+def mine(store: SqlStore, files: LocalFileStore, clock: FakeClock) -> Callable[[str], Mine]:
     def at(url: str) -> Mine:
         opened = Mine(store, files, clock)
         opened.miner.generator = HttpGenerator([url], timeout_s=20)
@@ -140,7 +140,7 @@ def test_a_server_whose_models_are_one_splat_too_small_has_none_of_them_sent(
         shop = mine(liar)
         tasks = [shop.task(f"t{number}", f"{PROMPTS[0]} {number}") for number in range(3)]
         names, now = shop.miner.generator.endpoints, shop.miner.clock.now()
-        (endpoint,) = shop.miner.store.endpoints(names, now)
+        (endpoint,) = shop.miner.store.endpoints.named(names, now)
     assert {task.state for task in tasks} == {TaskState.HANDED_BACK}
     assert all("6999 splats" in (task.reason or "") for task in tasks)
     assert endpoint.breaker.state(now) is not BreakerState.CLOSED, "it gets one task at a time to try"

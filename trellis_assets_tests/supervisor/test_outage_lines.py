@@ -95,7 +95,7 @@ def test_unregistered_hotkey_that_the_start_told_is_not_told_again(
         Pipeline(Settings.load(data_dir=tmp_path, network="finney", miner_hotkey=MINER))
     ) as pipeline:
         source = pipeline.settings.network.metagraph_source
-        pipeline.store.save_validators(VALIDATORS, pipeline.clock.now(), source=source)
+        pipeline.store.validators.save(VALIDATORS, pipeline.clock.now(), source=source)
         supervision = Supervision(pipeline, {}, 9, print)
         supervision.start()
         checks = supervision._checks
@@ -104,7 +104,7 @@ def test_unregistered_hotkey_that_the_start_told_is_not_told_again(
         assert [result.part for result in chain.run()] == ["registration"]
         assert checks._outages.update("chain", chain.run(), later) == []
         us = a_validator(9, hotkey=MINER)
-        pipeline.store.save_validators([*VALIDATORS, us], pipeline.clock.now(), source=source)
+        pipeline.store.validators.save([*VALIDATORS, us], pipeline.clock.now(), source=source)
         checks._outages.update("chain", chain.run(), later)
         (line,) = checks._outages.update("chain", chain.run(), later + TELL_AFTER_S)
         assert line.startswith("registration is back")

@@ -1,0 +1,230 @@
+"""How likely a validator accepts a model, from the local score: a logistic model with partial pooling.
+
+`P(accepted) = alive_v * sigmoid(w . x + a_v)`: `x` is 1 and the features (the local score less the
+validator's threshold first, then parts of the score), `w` is common to all validators, and `a_v` is this
+validator's deviation, which a normal prior draws towards 0 (A. Gelman and J. Hill, Data Analysis Using
+Regression and Multilevel/Hierarchical Models, 2007, chapter 12). Both are maximum-a-posteriori estimates with
+the covariance of Laplace's approximation. Old answers weigh less, those of a validator's own deviation
+soonest. `alive_v` is the probability that the validator accepts anything at all.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+# A difference in local score that matters: features are given in units of this.
+FEATURE_UNIT = 0.1
+# Standard deviations of the priors: of the intercept, of a slope per `FEATURE_UNIT`.
+_INTERCEPT_SD, _SLOPE_SD = 3.0, 3.0
+# The pooling: between validators, at first and within these bounds, in logits.
+_POOL_SD, _LEAST_POOL_SD, _MOST_POOL_SD = 0.6, 0.3, 2.0
+# Newer answers weigh more: half-lives in answers, of all validators and of one.
+COMMON_HALF_LIFE, OWN_HALF_LIFE = 800.0, 25.0
+# A validator that never accepts anything: how likely at first, and how long rejections speak against it.
+_DEAD_AT_FIRST, DEAD_HALF_LIFE_S = 0.03, 6 * 3600.0
+_STEPS, _ENOUGH = 8, 1e-3
+_MOST_LOGITS = 30.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What validators said to models with a local score, oldest first.
+
+    Attributes:
+        validators: (n,) index of the validator, 0 up to `count` - 1.
+        features: (n, d) local score less the threshold, then parts of the score; 0.1 is a difference.
+        accepted: (n,) whether the validator accepted it.
+        times_s: (n,) when, seconds.
+        count: of validators.
+    """
+
+    validators: IntArray
+    features: FloatArray
+    accepted: NDArray[np.bool_]
+    times_s: FloatArray
+    count: int
+
+    def __len__(self) -> int:
+        return len(self.validators)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AcceptanceModel:
+    """What is known of the validators' acceptance.
+
+    Attributes:
+        weights: (d + 1,) intercept, and slopes per `FEATURE_UNIT`.
+        covariance: (d + 1, d + 1) of the weights.
+        deviations: (v,) of the validators, logits.
+        deviation_sd: (v,) how surely they are known.
+        alive: (v,) probability that a validator accepts anything.
+        pool_sd: standard deviation between validators, logits.
+        answers: how many it was fitted to.
+    """
+
+    weights: FloatArray
+    covariance: FloatArray
+    deviations: FloatArray
+    deviation_sd: FloatArray
+    alive: FloatArray
+    pool_sd: float
+    answers: int
+
+    def probability(self, features: FloatArray, validator: int) -> FloatArray:
+        """Return (...) the probability that a validator which is alive accepts models of these features.
+
+        Args:
+            features: (..., d).
+            validator: its index.
+        """
+        return logistic(self.weights, features, float(self.deviations[validator]))
+
+    def interval(self, features: FloatArray, validator: int) -> tuple[float, float]:
+        """Return the 95 % interval of the acceptance at one feature vector (d,)."""
+        row = np.concatenate(([1.0], features / FEATURE_UNIT))
+        centre = float(row @ self.weights + self.deviations[validator])
+        spread = 1.96 * float(np.sqrt(row @ self.covariance @ row + self.deviation_sd[validator] ** 2))
+        low, high = expit(np.array([centre - spread, centre + spread])) * self.alive[validator]
+        return float(low), float(high)
+
+    def drawn(self, rng: np.random.Generator) -> "AcceptanceModel":
+        """Return a model drawn from the posterior (Thompson sampling): each validator alive or not."""
+        return AcceptanceModel(
+            weights=self.weights
+            + np.linalg.cholesky(self.covariance) @ rng.standard_normal(len(self.weights)),
+            covariance=self.covariance,
+            deviations=self.deviations + self.deviation_sd * rng.standard_normal(len(self.deviations)),
+            deviation_sd=self.deviation_sd,
+            alive=(rng.random(len(self.alive)) < self.alive).astype(np.float64),
+            pool_sd=self.pool_sd,
+            answers=self.answers,
+        )
+
+
+def logistic(weights: FloatArray, features: FloatArray, deviation: FloatArray | float) -> FloatArray:
+    """Return `sigmoid(w0 + w . features / FEATURE_UNIT + deviation)` (...) of features (..., d).
+
+    With weights (0, 2) and a score 0.05 above the threshold: sigmoid(2 * 0.5) = 0.73.
+    """
+    logits = weights[0] + features @ (weights[1:] / FEATURE_UNIT) + deviation
+    result: FloatArray = expit(logits)
+    return result
+
+
+def fit_acceptance(answers: Answers, now_s: float, earlier: AcceptanceModel | None = None) -> AcceptanceModel:
+    """Return the model that the answers speak for; without any, the priors.
+
+    Args:
+        answers: of any number.
+        now_s: the time, seconds.
+        earlier: where to begin; also tells how the validators differ.
+    """
+    count, n = answers.count, len(answers)
+    rows = np.column_stack((np.ones(n), answers.features / FEATURE_UNIT))
+    width = rows.shape[1]
+    pool_sd = earlier.pool_sd if earlier is not None else _POOL_SD
+    alive = np.full(count, 1 - _DEAD_AT_FIRST)
+    if earlier is not None and n:
+        alive = _alive(answers, logistic(earlier.weights, answers.features, 0.0), now_s)
+    weights_of_answers = _weights(answers, alive)
+    start = np.zeros(width + count)
+    if earlier is not None and len(earlier.weights) == width and len(earlier.deviations) == count:
+        start = np.concatenate((earlier.weights, earlier.deviations))
+    prior = np.concatenate(([_INTERCEPT_SD], np.full(width - 1, _SLOPE_SD), np.full(count, pool_sd))) ** -2.0
+    joint, information = _joint_fit(rows, answers, weights_of_answers, prior, start)
+    weights, covariance = joint[:width], np.linalg.inv(information)[:width, :width].astype(np.float64)
+    deviations, variances = _own_fit(rows @ weights, answers, weights_of_answers, pool_sd)
+    between = float(np.sqrt(np.average(deviations**2 + variances, weights=alive))) if count else _POOL_SD
+    return AcceptanceModel(
+        weights=weights,
+        covariance=covariance,
+        deviations=deviations,
+        deviation_sd=np.sqrt(variances),
+        alive=alive,
+        pool_sd=min(max(between, _LEAST_POOL_SD), _MOST_POOL_SD),
+        answers=n,
+    )
+
+
+def _weights(answers: Answers, alive: FloatArray) -> FloatArray:
+    """(n,) how much each answer counts: newer ones more, rejections of a validator that may be dead less."""
+    n = len(answers)
+    ages = np.arange(n)[::-1]
+    is_open = _since_last_acceptance(answers)
+    return 0.5 ** (ages / COMMON_HALF_LIFE) * np.where(is_open, alive[answers.validators], 1.0)
+
+
+def _since_last_acceptance(answers: Answers) -> NDArray[np.bool_]:
+    """(n,) which answers are rejections after which the validator has accepted nothing."""
+    last = np.full(answers.count, -1)
+    np.maximum.at(last, answers.validators[answers.accepted], np.flatnonzero(answers.accepted))
+    result: NDArray[np.bool_] = np.arange(len(answers)) > last[answers.validators]
+    return result
+
+
+def _alive(answers: Answers, expected: FloatArray, now_s: float) -> FloatArray:
+    """(v,) the probability that each validator accepts anything, by its rejections since the last acceptance.
+
+    Five rejections of models that others accept with 0.6 speak with 0.4**5 = 0.01 for it: 0.25 is left of
+    0.97. Their evidence fades, so that the validator is tried again.
+    """
+    is_open = _since_last_acceptance(answers)
+    fading = 0.5 ** ((now_s - answers.times_s) / DEAD_HALF_LIFE_S)
+    evidence = np.bincount(
+        answers.validators,
+        weights=is_open * fading * np.log(np.maximum(1 - expected, 1e-6)),
+        minlength=answers.count,
+    )
+    logits = np.log((1 - _DEAD_AT_FIRST) / _DEAD_AT_FIRST) + evidence
+    result: FloatArray = expit(logits)
+    return result
+
+
+def _joint_fit(
+    rows: FloatArray, answers: Answers, weights: FloatArray, prior: FloatArray, start: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Newton's steps for the common weights and all deviations at once; the information at the end."""
+    width, count, n = rows.shape[1], answers.count, len(answers)
+    design = np.zeros((n, width + count))
+    design[:, :width] = rows
+    design[np.arange(n), width + answers.validators] = 1.0
+    values, information = start.copy(), np.diag(prior)
+    for _ in range(_STEPS):
+        expected = expit(np.clip(design @ values, -_MOST_LOGITS, _MOST_LOGITS))
+        slope = design.T @ (weights * (answers.accepted - expected)) - prior * values
+        curvature = weights * np.maximum(expected * (1 - expected), _ENOUGH)
+        information = (design * curvature[:, None]).T @ design + np.diag(prior)
+        step = np.linalg.solve(information, slope)
+        values += np.clip(step, -2.0, 2.0)
+        if float(np.abs(step).max()) < _ENOUGH:
+            break
+    return values, information
+
+
+def _own_fit(
+    logits: FloatArray, answers: Answers, weights: FloatArray, pool_sd: float
+) -> tuple[FloatArray, FloatArray]:
+    """(v,) deviations and their variances, of each validator's own newest answers."""
+    count = answers.count
+    order = np.argsort(answers.validators[::-1], kind="stable")
+    newest_first = answers.validators[::-1][order]
+    starts = np.searchsorted(newest_first, np.arange(count))
+    rank = np.empty(len(answers))
+    rank[::-1][order] = np.arange(len(answers)) - starts[newest_first]
+    own = weights * 0.5 ** (rank / OWN_HALF_LIFE)
+    deviations, precision = np.zeros(count), np.full(count, pool_sd**-2.0)
+    for _ in range(_STEPS):
+        expected = expit(np.clip(logits + deviations[answers.validators], -_MOST_LOGITS, _MOST_LOGITS))
+        slope = np.bincount(answers.validators, own * (answers.accepted - expected), count)
+        bend = np.bincount(answers.validators, own * np.maximum(expected * (1 - expected), _ENOUGH), count)
+        precision = bend + pool_sd**-2.0
+        step = (slope - deviations * pool_sd**-2.0) / precision
+        deviations += np.clip(step, -2.0, 2.0)
+        if not count or float(np.abs(step).max()) < _ENOUGH:
+            break
+    return deviations, 1 / precision

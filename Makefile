@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export TRELLIS_SAMPLES
 
-.PHONY: run test test-neural test-distributed test-postgres test-faults-long quick chaos chaos-workers hostile fuzz test-interop bench bench-orchestration bench-capacity bench-scaling soak lint types format audit coverage docs vendor clean setup docs-settings
+.PHONY: run test test-neural test-distributed test-postgres test-faults-long quick chaos chaos-workers hostile fuzz test-interop bench bench-orchestration bench-capacity bench-earning bench-scaling soak lint types format audit coverage docs vendor clean setup docs-settings
 
 run: setup ## mine on the local subnet with the Dagster UI at http://127.0.0.1:3000
 	$(BIN)/trellis-assets mine --ui
@@ -72,6 +72,9 @@ bench-orchestration: setup ## half an hour; ARGS=--quick for some minutes, writt
 
 bench-capacity: setup ## a quarter of an hour; ARGS=--small for a quarter of the tasks; writes docs/capacity.md
 	$(BIN)/python benchmarks/figures.py capacity $(ARGS)
+
+bench-earning: setup ## what policies earn, simulated, on 2 cores in minutes; writes docs/earning.md; ARGS="--earning-seeds 3" to look
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/figures.py earning $(ARGS)
 
 bench-scaling: setup ## ten minutes, on a quiet machine; ARGS="--scaling-tasks 40" to look, written nowhere
 	$(BIN)/python benchmarks/figures.py scaling $(ARGS)

@@ -17,6 +17,7 @@ import soak
 import splats
 import startup
 from capacity import bench as capacity
+from earning import bench as earning
 from orchestration import bench, polling
 from scaling import bench as scaling
 
@@ -29,8 +30,9 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "figures.md"
 CAPACITY_PAGE = ROOT / "docs" / "capacity.md"
+EARNING_PAGE = ROOT / "docs" / "earning.md"
 _LARGE = 10_000
-TAKES_LONG = ("orchestration", "soak", "capacity", "scaling")
+TAKES_LONG = ("earning", "orchestration", "soak", "capacity", "scaling")
 
 
 def machine() -> str:
@@ -140,6 +142,16 @@ def keep_capacity(given: argparse.Namespace) -> None:
         keep(name, rows, "computed" if name == "capacity_bound" else note, CAPACITY_PAGE)
 
 
+def keep_earning(given: argparse.Namespace) -> None:
+    """Policies in simulated days; fewer seeds than usual are for looking, and nothing is kept."""
+    rows, verdicts, note = earning.main(given)
+    for name, found in (("earning", rows), ("earning_verdicts", verdicts)):
+        if given.earning_seeds < earning.SEEDS:
+            print(table({"machine": machine(), "date": "today", "note": note, "rows": found}))
+        else:
+            keep(name, found, note, EARNING_PAGE)
+
+
 def keep_scaling(given: argparse.Namespace) -> None:
     """Two miners and more and more workers; fewer tasks than usual are for looking, and nothing is kept."""
     rows, note = scaling.main(given, lambda line: print(line, file=sys.stderr, flush=True))
@@ -151,7 +163,8 @@ def keep_scaling(given: argparse.Namespace) -> None:
 
 def main() -> None:
     """Benchmarks by name; without, all that take minutes."""
-    options = [bench.options(), soak.options(), capacity.options(), scaling.options()]
+    parts = (bench, soak, capacity, scaling, earning)
+    options = [part.options() for part in parts]
     parser = argparse.ArgumentParser(description=__doc__, parents=options)
     parser.add_argument("names", nargs="*", default=[])
     given = parser.parse_args()
@@ -172,6 +185,7 @@ def main() -> None:
         "soak": lambda: keep_soak(given),
         "capacity": lambda: keep_capacity(given),
         "scaling": lambda: keep_scaling(given),
+        "earning": lambda: keep_earning(given),
     }
     for name in given.names or [name for name in work if name not in TAKES_LONG]:
         work[name]()

@@ -47,6 +47,7 @@ class Made:
 
     splats: GaussianSplats
     endpoint: str
+    seed: int
     started_at: datetime
     finished_at: datetime
 
@@ -65,6 +66,7 @@ class _Tries:
 
     Attributes:
         mark: of its prompt.
+        seed: of the candidate that is being made.
         failed: endpoints where it failed and may be tried again, once for each time.
         unfit: endpoints that would say the same again.
         since: when it failed first at an endpoint that may be tried again.
@@ -72,6 +74,7 @@ class _Tries:
     """
 
     mark: str
+    seed: int
     failed: list[str] = field(default_factory=list)
     unfit: set[str] = field(default_factory=set)
     since: datetime | None = None
@@ -87,8 +90,10 @@ class GenerateWithFailoverStep:
     clock: Clock
     retries: int
 
-    def run(self, task: Task, run_id: str) -> Made:
-        """Return the model. Each try has an endpoint of its own, the one that has failed this task least.
+    def run(self, task: Task, run_id: str, candidate: int = 0) -> Made:
+        """Return the model of this candidate of the task, counted from 0: each has a seed of its own.
+
+        Each try has an endpoint of its own, the one that has failed this task least.
 
         A fault of the endpoints is waited out, as long as they may come back; retries are counted
         where the fault may be the task's.
@@ -98,11 +103,11 @@ class GenerateWithFailoverStep:
             UnsupportedPromptError: no endpoint takes such prompts.
             GenerationError: the retries are used up, no endpoint was left, or none was well for too long.
         """
-        tries = _Tries(prompt_mark(task.prompt))
+        tries = _Tries(prompt_mark(task.prompt), generation_seed(task, candidate))
         while True:
             with self._turn(task.key, tries) as turn:
                 try:
-                    return self._at(turn, task, run_id, tries.mark)
+                    return self._at(turn, task, run_id, tries)
                 except PromptRefusedError:
                     raise
                 except GenerationError as error:
@@ -143,8 +148,8 @@ class GenerateWithFailoverStep:
     def _endpoints_left(self, tries: _Tries) -> list[str]:
         return [name for name in self.generator.endpoints if name not in tries.unfit]
 
-    def _at(self, turn: _Turn, task: Task, run_id: str, mark: str) -> Made:
-        started, seed, endpoint = self.clock.now(), generation_seed(task), turn.endpoint
+    def _at(self, turn: _Turn, task: Task, run_id: str, tries: _Tries) -> Made:
+        started, seed, endpoint = self.clock.now(), tries.seed, turn.endpoint
         task = self.store.tasks.move(task.key, TaskState.GENERATING, now=started, run_id=run_id)
         audit("generation started", task=task, endpoint=endpoint, seed=seed)
         enter_stage(Stage.GENERATING)
@@ -152,10 +157,10 @@ class GenerateWithFailoverStep:
             splats = self.generator.generate(task.prompt, kind=task.kind, seed=seed, endpoint=endpoint)
             _refuse_too_few(splats, endpoint)
         except GenerationError as error:
-            turn.outcome = _outcome_of(error, self._seconds_since(started), mark)
+            turn.outcome = _outcome_of(error, self._seconds_since(started), tries.mark)
             raise
         turn.outcome = Outcome(self._seconds_since(started))
-        return Made(splats, endpoint, started, self.clock.now())
+        return Made(splats, endpoint, seed, started, self.clock.now())
 
     def _seconds_since(self, started: datetime) -> float:
         # A clock that was set back meanwhile must not make an endpoint look faster than it is.
@@ -232,7 +237,8 @@ def _gave_up(pool: Sequence[Endpoint], now: datetime) -> str:
     return f"no endpoint was well for {LONGEST_WAIT_S:.0f} s: {found}"
 
 
-def generation_seed(task: Task) -> int:
-    """A seed that is the same whenever this task is generated, 0 to 2^31-1."""
-    digest = sha256(f"{task.miner_hotkey}:{task.task_id}".encode()).digest()
+def generation_seed(task: Task, candidate: int = 0) -> int:
+    """Return the seed of a task's candidate, the same whenever it is generated, 0 to 2^31-1."""
+    suffix = f":{candidate}" if candidate else ""
+    digest = sha256(f"{task.miner_hotkey}:{task.task_id}{suffix}".encode()).digest()
     return int.from_bytes(digest[:4], "big") & 0x7FFFFFFF

@@ -1,8 +1,10 @@
 """Generate, validate, submit over a real store and real files; only the subnet and time are scripted."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import pytest
 
 from trellis_assets.adapters.file_storage.local import LocalFileStore
@@ -57,6 +59,22 @@ class FailingGenerator(EmbeddedGenerator):
         if self.failures:
             raise self.failures.pop(0)
         return super().generate(prompt, kind=kind, seed=seed, endpoint=endpoint)
+
+
+class CollapsingGenerator(EmbeddedGenerator):
+    """Makes so many models whose opacities are all near zero before it makes good ones."""
+
+    def __init__(self, collapsed: int) -> None:
+        super().__init__()
+        self.left, self.seeds = collapsed, list[int]()
+
+    def generate(self, prompt: str, *, kind: TaskKind, seed: int, endpoint: str) -> GaussianSplats:
+        self.seeds.append(seed)
+        splats = super().generate(prompt, kind=kind, seed=seed, endpoint=endpoint)
+        self.left -= 1
+        if self.left < 0:
+            return splats
+        return replace(splats, opacity_logits=np.full(len(splats), -9.2, np.float32))
 
 
 class FixedValidator:
@@ -237,6 +255,27 @@ def test_a_prompt_that_fails_where_others_have_models_is_handed_back(
     assert done.state is TaskState.HANDED_BACK
     assert (done.reason or "").startswith("generation_failed")
     assert bench.generator.calls == calls
+
+
+def test_a_collapsed_model_costs_one_more_candidate_and_not_the_task(bench: Bench) -> None:
+    bench.is_validating = False  # nobody else would notice
+    bench.generator = CollapsingGenerator(1)
+    done = bench.run(bench.pull().key, ACCEPTED)
+    assert done.state is TaskState.ACCEPTED
+    assert done.generation is not None
+    first, second = bench.generator.seeds
+    assert done.generation.seed == second != first
+
+
+@pytest.mark.parametrize("is_validating", [False, True])
+def test_a_collapsed_model_is_never_submitted(bench: Bench, is_validating: bool) -> None:
+    bench.is_validating, bench.validator = is_validating, FixedValidator(None)
+    bench.generator = CollapsingGenerator(99)
+    done = bench.run(bench.pull().key, HANDED_BACK)
+    assert done.state is TaskState.HANDED_BACK
+    assert (done.reason or "").startswith("invalid_model")
+    assert len(set(bench.generator.seeds)) == 3
+    assert bench.network.submitted == [("a", SubmissionKind.HAND_BACK, b"")]
 
 
 def test_the_slot_is_free_after_a_failed_generation(bench: Bench) -> None:

@@ -8,7 +8,7 @@ the covariance of Laplace's approximation. Old answers weigh less, those of a va
 soonest. `alive_v` is the probability that the validator accepts anything at all.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +21,17 @@ IntArray = NDArray[np.int64]
 FEATURE_UNIT = 0.1
 # Standard deviations of the priors: of the intercept, of a slope per `FEATURE_UNIT`.
 _INTERCEPT_SD, _SLOPE_SD = 3.0, 3.0
+# A part of the score may as well say nothing: its slope is then within this, and as likely beforehand.
+_NOTHING_SD = 0.05
 # The pooling: between validators, at first and within these bounds, in logits.
-_POOL_SD, _LEAST_POOL_SD, _MOST_POOL_SD = 0.6, 0.3, 2.0
+_POOL_SD, _LEAST_POOL_SD, _MOST_POOL_SD = 0.6, 0.5, 2.0
+# The pool's tails: those of Student's t, so that a validator which is quite different is not drawn back.
+_TAIL = 4.0
 # Newer answers weigh more: half-lives in answers, of all validators and of one.
-COMMON_HALF_LIFE, OWN_HALF_LIFE = 800.0, 25.0
-# A validator that never accepts anything: how likely at first, and how long rejections speak against it.
-_DEAD_AT_FIRST, DEAD_HALF_LIFE_S = 0.03, 6 * 3600.0
+COMMON_HALF_LIFE, OWN_HALF_LIFE = 300.0, 40.0
+# A validator that accepts nothing: how likely before its first acceptance and after one, and how long
+# rejections speak against it. No single rejection says more than one of a model accepted with 0.7.
+_DEAD_AT_FIRST, _DEAD_LATER, DEAD_HALF_LIFE_S, _MOST_EXPECTED = 0.03, 0.003, 6 * 3600.0, 0.7
 _STEPS, _ENOUGH = 8, 1e-3
 _MOST_LOGITS = 30.0
 
@@ -93,16 +98,16 @@ class AcceptanceModel:
         return float(low), float(high)
 
     def drawn(self, rng: np.random.Generator) -> "AcceptanceModel":
-        """Return a model drawn from the posterior (Thompson sampling): each validator alive or not."""
-        return AcceptanceModel(
-            weights=self.weights
-            + np.linalg.cholesky(self.covariance) @ rng.standard_normal(len(self.weights)),
-            covariance=self.covariance,
-            deviations=self.deviations + self.deviation_sd * rng.standard_normal(len(self.deviations)),
-            deviation_sd=self.deviation_sd,
+        """Return a model drawn from the posterior: each validator alive or not, and no worse than expected.
+
+        A draw that is worse than the mean would only hand back what is worth submitting, and teach nothing
+        (B. C. May and others, Optimistic Bayesian Sampling in Contextual-Bandit Problems, JMLR 2012).
+        """
+        better = np.maximum(0.0, rng.standard_normal(len(self.deviations)))
+        return replace(
+            self,
+            deviations=self.deviations + self.deviation_sd * better,
             alive=(rng.random(len(self.alive)) < self.alive).astype(np.float64),
-            pool_sd=self.pool_sd,
-            answers=self.answers,
         )
 
 
@@ -138,6 +143,7 @@ def fit_acceptance(answers: Answers, now_s: float, earlier: AcceptanceModel | No
     prior = np.concatenate(([_INTERCEPT_SD], np.full(width - 1, _SLOPE_SD), np.full(count, pool_sd))) ** -2.0
     joint, information = _joint_fit(rows, answers, weights_of_answers, prior, start)
     weights, covariance = joint[:width], np.linalg.inv(information)[:width, :width].astype(np.float64)
+    weights = _without_chance(weights, covariance, rows, weights_of_answers)
     deviations, variances = _own_fit(rows @ weights, answers, weights_of_answers, pool_sd)
     between = float(np.sqrt(np.average(deviations**2 + variances, weights=alive))) if count else _POOL_SD
     return AcceptanceModel(
@@ -171,16 +177,19 @@ def _alive(answers: Answers, expected: FloatArray, now_s: float) -> FloatArray:
     """(v,) the probability that each validator accepts anything, by its rejections since the last acceptance.
 
     Five rejections of models that others accept with 0.6 speak with 0.4**5 = 0.01 for it: 0.25 is left of
-    0.97. Their evidence fades, so that the validator is tried again.
+    0.97. Their evidence fades, so that the validator is tried again. One that accepted before is more
+    likely to do so again: after the same five it is at 0.77.
     """
     is_open = _since_last_acceptance(answers)
+    ever = np.bincount(answers.validators, answers.accepted, answers.count) > 0
+    dead = np.where(ever, _DEAD_LATER, _DEAD_AT_FIRST)
     fading = 0.5 ** ((now_s - answers.times_s) / DEAD_HALF_LIFE_S)
     evidence = np.bincount(
         answers.validators,
-        weights=is_open * fading * np.log(np.maximum(1 - expected, 1e-6)),
+        weights=is_open * fading * np.log(1 - np.minimum(expected, _MOST_EXPECTED)),
         minlength=answers.count,
     )
-    logits = np.log((1 - _DEAD_AT_FIRST) / _DEAD_AT_FIRST) + evidence
+    logits = np.log((1 - dead) / dead) + evidence
     result: FloatArray = expit(logits)
     return result
 
@@ -206,6 +215,28 @@ def _joint_fit(
     return values, information
 
 
+def _without_chance(
+    weights: FloatArray, covariance: FloatArray, rows: FloatArray, counted: FloatArray
+) -> FloatArray:
+    """(d + 1,) the weights with slopes that may be chance drawn to 0; the intercept makes up for it.
+
+    Each slope times the probability that it is of the prior and not of "says nothing", by Bayes' rule (a
+    mixture of two normals: E. I. George and R. E. McCulloch, JASA 88, 1993). With a standard error of 0.08 a
+    slope of 0.1 becomes 0.01, and one of 0.4 stays 0.4.
+    """
+    if len(rows) == 0:
+        return weights
+    slopes, errors = weights[1:], np.diag(covariance)[1:]
+
+    def density(variance: FloatArray) -> FloatArray:
+        return np.asarray(np.exp(-(slopes**2) / (2 * variance)) / np.sqrt(variance))
+
+    says, chance = density(errors + _SLOPE_SD**2), density(errors + _NOTHING_SD**2)
+    kept = slopes * says / (says + chance)
+    centre = np.average(rows[:, 1:], axis=0, weights=counted)
+    return np.concatenate(([weights[0] + (slopes - kept) @ centre], kept))
+
+
 def _own_fit(
     logits: FloatArray, answers: Answers, weights: FloatArray, pool_sd: float
 ) -> tuple[FloatArray, FloatArray]:
@@ -217,13 +248,14 @@ def _own_fit(
     rank = np.empty(len(answers))
     rank[::-1][order] = np.arange(len(answers)) - starts[newest_first]
     own = weights * 0.5 ** (rank / OWN_HALF_LIFE)
-    deviations, precision = np.zeros(count), np.full(count, pool_sd**-2.0)
+    deviations, precision = np.zeros(count), np.ones(count)
     for _ in range(_STEPS):
         expected = expit(np.clip(logits + deviations[answers.validators], -_MOST_LOGITS, _MOST_LOGITS))
         slope = np.bincount(answers.validators, own * (answers.accepted - expected), count)
         bend = np.bincount(answers.validators, own * np.maximum(expected * (1 - expected), _ENOUGH), count)
-        precision = bend + pool_sd**-2.0
-        step = (slope - deviations * pool_sd**-2.0) / precision
+        pull = (_TAIL + 1) / (_TAIL * pool_sd**2 + deviations**2)
+        precision = bend + pull
+        step = (slope - deviations * pull) / precision
         deviations += np.clip(step, -2.0, 2.0)
         if not count or float(np.abs(step).max()) < _ENOUGH:
             break

@@ -7,6 +7,8 @@ from trellis_assets.domain.splats.splats import GaussianSplats
 MIN_SPLATS = 7000
 TRANSPARENT_OPACITY = 1e-3
 MAX_TRANSPARENT_SHARE = 0.8
+# A model with nearly all opacities below this is collapsed: a body of it cannot be seen.
+_VISIBLE_QUANTILE, _LEAST_VISIBLE_OPACITY = 0.99, 0.02
 # The service compares with torch.allclose, whose defaults these are.
 _RTOL = 1e-5
 _ATOL = 1e-8
@@ -36,6 +38,22 @@ def too_few(splats: GaussianSplats) -> str | None:
     if len(splats) >= MIN_SPLATS:
         return None
     return f"the model has {len(splats)} splats, at least {MIN_SPLATS} are needed"
+
+
+def collapsed(splats: GaussianSplats) -> str | None:
+    """Return what is wrong with a model that shows nothing because its opacities are all near zero.
+
+    Miners report such models in 14 % of TRELLIS generations at times: a mean logit of about -9.2 without
+    spread, an opacity of 0.0001. No validator accepts one, whether or not a local validator looked at it.
+    """
+    if len(splats) == 0:
+        return None
+    if (problem := _too_transparent(splats)) is not None:
+        return problem
+    high = float(np.quantile(splats.opacities, _VISIBLE_QUANTILE))
+    if high >= _LEAST_VISIBLE_OPACITY:
+        return None
+    return f"{_VISIBLE_QUANTILE:.0%} of the splats have an opacity below {high:.4f}: the model shows nothing"
 
 
 def _placeholder_positions(splats: GaussianSplats) -> str | None:

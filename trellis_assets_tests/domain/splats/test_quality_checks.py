@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from trellis_assets.domain.splats.quality_checks import failed_data_checks
+from trellis_assets.domain.splats.quality_checks import collapsed, failed_data_checks
 from trellis_assets.testing.splats import a_ball, a_cloud
 
 
@@ -62,3 +62,15 @@ def test_every_failure_is_told_and_nothing_at_all_is_one() -> None:
     assert len(failed_data_checks(a_cloud(5).subset(np.zeros(5, bool)))) == 1
     bad = replace(a_ball(6000), opacity_logits=np.full(6000, -9, np.float32))
     assert len(failed_data_checks(bad)) == 2
+
+
+@pytest.mark.parametrize(("logit", "is_collapsed"), [(-9.2, True), (-4.0, True), (-3.0, False), (4.0, False)])
+def test_a_model_whose_opacities_are_all_near_zero_is_collapsed(logit: float, is_collapsed: bool) -> None:
+    splats = replace(a_ball(7000), opacity_logits=np.full(7000, logit, np.float32))
+    assert (collapsed(splats) is not None) is is_collapsed
+
+
+def test_a_faint_shell_around_an_opaque_body_is_not_collapsed() -> None:
+    splats = a_ball(7000)
+    splats.opacity_logits[:5600] = -4.0
+    assert collapsed(splats) is None

@@ -60,7 +60,7 @@ class Breaker:
         open_until: end of the back-off; None while closed.
         is_unreachable: nothing answered: it is half open as soon as something does, whatever the back-off.
 
-    Example:
+    Examples:
         >>> from datetime import timezone
         >>> now = datetime(2026, 1, 1, 12, 0, tzinfo=timezone.utc)
         >>> breaker = Breaker(failures_in_a_row=3, consecutive_trips=1, open_until=now + timedelta(seconds=5))
@@ -91,7 +91,7 @@ def after_failure(name: str, breaker: Breaker, outcome: Outcome, now: datetime, 
         now: aware UTC.
         prompts: how many different prompts have failed there since its last model.
 
-    Example:
+    Examples:
         >>> from datetime import timezone
         >>> now, breaker = datetime(2026, 1, 1, tzinfo=timezone.utc), Breaker()
         >>> for _ in range(3):

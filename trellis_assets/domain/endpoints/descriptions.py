@@ -15,7 +15,7 @@ def describe_breaker(breaker: Breaker, now: datetime) -> str:
         breaker: of the endpoint.
         now: aware UTC.
 
-    Example:
+    Examples:
         >>> from datetime import timedelta, timezone
         >>> now = datetime(2026, 1, 1, 14, 4, 57, tzinfo=timezone.utc)
         >>> opened = Breaker(3, 1, now + timedelta(seconds=5))

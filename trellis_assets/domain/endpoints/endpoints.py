@@ -74,7 +74,7 @@ class Endpoint:
     def pace_s(self) -> float | None:
         """Return the median seconds of its last generations; None before the first.
 
-        Example:
+        Examples:
             >>> Endpoint("gpu", recent_s=(9.0, 4.0, 5.0)).pace_s
             5.0
         """
@@ -84,7 +84,7 @@ class Endpoint:
 def after_outcome(endpoint: Endpoint, outcome: Outcome, now: datetime) -> Endpoint:
     """Return the endpoint once a generation there has ended.
 
-    Example:
+    Examples:
         >>> from datetime import timezone
         >>> now = datetime(2026, 1, 1, tzinfo=timezone.utc)
         >>> failed = after_outcome(Endpoint("gpu"), Outcome(1.0, "answered 500"), now)

@@ -33,7 +33,7 @@ def free_endpoints(endpoints: Sequence[Endpoint], now: datetime, tried: Sequence
         now: aware UTC.
         tried: where the task failed already, once for each time; these come last.
 
-    Example:
+    Examples:
         >>> now = datetime(2026, 1, 1, tzinfo=UTC)
         >>> pool = [Endpoint("slow", recent_s=(60.0,)), Endpoint("fast", recent_s=(5.0,))]
         >>> pool.append(Endpoint("busy", held_by=7, recent_s=(1.0,)))
@@ -59,7 +59,7 @@ def free_endpoints(endpoints: Sequence[Endpoint], now: datetime, tried: Sequence
 def _slowness(pace_s: float | None, fastest_s: float | None) -> int:
     """Return 0 for the fastest, those about as fast and those nobody knows yet; 1 and more for slower ones.
 
-    Example:
+    Examples:
         >>> [_slowness(pace_s, 4.0) for pace_s in (4.0, 4.9, 5.0, 8.0, None)]
         [0, 0, 1, 3, 0]
     """

@@ -127,7 +127,7 @@ def task_share(answers: Sequence[bool]) -> float:
     Args:
         answers: of the last polls, whether each brought a task. None yet: every poll will.
 
-    Example:
+    Examples:
         >>> task_share([]), task_share([True, False, False]), task_share([False] * 9)
         (1.0, 0.5, 0.1)
     """
@@ -179,7 +179,7 @@ def _shared(theirs: frozenset[str] | None, ours: frozenset[str]) -> float:
 def waiting_tasks(tasks: Sequence[ActiveTask]) -> int:
     """Return how many wait for their generation.
 
-    Example:
+    Examples:
         >>> states = [TaskState.PULLED, TaskState.GENERATING, TaskState.VALIDATED]
         >>> waiting_tasks([ActiveTask(key, "miner", "validator", state) for key, state in enumerate(states)])
         1

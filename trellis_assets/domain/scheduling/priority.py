@@ -30,7 +30,7 @@ class WaitingTask:
 def worth(task: WaitingTask) -> Worth:
     """Return what the task is worth, and how surely that is known.
 
-    Example:
+    Examples:
         >>> from trellis_assets.testing.fakes import NOW
         >>> found = worth(WaitingTask(1, NOW, stake=5000.0, accepted=10, submitted=10))
         >>> round(found.mean), round(found.deviation)

@@ -19,7 +19,7 @@ def queue_for(task_key: int, attempt: int, queues: Sequence[str]) -> str:
         attempt: number of the attempt, from 0.
         queues: at least one, the same order in every process.
 
-    Example:
+    Examples:
         >>> [queue_for(7, attempt, ["east", "west"]) for attempt in (0, 1, 2)]
         ['west', 'east', 'west']
     """
@@ -37,7 +37,7 @@ def run_priority(stake: float, largest_stake: float, age: timedelta = timedelta(
         largest_stake: of any validator, TAO.
         age: since the task was pulled.
 
-    Example:
+    Examples:
         >>> run_priority(10_000, 10_000), run_priority(5_000, 10_000), run_priority(0, 10_000)
         (0, 5, 9)
         >>> run_priority(5_000, 10_000, timedelta(seconds=300))  # half of its time is over
@@ -53,7 +53,7 @@ def run_priority(stake: float, largest_stake: float, age: timedelta = timedelta(
 def describe_unserved(queues: Sequence[str]) -> str:
     """Return in words that none of these queues has a worker.
 
-    Example:
+    Examples:
         >>> describe_unserved(["east", "west"])
         'no worker executes runs of east, west'
     """

@@ -127,7 +127,7 @@ def back_off(name: str, trips: int) -> timedelta:
         name: of the endpoint.
         trips: 1 or more.
 
-    Example:
+    Examples:
         The steps are 5, 10, 20, 40 and 50 s, each up to a fifth longer:
         >>> [round(back_off("http://gpu-1:8093", trips).total_seconds(), 1) for trips in (1, 2, 5, 9)]
         [5.0, 11.0, 55.0, 59.8]

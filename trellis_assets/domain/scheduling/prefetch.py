@@ -74,7 +74,7 @@ def lead_s(start_s: float | None, pulls_s: Sequence[float], cadence_s: float) ->
         pulls_s: seconds of the last polls that brought a task; their upper quartile counts.
         cadence_s: seconds until the next look at who is to be polled.
 
-    Example:
+    Examples:
         A look every 0.5 s, polls that take up to 0.2 s and runs that start in 0.4 s, with 0.1 s to spare:
         >>> round(lead_s(0.4, [0.1, 0.1, 0.2, 0.2], 0.5), 2)
         1.2
@@ -98,7 +98,7 @@ def prefetch_count(
         pace: how fast things go.
         now: aware UTC.
 
-    Example:
+    Examples:
         Two endpoints that take 4 s, one free and one that began 3 s ago, and a lead time of 1.2 s: each can
         start one task within it. With a task that waits already, one more is to be pulled:
         >>> from trellis_assets.testing.fakes import NOW as now
@@ -142,7 +142,7 @@ def poll_count(tasks: int, share: float, most: int) -> int:
         share: of polls that brings a task.
         most: tasks that there is room for, should every validator have one after all.
 
-    Example:
+    Examples:
         One task, where one poll in four brings one, takes four polls; with room for three tasks, three:
         >>> poll_count(1, 0.25, 8), poll_count(1, 0.25, 3)
         (4, 3)
@@ -160,7 +160,7 @@ def competing_tasks(demand: Sequence[OtherMinerDemand], endpoints: Collection[st
         demand: of the other miners of the store.
         endpoints: names of ours.
 
-    Example:
+    Examples:
         Four tasks of a miner with two endpoints, of which one is ours, and one of an unknown miner:
         >>> competing_tasks([OtherMinerDemand(4, frozenset("ab")), OtherMinerDemand(1, None)], ["a"])
         3
@@ -203,7 +203,7 @@ def _free_in_s(endpoint: Endpoint, pace: Pace, now: datetime) -> float:
 def _starts(free_in_s: float, generation_s: float | None, lead_s: float) -> int:
     """Return how many generations one endpoint can start within the lead time.
 
-    Example:
+    Examples:
         Free in 1 s, with generations of 2 s and a lead time of 4 s: at 1 and 3 s.
         >>> _starts(1.0, 2.0, 4.0)
         2

@@ -50,7 +50,7 @@ def first_in_line(waiting: Sequence[WaitingTask], generation_s: float, now: date
         generation_s: seconds of a generation.
         now: aware UTC.
 
-    Example:
+    Examples:
         With generations of 10 s a task that was pulled 585 s ago goes before one that is worth more; one that
         was pulled 595 s ago is late whatever is done:
         >>> from trellis_assets.testing.fakes import NOW as now

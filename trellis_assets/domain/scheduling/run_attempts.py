@@ -53,7 +53,7 @@ def next_attempt(task: Task, run: RunStatus, now: datetime) -> Request | Wait | 
         run: of the task's current run key.
         now: aware UTC.
 
-    Example:
+    Examples:
         A task that no run was requested for gets one at once. After its run has died, the next one waits
         for the back-off, 7 s after the fourth attempt:
         >>> from trellis_assets.testing.fakes import NOW, a_task

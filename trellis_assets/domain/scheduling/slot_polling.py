@@ -21,7 +21,7 @@ def slot_poll_interval_s(pool: Sequence[Endpoint], now: datetime, waited_s: floa
         now: aware UTC.
         waited_s: seconds that it has waited.
 
-    Example:
+    Examples:
         An endpoint of a pace of 4 s began 1 s ago, 3.8 s ago, and 3.98 s ago; the last is about to be free:
         >>> from datetime import timedelta
         >>> from trellis_assets.testing.fakes import NOW as now

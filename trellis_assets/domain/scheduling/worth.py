@@ -38,7 +38,7 @@ def worth_of(stake: float, accepted: int, submitted: int) -> Worth:
         accepted: results of this miner that it accepted,
         submitted: of those it was sent.
 
-    Example:
+    Examples:
         An unknown validator, and one that accepted ten of ten: 0.9 and 0.99 of the stake, and the deviations
         say that they are equal.
         >>> [(round(w.mean, 2), round(w.deviation, 2)) for w in (worth_of(1, 0, 0), worth_of(1, 10, 10))]
@@ -62,7 +62,7 @@ def best_first(
         worth: of an item.
         waits_since: of an item.
 
-    Example:
+    Examples:
         Three validators of a stake of 5,000 TAO that accepted 10 of 10, 3 of 3 and 0 of 0 results are equal:
         the one that waits longest goes first. One of 50,000 goes before them.
         >>> from trellis_assets.testing.fakes import NOW

@@ -102,7 +102,7 @@ def test_private_names_are_used_in_orchestration_only_and_each_is_listed() -> No
     assert set(found) == set(PRIVATE), "list what is new, and delete what is used no more"
 
 
-@pytest.mark.parametrize(("module", "name"), PRIVATE, ids=".".join)
+@pytest.mark.parametrize(("module", "name"), PRIVATE, ids=lambda part: part or "module")
 def test_a_private_name_that_we_use_exists_in_this_release(module: str, name: str) -> None:
     purpose = (
         f"Dagster {dagster.__version__} has no {module}.{name} any more; used for: {PRIVATE[module, name]}"

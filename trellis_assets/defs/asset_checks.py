@@ -1,4 +1,4 @@
-"""Asset checks: what must hold of the task table. One that fails names the rows."""
+"""Asset checks of the task table and the statistics; a failed check names the rows."""
 
 from datetime import timedelta
 
@@ -27,33 +27,33 @@ def _result(finding: CheckOutcome, severity: dg.AssetCheckSeverity) -> dg.AssetC
 
 @dg.asset_check(asset=task_table, description="Every task reaches a final state, or a run works on it.")
 def no_task_is_stuck(store: StoreResource) -> dg.AssetCheckResult:
-    """Nothing pulled is forgotten."""
+    """Check that every pulled task ends, or that a live run holds it."""
     return _result(store.get().check_consistency_step().no_task_is_stuck(), dg.AssetCheckSeverity.ERROR)
 
 
 @dg.asset_check(asset=task_table, description="The newest 200 model files are there, with their checksums.")
 def model_files_match(store: StoreResource) -> dg.AssetCheckResult:
-    """Nothing that was stored was lost or changed."""
+    """Check that stored model files are neither missing nor changed."""
     return _result(store.get().check_consistency_step().files_match(), dg.AssetCheckSeverity.ERROR)
 
 
 @dg.asset_check(asset=task_table, description="No validator's prompt was generated twice within the window.")
 def no_duplicate_was_generated(store: StoreResource) -> dg.AssetCheckResult:
-    """No GPU time went into what was there already."""
+    """Check that no GPU time was spent on duplicates."""
     finding = store.get().check_consistency_step().no_duplicate_was_generated()
     return _result(finding, dg.AssetCheckSeverity.WARN)
 
 
 @dg.asset_check(asset=task_table, description="Every submission that was accepted has its feedback.")
 def submissions_have_feedback(store: StoreResource) -> dg.AssetCheckResult:
-    """What validators said is kept."""
+    """Check that the feedback of accepted submissions is kept."""
     finding = store.get().check_consistency_step().submissions_have_feedback()
     return _result(finding, dg.AssetCheckSeverity.ERROR)
 
 
 @dg.asset_check(asset=task_table, description="Local scores and validators' scores lie near each other.")
 def scores_do_not_drift(store: StoreResource) -> dg.AssetCheckResult:
-    """The local score still means something; if not: `trellis-assets calibrate`."""
+    """Check that local scores still predict validators' scores; else run `trellis-assets calibrate`."""
     return _result(store.get().check_consistency_step().scores_do_not_drift(), dg.AssetCheckSeverity.WARN)
 
 
@@ -74,5 +74,5 @@ def models_have_verdicts(miner: MinerResource) -> dg.AssetCheckResult:
 
 @dg.asset_check(asset=mining_statistics, description="The statistics count what the task table holds.")
 def statistics_agree(store: StoreResource) -> dg.AssetCheckResult:
-    """Two ways of counting give the same."""
+    """Check that counters and exports agree with the rows of the task table."""
     return _result(store.get().check_consistency_step().statistics_agree(), dg.AssetCheckSeverity.ERROR)

@@ -1,4 +1,4 @@
-"""The sensor that materialises every asset once, soon after a session has begun."""
+"""The sensor that materialises every asset once, half a minute after a session starts."""
 
 from datetime import UTC
 
@@ -24,15 +24,15 @@ from trellis_assets.defs.resources import SubnetResource
 def first_look_sensor(
     context: dg.SensorEvaluationContext, subnet: SubnetResource
 ) -> dg.SensorResult | dg.SkipReason:
-    """Request one run of each asset job; run keys see to it that each runs once in a session."""
+    """Request one run of each asset job; the run keys let each run once in a session."""
     parts = subnet.get()
     session, now = parts.settings.mining.session_id, parts.clock.now()
     if session is None:
-        return dg.SkipReason("no session of `trellis-assets mine` is under way")
+        return dg.SkipReason("no session of `trellis-assets mine` is running")
     if context.cursor == str(session):
         return dg.SkipReason(f"every asset was materialised at the start of session {session}")
     if context.cursor != f"seen {session}":
-        # The cursor keeps it until the next tick, which comes after `minimum_interval_seconds`.
+        # Wait for the next tick, which comes after `minimum_interval_seconds`: the first tasks go first.
         return dg.SensorResult(
             skip_reason=f"session {session} has just begun: its assets are materialised with the next tick",
             cursor=f"seen {session}",

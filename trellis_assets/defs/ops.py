@@ -1,4 +1,4 @@
-"""The three ops of a mining run. Each is idempotent: the store knows how far a task is."""
+"""The three ops of a mining run. Each is idempotent: the store knows the state of the task."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -23,7 +23,7 @@ ANSWERED_STATES = frozenset({TaskState.ACCEPTED, TaskState.REJECTED})
 
 
 class TaskConfig(dg.Config):
-    """Which task the run works on: the key of its row in the task table."""
+    """The task of the run: the key of its row in the task table."""
 
     task_key: int
 
@@ -36,13 +36,13 @@ def _describe(
     shown: Mapping[str, bytes] = NOTHING,
 ) -> None:
     if task is None:
-        context.log.warning("task %s is final or in another run's hands: nothing to do", key)
+        context.log.warning("task %s is final or claimed by another run: nothing to do", key)
         return
     context.add_output_metadata(_metadata_of(task, gallery, shown))
 
 
 def _metadata_of(task: Task, gallery: str, shown: Mapping[str, bytes]) -> dict[str, dg.MetadataValue]:
-    """What people want to see of a task; the pictures first, since long metadata is folded."""
+    """Return what people want to see of a task; the pictures first, since the UI folds long metadata."""
     metadata: dict[str, dg.MetadataValue] = {
         name: markdown_picture(picture, PICTURES[name]) for name, picture in shown.items()
     }
@@ -72,9 +72,9 @@ def _metadata_of(task: Task, gallery: str, shown: Mapping[str, bytes]) -> dict[s
     return metadata
 
 
-@dg.op(description="A model of the task's prompt is on disk, or the decision to hand the task back.")
+@dg.op(description="Generates a model of the task's prompt, or decides to hand the task back.")
 def generate(context: dg.OpExecutionContext, config: TaskConfig, miner: MinerResource) -> TaskKey:
-    """Holds the generation slot only while the generator works."""
+    """Generate and store the model; the endpoint's slot is held only meanwhile."""
     parts = miner.get()
     enter_stage(Stage.WAITING)
     task = parts.generate_step().run(config.task_key, context.run_id)
@@ -84,25 +84,25 @@ def generate(context: dg.OpExecutionContext, config: TaskConfig, miner: MinerRes
     return config.task_key
 
 
-@dg.op(description="The model has a local verdict, and the task the decision that follows from it.")
+@dg.op(description="Validates the model locally, and decides whether it is submitted.")
 def validate(context: dg.OpExecutionContext, miner: MinerResource, task_key: TaskKey) -> TaskKey:
-    """A model under the quality gate is declined: handed back empty rather than rejected."""
+    """Validate the model; one below the quality gate is handed back empty rather than rejected."""
     parts = miner.get()
     task = parts.validate_step().run(task_key, context.run_id)
     _describe(context, task_key, task, parts.gallery_address)
     return task_key
 
 
-@dg.op(description="The validator has its answer, and the store the validator's feedback.")
+@dg.op(description="Submits the model, or hands the task back, and stores the validator's feedback.")
 def submit(context: dg.OpExecutionContext, miner: MinerResource, task_key: TaskKey) -> TaskKey:
-    """Never retried blindly: an answer that got lost is a state of its own."""
+    """Submit once; never retry, since a lost answer may mean that the submission was accepted."""
     parts = miner.get()
     gallery = parts.gallery_address
     task = parts.submit_step().run(task_key, context.run_id)
     enter_stage(Stage.FINISHING)
-    # Drawn last, when nobody waits for it any more.
+    # Drawn last, when the validator has its answer.
     pictures = _pictures(parts, task) if task is not None else NOTHING
-    # The pictures once: in the asset's event, which the run's page shows too, or with the output.
+    # Once: in the asset's event, which the run's page shows too, or else with the output.
     is_answered = False
     if task is not None and task.submission is not None and task.state in ANSWERED_STATES:
         is_answered = True
@@ -111,19 +111,19 @@ def submit(context: dg.OpExecutionContext, miner: MinerResource, task_key: TaskK
     _describe(context, task_key, task, gallery, NOTHING if is_answered else pictures)
     if task is not None:
         context.instance.add_run_tags(context.run_id, tags_at_end(task))
-    if task is not None and _needs_eyes(task):
+    if task is not None and _is_failure(task):
         reason = printable(task.reason or "", _LONGEST_REASON)
         raise dg.Failure(description=f"task {task_key}: {reason}", allow_retries=False)
     return task_key
 
 
 def _pictures(parts: MiningSteps, task: Task) -> Mapping[str, bytes]:
-    """The model, and what it was made from, by the name that the run shows them under."""
+    """Return pictures of the model and of what it was made from, by their names in the metadata."""
     drawn = {"preview": parts.preview_step().run(task), "made_from": parts.made_from_step().run(task)}
     return {name: picture for name, picture in drawn.items() if picture is not None}
 
 
-def _needs_eyes(task: Task) -> bool:
-    """Whether a person should see the run as failed although the task has its final state."""
+def _is_failure(task: Task) -> bool:
+    """Return whether the run is to be shown as failed although the task has its final state."""
     generation_failed = (task.reason or "").startswith(HandBackReason.GENERATION_FAILED)
     return task.state is TaskState.FAILED or generation_failed

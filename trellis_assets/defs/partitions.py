@@ -1,4 +1,4 @@
-"""Spans of time that assets are cut into. All in UTC."""
+"""Partitions of the assets: hours and days, in UTC."""
 
 from datetime import UTC, datetime
 
@@ -8,12 +8,12 @@ from trellis_assets.orchestration.first_day import first_day
 from trellis_assets.settings import Settings
 
 _FIRST_DAY = first_day(Settings.load()).isoformat()
-# The hour and the day that are not over yet count too: their models are judged and reported as they come.
+# With the current hour and day, whose models are validated and reported as they come.
 hours_of_generation = dg.HourlyPartitionsDefinition(start_date=f"{_FIRST_DAY}-00:00", end_offset=1)
 days = dg.DailyPartitionsDefinition(start_date=_FIRST_DAY, end_offset=1)
 
 
 def span_of(context: dg.AssetExecutionContext) -> tuple[datetime, datetime]:
-    """Start and end (excluded) of the run's partitions, which follow one another."""
+    """Return start and end (excluded) of the run's partitions, which follow one another."""
     window = context.partition_time_window
     return window.start.astimezone(UTC), window.end.astimezone(UTC)

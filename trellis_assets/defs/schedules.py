@@ -1,4 +1,4 @@
-"""Schedules: statistics, validators, reports and clean-up by the clock; idle validation when idle."""
+"""Schedules: statistics, validators, reports and maintenance by the clock; idle validation when idle."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -31,7 +31,7 @@ maintain_store_job_hourly_schedule = dg.ScheduleDefinition(
     job=maintain_store_job,
     cron_schedule="7 * * * *",
     default_status=RUNNING,
-    description="Cleans the store every hour.",
+    description="Deletes what is expired every hour.",
 )
 
 refresh_validators_job_hourly_schedule = dg.ScheduleDefinition(
@@ -50,7 +50,7 @@ refresh_validators_job_hourly_schedule = dg.ScheduleDefinition(
     description="Publishes the reports of today every hour, and those of yesterday once more.",
 )
 def publish_reports_job_hourly_schedule(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
-    """After midnight, yesterday's last tasks have come to their end."""
+    """Request today's reports; until 02:00 also yesterday's, whose last tasks have ended by then."""
     now = context.scheduled_execution_time.astimezone(UTC)
     wanted = {now - timedelta(hours=2), now}
     keys = {days.get_partition_key_for_timestamp(moment.timestamp()) for moment in wanted}
@@ -61,12 +61,12 @@ def publish_reports_job_hourly_schedule(context: dg.ScheduleEvaluationContext) -
     job=validate_idle_job,
     cron_schedule="*/5 * * * *",
     default_status=RUNNING,
-    description="Judges models of the last two hours that have no score, when nothing is being mined.",
+    description="Validates models of the last two hours that have no score, while no task is active.",
 )
 def validate_idle_job_five_minutely_schedule(
     context: dg.ScheduleEvaluationContext, miner: MinerResource
 ) -> dg.RunRequest | dg.SkipReason:
-    """One run for all hours that have something to judge, or the reason why there is none."""
+    """Request one run for all hours with models to validate, or skip with the reason."""
     step = miner.get().validate_idle_step()
     if (work := step.busy_with()) is not None:
         return dg.SkipReason(f"not idle: {work}")

@@ -1,5 +1,6 @@
 """The code location starts with no secret, GPU or network, and looks as expected."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -33,22 +34,19 @@ def test_the_definitions_are_exactly_these() -> None:
     }
 
 
-def test_lineage_goes_as_the_data_does() -> None:
+def test_lineage_and_partitions_are_those_of_the_documented_table() -> None:
+    text = (ROOT / "docs" / "assets.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| ([\w ]*?) ?\| ?([`\w, ]*?) ?\|", text, re.MULTILINE)
+    documented = {name: (partitions, set(re.findall(r"\w+", parents))) for name, partitions, parents in rows}
     graph = defs.resolve_asset_graph()
-    parents = {
-        key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys}
-        for key in graph.get_all_asset_keys()
-    }
-    assert parents == {
-        "validators": set(),
-        "task_table": {"validators"},
-        "submissions": {"task_table"},
-        "mining_statistics": {"task_table", "submissions"},
-        "validator_stats": {"task_table", "submissions"},
-        "reward_report": {"submissions", "validator_stats"},
-        "task_report": {"task_table"},
-        "idle_validation": {"task_table"},
-    }
+    named = {None: "", "HourlyPartitionsDefinition": "hour of generation", "DailyPartitionsDefinition": "day"}
+    defined = {}
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        partitions = type(node.partitions_def).__name__ if node.partitions_def else None
+        parents = {parent.to_user_string() for parent in node.parent_keys}
+        defined[key.to_user_string()] = (named[partitions], parents)
+    assert {name: row for name, row in documented.items() if name in defined} == defined
 
 
 def test_every_asset_has_a_group_an_owner_kinds_and_a_description() -> None:

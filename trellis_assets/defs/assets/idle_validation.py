@@ -1,4 +1,4 @@
-"""Idle validation: models without a local score get one, by the hour they were generated in."""
+"""Idle validation: score models that have no local score, by the hour of their generation."""
 
 from collections.abc import Iterator
 from datetime import UTC
@@ -12,7 +12,7 @@ from trellis_assets.defs.resources import MinerResource
 from trellis_assets.domain.idle_validation import IdleReport, JudgedCounts
 
 ASSET = "idle_validation"
-# Dagster's tags on what a schedule or a sensor asked for; a backfill or a click in the UI lacks them.
+# Dagster's tags of runs that a schedule or a sensor requested; a backfill or a click in the UI has none.
 _AUTOMATIC = {"dagster/schedule_name", "dagster/sensor_name"}
 
 
@@ -20,7 +20,7 @@ _AUTOMATIC = {"dagster/schedule_name", "dagster/sensor_name"}
     name=ASSET,
     deps=[task_table],
     partitions_def=hours_of_generation,
-    # Hours with nothing to do cost nothing, a process for each of them does.
+    # An hour without work costs nothing, but a process for it would.
     backfill_policy=dg.BackfillPolicy.single_run(),
     # An hour that is not done is not materialised.
     output_required=False,
@@ -35,7 +35,7 @@ _AUTOMATIC = {"dagster/schedule_name", "dagster/sensor_name"}
 def idle_validation(
     context: dg.AssetExecutionContext, miner: MinerResource
 ) -> Iterator[dg.AssetMaterialization]:
-    """Give each hour's models a score; materialise the hours that are done, fail where some are not.
+    """Score each hour's models; materialise the hours that are done, fail if some are not.
 
     Raises:
         dagster.Failure: a person asked for hours in which models are left without a score.
@@ -69,7 +69,7 @@ def _why_not_done(report: IdleReport) -> str:
 
 
 def _metadata_of(report: IdleReport, counts: JudgedCounts) -> Metadata:
-    """Show how the hour stands, and what this run did about it."""
+    """Return the counts of the hour, and what this run did."""
     metadata: Metadata = {
         "models": counts.models,
         "with_score": counts.scored,

@@ -1,4 +1,4 @@
-"""The subnet's validators, as the metagraph lists them."""
+"""The subnet's validators, as listed in the metagraph."""
 
 from datetime import timedelta
 
@@ -33,12 +33,12 @@ _TYPES = {
     description="The neurons of the subnet's metagraph, in the store. The sensor polls some of them.",
 )
 def validators(subnet: SubnetResource) -> Materialized:
-    """The metagraph of this moment is in the store.
+    """Read the metagraph into the store.
 
     Raises:
-        MetagraphError: it cannot be had; the stored one stays.
+        MetagraphError: it cannot be read; the stored one stays.
     """
-    # Read at the start of a session a moment ago: the chain is not asked twice.
+    # A session reads it at its start: the chain is not read again a moment later.
     listed = subnet.get().refresh_validators_step().run(max_age=timedelta(minutes=2))
     serving = [v for v in listed if v.is_serving]
     return dg.MaterializeResult(

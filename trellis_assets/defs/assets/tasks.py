@@ -1,4 +1,4 @@
-"""The task table, and what mining runs report of it."""
+"""The task table, and the submissions that mining runs report."""
 
 from datetime import timedelta
 
@@ -10,7 +10,7 @@ from trellis_assets.defs.resources import StoreResource
 from trellis_assets.reports.columns import COLUMN_TYPES, TASK_COLUMNS
 
 _DAY = timedelta(days=1)
-_SHOWN = ("key", "state", "kind", "prompt", "validator_uid", "local_score", "task_fidelity_score", "reason")
+_SHOWN = ("key", "validator_uid", "state", "task_fidelity_score", "local_score", "kind", "prompt", "reason")
 
 # Materialised by `mine_task_job`, one event per task that was answered.
 submissions = dg.AssetSpec(
@@ -31,10 +31,10 @@ submissions = dg.AssetSpec(
     owners=OWNERS,
     metadata=column_schema(TASK_COLUMNS, COLUMN_TYPES),
     description="Every task ever pulled, one row each, from its prompt to its feedback. Mining writes it; "
-    "materialising it tells how it stands.",
+    "materialising it shows the current counts.",
 )
 def task_table(store: StoreResource) -> Materialized:
-    """Counts by state and the newest rows."""
+    """Show counts by state and the newest rows."""
     import pandas as pd
 
     parts = store.get()

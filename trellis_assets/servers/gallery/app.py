@@ -1,4 +1,4 @@
-"""The gallery: the newest models as pictures, each to turn around in 3D, and everything to download."""
+"""The gallery: the newest models as pictures and in 3D, with everything to download."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from trellis_assets.servers.gallery.report_routes import WriteReport, report_rou
 
 @dataclass(frozen=True, slots=True)
 class GalleryParts:
-    """What the gallery shows, who looks at the miner's health, and where the Dagster UI is.
+    """What the gallery shows, and what it links to.
 
     Attributes:
         exports: the folder of the exported statistics.
@@ -36,8 +36,8 @@ class GalleryParts:
 
 
 def gallery_app(parts: GalleryParts) -> FastAPI:
-    """The application. It only reads."""
-    # FastAPI's own pages of documentation load their scripts from elsewhere.
+    """Return the application. It only reads."""
+    # FastAPI's own documentation pages load scripts from other hosts.
     app = FastAPI(title="trellis-assets gallery", docs_url=None, redoc_url=None, openapi_url=None)
     packed = PackedFiles()
     pages = Pages(parts.dagster_url, packed.address)
@@ -48,20 +48,20 @@ def gallery_app(parts: GalleryParts) -> FastAPI:
 
     @app.exception_handler(HTTPException)
     def problem(_: Request, error: HTTPException) -> HTMLResponse:
-        return pages.answer("problem", status=error.status_code, text=error.detail)
+        return pages.render("problem", status=error.status_code, text=error.detail)
 
     @app.exception_handler(RequestValidationError)
     def unreadable(_: Request, __: RequestValidationError) -> HTMLResponse:
-        return pages.answer("problem", status=404, text="there is no such page")
+        return pages.render("problem", status=404, text="there is no such page")
 
     @app.get("/health")
     def health() -> dict[str, str]:
-        """Whether the gallery lives."""
+        """Return that the gallery is alive."""
         return {"status": "healthy"}
 
     @app.get("/doctor")
     def doctor() -> JSONResponse:
-        """How every part is; 503 where one has failed."""
+        """Return the results of all health checks; 503 if one has failed."""
         results = parts.examine()
         return JSONResponse(as_json(results), 503 if worst(results) is Health.FAILED else 200)
 

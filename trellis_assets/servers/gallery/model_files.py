@@ -1,4 +1,4 @@
-"""Models as files and pictures to send, made from the stored SPZ, whose checksum is verified."""
+"""Models as files and pictures to download, made from the stored SPZ after its checksum is verified."""
 
 import math
 import threading
@@ -20,12 +20,12 @@ from trellis_assets.ports import FileStore, StoredFileError, StoreError
 
 _PROMPT_SIDE = 512
 _LARGEST_LOGIT = np.float32(math.log((1 - 0.25 / 255) / (0.25 / 255)))
-# Bytes of converted models that are kept: one conversion takes a quarter of a second.
-_KEPT_BYTES = 64 * 1024 * 1024
+# Bytes of converted models in the cache: one conversion takes a quarter of a second.
+_CACHED_BYTES = 64 * 1024 * 1024
 
 
-class ModelForm(StrEnum):
-    """What a model can be had as: also the file's suffix."""
+class ModelFormat(StrEnum):
+    """The formats of a model; each is also the file's suffix."""
 
     SPZ = "spz"  # as it was submitted, in a zstd frame
     VIEW = "gz.spz"  # in a gzip frame, which viewers open
@@ -33,52 +33,52 @@ class ModelForm(StrEnum):
 
 
 class NoModelError(LookupError):
-    """There is nothing to send; the text says why."""
+    """There is no model or picture to send; the text says why."""
 
 
-class KeptBytes:
-    """What was computed last, up to a number of bytes; what was used longest ago goes first."""
+class ByteCache:
+    """Least-recently-used cache of bytes, bounded by the sum of their sizes."""
 
     def __init__(self, limit: int) -> None:
         self._limit, self._size = limit, 0
-        self._kept: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._entries: OrderedDict[Hashable, bytes] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, compute: Callable[[], bytes]) -> bytes:
-        """Return what is kept for the key, or compute and keep it."""
+        """Return the cached bytes of the key, or compute and cache them."""
         with self._lock:
-            if (found := self._kept.get(key)) is not None:
-                self._kept.move_to_end(key)
+            if (found := self._entries.get(key)) is not None:
+                self._entries.move_to_end(key)
                 return found
         made = compute()
         with self._lock:
-            if key not in self._kept and len(made) <= self._limit:
-                self._kept[key] = made
+            if key not in self._entries and len(made) <= self._limit:
+                self._entries[key] = made
                 self._size += len(made)
             while self._size > self._limit:
-                _, dropped = self._kept.popitem(last=False)
+                _, dropped = self._entries.popitem(last=False)
                 self._size -= len(dropped)
         return made
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """Files of models.
+    """Reads, converts and draws stored models.
 
     Attributes:
-        convert: the stored bytes in, those of the form out; ValueError where they are no model.
-        draw: the stored bytes in, those of a WebP picture out; ValueError where nothing can be seen.
+        convert: from the stored bytes to those of the format; raises ValueError if they are no model.
+        draw: from the stored bytes to those of a WebP picture; raises ValueError if nothing can be drawn.
     """
 
     files: FileStore
-    convert: Callable[[bytes, ModelForm], bytes]
+    convert: Callable[[bytes, ModelFormat], bytes]
     draw: Callable[[bytes], bytes]
-    _converted: "KeptBytes" = field(default_factory=lambda: KeptBytes(_KEPT_BYTES))
+    _converted: "ByteCache" = field(default_factory=lambda: ByteCache(_CACHED_BYTES))
     # The renderer takes all cores for one picture; several at once would only be slower.
     _drawing: threading.Lock = field(default_factory=threading.Lock)
 
-    def file(self, task: Task, form: ModelForm) -> bytes:
-        """The model in the form.
+    def file(self, task: Task, model_format: ModelFormat) -> bytes:
+        """Return the model in the format.
 
         Raises:
             NoModelError: the file is missing, changed, or no model.
@@ -87,17 +87,19 @@ class ModelFiles:
             raise NoModelError(f"task {task.key} has no model")
         try:
             stored = self.files.read(task.generation.spz)
-            if form is ModelForm.SPZ:
+            if model_format is ModelFormat.SPZ:
                 return stored
-            return self._converted.get((task.generation.spz.sha256, form), lambda: self.convert(stored, form))
+            return self._converted.get(
+                (task.generation.spz.sha256, model_format), lambda: self.convert(stored, model_format)
+            )
         except (StoredFileError, StoreError, ValueError) as error:
             raise NoModelError(str(error)) from error
 
     def picture(self, task: Task) -> bytes:
-        """WebP of the model.
+        """Return a WebP picture of the model.
 
         Raises:
-            NoModelError: there is none to draw.
+            NoModelError: there is no model to draw.
         """
         if task.generation is None:
             raise NoModelError(f"task {task.key} has no model")
@@ -108,10 +110,10 @@ class ModelFiles:
             raise NoModelError(str(error)) from error
 
     def made_from(self, task: Task, kind: PictureKind) -> bytes:
-        """Return the WebP file of what the model was made from: our own encoding, checksum verified.
+        """Return the WebP file of a picture that the model was made from, after its checksum is verified.
 
         Raises:
-            NoModelError: none was kept, or it is gone.
+            NoModelError: no such picture was kept, or its file is gone.
         """
         made = task.generation
         file = {PictureKind.PICTURE: made.picture, PictureKind.CUT: made.cut}[kind] if made else None
@@ -124,27 +126,27 @@ class ModelFiles:
 
 
 def prompt_png(task: Task) -> bytes:
-    """The picture that a task was asked with, decoded and encoded anew: a stranger's file is not passed on.
+    """Return an image prompt as PNG, decoded and encoded again: an untrusted file is not passed on.
 
     Raises:
-        NoModelError: the prompt is text, or no picture.
+        NoModelError: the prompt is text, or cannot be decoded.
     """
     if task.kind is not TaskKind.IMAGE:
-        raise NoModelError(f"task {task.key} was asked in words")
+        raise NoModelError(f"the prompt of task {task.key} is text, not a picture")
     try:
         return png_bytes(on_white(decode_prompt_image(task.prompt, max_side=_PROMPT_SIDE)))
     except PromptImageError as error:
         raise NoModelError(str(error)) from error
 
 
-def convert(stored: bytes, form: ModelForm) -> bytes:
-    """A stored model in another form.
+def convert(stored: bytes, model_format: ModelFormat) -> bytes:
+    """Return a stored model in another format.
 
     Raises:
-        SplatFormatError: it is no model.
+        SplatFormatError: the bytes are no model.
     """
     splats = decode_spz(stored)
-    if form is ModelForm.PLY:
+    if model_format is ModelFormat.PLY:
         return write_ply(replace(splats, opacity_logits=finite_opacities(splats.opacity_logits)))
     return encode_gzip_spz(splats)
 

@@ -1,4 +1,4 @@
-"""The gallery's models: the grid with its filter, a model's page, its picture and its files."""
+"""Routes of the gallery's models: the grid with its filter, a model's page, its pictures and files."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from trellis_assets.domain.model_filter import FilterError, ModelFilter, filter_
 from trellis_assets.domain.tasks import Task, TaskState
 from trellis_assets.ports import ModelCatalogue
 from trellis_assets.servers.gallery import view_models
-from trellis_assets.servers.gallery.model_files import ModelFiles, ModelForm, NoModelError, prompt_png
+from trellis_assets.servers.gallery.model_files import ModelFiles, ModelFormat, NoModelError, prompt_png
 from trellis_assets.servers.gallery.pages import CACHED, Pages
 
 PAGE = 48
@@ -20,16 +20,16 @@ _LARGEST_KEY = 2**63
 
 
 def model_routes(catalogue: ModelCatalogue, pages: Pages, notice: Callable[[], str | None]) -> APIRouter:
-    """The grid and the page of a model."""
+    """Return the routes of the grid and of a model's page."""
     router = APIRouter()
 
     @router.get("/")
     def grid(request: Request) -> HTMLResponse:
-        """The newest models that the filter lets through."""
+        """Show the newest models that match the filter."""
         given = dict(request.query_params)
         wanted, problem = _wanted(given)
         tasks = [] if problem else catalogue.models(wanted, PAGE)
-        return pages.answer(
+        return pages.render(
             "models",
             status=400 if problem else 200,
             cards=[view_models.card(task) for task in tasks],
@@ -43,10 +43,10 @@ def model_routes(catalogue: ModelCatalogue, pages: Pages, notice: Callable[[], s
 
     @router.get("/models/{key}")
     def model(key: int) -> HTMLResponse:
-        """One model: its splats in 3D, what is known of it, its files."""
+        """Show one model: its splats in 3D, its facts, its files."""
         task = _task(catalogue, key)
         previous, following = catalogue.neighbours(key)
-        return pages.answer(
+        return pages.render(
             "model",
             task=view_models.card(task),
             facts=view_models.facts(task),
@@ -65,7 +65,7 @@ def file_routes(catalogue: ModelCatalogue, models: ModelFiles) -> APIRouter:
 
     @router.get("/models/{key}/preview.webp")
     def picture(key: int) -> Response:
-        """The picture of the model."""
+        """Send the picture of the model."""
         try:
             return Response(models.picture(_task(catalogue, key)), media_type="image/webp", headers=CACHED)
         except NoModelError as error:
@@ -73,7 +73,7 @@ def file_routes(catalogue: ModelCatalogue, models: ModelFiles) -> APIRouter:
 
     @router.get("/models/{key}/prompt.png")
     def asked(key: int) -> Response:
-        """The picture that the task was asked with."""
+        """Send the image prompt."""
         try:
             return Response(prompt_png(_task(catalogue, key)), media_type="image/png", headers=CACHED)
         except NoModelError as error:
@@ -81,7 +81,7 @@ def file_routes(catalogue: ModelCatalogue, models: ModelFiles) -> APIRouter:
 
     @router.get("/models/{key}/made-from/{kind}.webp")
     def made_from(key: int, kind: PictureKind) -> Response:
-        """A picture that the model was made from."""
+        """Send a picture that the model was made from."""
         try:
             picture = models.made_from(_task(catalogue, key), kind)
         except NoModelError as error:
@@ -90,11 +90,13 @@ def file_routes(catalogue: ModelCatalogue, models: ModelFiles) -> APIRouter:
 
     @router.get("/models/{key}/model.{form}")
     def download(key: int, form: str) -> Response:
-        """The model as a file."""
-        if form not in set(ModelForm):
-            raise HTTPException(404, f"models come as {', '.join(ModelForm)}")
+        """Send the model as a file."""
+        if form not in set(ModelFormat):
+            raise HTTPException(
+                404, f"there is no format {form!r:.40}: choose one of {', '.join(ModelFormat)}"
+            )
         try:
-            data = models.file(_task(catalogue, key), ModelForm(form))
+            data = models.file(_task(catalogue, key), ModelFormat(form))
         except NoModelError as error:
             raise HTTPException(404, str(error)) from None
         named = {"content-disposition": f'attachment; filename="task-{key}.{form}"'}
@@ -111,7 +113,7 @@ def _task(catalogue: ModelCatalogue, key: int) -> Task:
 
 
 def _wanted(given: dict[str, str]) -> tuple[ModelFilter, str]:
-    """The filter, and what is wrong with what was given."""
+    """Return the filter, and what is wrong with what was given."""
     try:
         return filter_from(given), ""
     except FilterError as error:

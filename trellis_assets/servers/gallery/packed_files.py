@@ -1,4 +1,4 @@
-"""The gallery's own scripts and styles: compressed once, and kept by browsers until they change."""
+"""The gallery's scripts and styles: compressed once, and cached by browsers until they change."""
 
 import gzip
 import hashlib
@@ -14,28 +14,28 @@ from fastapi.responses import Response
 from trellis_assets.servers.gallery.pages import HEADERS
 
 _FOLDERS = ("static", "vendor")
-# The address changes with the content.
+# For ever, since the URL changes with the content.
 _KEEP = {"cache-control": "public, max-age=31536000, immutable", "vary": "accept-encoding"}
 
 
 @dataclass(frozen=True)
 class PackedFile:
-    """A file of the package."""
+    """A file of the package, with its media type."""
 
     data: bytes
     kind: str
 
     @cached_property
     def packed(self) -> bytes:
-        """The file as gzip, made when it is first asked for."""
+        """Return the file as gzip, compressed at the first call."""
         return gzip.compress(self.data, 6, mtime=0)
 
 
 class PackedFiles:
-    """The files under an address that names their version.
+    """Serves the files under a URL that changes with their content.
 
     Attributes:
-        address: what comes before `/static` and `/vendor`; modules find each other by relative paths.
+        address: what comes before `/static` and `/vendor`; modules import each other by relative paths.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class PackedFiles:
 
         @router.get(self.address + "/{name:path}")
         def file(name: str, request: Request) -> Response:
-            """Send a file, compressed for those who take that."""
+            """Send a file, compressed if the caller accepts gzip."""
             found = self._files.get(name)
             if found is None:
                 raise HTTPException(404, "there is no such file")

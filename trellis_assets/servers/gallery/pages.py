@@ -1,4 +1,4 @@
-"""Pages of the gallery as answers: escaped, and with a policy that runs only what we sent."""
+"""Render the gallery's pages: everything escaped, and with a policy that runs only our own scripts."""
 
 import secrets
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import jinja2
 from fastapi.responses import HTMLResponse
 
-# The viewer's module brings its workers and its WebAssembly within itself.
+# The viewer's module has its workers and its WebAssembly within itself.
 _POLICY = (
     "default-src 'none'; img-src 'self' data:; style-src 'self'; connect-src 'self' data: blob:; "
     "script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval' blob:; worker-src blob:; base-uri 'none'; "
@@ -15,12 +15,12 @@ _POLICY = (
 # A report runs nothing and loads nothing.
 REPORT_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 HEADERS = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
-# A model never changes; who else may see it is the browser's user only.
+# A model never changes; shared caches must not hold it.
 CACHED = HEADERS | {"cache-control": "private, max-age=86400, immutable"}
 
 
 class Pages:
-    """The templates. Everything is escaped, and a name that is missing is an error."""
+    """The templates. Everything is escaped, and a missing name is an error."""
 
     def __init__(self, dagster_url: str, files: str) -> None:
         loader = jinja2.PackageLoader("trellis_assets.servers.gallery")
@@ -28,8 +28,8 @@ class Pages:
         self._templates.globals["dagster_url"] = dagster_url
         self._templates.globals["files"] = files
 
-    def answer(self, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-        """The page `name` with these values."""
+    def render(self, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+        """Return the page `name` with these values."""
         nonce = secrets.token_urlsafe(16)
         text = self._templates.get_template(f"{name}.html.jinja").render(nonce=nonce, **values)
         policy = _POLICY.format(nonce=nonce)

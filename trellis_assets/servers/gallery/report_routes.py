@@ -14,8 +14,8 @@ from trellis_assets.reports.tables import REPORTS
 from trellis_assets.reports.writing import Format
 from trellis_assets.servers.gallery.pages import HEADERS, REPORT_POLICY, Pages
 
-# Writes a report of the days since..until (None: the last week) to a path, in the form of its suffix.
-# ValueError where there is no such report or day.
+# Writes a report of the days since..until (None: the last week) to a path, in the format of its suffix.
+# Raises ValueError if there is no such report or day.
 WriteReport = Callable[[str, str | None, str | None, Path], object]
 _WEEK = timedelta(days=6)
 _EXPORT = re.compile(r"statistics_\d{8}T\d{6}_\d{6}\.json")
@@ -37,7 +37,7 @@ def report_routes(write: WriteReport, exports: Path, pages: Pages) -> APIRouter:
         today = datetime.now(UTC).date()
         days = {"since": str(today - _WEEK), "until": str(today)}
         forms = sorted(Format, key=lambda form: form != Format.HTML)
-        return pages.answer("reports", names=list(REPORTS), forms=forms, days=days)
+        return pages.render("reports", names=list(REPORTS), forms=forms, days=days)
 
     @router.get("/report")
     def report(name: str = "", form: str = "", since: str = "", until: str = "") -> Response:

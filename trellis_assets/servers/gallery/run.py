@@ -1,4 +1,4 @@
-"""Starting the gallery."""
+"""Run the gallery behind its middleware."""
 
 from starlette.types import ASGIApp
 
@@ -9,12 +9,12 @@ from trellis_assets.servers.middleware import BodyLimit, KnownHost
 from trellis_assets.servers.same_origin import SameOrigin
 from trellis_assets.servers.serving import serve
 
-# Nobody sends it anything but a token.
+# The only body that it takes is a token.
 MAX_BODY_BYTES = 64 * 1024
 
 
 def guarded_gallery(parts: GalleryParts, *, host: str, token: str | None) -> ASGIApp:
-    """The gallery behind what it needs where it is bound."""
+    """Return the gallery behind the middleware that its address needs."""
     app: ASGIApp = BodyLimit(gallery_app(parts), MAX_BODY_BYTES)
     if token:
         app = Login(app, token, name="gallery", title="trellis_assets gallery")
@@ -25,7 +25,7 @@ def run_gallery(parts: GalleryParts, *, host: str, port: int, token: str | None)
     """Serve until stopped.
 
     Raises:
-        ExposureError: other machines could reach it and there is no token.
+        ExposureError: other machines could reach it, and there is no token or a short one.
     """
     check_exposure(host, token, "TRELLIS_SERVER_TOKEN")
     app = guarded_gallery(parts, host=host, token=token)

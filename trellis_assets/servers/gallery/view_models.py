@@ -1,4 +1,4 @@
-"""What the gallery's pages show of tasks, as text that only needs to be escaped."""
+"""View models: what the gallery's pages show of tasks, as text that is still to be escaped."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,10 +27,10 @@ class Card:
 
 
 def card(task: Task) -> Card:
-    """What the grid shows of a task."""
+    """Return what the grid shows of a task."""
     return Card(
         key=task.key,
-        prompt=shown_prompt(task),
+        prompt=prompt_line(task),
         state=str(task.state).replace("_", " "),
         validator=f"uid {task.validator_uid}" if task.validator_uid is not None else "no validator",
         scores=" / ".join(f"{name} {value:.3f}" for name, value in _scores(task)) or "no score",
@@ -40,13 +40,13 @@ def card(task: Task) -> Card:
     )
 
 
-def shown_prompt(task: Task) -> str:
-    """The whole prompt in one line; of a picture its hash."""
+def prompt_line(task: Task) -> str:
+    """Return the whole prompt in one line; of an image prompt its hash."""
     return task.label if task.kind is TaskKind.IMAGE else printable(task.prompt, _LONGEST_PROMPT)
 
 
 def facts(task: Task) -> list[tuple[str, str]]:
-    """Names and values of everything that is known of a task's model, for its own page."""
+    """Return names and values of all facts about a task and its model."""
     found: list[tuple[str, object]] = [
         ("state", str(task.state).replace("_", " ")),
         ("reason", printable(task.reason, _LONGEST_PROMPT) if task.reason else None),
@@ -87,7 +87,7 @@ def made_from(task: Task) -> list[tuple[str, str]]:
     """Return address and caption of each picture that the model was made from."""
     made = task.generation
     kept = {PictureKind.PICTURE: made.picture, PictureKind.CUT: made.cut} if made else {}
-    captions = {PictureKind.PICTURE: "the picture of the words", PictureKind.CUT: "the object cut out of it"}
+    captions = {PictureKind.PICTURE: "picture of the prompt", PictureKind.CUT: "object cut out of it"}
     return [
         (f"/models/{task.key}/made-from/{kind}.webp", captions[kind])
         for kind, file in kept.items()
@@ -96,7 +96,7 @@ def made_from(task: Task) -> list[tuple[str, str]]:
 
 
 def older_page(tasks: Sequence[Task], given: dict[str, str]) -> str | None:
-    """The address of the next page, if this one is full."""
+    """Return the URL of the page of older tasks."""
     kept = {name: value for name, value in given.items() if value and name != "before"}
     return f"/?{urlencode(kept | {'before': str(tasks[-1].key)})}" if tasks else None
 

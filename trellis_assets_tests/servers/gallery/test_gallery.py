@@ -24,7 +24,7 @@ from trellis_assets.diagnostics.mining_checks import notice
 from trellis_assets.domain.diagnostics import CheckResult, Health
 from trellis_assets.domain.generations import StoredFile
 from trellis_assets.domain.tasks import Task, TaskKind
-from trellis_assets.servers.gallery.model_files import KeptBytes, ModelForm, convert
+from trellis_assets.servers.gallery.model_files import ByteCache, ModelFormat, convert
 from trellis_assets.servers.gallery.run import guarded_gallery
 from trellis_assets.servers.middleware import ExposureError, check_exposure
 from trellis_assets.settings import Settings
@@ -206,13 +206,13 @@ def test_a_ply_of_a_submitted_model_holds_only_finite_numbers(
     ball = a_ball(100)
     ball.opacity_logits[:50], ball.opacity_logits[50:] = np.inf, -np.inf
     stored = encode_spz(ball)
-    splats = read_ply(convert(stored, ModelForm.PLY))
+    splats = read_ply(convert(stored, ModelFormat.PLY))
     assert np.isfinite(splats.opacity_logits).all()
     assert encode_spz(splats) == stored, "it is the same model"
 
 
 def test_converted_models_are_kept_up_to_a_number_of_bytes() -> None:
-    kept, made = KeptBytes(250), []
+    kept, made = ByteCache(250), []
 
     def make(name: str) -> bytes:
         made.append(name)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from trellis_assets.domain.scheduling.run_attempts import GiveUp, Request, RunStatus, Wait, next_attempt
 from trellis_assets.domain.tasks import Task, TaskState
@@ -25,7 +25,7 @@ class DispatchRunsStep:
     run_status: Callable[[Task], RunStatus]
 
     def run(self, *, window: int | None = None, starts: int | None = None) -> list[Task]:
-        """Tasks that need a run now, oldest first; their run keys carry the attempt.
+        """Tasks that need a run now, oldest first; run keys carry the attempt, pictures are left out.
 
         Args:
             window: look at so many tasks without a live run, runs that wait for a worker included, so that
@@ -49,7 +49,7 @@ class DispatchRunsStep:
                         self.store.claims.mark_requested(task.key, attempt, now)
                     if attempt:
                         audit("task taken up again", task=task, level=logging.WARNING, attempt=attempt)
-                    wanted.append(self.store.tasks.get(task.key))
+                    wanted.append(replace(task, attempt=attempt))
                 case GiveUp():
                     reason = f"gave up: {task.attempt + 1} runs died"
                     failed = self.store.tasks.move(task.key, TaskState.FAILED, now=now, reason=reason)

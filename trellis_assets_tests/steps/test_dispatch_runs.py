@@ -1,9 +1,11 @@
 """Tasks that need a run: thousands that wait at a start are named in portions, and lost answers first."""
 
+import tracemalloc
+
 from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.domain.scheduling.run_attempts import RunStatus
 from trellis_assets.domain.submissions import Submission, SubmissionKind
-from trellis_assets.domain.tasks import LEASE, Task, TaskState
+from trellis_assets.domain.tasks import LEASE, Task, TaskKind, TaskState, prompt_hash
 from trellis_assets.steps.dispatch_runs import DispatchRunsStep
 from trellis_assets.testing.fakes import MINER, FakeClock, a_pulled_task, a_validator
 
@@ -46,6 +48,37 @@ def test_many_waiting_tasks_are_named_in_portions_that_hold_up_nothing(
     for key in (1, 2, 3):
         assert store.claims.claim(key, f"run-{key}", now=clock.now(), until=clock.now() + LEASE)
     assert waiting.dispatch(10, 4) == [11, 12, 13]
+
+
+def test_pictures_of_waiting_tasks_are_not_read_to_start_their_runs(
+    store: SqlStore, clock: FakeClock
+) -> None:
+    """A hundred image tasks of 10 MB once were read whole, again and again."""
+    picture, validator = "A" * (2 << 20), a_validator(1)
+    digest = prompt_hash(picture)
+    for number in range(6):
+        pulled = a_pulled_task(f"picture-{number}", picture, kind=TaskKind.IMAGE)
+        store.arrivals.record(
+            pulled, validator=validator, miner_hotkey=MINER, now=clock.now(), session_id=None
+        )
+    step = DispatchRunsStep(store, clock, MINER, lambda _: RunStatus.NONE)
+    tracemalloc.start()
+    wanted = step.run(window=8, starts=8)
+    earlier = store.arrivals.earlier_with_prompt(
+        miner_hotkey=MINER,
+        validator_hotkey=validator.hotkey,
+        prompt_sha256=digest,
+        since=clock.now() - LEASE,
+        before_key=100,
+    )
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (len(wanted), len(earlier)) == (6, 6)
+    assert wanted[0].label == f"image:{digest[:12]}"
+    assert peak < len(picture)
+    claimed = store.claims.claim(wanted[0].key, "run", now=clock.now(), until=clock.now() + LEASE)
+    assert claimed is not None
+    assert claimed.prompt == picture, "its run has it"
 
 
 def test_a_lost_submission_waits_behind_no_other_task(store: SqlStore, clock: FakeClock) -> None:

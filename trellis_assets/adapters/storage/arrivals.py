@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage import lost_answers
 from trellis_assets.adapters.storage.answers import count_arrival
-from trellis_assets.adapters.storage.mapping import task_of
+from trellis_assets.adapters.storage.mapping import select_without_pictures, task_of, tasks_of
 from trellis_assets.adapters.storage.models import RecentPromptRow, TaskRow
 from trellis_assets.adapters.storage.transactions import Repository
 from trellis_assets.adapters.storage.upsert import insert_ignoring_conflict
@@ -85,9 +85,9 @@ class SqlArrivals(Repository):
         since: datetime,
         before_key: int,
     ) -> list[Task]:
-        """Return earlier tasks with the same prompt, newest first."""
+        """Return earlier tasks with the same prompt, newest first; without their pictures."""
         query = (
-            select(TaskRow)
+            select_without_pictures()
             .join(RecentPromptRow, RecentPromptRow.task_key == TaskRow.key)
             .where(
                 RecentPromptRow.miner_hotkey == miner_hotkey,
@@ -99,7 +99,7 @@ class SqlArrivals(Repository):
             .order_by(TaskRow.key.desc())
         )
         with self._reading() as session:
-            return [task_of(row) for row in session.scalars(query)]
+            return tasks_of(session, query)
 
 
 def _stored(session: Session, task_id: str, miner_hotkey: str, validator: Validator | None) -> TaskRow:

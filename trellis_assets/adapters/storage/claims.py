@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage.clock_skew import furthest, is_not_ahead, is_outside
 from trellis_assets.adapters.storage.column_types import UtcDateTime
-from trellis_assets.adapters.storage.mapping import task_of
+from trellis_assets.adapters.storage.mapping import select_without_pictures, task_of, tasks_of
 from trellis_assets.adapters.storage.models import SlotRow, TaskRow
 from trellis_assets.adapters.storage.transactions import Repository
 from trellis_assets.domain.tasks import FINAL_STATES, LEASE, Task, TaskState
@@ -85,9 +85,12 @@ class SqlClaims(Repository):
             return [(key, run_id) for key, run_id in session.execute(query) if run_id is not None]
 
     def unclaimed(self, miner_hotkey: str, now: datetime, limit: int | None = None) -> list[Task]:
-        """Return the miner's unfinished tasks without a live lease: lost submissions, then oldest first."""
+        """Return the miner's unfinished tasks without a live lease: lost submissions, then oldest first.
+
+        Image tasks come without their picture.
+        """
         query = (
-            select(TaskRow)
+            select_without_pictures()
             .where(
                 TaskRow.finished_at.is_(None),
                 TaskRow.miner_hotkey == miner_hotkey,
@@ -99,7 +102,7 @@ class SqlClaims(Repository):
         lost = query.where(TaskRow.state == str(TaskState.SUBMITTING))
         others = query.where(TaskRow.state != str(TaskState.SUBMITTING)).limit(limit)
         with self._reading() as session:
-            return [task_of(row) for part in (lost, others) for row in session.scalars(part)]
+            return [task for part in (lost, others) for task in tasks_of(session, part)]
 
     def mark_requested(self, key: int, attempt: int, now: datetime) -> None:
         """Note that a run is about to be requested under this attempt."""

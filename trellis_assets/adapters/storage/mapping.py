@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Row, Select, case, select
+from sqlalchemy.orm import Session, defer
 
 from trellis_assets.adapters.storage.models import PollRow, TaskRow, ValidatorRow
 from trellis_assets.domain.feedback import Feedback
@@ -14,9 +15,22 @@ from trellis_assets.domain.tasks import Task, TaskKind, TaskState
 from trellis_assets.domain.validators import Validator
 from trellis_assets.domain.verdicts import Verdict
 
+# Of a task's picture, some megabytes, only the run that makes a model of it needs more than the digest.
+_WORDS = case((TaskRow.kind == str(TaskKind.IMAGE), ""), else_=TaskRow.prompt)
 
-def task_of(row: TaskRow) -> Task:
-    """The row as a value."""
+
+def select_without_pictures() -> Select[TaskRow, str]:
+    """Return the query of tasks for `tasks_of`: a hundred that wait may hold a gigabyte of pictures."""
+    return select(TaskRow, _WORDS).options(defer(TaskRow.prompt, raiseload=True))
+
+
+def tasks_of(session: Session, query: Select[TaskRow, str]) -> list[Task]:
+    """Return the tasks that a query of `select_without_pictures` finds; image tasks have an empty prompt."""
+    return [task_of(row, words) for row, words in session.execute(query)]
+
+
+def task_of(row: TaskRow, words: str | None = None) -> Task:
+    """Return the row as a value, with `words` for its prompt where they are given."""
     return Task(
         key=row.key,
         task_id=row.task_id,
@@ -25,7 +39,7 @@ def task_of(row: TaskRow) -> Task:
         validator_hotkey=row.validator_hotkey,
         validator_stake=row.validator_stake,
         kind=TaskKind(row.kind),
-        prompt=row.prompt,
+        prompt=row.prompt if words is None else words,
         prompt_sha256=row.prompt_sha256,
         validation_threshold=row.validation_threshold,
         throttle_s=row.throttle_s,

@@ -58,7 +58,7 @@ def test_it_does_not_touch_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "miner.env").write_text("mine")
     done = new_env(tmp_path)
     assert done.returncode == 1
-    assert "miner.env is there already" in done.stderr
+    assert "miner.env exists" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["miner.env"]
 
 

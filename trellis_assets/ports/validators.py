@@ -60,7 +60,10 @@ class PollRepository(Protocol):
         max_backoff: timedelta,
         session_id: int | None = None,
     ) -> bool:
-        """Take the right to poll a validator now; return False if another process was first."""
+        """Take the right to poll a validator now; return False if another process was first.
+
+        That a task of the validator waits for its answer counts as such.
+        """
         ...
 
     def record(

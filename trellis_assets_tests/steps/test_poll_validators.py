@@ -196,6 +196,24 @@ async def test_a_validator_whose_task_we_hold_is_not_asked(store: SqlStore, cloc
     assert (await pulls.run()).polled == 0
 
 
+async def test_a_task_that_another_process_pulled_meanwhile_stops_a_late_poll(
+    store: SqlStore, clock: FakeClock
+) -> None:
+    """A process that was held up between its look at the store and its poll asks for no task twice."""
+    late = Round(store, clock, ONE)
+    step = PollValidatorsStep(store, late.network, clock, POLICY)
+    step.listing.refresh()
+    report = PollReport()
+    chosen = step.to_poll(report)
+    other = Round(store, clock, ONE)
+    other.says(ONE, TaskAssigned(a_pulled_task("a")))
+    assert len((await other.run()).new_tasks) == 1
+    clock.advance(60)
+    await step.ask(chosen[0], report)
+    assert report.polled == 0
+    assert late.network.pulled == []
+
+
 async def test_no_more_is_pulled_than_can_be_worked_on(store: SqlStore, clock: FakeClock) -> None:
     pulls = Round(store, clock, ONE, TWO, THREE)
     for index, validator in enumerate([ONE, TWO, THREE]):

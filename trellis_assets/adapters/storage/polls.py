@@ -3,15 +3,16 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select, update
 
 from trellis_assets.adapters.storage.answers import new_poll
 from trellis_assets.adapters.storage.clock_skew import is_not_ahead
-from trellis_assets.adapters.storage.models import PollRow, ValidatorRow
+from trellis_assets.adapters.storage.models import PollRow, TaskRow, ValidatorRow
 from trellis_assets.adapters.storage.transactions import Repository
 from trellis_assets.adapters.storage.upsert import insert_ignoring_conflict
 from trellis_assets.domain import submission_lock
 from trellis_assets.domain.clock_offset import Offset
+from trellis_assets.domain.tasks import TaskState
 from trellis_assets.domain.validators import PollRecord, PollTimes
 
 _NOT_REGISTERED = "NotRegistered"
@@ -80,13 +81,18 @@ class SqlPolls(Repository):
         max_backoff: timedelta,
         session_id: int | None = None,
     ) -> bool:
-        """Take the right to poll the validator now; return False if another process was first."""
+        """Take the right to poll the validator now; return False if another process was first.
+
+        It was first too if a task of the validator that is not answered yet is in the store: another
+        process may have pulled it after this one looked, and the validator would only serve it again.
+        """
         statement = (
             update(PollRow)
             .where(
                 PollRow.miner_hotkey == miner_hotkey,
                 PollRow.hotkey == hotkey,
                 is_not_ahead(PollRow.next_poll_at, now, max_backoff),
+                ~_awaits_answer(miner_hotkey, hotkey),
             )
             .values(
                 next_poll_at=next_poll_at,
@@ -150,3 +156,14 @@ class SqlPolls(Repository):
         )
         with self._writing() as session:
             return int(session.execute(statement).rowcount)  # type: ignore[attr-defined]
+
+
+def _awaits_answer(miner_hotkey: str, hotkey: str) -> ColumnElement[bool]:
+    """Return the condition that the validator waits for the miner's answer to a task."""
+    # Unfinished tasks are few and a validator's tasks are many: `coalesce` keeps their index out of it.
+    return exists().where(
+        TaskRow.finished_at.is_(None),
+        func.coalesce(TaskRow.miner_hotkey, "") == miner_hotkey,
+        func.coalesce(TaskRow.validator_hotkey, "") == hotkey,
+        TaskRow.state != str(TaskState.UNSETTLED),
+    )

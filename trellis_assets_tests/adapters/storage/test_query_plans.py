@@ -42,7 +42,7 @@ QUESTIONS: dict[str, tuple[Callable[[SqlStore], object], set[str]]] = {
         lambda store: store.polls.begin(
             MINER, ONE.hotkey, next_poll_at=SOON, now=NOW, max_backoff=SOON - NOW
         ),
-        {"INDEX sqlite_autoindex_validator_polls_1"},
+        {"INDEX sqlite_autoindex_validator_polls_1", "INDEX ix_tasks_finished_at"},
     ),
     "what is unfinished": (
         lambda store: store.tasks.in_states(UNFINISHED_STATES),

@@ -7,11 +7,8 @@ from functools import cached_property
 from trellis_assets.adapters.prompt_lists import read_prompts
 from trellis_assets.composition.steps import Steps
 from trellis_assets.domain.diagnostics import CheckResult
-from trellis_assets.domain.metagraph_reads import CHAIN_BACKOFF, FILE_BACKOFF
-from trellis_assets.domain.scheduling.poll_spacing import PollSpacing, poll_backoff
 from trellis_assets.domain.scheduling.run_attempts import RunStatus
 from trellis_assets.domain.tasks import Task
-from trellis_assets.domain.validators import EligibilityPolicy
 from trellis_assets.settings import SettingsError
 from trellis_assets.steps.create_prompt_tasks import CreatePromptTasksStep
 from trellis_assets.steps.dispatch_runs import DispatchRunsStep
@@ -20,10 +17,6 @@ from trellis_assets.steps.poll_validators import PollingPolicy, PollValidatorsSt
 from trellis_assets.steps.probe_endpoints import ProbeEndpointsStep
 from trellis_assets.steps.refresh_validators import MetagraphPolicy, RefreshValidatorsStep
 from trellis_assets.system.adaptive_cache import AdaptiveCache
-
-# A chain changes slowly and costs a call; a file is cheap to read again.
-CHAIN_METAGRAPH_AGE = timedelta(hours=1)
-FILE_METAGRAPH_AGE = timedelta(seconds=5)
 
 
 class SubnetSteps(Steps):
@@ -39,7 +32,7 @@ class SubnetSteps(Steps):
         network = self.settings.network
         return MetagraphPolicy(
             source=network.metagraph_source,
-            backoff=FILE_BACKOFF if network.reads_file else CHAIN_BACKOFF,
+            backoff=network.metagraph_backoff(),
             registration=None if network.reads_file else network.registration_command,
             notify=self.notify_step,
             link=self.settings.servers.webserver_address,
@@ -52,11 +45,10 @@ class SubnetSteps(Steps):
             cadence: time until the next round of polls; zero where one follows the other.
         """
         parts, network, mining = self._adapters, self.settings.network, self.settings.mining
-        interval = timedelta(seconds=network.pull_interval)
         policy = PollingPolicy(
-            eligibility=EligibilityPolicy(network.min_stake, network.require_permit),
-            spacing=PollSpacing(interval, poll_backoff(timedelta(seconds=network.error_backoff))),
-            metagraph_age=FILE_METAGRAPH_AGE if network.reads_file else CHAIN_METAGRAPH_AGE,
+            eligibility=network.eligibility_policy(),
+            spacing=network.poll_spacing(),
+            metagraph_age=network.metagraph_age(),
             max_waiting=mining.max_waiting_tasks,
             endpoints=parts.generator.endpoints,
             cadence=cadence,

@@ -2,15 +2,21 @@
 
 import ipaddress
 import shlex
+from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr
 
+from trellis_assets.domain.backoff import BackoffPolicy
+from trellis_assets.domain.metagraph_reads import CHAIN_BACKOFF, FILE_BACKOFF
+from trellis_assets.domain.scheduling.poll_spacing import PollSpacing, poll_backoff
+from trellis_assets.domain.validators import EligibilityPolicy
 from trellis_assets.settings.base import SettingsGroup
 from trellis_assets.settings.choices import CHAIN_ENDPOINTS, FILE_NETWORK_PREFIX, LOCAL_NETWORK
 from trellis_assets.settings.field_types import Network, Seconds, UserPath
+from trellis_assets.settings.network_name import origin_of
 
 DEFAULT_WALLETS = Path("~/.bittensor/wallets")
 
@@ -78,7 +84,7 @@ class NetworkSettings(SettingsGroup):
 
         Example: `wss://entry.example/SECRETKEY` is shown as `wss://entry.example`.
         """
-        return _origin(self.network) if "://" in self.network else self.network
+        return origin_of(self.network) if "://" in self.network else self.network
 
     @property
     def chain_endpoint(self) -> str | None:
@@ -125,12 +131,19 @@ class NetworkSettings(SettingsGroup):
         """Return the longest back-off of a validator that fails again and again, in seconds."""
         return self.error_backoff_s or (10.0 if self.is_local else 600.0)
 
+    def poll_spacing(self) -> PollSpacing:
+        """Return how far apart the polls of one validator are."""
+        longest = timedelta(seconds=self.error_backoff)
+        return PollSpacing(timedelta(seconds=self.pull_interval), poll_backoff(longest))
 
-def _origin(url: str) -> str:
-    """Return scheme, host and port: what can be shown of a URL that may hold an access key."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return f"{url.partition('://')[0]}://…"
-    return f"{parts.scheme}://{parts.hostname or ''}" + (f":{port}" if port is not None else "")
+    def eligibility_policy(self) -> EligibilityPolicy:
+        """Return which neurons are polled."""
+        return EligibilityPolicy(self.min_stake, self.require_permit)
+
+    def metagraph_backoff(self) -> BackoffPolicy:
+        """Return the pauses between reads of the metagraph that fail."""
+        return FILE_BACKOFF if self.reads_file else CHAIN_BACKOFF
+
+    def metagraph_age(self) -> timedelta:
+        """Return after what time the metagraph is read again: a chain costs a call, a file is cheap."""
+        return timedelta(seconds=5) if self.reads_file else timedelta(hours=1)

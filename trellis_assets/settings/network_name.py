@@ -1,4 +1,4 @@
-"""Check the name of a network, and say which one was probably meant."""
+"""Check the name of a network, and show it without an access key."""
 
 from difflib import get_close_matches
 from urllib.parse import urlsplit
@@ -42,3 +42,16 @@ def _hint(value: str) -> str:
         return ": a chain endpoint begins with ws:// or wss://"
     close = get_close_matches(value.lower(), [LOCAL_NETWORK, *CHAIN_ENDPOINTS], n=1, cutoff=0.7)
     return f": did you mean {close[0]}?" if close else ""
+
+
+def origin_of(url: str) -> str:
+    """Return scheme, host and port: what can be shown of a URL that may hold an access key.
+
+    Example: `wss://entry.example/SECRETKEY` gives `wss://entry.example`.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return f"{url.partition('://')[0]}://…"
+    return f"{parts.scheme}://{parts.hostname or ''}" + (f":{port}" if port is not None else "")

@@ -4,8 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from trellis_assets.domain.metagraph_reads import CHAIN_BACKOFF, FILE_BACKOFF
 from trellis_assets.domain.retention import RetentionPolicy
+from trellis_assets.domain.scheduling.poll_spacing import PollSpacing, poll_backoff
 from trellis_assets.domain.task_policies import GenerationPolicy, SubmissionPolicy, ValidationPolicy
+from trellis_assets.domain.validators import EligibilityPolicy
 from trellis_assets.settings import FIELDS, Settings
 from trellis_assets.settings.groups import GROUPS
 
@@ -43,3 +46,13 @@ def test_a_name_that_is_no_setting_is_refused_in_code() -> None:
         Settings.load(min_scor=0.5)
     with pytest.raises(TypeError, match="min_scor"):
         Settings.load().changed(min_scor=0.5)
+
+
+def test_polls_are_spaced_by_the_rules_of_the_network() -> None:
+    local, real = Settings.load().network, Settings.load(network="finney", error_backoff_s=100).network
+    assert local.poll_spacing() == PollSpacing(timedelta(seconds=3), poll_backoff(timedelta(seconds=10)))
+    assert real.poll_spacing() == PollSpacing(timedelta(seconds=45), poll_backoff(timedelta(seconds=100)))
+    assert (local.metagraph_backoff(), real.metagraph_backoff()) == (FILE_BACKOFF, CHAIN_BACKOFF)
+    assert Settings.load(min_stake=5, require_permit=False).network.eligibility_policy() == EligibilityPolicy(
+        5, require_permit=False
+    )

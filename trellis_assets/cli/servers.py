@@ -26,7 +26,7 @@ def server(
 ) -> None:
     """Run a generation server.
 
-    It has the routes of a TRELLIS server, over TRELLIS or the embedded generator.
+    It has the routes of a TRELLIS server.
     """
     with clear_errors():
         from trellis_assets.servers.generation.command import serve

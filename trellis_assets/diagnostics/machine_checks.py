@@ -13,10 +13,10 @@ from trellis_assets.domain.tasks import printable
 from trellis_assets.ports import DeclaresOrientation, Generator, StoredFileError, StoreError
 from trellis_assets.settings import (
     GeneratorBackend,
-    ServerBackendName,
     Settings,
     ValidatorBackend,
 )
+from trellis_assets.settings.server_backends import SERVER_BACKENDS
 
 _ANSWER_S, _ANSWER_BYTES = 3.0, 10_000
 _GPU_S = 20.0
@@ -117,7 +117,7 @@ def check_gpu(context: CheckContext) -> list[CheckResult]:
     settings = context.settings
     serves = settings.servers.start_server or settings.generation.generator is GeneratorBackend.HTTP
     wants = settings.validation.validator is ValidatorBackend.NEURAL or (
-        serves and settings.servers.server_backend is ServerBackendName.TRELLIS
+        serves and SERVER_BACKENDS[settings.servers.server_backend].uses_gpu
     )
     tool = shutil.which("nvidia-smi")
     if tool is None:

@@ -10,7 +10,6 @@ from trellis_assets.settings.choices import (
     DuplicatePolicy,
     GeneratorBackend,
     RunLauncherName,
-    ServerBackendName,
     ValidatorBackend,
 )
 from trellis_assets.settings.errors import SettingsError
@@ -27,7 +26,6 @@ __all__ = [
     "DuplicatePolicy",
     "GeneratorBackend",
     "RunLauncherName",
-    "ServerBackendName",
     "Settings",
     "SettingsError",
     "ValidatorBackend",

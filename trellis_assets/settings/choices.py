@@ -28,13 +28,6 @@ class GeneratorBackend(StrEnum):
     HTTP = "http"
 
 
-class ServerBackendName(StrEnum):
-    """What our own generation server makes models with."""
-
-    EMBEDDED = "embedded"
-    TRELLIS = "trellis"
-
-
 class PictureDtype(StrEnum):
     """Numbers that the picture model computes with."""
 

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from trellis_assets.settings.base import SettingsGroup, is_secret, variable_name
+from trellis_assets.settings.field_types import Choices
 from trellis_assets.settings.groups import GROUPS
 from trellis_assets.settings.settings import Settings, as_text
 
@@ -54,6 +55,8 @@ def type_of(info: FieldInfo) -> str:
         return "secret"
     if isinstance(kind, type) and issubclass(kind, Enum):
         return " or ".join(str(member.value) for member in kind)
+    if (choices := next((part for part in metadata if isinstance(part, Choices)), None)) is not None:
+        return " or ".join(choices.names)
     word = _NAMES.get(get_origin(kind) or kind, getattr(kind, "__name__", str(kind)).lower())
     return ", ".join((word, *_bounds_of(metadata)))
 

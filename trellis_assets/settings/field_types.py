@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,8 +13,16 @@ from pydantic_settings import NoDecode
 from trellis_assets.domain.endpoints.orientation import Orientation
 from trellis_assets.settings.choices import AUTO_ORIENTATION
 from trellis_assets.settings.network_name import check_network
+from trellis_assets.settings.server_backends import SERVER_BACKENDS
 
 DAGSTER_DRIVER = "postgresql+psycopg2"
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The names that a text may be one of, for documentation."""
+
+    names: Collection[str]
 
 
 def _split(value: object) -> object:
@@ -109,6 +119,12 @@ def _check_commit(value: str | None) -> str | None:
     return value
 
 
+def _check_backend(value: str) -> str:
+    if value not in SERVER_BACKENDS:
+        raise ValueError(f"must be {' or '.join(SERVER_BACKENDS)}")
+    return value
+
+
 def _check_template(value: str) -> str:
     if "{prompt}" not in value:
         raise ValueError("must contain {prompt}, where the words of the task go")
@@ -136,6 +152,7 @@ LogLevel = Annotated[str, AfterValidator(_check_log_level)]
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_empty_is_none)]
 Broker = Annotated[OptionalSecret, AfterValidator(_check_broker)]
 DagsterDatabase = Annotated[OptionalSecret, AfterValidator(_check_dagster_database)]
+ServerBackendName = Annotated[str, AfterValidator(_check_backend), Choices(SERVER_BACKENDS)]
 OptionalText = Annotated[str | None, BeforeValidator(_empty_is_none)]
 Commit = Annotated[str | None, BeforeValidator(_empty_is_none), AfterValidator(_check_commit)]
 PromptTemplate = Annotated[str, Field(max_length=1000), AfterValidator(_check_template)]

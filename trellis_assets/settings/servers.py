@@ -5,9 +5,16 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from trellis_assets.settings.choices import ServerBackendName
-from trellis_assets.settings.field_types import OptionalSecret, OptionalText, Port, Seconds, Url
+from trellis_assets.settings.field_types import (
+    OptionalSecret,
+    OptionalText,
+    Port,
+    Seconds,
+    ServerBackendName,
+    Url,
+)
 from trellis_assets.settings.picture_route import PictureRouteSettings
+from trellis_assets.settings.server_backends import DEFAULT_BACKEND
 
 
 class ServersSettings(PictureRouteSettings):
@@ -44,7 +51,7 @@ class ServersSettings(PictureRouteSettings):
         None, description="Our servers ask callers for it; needed to bind to other than 127.0.0.1."
     )
     server_backend: ServerBackendName = Field(
-        ServerBackendName.EMBEDDED, description="What our own generation server makes models with."
+        DEFAULT_BACKEND, description="What our own generation server makes models with."
     )
     server_queue: int = Field(8, ge=0, le=1000, description="Requests that may wait in our server.")
     server_deadline_s: Seconds = Field(

@@ -28,7 +28,7 @@ def server(
     device: Device = None,
     lazy: Lazy = None,
 ) -> None:
-    """Run a generation server with the routes of a TRELLIS server, over TRELLIS or the embedded generator."""
+    """Run a generation server with the routes of a TRELLIS server."""
     # What it writes is for its own user only.
     os.umask(0o077)
     try:

@@ -1,83 +1,23 @@
-"""What the generation server makes models with, as it is set."""
+"""Build the backend that the generation server makes models with."""
 
-from trellis_assets.adapters.generation.embedded.backend import EmbeddedBackend
-from trellis_assets.adapters.generation.picture.backend import PictureBackend
-from trellis_assets.adapters.generation.picture.stages import PictureStages
-from trellis_assets.adapters.generation.trellis.backend import TrellisBackend
+from importlib import import_module
+
 from trellis_assets.adapters.weights.revisions import Revisions
-from trellis_assets.domain.generation_requests import Route
-from trellis_assets.domain.picture_route import Background, CutSettings, PictureSettings
-from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import ServerBackend
-from trellis_assets.settings import ServerBackendName, SettingsError
+from trellis_assets.settings.server_backends import SERVER_BACKENDS
 from trellis_assets.settings.servers import ServersSettings
 
 
 def server_backend(servers: ServersSettings, revisions: Revisions) -> ServerBackend:
-    """Return what our own generation server makes models with.
+    """Return the backend that `TRELLIS_SERVER_BACKEND` names. No models are loaded yet.
 
     Args:
         servers: the settings.
         revisions: says which commit each repository of weights is loaded at.
 
     Raises:
-        SettingsError: TRELLIS without any weights, or a picture route without all of its models.
+        SettingsError: settings of the backend do not fit together.
     """
-    if servers.server_backend is ServerBackendName.EMBEDDED:
-        return EmbeddedBackend()
-
-    named = {TaskKind.TEXT: servers.text_model, TaskKind.IMAGE: servers.image_model}
-    models = {kind: model for kind, model in named.items() if model not in {"", "-"}}
-    if not models:
-        raise SettingsError("TRELLIS_TEXT_MODEL and TRELLIS_IMAGE_MODEL: name one at least")
-    # With a picture route, its own network cuts pictures out; a white background is not enough.
-    has_cutter = bool(servers.server_picture_model) and servers.server_background is not Background.WHITE
-    trellis = TrellisBackend(
-        models=models,
-        revisions=revisions,
-        model_revisions={
-            TaskKind.TEXT: servers.text_model_revision,
-            TaskKind.IMAGE: servers.image_model_revision,
-        },
-        device=servers.server_device,
-        removes_background=not has_cutter,
-    )
-    if servers.server_picture_model:
-        return _with_picture_route(servers, trellis, revisions)
-    if servers.server_route is Route.PICTURE:
-        raise SettingsError("TRELLIS_SERVER_ROUTE=picture: name a pipeline with TRELLIS_SERVER_PICTURE_MODEL")
-    return trellis
-
-
-def _with_picture_route(
-    servers: ServersSettings, trellis: TrellisBackend, revisions: Revisions
-) -> ServerBackend:
-    if TaskKind.IMAGE not in trellis.kinds:
-        raise SettingsError("TRELLIS_SERVER_PICTURE_MODEL: wants TRELLIS_IMAGE_MODEL too")
-    if servers.server_background is Background.SEGMENTATION and not servers.server_background_model:
-        raise SettingsError("TRELLIS_SERVER_BACKGROUND=segmentation: name TRELLIS_SERVER_BACKGROUND_MODEL")
-
-    picture = PictureSettings(
-        model=servers.server_picture_model,
-        revision=servers.server_picture_revision,
-        dtype=servers.server_picture_dtype,
-        steps=servers.server_picture_steps,
-        guidance=servers.server_picture_guidance,
-        width=servers.server_picture_width,
-        height=servers.server_picture_height,
-        template=servers.server_picture_prompt,
-        negative=servers.server_picture_negative,
-    )
-    cut = CutSettings(
-        method=servers.server_background,
-        model=servers.server_background_model,
-        revision=servers.server_background_revision,
-        code_revision=servers.server_background_code,
-    )
-    return PictureBackend(
-        trellis,
-        PictureStages(picture, cut, servers.server_device, revisions),
-        profile=servers.server_memory,
-        device=servers.server_device,
-        default_route=servers.server_route,
-    )
+    module, _, function = SERVER_BACKENDS[servers.server_backend].factory.partition(":")
+    backend: ServerBackend = getattr(import_module(module), function)(servers, revisions)
+    return backend

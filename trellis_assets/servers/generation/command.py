@@ -4,13 +4,14 @@ import logging
 import os
 import sys
 
-from trellis_assets.adapters.generation.trellis.devices import DeviceError, give_one_gpu
+from trellis_assets.adapters.gpu.devices import DeviceError, give_one_gpu
 from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.adapters.weights.revisions import REVISIONS_FILE, Revisions
 from trellis_assets.servers.generation.backends import server_backend
 from trellis_assets.servers.generation.limits import ServerLimits
 from trellis_assets.servers.generation.run import run_generation_server
-from trellis_assets.settings import ServerBackendName, Settings, SettingsError
+from trellis_assets.settings import Settings, SettingsError
+from trellis_assets.settings.server_backends import SERVER_BACKENDS
 
 
 def serve(*, host: str, port: int, backend: str | None, device: str | None, is_lazy: bool | None) -> None:
@@ -21,7 +22,7 @@ def serve(*, host: str, port: int, backend: str | None, device: str | None, is_l
     """
     settings = Settings.load(server_backend=backend, server_device=device, server_lazy=is_lazy)
     logging.basicConfig(level=settings.orchestration.log_level, stream=sys.stderr)
-    if settings.servers.server_backend is ServerBackendName.TRELLIS:
+    if SERVER_BACKENDS[settings.servers.server_backend].uses_gpu:
         try:
             # Before anything starts CUDA.
             shown = give_one_gpu(settings.servers.server_device, os.environ)

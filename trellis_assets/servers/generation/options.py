@@ -4,15 +4,22 @@ from typing import Annotated, Optional
 
 import typer
 
+from trellis_assets.settings.server_backends import DEFAULT_BACKEND, SERVER_BACKENDS
+
+_BACKENDS = "; ".join(f"{name}: {entry.makes}" for name, entry in SERVER_BACKENDS.items())
+
 Host = Annotated[str, typer.Option(help="Address to bind to.")]
 Port = Annotated[int, typer.Option(help="Port to listen on.")]
 # typer evaluates these on Python 3.10 too, and older ones of it know no `|`.
 Backend = Annotated[
-    str | None,
-    typer.Option(help="embedded or trellis.", show_default="TRELLIS_SERVER_BACKEND, else embedded"),
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        help=f"What makes models; {_BACKENDS}.",
+        show_default=f"TRELLIS_SERVER_BACKEND, else {DEFAULT_BACKEND}",
+    ),
 ]
 Device = Annotated[
-    str | None,
+    Optional[str],  # noqa: UP045
     typer.Option(help="GPU, for example cuda:1.", show_default="TRELLIS_SERVER_DEVICE, else cuda:0"),
 ]
 Lazy = Annotated[

@@ -85,7 +85,6 @@ def test_our_stake_is_what_the_sdk_s_own_metagraph_calls_stake(settings: Setting
         (Mode.GARBAGE, "does not speak the chain's protocol"),
         (Mode.EMPTY, "lists nobody"),
         (Mode.MISSING_API, "no call that lists a subnet"),
-        (Mode.OLD_RUNTIME, "its runtime is too old, .* update the node, or use another one"),
         (Mode.TRAP, "refused the call"),
     ],
 )
@@ -94,6 +93,16 @@ def test_a_node_that_answers_badly_is_named_for_what_it_does(
 ) -> None:
     state.mode = mode
     with pytest.raises(MetagraphError, match=said):
+        read_metagraph(settings, deadline_s=PATIENT_S)
+
+
+def test_runtime_that_lists_neurons_without_stake_weights_is_refused(
+    state: ChainState, settings: Settings
+) -> None:
+    state.mode = Mode.OLD_RUNTIME
+    with pytest.raises(
+        MetagraphError, match=r"runtime is too old, .* update the node, or use another one"
+    ):
         read_metagraph(settings, deadline_s=PATIENT_S)
 
 

@@ -2,14 +2,16 @@
 
 from trellis_assets.adapters.generation.embedded.generator import EmbeddedGenerator
 from trellis_assets.adapters.generation.embedded.vocabulary import load_vocabulary
+from trellis_assets.adapters.weights.revisions import Revisions
 from trellis_assets.domain.generation_requests import BackendState, GenerationRequest
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import Watch
+from trellis_assets.settings.servers import ServersSettings
 
 
 class EmbeddedBackend:
-    """Nothing to unload; the samplers' settings mean nothing to it."""
+    """The embedded generator: it has no weights to unload, and ignores sampler settings."""
 
     kinds = frozenset({TaskKind.TEXT, TaskKind.IMAGE})
 
@@ -26,7 +28,7 @@ class EmbeddedBackend:
         load_vocabulary()
 
     def generate(self, order: GenerationRequest, watch: Watch) -> GaussianSplats:
-        """As the embedded generator does it.
+        """Return the model of the embedded generator.
 
         Raises:
             PromptRefusedError: an empty prompt, or a picture that cannot be read.
@@ -36,8 +38,13 @@ class EmbeddedBackend:
         return self._generator.generate(order.prompt, kind=order.kind, seed=order.seed, endpoint="embedded")
 
     def state(self) -> BackendState:
-        """Nothing."""
+        """Return an empty state: no weights are loaded."""
         return BackendState()
 
     def unload(self) -> None:
-        """Nothing to do."""
+        """Do nothing: there are no weights."""
+
+
+def build(_servers: ServersSettings, _revisions: Revisions) -> EmbeddedBackend:
+    """Return the backend: it has no settings and no weights."""
+    return EmbeddedBackend()

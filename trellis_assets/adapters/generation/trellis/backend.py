@@ -50,7 +50,7 @@ class TrellisBackend:
             revisions: says which commit each repository is loaded at.
             model_revisions: commit, tag or branch of each model's repository, where a setting names one.
             device: as torch names it. TRELLIS itself works on the process's current GPU: give the
-                process only the one that it is to use (`devices.give_one_gpu`).
+                process only the one that it is to use (`adapters.gpu.devices.give_one_gpu`).
             removes_background: opaque pictures are cut out here, by rembg.
         """
         self._models, self._device = dict(models), device

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from trellis_assets.adapters.generation.trellis.devices import DeviceError, give_one_gpu
+from trellis_assets.adapters.gpu.devices import DeviceError, give_one_gpu
 
 
 @pytest.mark.parametrize(

@@ -100,9 +100,7 @@ def test_runtime_that_lists_neurons_without_stake_weights_is_refused(
     state: ChainState, settings: Settings
 ) -> None:
     state.mode = Mode.OLD_RUNTIME
-    with pytest.raises(
-        MetagraphError, match=r"runtime is too old, .* update the node, or use another one"
-    ):
+    with pytest.raises(MetagraphError, match=r"runtime is too old, .* update the node, or use another one"):
         read_metagraph(settings, deadline_s=PATIENT_S)
 
 

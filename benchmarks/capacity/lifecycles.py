@@ -150,7 +150,7 @@ class _Steps:
         with _stage("round", store, found):
             pull.to_poll(report)
         with _stage("ask", store, found):
-            asyncio.run(pull.ask(validator, report))
+            asyncio.run(pull.poll(validator, report))
         with _stage("dispatch", store, found):
             (task,) = DispatchRunsStep(self.store, self.clock, MINER, lambda _task: RunStatus.NONE).run()
         generate = GenerateStep(

@@ -13,7 +13,7 @@ from trellis_assets.domain.scheduling.slot_polling import LONGEST_SLOT_POLL_S, S
 from trellis_assets.steps.generate_with_failover import YIELD_S
 from trellis_assets.steps.lease_heartbeat import RENEW_EVERY_S
 from trellis_assets.steps.poll_continuously import IDLE_REST_S
-from trellis_assets.steps.poll_validators import LOOK_S
+from trellis_assets.steps.poll_validators import POLL_CHECK_S
 
 # Of the machine with PostgreSQL.
 DATABASE_CORES = 8
@@ -113,7 +113,7 @@ class Subnet:
                 self.simulation.start(self._poll(miner, number))
             miner.poller.release()
             until_due_s = min(miner.due_at) - now if room else 0.0
-            yield min(max(until_due_s, LOOK_S), IDLE_REST_S)
+            yield min(max(until_due_s, POLL_CHECK_S), IDLE_REST_S)
 
     def _room(self, miner: Miner) -> int:
         """`prefetch_count`: as many as endpoints that are free by the time a task could be here."""
@@ -122,7 +122,7 @@ class Subnet:
             ends.popleft()
         soon = 0
         for end in ends:
-            if end > now + LOOK_S + START_S + self.scenario.pull_s:
+            if end > now + POLL_CHECK_S + START_S + self.scenario.pull_s:
                 break
             soon += 1
         wanted = self.endpoints.free + soon - miner.waiting

@@ -1,4 +1,4 @@
-"""Check integrity: what must hold of the task table is looked up, and what fails is named."""
+"""Consistency checks: what must hold of the task table, and which tasks fail it."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,7 +19,7 @@ RECENT = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class CheckConsistencyStep:
-    """The step with what it works on."""
+    """Compare what was kept (states, files, counters, exports) with the task table."""
 
     consistency: ConsistencyRepository
     statistics: StatisticsRepository

@@ -1,4 +1,4 @@
-"""Prompts: without harvesting, tasks come from a list, so that the rest can be tried out."""
+"""Create tasks from a list of prompts, where no validator is polled, so that the rest can be tried."""
 
 import uuid
 from collections.abc import Sequence
@@ -8,13 +8,18 @@ from trellis_assets.domain.tasks import PulledTask, TaskKind
 from trellis_assets.observability.audit_log import audit
 from trellis_assets.ports import Clock, Store
 
-# What the subnet's validators accept by default; there is none here to say it.
+# What the subnet's validators accept by default.
 THRESHOLD = 0.6
 
 
 @dataclass(frozen=True, slots=True)
 class CreatePromptTasksStep:
-    """The step with what it works on; `task_limit` None: without end."""
+    """Create as many tasks as there is room for, prompts in the order of the list, over and over.
+
+    Attributes:
+        max_waiting: active tasks at most.
+        task_limit: of the session; None: no limit.
+    """
 
     store: Store
     clock: Clock
@@ -25,7 +30,7 @@ class CreatePromptTasksStep:
     session_id: int | None
 
     def run(self) -> list[int]:
-        """Keys of new tasks: as many as there is room for, prompts in the list's order."""
+        """Return the keys of the new tasks."""
         room = self.max_waiting - len(self.store.tasks.active(self.miner_hotkey))
         made = sum(self.store.statistics.count_by_state(self.session_id).values())
         if self.task_limit is not None:

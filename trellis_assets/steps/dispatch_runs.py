@@ -1,4 +1,4 @@
-"""Dispatch: every unfinished task that no run works on is named, with its attempt number."""
+"""Dispatch: find the active tasks that need a run, and number the attempt."""
 
 import logging
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from trellis_assets.ports import Clock, Store
 
 @dataclass(frozen=True, slots=True)
 class DispatchRunsStep:
-    """The step with what it works on.
+    """Find tasks without a live run, and fail those whose runs died too often.
 
     Attributes:
         miner_hotkey: whose tasks; other miners of the same store start runs for theirs.
-        run_status: tells what became of a task's current run key.
+        run_status: returns what became of a task's current run key.
     """
 
     store: Store
@@ -25,15 +25,15 @@ class DispatchRunsStep:
     run_status: Callable[[Task], RunStatus]
 
     def run(self, *, window: int | None = None, starts: int | None = None) -> list[Task]:
-        """Tasks that need a run now, oldest first; run keys carry the attempt, pictures are left out.
+        """Return the tasks that need a run now, oldest first, without pictures; run keys carry the attempt.
 
         Args:
-            window: look at so many tasks without a live run, runs that wait for a worker included, so that
-                thousands that wait at a start hold up nothing.
-            starts: name so many at most; the next call names more.
+            window: read at most so many tasks without a live run, so that thousands that wait at a start
+                delay nothing.
+            starts: return at most so many; the next call returns more.
 
-        The attempt is stored before the run is requested; asking again under the same key is
-        harmless, since a run key starts once.
+        The attempt is stored before the run is requested; another request under the same key is
+        harmless, since Dagster starts a run key once.
         """
         wanted: list[Task] = []
         now = self.clock.now()
@@ -59,7 +59,7 @@ class DispatchRunsStep:
         return wanted
 
     def _settle_lost_submission(self, task: Task) -> None:
-        """A submission whose worker died has an answer that nobody heard."""
+        """Note that the answer is lost: the worker died between sending and storing."""
         reason = "the worker died while the validator was answering"
         moved = self.store.tasks.move(task.key, TaskState.ANSWER_UNKNOWN, now=self.clock.now(), reason=reason)
         audit("submission's answer is lost", task=moved, level=logging.WARNING)

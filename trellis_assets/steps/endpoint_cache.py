@@ -1,4 +1,4 @@
-"""Look at the endpoints as often as is cheap: a thousand take longer to read than a poller rests."""
+"""Endpoint cache: reads the endpoints as often as is cheap, since to read a thousand takes a while."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -11,18 +11,18 @@ from trellis_assets.domain.tasks import TaskState
 from trellis_assets.ports import Store
 from trellis_assets.system.adaptive_cache import AdaptiveCache
 
-# Reading takes no more than a tenth of the time.
-SPARED = 10
+# Reading takes at most a tenth of the time.
+TIMES_CHEAPER = 10
 # What is read faster than this is read each time.
 CHEAP_S = 0.005
 
 
 @dataclass(slots=True)
 class EndpointCache:
-    """Remembers the endpoints while reading them anew would cost too much.
+    """Keep the endpoints while to read them again would cost too much.
 
-    What is remembered knows when each generation is expected to end, so that it says for a while what
-    will be free. It cannot say what was begun since: `begun_since` counts that.
+    The copy tells when each generation is expected to end, and so for a while which endpoints will be free.
+    It does not tell which generations started since: `begun_since` counts these.
     """
 
     store: Store
@@ -31,14 +31,14 @@ class EndpointCache:
     _pool: AdaptiveCache[list[Endpoint]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._pool = AdaptiveCache([], SPARED, CHEAP_S, self.timer)
+        self._pool = AdaptiveCache([], TIMES_CHEAPER, CHEAP_S, self.timer)
 
     def endpoints(self, now: datetime) -> list[Endpoint]:
-        """As they are, or were a moment ago."""
+        """Return the endpoints as they are, or were a moment ago."""
         return self._pool.get(lambda: self.store.endpoints.named(self.names, now))
 
     def begun_since(self, tasks: Sequence[ActiveTask]) -> int:
-        """How many of the tasks are being generated at endpoints that the last look called free."""
+        """Return how many of the tasks are being generated at endpoints that the copy calls free."""
         if self._pool.is_fresh:
             return 0
         held = {endpoint.held_by for endpoint in self._pool.value}

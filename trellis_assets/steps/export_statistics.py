@@ -1,4 +1,4 @@
-"""Export statistics: a snapshot is in the store and, in the seed's JSON shape, in a file."""
+"""Export statistics: a snapshot to the store and, as JSON, to a file."""
 
 import json
 import os
@@ -15,7 +15,7 @@ PREFIX = "statistics_"
 
 @dataclass(frozen=True, slots=True)
 class ExportStatisticsStep:
-    """The step with what it works on."""
+    """Store a snapshot of the statistics, write it to a file, and delete the oldest files."""
 
     store: Store
     clock: Clock
@@ -23,9 +23,9 @@ class ExportStatisticsStep:
     session_id: int | None
 
     def run(self) -> tuple[StatisticsSnapshot, Path]:
-        """The snapshot, and the file it was written to; the oldest files beyond the last 200 are gone.
+        """Return the snapshot and the file it was written to; the last 200 files stay.
 
-        In a session the snapshot is the session's, and the file has what was since the beginning too.
+        In a session the snapshot is the session's, and the file has the sums since the first session too.
         """
         now = self.clock.now()
         snapshot = everything = self.store.statistics.snapshot(None, now)

@@ -1,4 +1,4 @@
-"""Generate: a claimed task has a model on disk, or the decision to hand it back."""
+"""Generate a model for a claimed task, and store it; or decide to hand the task back."""
 
 import logging
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ from trellis_assets.ports import (
 from trellis_assets.steps.generate_with_failover import GenerateWithFailoverStep, Made
 from trellis_assets.steps.lease_heartbeat import lease_heartbeat
 from trellis_assets.steps.orient_model import OrientModelStep
-from trellis_assets.steps.store_retry import insist
+from trellis_assets.steps.store_retry import retry_store
 from trellis_assets.system.stages import enter_stage
 
 # Candidates that may collapse before the task is handed back. Where one of seven does, three in a row are
@@ -40,7 +40,12 @@ MOST_COLLAPSED = 3
 
 @dataclass(frozen=True, slots=True)
 class GenerateStep:
-    """The step with what it works on."""
+    """Claim a task, reuse an earlier result of the same prompt or generate one, and store the files.
+
+    Attributes:
+        pictures: gives what a model was made from; None where the generator has no such pictures.
+        orient: turns models head up; None where the generator knows its own orientation.
+    """
 
     store: Store
     files: FileStore
@@ -52,9 +57,9 @@ class GenerateStep:
     orient: OrientModelStep | None = None
 
     def run(self, key: int, run_id: str) -> Task | None:
-        """The task generated, reused or declined; None when it is not ours to work on.
+        """Return the task generated, reused or declined; None if another run holds it.
 
-        Idempotent: a task that is past this step is returned as it is.
+        A task that is past this step is returned as it is.
 
         Raises:
             ClaimLostError: another run took over meanwhile.
@@ -146,7 +151,7 @@ class GenerateStep:
             spz = self.codec.encode_spz(model.splats)
         except ValueError as error:
             return self._decline(task, run_id, HandBackReason.INVALID_MODEL, str(error))
-        written = insist(
+        written = retry_store(
             self.clock, lambda: self.files.write(task.key, "spz", spz), task=task, what="the model"
         )
         pictures = self._kept_pictures(task, made)
@@ -176,7 +181,7 @@ class GenerateStep:
         return made
 
     def _kept_ply(self, task: Task, splats: GaussianSplats) -> StoredFile | None:
-        """The PLY is for people: a task does not fail for it."""
+        """Store the PLY, which is for people: a task does not fail for it."""
         if not self.policy.keep_ply:
             return None
         try:
@@ -186,7 +191,7 @@ class GenerateStep:
             return None
 
     def _kept_pictures(self, task: Task, made: Made) -> Mapping[PictureKind, StoredFile]:
-        """What the model was made from is for people: a task does not fail for it."""
+        """Store what the model was made from, which is for people: a task does not fail for it."""
         if self.pictures is None:
             return {}
         kept: dict[PictureKind, StoredFile] = {}
@@ -200,7 +205,7 @@ class GenerateStep:
 
     def _generated(self, task: Task, generation: Generation, model: PreparedModel, run_id: str) -> Task:
         now = self.clock.now()
-        moved = insist(
+        moved = retry_store(
             self.clock,
             lambda: self.store.tasks.move(
                 task.key, TaskState.GENERATED, now=now, generation=generation, run_id=run_id

@@ -1,4 +1,4 @@
-"""Try endpoints: a model is made at a generation endpoint of our own, at another one after a failure."""
+"""Generate with failover: at a free endpoint, and at another one after a failure."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -32,18 +32,18 @@ from trellis_assets.ports import (
 from trellis_assets.steps.lease_heartbeat import lease_heartbeat
 from trellis_assets.system.stages import enter_stage
 
-# A task that goes before others may be held up: the free endpoint is left to it so long, not longer.
+# A free endpoint is left to the task with the highest priority for so long; that task may be delayed.
 YIELD_S = 0.5
 # Between tries at endpoints of which each has failed the task already.
 TRY_BACKOFF = BackoffPolicy.doubling(2, 60, jitter=0.0)
-# A task in hand keeps its validator from being asked, and handing it back costs a cooldown: a server that
-# restarts is waited for. A task has no end with its validator (PROTOCOL 4.6).
+# An active task keeps its validator from being polled, and to hand it back costs a cooldown: a server that
+# restarts is waited for. A task never expires with its validator (PROTOCOL 4.6).
 LONGEST_WAIT_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What an endpoint gave, and when it worked on it."""
+    """A generated model, with its endpoint and times."""
 
     splats: GaussianSplats
     endpoint: str
@@ -54,7 +54,7 @@ class Made:
 
 @dataclass(slots=True)
 class _Turn:
-    """An endpoint while it is ours, and what is to be said of it afterwards."""
+    """A slot at an endpoint while a task holds it, and the outcome to record."""
 
     endpoint: str
     outcome: Outcome | None = None
@@ -62,12 +62,12 @@ class _Turn:
 
 @dataclass(slots=True)
 class _Tries:
-    """What a task has been through.
+    """The tries of one task so far.
 
     Attributes:
         mark: of its prompt.
         seed: of the candidate that is being made.
-        failed: endpoints where it failed and may be tried again, once for each time.
+        failed: endpoints where it failed and may be tried again, one entry per failure.
         unfit: endpoints that would say the same again.
         since: when it failed first at an endpoint that may be tried again.
         waits: for endpoints of which each had failed it already.
@@ -83,7 +83,11 @@ class _Tries:
 
 @dataclass(frozen=True, slots=True)
 class GenerateWithFailoverStep:
-    """The step with what it works on; `retries` are tries after the first."""
+    """Generate a task at the best free endpoint, and at others after failures.
+
+    Attributes:
+        retries: tries after the first.
+    """
 
     store: Store
     generator: Generator
@@ -93,15 +97,15 @@ class GenerateWithFailoverStep:
     def run(self, task: Task, run_id: str, candidate: int = 0) -> Made:
         """Return the model of this candidate of the task, counted from 0: each has a seed of its own.
 
-        Each try has an endpoint of its own, the one that has failed this task least.
+        Each try takes the free endpoint that has failed this task least.
 
-        A fault of the endpoints is waited out, as long as they may come back; retries are counted
-        where the fault may be the task's.
+        Faults of endpoints are waited out for ten minutes; retries are counted where the fault may be the
+        task's.
 
         Raises:
             PromptRefusedError: the prompt is at fault.
             UnsupportedPromptError: no endpoint takes such prompts.
-            GenerationError: the retries are used up, no endpoint was left, or none was well for too long.
+            GenerationError: no retry or no endpoint is left, or none was healthy for ten minutes.
         """
         tries = _Tries(prompt_mark(task.prompt), generation_seed(task, candidate))
         while True:
@@ -116,14 +120,14 @@ class GenerateWithFailoverStep:
             if self._is_over(tries):
                 raise failure
             audit("generation retried", task=task, level=logging.WARNING, reason=str(failure))
-            # Another endpoint may begin at once; only who failed already is given time.
+            # Another endpoint may start at once; endpoints that failed already are given time.
             if set(self._endpoints_left(tries)) <= set(tries.failed):
                 enter_stage(Stage.WAITING)
                 tries.waits += 1
                 self.clock.sleep(TRY_BACKOFF.delay(tries.waits).total_seconds())
 
     def _note(self, tries: _Tries, name: str, error: GenerationError) -> None:
-        """Note the failure, with the endpoint's record as it was before."""
+        """Note whether the endpoint may be tried again, by its record before the failure."""
         now = self.clock.now()
         (endpoint,) = self.store.endpoints.named([name], now)
         is_prompts = isinstance(error, UnclearFaultError) and is_of_prompt(endpoint, tries.mark)
@@ -134,7 +138,7 @@ class GenerateWithFailoverStep:
             tries.since = tries.since or now
 
     def _is_over(self, tries: _Tries) -> bool:
-        """Whether another try is no use, or has been waited for long enough."""
+        """Return whether another try is of no use, or was waited for long enough."""
         left, now = self._endpoints_left(tries), self.clock.now()
         if not left:
             return True
@@ -163,12 +167,12 @@ class GenerateWithFailoverStep:
         return Made(splats, endpoint, seed, started, self.clock.now())
 
     def _seconds_since(self, started: datetime) -> float:
-        # A clock that was set back meanwhile must not make an endpoint look faster than it is.
+        # A clock that was set back meanwhile must not make the endpoint look faster than it is.
         return max(0.0, (self.clock.now() - started).total_seconds())
 
     @contextmanager
     def _turn(self, key: int, tries: _Tries) -> Iterator[_Turn]:
-        """A generation endpoint of our own until the block ends."""
+        """Hold a slot at an endpoint until the block ends, and record the outcome."""
         turn = _Turn(self._wait_for_endpoint(key, tries))
         held = turn.endpoint
         try:
@@ -178,17 +182,17 @@ class GenerateWithFailoverStep:
             try:
                 self.store.slots.release(held, key, now=self.clock.now(), outcome=turn.outcome)
             except StoreError as error:
-                # The model in hand is worth more; nobody renews the slot any more, so that it is free soon.
+                # The model is worth more; no heartbeat renews the slot, so that it is free soon.
                 audit("slot not given back", level=logging.WARNING, endpoint=held, reason=str(error))
 
     def _wait_for_endpoint(self, key: int, tries: _Tries) -> str:
-        """The best free endpoint, held for the task now; the best of the waiting tasks gets it.
+        """Return the best free endpoint, now held for the task, once no waiting task goes before it.
 
         Raises:
-            GenerationError: no endpoint was well for `LONGEST_WAIT_S`.
+            GenerationError: no endpoint was healthy for `LONGEST_WAIT_S`.
         """
         names = self._endpoints_left(tries)
-        since = well_at = self.clock.now()
+        since = healthy_at = self.clock.now()
         free_since: datetime | None = None
         while True:
             enter_stage(Stage.WAITING)
@@ -203,15 +207,15 @@ class GenerateWithFailoverStep:
                 if endpoint is not None:
                     return endpoint
             if is_any_healthy(pool):
-                well_at = now
-            elif (now - well_at).total_seconds() >= LONGEST_WAIT_S and not taking_work(pool, now):
+                healthy_at = now
+            elif (now - healthy_at).total_seconds() >= LONGEST_WAIT_S and not taking_work(pool, now):
                 raise GenerationError(_gave_up(pool, now), is_transient=False)
             waited_s = (now - since).total_seconds()
             self.clock.sleep(slot_poll_interval_s(pool, now, waited_s))
 
 
 def _outcome_of(error: GenerationError, seconds: float, mark: str) -> Outcome | None:
-    """What the endpoint's record says of the failure; None where it is none of the endpoint's."""
+    """Return what to record of the failure; None if the endpoint is not at fault."""
     if isinstance(error, PromptRefusedError | UnsupportedPromptError):
         return None
     is_unclear = isinstance(error, UnclearFaultError)
@@ -226,15 +230,15 @@ def _outcome_of(error: GenerationError, seconds: float, mark: str) -> Outcome | 
 
 
 def _refuse_too_few(splats: GaussianSplats, endpoint: str) -> None:
-    """Raise for a model that every validator rejects: the prompt or the endpoint may be at fault."""
+    """Raise UnclearFaultError for a model that every validator rejects."""
     if (problem := too_few(splats)) is not None:
         raise UnclearFaultError(f"{endpoint}: {problem}")
 
 
 def _gave_up(pool: Sequence[Endpoint], now: datetime) -> str:
-    """Why nobody was waited for any longer."""
+    """Return why the wait ended, with the state of each endpoint."""
     found = "; ".join(describe_endpoint(endpoint, now) for endpoint in pool)
-    return f"no endpoint was well for {LONGEST_WAIT_S:.0f} s: {found}"
+    return f"no endpoint was healthy for {LONGEST_WAIT_S:.0f} s: {found}"
 
 
 def generation_seed(task: Task, candidate: int = 0) -> int:

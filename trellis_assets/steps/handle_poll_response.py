@@ -1,4 +1,4 @@
-"""What becomes of a validator's answer to a pull: the task and when to ask again are in the store."""
+"""Handle the response to a pull: store its task, and when the validator may be polled next."""
 
 import logging
 import random
@@ -25,13 +25,13 @@ from trellis_assets.ports import (
     ValidatorNetwork,
 )
 
-# A validator that keeps serving a task we keep answering is handed it back empty after so many answers.
+# A task that its validator serves again after so many answers is handed back.
 MAX_REOPENINGS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class HandlePollResponseStep:
-    """The step with what it works on.
+    """Store what a validator answered, and settle or reopen the tasks that its answer decides.
 
     Attributes:
         spacing: pauses between two polls of one validator.
@@ -45,10 +45,10 @@ class HandlePollResponseStep:
     session_id: int | None
 
     async def run(self, validator: Validator, answer: PollResponse) -> int | None:
-        """The new task's key; None where the answer brought none.
+        """Return the new task's key; None if the response brought none.
 
         Raises:
-            StoreError: it could not be stored; the validator serves its task again.
+            StoreError: it could not be stored; the validator will serve its task again.
         """
         self._record_poll(validator, answer)
         return await self._act_on(validator, answer)
@@ -108,7 +108,7 @@ class HandlePollResponseStep:
         )
 
     def _settle(self, validator: Validator, served: int | None) -> None:
-        """Tasks whose zero-score answer left open whether they count: the validator moved on."""
+        """Settle this validator's unsettled tasks: it serves another one, or sets a cooldown."""
         for task in self.store.tasks.active(self.network.miner_hotkey):
             if (
                 task.state is TaskState.UNSETTLED
@@ -123,17 +123,17 @@ class HandlePollResponseStep:
                 audit("task settled", task=moved)
 
     async def _served_again(self, validator: Validator, task: Task) -> None:
-        """Open the task again: its validator waits for an answer, whatever we knew of an earlier one.
+        """Reopen the task: its validator waits for an answer, whatever it answered to an earlier one.
 
-        One that was accepted is answered with the kept model: its validator was restored from older state,
-        where the result does not count. Our counters forget the acceptance until it comes again.
+        An accepted task is answered with its stored model: the validator was restored from older state, where
+        the result does not count. Our counters forget the acceptance until it comes again.
         """
         answers = task.submission.attempt if task.submission else 0
         if task.state in REOPENABLE_STATES and answers < MAX_REOPENINGS and task.attempt + 1 < MAX_ATTEMPTS:
             reopened = self.store.arrivals.reopen(task.key)
             audit("task served again", task=reopened, level=logging.WARNING, was=str(task.state))
         elif is_final(task.state):
-            # Answered too often: an empty answer frees the validator for new work.
+            # Answered too often: the empty result frees the validator for new work.
             answer = await self.network.submit(validator, task=task, kind=SubmissionKind.HAND_BACK, spz=b"")
             self.store.polls.record(
                 self.network.miner_hotkey,

@@ -1,4 +1,4 @@
-"""A claim is a lease: held while its worker lives, free soon after it dies."""
+"""Lease heartbeat: renews leases while their worker lives; they end soon after it dies."""
 
 import logging
 import threading
@@ -15,11 +15,15 @@ RENEW_EVERY_S = 8.0
 
 @contextmanager
 def lease_heartbeat(clock: Clock, *extenders: Callable[[datetime], bool]) -> Iterator[threading.Event]:
-    """While the block runs, each extender is called with a new end of its lease.
+    """Renew leases every 8 s while the block runs.
+
+    Args:
+        clock: gives the time.
+        extenders: each moves the end of one lease to the given time, and returns whether it is still held.
 
     Yields:
-        An event that is set once a lease is lost: somebody else has taken over. Moves in the store
-        are fenced by the run id, so that a lost lease cannot do harm; the event saves work.
+        An event that is set once a lease is lost: another run has taken over. Moves in the store are
+        fenced by the run id, so that a lost lease does no harm; the event saves work.
     """
     stop, lost = threading.Event(), threading.Event()
 
@@ -29,7 +33,7 @@ def lease_heartbeat(clock: Clock, *extenders: Callable[[datetime], bool]) -> Ite
             try:
                 is_held = all(extend(until) for extend in extenders)
             except StoreError as error:
-                # While nobody can write, nobody can take over either; the next turn tells.
+                # While no process can write, none can take over either.
                 audit("lease could not be renewed", level=logging.WARNING, reason=str(error))
                 continue
             if not is_held:

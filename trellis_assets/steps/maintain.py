@@ -1,4 +1,4 @@
-"""Maintain: what is past its time is gone, so that a miner can run for months."""
+"""Maintenance: delete what is expired and archive old tasks, so that a miner can run for months."""
 
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -7,13 +7,13 @@ from trellis_assets.domain.retention import RetentionPolicy, surplus
 from trellis_assets.observability.audit_log import audit
 from trellis_assets.ports import Clock, FileStore, RetentionRepository
 
-# Nobody is still writing a file of that age.
+# No process is still writing a file of this age.
 _SWEPT_AFTER = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Maintained:
-    """How many of each are gone."""
+    """How many of each were deleted, or archived."""
 
     prompts: int
     pictures: int
@@ -26,7 +26,7 @@ class Maintained:
 
 @dataclass(frozen=True, slots=True)
 class MaintainStep:
-    """The step with what it works on."""
+    """Delete expired prompts, pictures, statistics and models, and archive old tasks."""
 
     store: RetentionRepository
     files: FileStore
@@ -34,7 +34,7 @@ class MaintainStep:
     policy: RetentionPolicy
 
     def run(self) -> Maintained:
-        """What went. Running it again, also after a kill in its midst, takes what is left."""
+        """Return what was deleted. Another run, after a kill too, deletes what is left."""
         now, policy = self.clock.now(), self.policy
         plys, models = self._delete_models()
         gone = Maintained(
@@ -50,7 +50,7 @@ class MaintainStep:
         return gone
 
     def _delete_models(self) -> tuple[int, int]:
-        """Rows first: a kill between leaves files that nobody knows, which the sweep finds."""
+        """Delete expired models, rows first: after a kill in between the sweep finds unknown files."""
         now = self.clock.now()
         gone = surplus(self.store.stored_models(), now=now, policy=self.policy)
         forgotten = self.store.forget_models(gone, now)

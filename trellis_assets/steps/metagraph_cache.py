@@ -1,4 +1,4 @@
-"""The list of validators between two reads of the metagraph: an outage of the chain stops no mining."""
+"""Metagraph cache: the list of validators between two reads; an outage of the chain stops no mining."""
 
 import time
 from dataclasses import dataclass, field
@@ -14,15 +14,15 @@ from trellis_assets.steps.refresh_validators import (
     why_unregistered,
 )
 
-# The stored list is looked at again after so long: another process may have refreshed it.
-KEPT_S = 5.0
-# While we may not be registered the metagraph is read so often.
+# The stored list is read again after so long, in seconds: another process may have refreshed it.
+FRESH_S = 5.0
+# How often the metagraph is read while our hotkey may not be registered.
 DOUBTFUL_AGE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """What the store held at a moment of the monotonic clock."""
+    """What the store held, with the time of the monotonic clock."""
 
     at_s: float
     listed: list[Validator]
@@ -44,11 +44,11 @@ class MetagraphCache:
 
     def validators(self) -> list[Validator]:
         """Return the last list that was stored; empty before the first."""
-        return self._look().listed
+        return self._read().listed
 
     def is_old(self) -> bool:
-        """Return whether the metagraph is to be read now: not while a back-off runs."""
-        stored, now = self._look(), self.clock.now()
+        """Return whether the metagraph is to be read now: not during a back-off."""
+        stored, now = self._read(), self.clock.now()
         if not self.policy.backoff.is_due(stored.read.next_read_at, now):
             return False
         is_doubtful = self._is_doubtful or self.why_unregistered() is not None
@@ -67,14 +67,14 @@ class MetagraphCache:
         return why_unregistered(listed, self.network.miner_hotkey, self.policy.registration)
 
     def problem(self) -> str | None:
-        """Return why nobody can be polled with this list; None if somebody may be."""
-        stored = self._look()
+        """Return why no validator of this list can be polled; None if one can."""
+        stored = self._read()
         if not stored.listed:
             return f"there is no list of validators yet: {stored.read.reason or 'it is being read'}"
         return self.why_unregistered()
 
     def refresh(self) -> None:
-        """Read the metagraph. Where it cannot be read, the list that is there goes on to serve.
+        """Read the metagraph. If it cannot be read, the stored list is used further.
 
         Raises:
             MetagraphError: there is no list yet, with what to do.
@@ -88,8 +88,8 @@ class MetagraphCache:
                 raise
         self._stored = None
 
-    def _look(self) -> _Stored:
-        if self._stored is None or time.monotonic() - self._stored.at_s >= KEPT_S:
+    def _read(self) -> _Stored:
+        if self._stored is None or time.monotonic() - self._stored.at_s >= FRESH_S:
             listed, saved_at = self.store.validators.listed()
             read = self.store.validators.metagraph_read(self.policy.source)
             if not read.is_current:

@@ -1,4 +1,4 @@
-"""Keep pulling: validators are asked as soon as they are due and the generator has room."""
+"""Polling loop: polls each validator as soon as it is due and the generator has room."""
 
 import asyncio
 import threading
@@ -7,20 +7,20 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from trellis_assets.steps.poll_validators import LOOK_S, PROMPT_ANSWER, PollReport, PollValidatorsStep
+from trellis_assets.steps.poll_validators import POLL_CHECK_S, PROMPT_ANSWER, PollReport, PollValidatorsStep
 
-# The store is looked at again after so long at the most, while there is nothing to expect.
+# Seconds between two looks at who is to be polled, at most, while nothing is expected.
 IDLE_REST_S = 0.5
-# Without any list of validators a round waits so long for the first one.
+# Seconds that a round waits for the first list of validators.
 FIRST_LIST_S = 2.0
-# Tasks whose run died wait for a lease of half a minute anyway.
+# A task whose run died waits for the end of its lease, half a minute, anyway.
 DISPATCH_EVERY_S = 1.0
 PROMPT_ANSWER_S = PROMPT_ANSWER.total_seconds()
 
 
 @dataclass(slots=True)
 class _Poll:
-    """A poll under way, with a report of its own: it may end after the round that began it."""
+    """A poll under way, with its own report: it may end after the round that started it."""
 
     task: asyncio.Task[None]
     since: float
@@ -32,12 +32,12 @@ class PollingLoop:
     """The polling loop.
 
     Attributes:
-        pull: asks validators.
+        step: polls validators.
         dispatch: starts a run for every task without one; called when a task came, and every second.
-        report: of all polls that ended since it was last taken away.
+        report: of all polls that ended since `take_report` was called last.
     """
 
-    pull: PollValidatorsStep
+    step: PollValidatorsStep
     dispatch: Callable[[], object]
     report: PollReport = field(default_factory=PollReport)
     _polls: dict[str, _Poll] = field(default_factory=dict)
@@ -46,20 +46,20 @@ class PollingLoop:
     _refreshing: asyncio.Future[None] | None = None
 
     async def round(self, *, may_poll: bool = True) -> None:
-        """Ask who is due; return when an answer came, or after a rest.
+        """Poll the validators that are due; return when one answers, or after a pause.
 
-        A slow validator is waited for beside all others. A task's run is started in the round in
-        which its answer comes, however many rounds ago the validator was asked.
+        A slow validator delays no other. A task's run is started in the round in which its answer comes,
+        however many rounds ago the poll was started.
 
         Args:
-            may_poll: False: nobody is asked, but runs are started and answers under way are taken.
+            may_poll: False: no validator is polled, but runs are started and responses under way are taken.
 
         Raises:
-            MetagraphError, StoreError: and the polls under way go on.
+            MetagraphError, StoreError: the polls under way go on.
         """
         if may_poll:
             await self._refresh_validators()
-            self._ask()
+            self._start_polls()
         else:
             self.report.next_due_in_s = IDLE_REST_S
         await self._rest()
@@ -69,26 +69,26 @@ class PollingLoop:
             raise failure
 
     async def _refresh_validators(self) -> None:
-        """A chain takes seconds to read, or half a minute to fail: that goes on beside the polls."""
-        listing = self.pull.listing
-        if self._refreshing is None and listing.is_old():
-            self._refreshing = _in_daemon_thread(listing.refresh)
-        if self._refreshing is not None and not listing.validators():
+        """Read the metagraph beside the polls: a chain takes seconds to read, or half a minute to fail."""
+        cache = self.step.metagraph_cache
+        if self._refreshing is None and cache.is_old():
+            self._refreshing = _in_daemon_thread(cache.refresh)
+        if self._refreshing is not None and not cache.validators():
             await asyncio.wait([self._refreshing], timeout=FIRST_LIST_S)
         if self._refreshing is not None and self._refreshing.done():
             done, self._refreshing = self._refreshing, None
             await done
 
-    def _ask(self) -> None:
+    def _start_polls(self) -> None:
         now = time.monotonic()
         pending_polls = sum(now - poll.since < PROMPT_ANSWER_S for poll in self._polls.values())
-        for validator in self.pull.to_poll(self.report, self._polls, pending_polls=pending_polls):
+        for validator in self.step.to_poll(self.report, self._polls, pending_polls=pending_polls):
             report = PollReport()
-            task = asyncio.create_task(self.pull.ask(validator, report))
+            task = asyncio.create_task(self.step.poll(validator, report))
             self._polls[validator.hotkey] = _Poll(task, now, report)
 
     async def finish(self) -> None:
-        """Wait for all polls under way; what they gave is in the store, and its runs are started.
+        """Wait for all polls under way, store what they bring, and start its runs.
 
         Raises:
             MetagraphError, StoreError: the first that a poll raised.
@@ -102,7 +102,7 @@ class PollingLoop:
             raise failure
 
     def take_report(self) -> PollReport:
-        """What happened since the last call."""
+        """Return what happened since the last call."""
         taken, self.report = self.report, PollReport()
         return taken
 
@@ -114,7 +114,7 @@ class PollingLoop:
 
     async def _rest(self) -> None:
         due_in_s = self.report.next_due_in_s
-        rest_s = LOOK_S if due_in_s is None else min(max(due_in_s, LOOK_S), IDLE_REST_S)
+        rest_s = POLL_CHECK_S if due_in_s is None else min(max(due_in_s, POLL_CHECK_S), IDLE_REST_S)
         if not self._polls:
             await asyncio.sleep(rest_s)
             return

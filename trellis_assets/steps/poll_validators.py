@@ -1,4 +1,4 @@
-"""Pull: every validator that is due has been asked, and what it gave is in the store."""
+"""Poll validators: choose which are due, send a pull to each, and store what they give."""
 
 import asyncio
 import random
@@ -33,27 +33,27 @@ from trellis_assets.steps.handle_poll_response import HandlePollResponseStep
 from trellis_assets.steps.metagraph_cache import MetagraphCache
 from trellis_assets.steps.refresh_validators import MetagraphPolicy
 
-# The store is looked at so often while tasks are in hand.
-LOOK_S = 0.05
-# A validator that has not answered by then holds back nobody's task any more.
+# Seconds between two looks at who is to be polled, while tasks are active.
+POLL_CHECK_S = 0.05
+# A validator that has not answered by then is no longer expected to bring a task at once.
 PROMPT_ANSWER = timedelta(seconds=1)
 _PULLS_REMEMBERED = 20
-# Validators are asked in turn for so long, while none has a task.
+# While no validator has a task, further ones are polled for so long, in seconds.
 ROUND_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class PollingPolicy:
-    """Settings of this step.
+    """Which validators are polled, how often, and for how many tasks.
 
     Attributes:
         eligibility: which neurons are polled.
         spacing: pauses between two polls of one validator.
         metagraph_age: refresh the list of validators when it is older.
-        max_waiting: pull no more while this many tasks wait for a generation.
+        max_waiting: pull no task while this many wait for a generation.
         endpoints: names of the generation endpoints; each makes one model at a time.
-        cadence: how long it takes until the next round of pulls, and until a run can be started.
-        task_limit: no more than this many tasks in the session; None: no limit.
+        cadence: time until the next round of polls, and until a run can be started.
+        task_limit: tasks of the session at most; None: no limit.
     """
 
     eligibility: EligibilityPolicy
@@ -69,9 +69,14 @@ class PollingPolicy:
 
 @dataclass(slots=True)
 class PollReport:
-    """What pulls did: validators by answer, and the tasks that are new.
+    """What polls brought.
 
-    `problem` says why nobody can be polled; None where somebody can be.
+    Attributes:
+        polled: how many validators were polled.
+        answers: how many of them answered what, by the name of the response.
+        new_tasks: keys of the tasks that are new.
+        next_due_in_s: seconds until the next validator is due; None: none is, or there is no room.
+        problem: why no validator can be polled; None if one can.
     """
 
     polled: int = 0
@@ -81,11 +86,11 @@ class PollReport:
     problem: str | None = None
 
     def count(self, answer: str) -> None:
-        """One more validator gave this answer."""
+        """Count one more validator with this answer."""
         self.answers[answer] = self.answers.get(answer, 0) + 1
 
     def add(self, more: "PollReport") -> None:
-        """Count what another report counted too; when the next validator is due stays as it is."""
+        """Add the counts of another report; `next_due_in_s` stays as it is."""
         self.polled += more.polled
         for answer, count in more.answers.items():
             self.answers[answer] = self.answers.get(answer, 0) + count
@@ -94,7 +99,10 @@ class PollReport:
 
 @dataclass(slots=True)
 class PollValidatorsStep:
-    """The step with what it works on. It remembers how long pulls took, and whether they brought a task."""
+    """Poll the validators that are due, as many at a time as there is room for.
+
+    It remembers how long the last polls took, and whether they brought a task.
+    """
 
     store: Store
     network: ValidatorNetwork
@@ -102,15 +110,17 @@ class PollValidatorsStep:
     policy: PollingPolicy
     _took_s: deque[float] = field(default_factory=lambda: deque(maxlen=_PULLS_REMEMBERED))
     _brought_task: deque[bool] = field(default_factory=lambda: deque(maxlen=_PULLS_REMEMBERED))
-    listing: MetagraphCache = field(init=False)
-    _look: EndpointCache = field(init=False)
-    _answer: HandlePollResponseStep = field(init=False)
+    metagraph_cache: MetagraphCache = field(init=False)
+    _endpoint_cache: EndpointCache = field(init=False)
+    _handle_response: HandlePollResponseStep = field(init=False)
 
     def __post_init__(self) -> None:
         age = self.policy.metagraph_age
-        self.listing = MetagraphCache(self.store, self.network, self.clock, age, self.policy.metagraph)
-        self._look = EndpointCache(self.store, self.policy.endpoints)
-        self._answer = HandlePollResponseStep(
+        self.metagraph_cache = MetagraphCache(
+            self.store, self.network, self.clock, age, self.policy.metagraph
+        )
+        self._endpoint_cache = EndpointCache(self.store, self.policy.endpoints)
+        self._handle_response = HandlePollResponseStep(
             self.store,
             self.network,
             self.clock,
@@ -119,20 +129,20 @@ class PollValidatorsStep:
         )
 
     async def run(self) -> PollReport:
-        """Validators were asked, as many at once as there is room for; each answer was stored as it came.
+        """Poll one round and store each answer as it comes; return what it brought.
 
-        While none has a task, the next ones are asked, for `ROUND_S` and as long as the last of them takes.
+        While no validator has a task, further ones are polled, for `ROUND_S` and what the last one takes.
 
         Raises:
             MetagraphError: no list of validators can be had, with what to do.
             StoreError: an answer could not be stored; the validator serves its task again.
         """
         report = PollReport()
-        if self.listing.is_old():
-            self.listing.refresh()
+        if self.metagraph_cache.is_old():
+            self.metagraph_cache.refresh()
         ends_at = time.monotonic() + ROUND_S
-        while polls := [self.ask(validator, report) for validator in self.to_poll(report)]:
-            # Each poll is heard to its end, for it may bring a task: what one could not store is told after.
+        while polls := [self.poll(validator, report) for validator in self.to_poll(report)]:
+            # Every poll is waited for, since it may bring a task, before one's error is raised.
             for failure in await asyncio.gather(*polls, return_exceptions=True):
                 if isinstance(failure, BaseException):
                     raise failure
@@ -143,17 +153,17 @@ class PollValidatorsStep:
     def to_poll(
         self, report: PollReport, polling: Collection[str] = (), *, pending_polls: int = 0
     ) -> list[Validator]:
-        """Validators to ask now, the best first.
+        """Return the validators to poll now, the best first.
 
         Args:
-            report: gets when the next one is due.
-            polling: hotkeys that are being asked.
-            pending_polls: how many of them may answer any moment.
+            report: is given when the next one is due.
+            polling: hotkeys with a poll under way.
+            pending_polls: how many of these polls may still bring a task at once.
 
         Raises:
             MetagraphError: no list of validators can be had, with what to do.
         """
-        report.problem = self.listing.problem()
+        report.problem = self.metagraph_cache.problem()
         if report.problem is not None:
             report.next_due_in_s = None
             return []
@@ -164,18 +174,22 @@ class PollValidatorsStep:
             report.next_due_in_s = None
             return []
         due = self._due(active_tasks, polling, report)
-        # Who owes the word on an unsettled task gives it again or a cooldown: that needs no room.
+        # A validator that left a task unsettled serves it again or sets a cooldown: that needs no room.
         others = [v for v in due if v.hotkey not in unsettled_validators]
         return [*(v for v in due if v.hotkey in unsettled_validators), *others[:room]]
 
     def _due(
         self, active_tasks: list[ActiveTask], polling: Collection[str], report: PollReport
     ) -> list[Validator]:
-        """Validators to ask: none that waits for a task we hold, for it would only repeat it."""
+        """Return those that are due: none whose task we hold, for it would only serve it again."""
         me, now = self.network.miner_hotkey, self.clock.now()
         times = self.store.polls.times(me)
         holding = {t.validator_hotkey for t in active_tasks if t.state is not TaskState.UNSETTLED}
-        idle = [v for v in self.listing.validators() if v.hotkey not in holding and v.hotkey not in polling]
+        idle = [
+            v
+            for v in self.metagraph_cache.validators()
+            if v.hotkey not in holding and v.hotkey not in polling
+        ]
         spacing = self.policy.spacing
         known = [times[v.hotkey] for v in idle if v.hotkey in times]
         waits = [(t.due_at(now, spacing) or now) - now for t in known]
@@ -183,16 +197,16 @@ class PollValidatorsStep:
         return due_validators(idle, times, self.policy.eligibility, me, now, spacing=spacing)
 
     def _room(self, active_tasks: list[ActiveTask], polling: Collection[str], pending_polls: int) -> int:
-        """How many validators to ask now."""
+        """Return how many validators to poll now."""
         now = self.clock.now()
-        endpoints = self._look.endpoints(now)
+        endpoints = self._endpoint_cache.endpoints(now)
         lead = lead_s(
-            self.store.durations.start_s(), self._took_s, self.policy.cadence.total_seconds() + LOOK_S
+            self.store.durations.start_s(), self._took_s, self.policy.cadence.total_seconds() + POLL_CHECK_S
         )
         pace = Pace(self.store.durations.generation_s(), lead)
-        wanted = prefetch_count(active_tasks, endpoints, pace=pace, now=now) - self._look.begun_since(
-            active_tasks
-        )
+        wanted = prefetch_count(
+            active_tasks, endpoints, pace=pace, now=now
+        ) - self._endpoint_cache.begun_since(active_tasks)
         if wanted > 0:
             # Other miners of the store may have a task for each of these endpoints already.
             others = self.store.shared_demand.of_other_miners(
@@ -208,8 +222,8 @@ class PollValidatorsStep:
             room = min(room, self.policy.task_limit - pulled - len(polling))
         return max(0, room)
 
-    async def ask(self, validator: Validator, report: PollReport) -> None:
-        """The validator was asked, and its answer acted on; nothing if another process asks it."""
+    async def poll(self, validator: Validator, report: PollReport) -> None:
+        """Send a pull to the validator and act on its response, unless another process polls it."""
         me, now = self.network.miner_hotkey, self.clock.now()
         spacing = self.policy.spacing
         if not self.store.polls.begin(
@@ -226,10 +240,10 @@ class PollValidatorsStep:
         answer = await self.network.pull(validator)
         report.count(type(answer).__name__)
         if isinstance(answer, NotRegistered):
-            self.listing.doubt_registration()
+            self.metagraph_cache.doubt_registration()
         self._brought_task.append(isinstance(answer, TaskAssigned))
         if isinstance(answer, TaskAssigned):
             self._took_s.append(time.monotonic() - started)
-        new_task = await self._answer.run(validator, answer)
+        new_task = await self._handle_response.run(validator, answer)
         if new_task is not None:
             report.new_tasks.append(new_task)

@@ -1,4 +1,4 @@
-"""Preview: a generated model has a picture, made once and kept beside it."""
+"""Previews: the picture of a model, drawn once and kept beside it, and what a model was made from."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from trellis_assets.ports import FileStore, StoredFileError, StoreError
 
 @dataclass(frozen=True, slots=True)
 class PreviewStep:
-    """The step with what it works on.
+    """Draw a model, once.
 
     Attributes:
         draw: the bytes of an SPZ file in, those of a WebP picture out; ValueError where there is
@@ -22,7 +22,7 @@ class PreviewStep:
     draw: Callable[[bytes], bytes]
 
     def run(self, task: Task) -> bytes | None:
-        """The WebP picture of the task's model; None when there is no model that can be drawn."""
+        """Return the WebP picture of the task's model; None if there is no model that can be drawn."""
         if task.generation is None:
             return None
         try:
@@ -34,7 +34,7 @@ class PreviewStep:
 
 @dataclass(frozen=True, slots=True)
 class MadeFromStep:
-    """Show what a model was made from.
+    """Join the pictures that a model was made from.
 
     Attributes:
         join: WebP files in, one small WebP file of them side by side out; ValueError where one cannot

@@ -1,4 +1,4 @@
-"""Probe endpoints: who is away, and who is back, is known to all who want to generate or to pull."""
+"""Probe endpoints: store which are unreachable and which are back, for all who generate or poll."""
 
 import logging
 from dataclasses import dataclass
@@ -11,30 +11,30 @@ from trellis_assets.ports import Clock, Generator, Store
 
 @dataclass(frozen=True, slots=True)
 class ProbeEndpointsStep:
-    """The step with what it works on."""
+    """Send a health probe to every endpoint of the generator, and store what is new."""
 
     store: Store
     generator: Generator
     clock: Clock
 
     def run(self) -> str | None:
-        """Why no endpoint takes work now; None when one does."""
+        """Return why no endpoint takes work now; None if one does."""
         probes = self.generator.probe()
         now = self.clock.now()
         pool = self.store.endpoints.named(self.generator.endpoints, now)
         seen = {probe.endpoint: probe for probe in probes}
         news = [seen[e.name] for e in pool if e.name in seen and after_probe(e, seen[e.name], now) is not e]
         if news:
-            was_away = {endpoint.name for endpoint in pool if endpoint.breaker.is_unreachable}
+            was_unreachable = {endpoint.name for endpoint in pool if endpoint.breaker.is_unreachable}
             self.store.endpoints.record_probes(news, now)
             pool = self.store.endpoints.named(self.generator.endpoints, now)
             for probe in news:
-                if (probe.trouble is not None) != (probe.endpoint in was_away):
-                    _tell(probe.endpoint, probe.trouble)
+                if (probe.trouble is not None) != (probe.endpoint in was_unreachable):
+                    _report(probe.endpoint, probe.trouble)
         return why_none_takes_work(pool, now)
 
 
-def _tell(endpoint: str, trouble: str | None) -> None:
+def _report(endpoint: str, trouble: str | None) -> None:
     if trouble is None:
         audit("generation endpoint is back", endpoint=endpoint)
     else:

@@ -18,14 +18,14 @@ from trellis_assets.steps.notify import NotifyStep
 
 @dataclass(frozen=True, slots=True)
 class MetagraphPolicy:
-    """Where the list of validators comes from, and what it tells.
+    """Where the list of validators comes from, and what follows from it.
 
     Attributes:
         source: network and subnet: lists of two networks are not mixed.
         backoff: between reads that fail, for whatever reason.
         registration: the command that registers our hotkey; None where the list does not tell who is
             registered, as a file does not.
-        notify: tells a person that the hotkey was deregistered.
+        notify: sends a message that the hotkey was deregistered.
         link: that goes with the message.
     """
 
@@ -46,7 +46,7 @@ def why_unregistered(listed: Sequence[Validator], hotkey: str, registration: str
 
 @dataclass(frozen=True, slots=True)
 class RefreshValidatorsStep:
-    """Reads the metagraph into the store."""
+    """Read the metagraph, store it, and notify when our hotkey is no longer on it."""
 
     store: Store
     network: ValidatorNetwork

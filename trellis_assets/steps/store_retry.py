@@ -1,38 +1,48 @@
-"""Insisting: what cost a GPU or a validator's word is not given up because the store fails for a moment."""
+"""Store retry: a result that cost a GPU or a validator's answer outlives a short failure of the store."""
 
 import logging
 from collections.abc import Callable
 from typing import TypeVar
 
+from trellis_assets.domain.backoff import BackoffPolicy, retry
 from trellis_assets.domain.heartbeats import Stage
 from trellis_assets.domain.tasks import Task
 from trellis_assets.observability.audit_log import audit
 from trellis_assets.ports import Clock, StoreError
 from trellis_assets.system.stages import enter_stage
 
-Kept = TypeVar("Kept")
+T = TypeVar("T")
 
-# Rests between the tries, seconds: about a minute.
-RESTS_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+# A minute in all.
+STORE_BACKOFF = BackoffPolicy.of_seconds(1, 2, 4, 8, 15, 30, jitter=0.0)
+STORE_TRIES = 1 + len(STORE_BACKOFF.steps)
 
 
-def insist(clock: Clock, keep: Callable[[], Kept], *, task: Task, what: str) -> Kept:
-    """What `keep` gives: it is stored.
+def retry_store(clock: Clock, write: Callable[[], T], *, task: Task, what: str) -> T:
+    """Return what `write` returns, trying again for a minute while the store fails.
 
     Args:
-        clock: rests between the tries.
-        keep: stores something that exists nowhere else; harmless to do again.
-        task: for the audit trail.
-        what: what is at stake, for the audit trail.
+        clock: waits between the tries.
+        write: stores something that exists nowhere else; harmless to repeat.
+        task: for the audit log.
+        what: what is stored, for the audit log.
 
     Raises:
-        StoreError: the store failed all the time.
+        StoreError: the store failed at every try.
     """
-    for rest_s in RESTS_S:
+
+    def attempt() -> T:
         enter_stage(Stage.STORING)
-        try:
-            return keep()
-        except StoreError as error:
-            audit(f"{what} could not be stored yet", task=task, level=logging.ERROR, reason=str(error))
-        clock.sleep(rest_s)
-    return keep()
+        return write()
+
+    def on_failure(error: Exception) -> None:
+        audit(f"{what} could not be stored yet", task=task, level=logging.ERROR, reason=str(error))
+
+    return retry(
+        attempt,
+        on=StoreError,
+        policy=STORE_BACKOFF,
+        tries=STORE_TRIES,
+        sleep=clock.sleep,
+        on_failure=on_failure,
+    )

@@ -1,4 +1,4 @@
-"""Submit: a task has its answer, or the honest state that says why it has none."""
+"""Submit a task's result to its validator, and store what the validator answers."""
 
 import asyncio
 import logging
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from trellis_assets.domain.backoff import BackoffPolicy
 from trellis_assets.domain.heartbeats import Stage
 from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome, quality_gate
 from trellis_assets.domain.task_policies import SubmissionPolicy
@@ -22,14 +23,14 @@ from trellis_assets.ports import (
     WrongHotkeyError,
 )
 from trellis_assets.steps.lease_heartbeat import lease_heartbeat
-from trellis_assets.steps.store_retry import insist
+from trellis_assets.steps.store_retry import retry_store
 from trellis_assets.steps.validate import gate_reason
 from trellis_assets.system.stages import enter_stage
 
-# Tries while the validator provably receives nothing; together about half a minute.
+# Tries while the validator provably receives nothing; together half a minute.
 MAX_SENDS = 5
-FIRST_RETRY_S = 2.0
-# A lock that ends so soon is waited for in the run.
+SEND_BACKOFF = BackoffPolicy.of_seconds(2, 4, 8, 16, jitter=0.0)
+# A lock that ends within this time is waited for in the run.
 SHORT_LOCK = timedelta(seconds=3)
 
 STATE_OF_OUTCOME = {
@@ -47,7 +48,13 @@ STATE_OF_OUTCOME = {
 
 @dataclass(frozen=True, slots=True)
 class SubmitStep:
-    """The step with what it works on; `network` is made (and the key read) only to submit."""
+    """Sign and send a task's model, or the empty result that hands the task back.
+
+    A submission whose answer is lost is not sent again: the validator may have accepted it.
+
+    Attributes:
+        network: makes the network, which reads the key; called only to submit.
+    """
 
     store: Store
     files: FileStore
@@ -56,10 +63,10 @@ class SubmitStep:
     policy: SubmissionPolicy
 
     def run(self, key: int, run_id: str) -> Task | None:
-        """The task in the state that the validator's answer means; None when it is not ours.
+        """Return the task in the state that the validator's answer means; None if another run holds it.
 
-        The state is `submitting` before the call leaves, so that whoever finds it later knows
-        that the answer is lost rather than that nothing was sent.
+        The state is `submitting` before the call leaves, so that a run that finds the task later knows that
+        the answer is lost, and not that nothing was sent.
 
         Raises:
             ClaimLostError: another run took over meanwhile.
@@ -67,7 +74,7 @@ class SubmitStep:
         now = self.clock.now()
         task = self.store.claims.claim(key, run_id, now=now, until=now + LEASE)
         if task is None or task.state not in {TaskState.VALIDATED, TaskState.DECLINED}:
-            self.store.claims.release(key, run_id)  # the run ends here: another may take it up at once
+            self.store.claims.release(key, run_id)  # the run ends here: another may take the task at once
             return task
         if not (self.policy.is_enabled and task.is_harvested):
             reason = task.reason or "submission is switched off"
@@ -76,7 +83,7 @@ class SubmitStep:
             return self._submit(self._gated(task, run_id), run_id, self.network())
 
     def _gated(self, task: Task, run_id: str) -> Task:
-        """A model that was validated under other settings meets today's gate once more."""
+        """Apply the quality gate once more: the settings may have changed since the validation."""
         gate = quality_gate(
             task.verdict, min_score=self.policy.min_score, validator_threshold=task.validation_threshold
         )
@@ -103,7 +110,7 @@ class SubmitStep:
             return self.store.tasks.move(
                 task.key, TaskState.PULLED, now=self.clock.now(), reason=str(error), run_id=run_id
             )
-        # The stored metagraph: a chain would take seconds to ask, and may be away just now.
+        # The stored metagraph: a chain takes seconds to read, and may be unreachable.
         listed, _ = self.store.validators.listed()
         validator = next((v for v in listed if v.hotkey == task.validator_hotkey), None)
         if validator is None or not validator.is_serving:
@@ -115,17 +122,15 @@ class SubmitStep:
             )
         if kind is SubmissionKind.RESULT and self._is_locked(task, validator, run_id):
             return self.store.tasks.get(task.key)
-        wait_s = FIRST_RETRY_S
-        for sends_left in range(MAX_SENDS - 1, -1, -1):
+        for sends in range(1, MAX_SENDS + 1):
             task, answer = self._send(task, kind, validator, spz=spz, run_id=run_id, network=network)
-            if answer.outcome is not SubmissionOutcome.NOT_SENT or sends_left == 0:
+            if answer.outcome is not SubmissionOutcome.NOT_SENT or sends == MAX_SENDS:
                 break
             task = self.store.tasks.move(
                 task.key, waiting, now=self.clock.now(), reason=task.reason, run_id=run_id
             )
             enter_stage(Stage.WAITING)
-            self.clock.sleep(wait_s)
-            wait_s *= 2
+            self.clock.sleep(SEND_BACKOFF.delay(sends).total_seconds())
         return self._record(task, kind, answer, run_id)
 
     def _is_locked(self, task: Task, validator: Validator, run_id: str) -> bool:
@@ -196,7 +201,7 @@ class SubmitStep:
             outcome=str(outcome),
             message=answer.message,
         )
-        moved = insist(
+        moved = retry_store(
             self.clock,
             lambda: self.store.tasks.settle(
                 task.key,

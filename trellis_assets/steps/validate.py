@@ -1,8 +1,9 @@
-"""Validate: a generated model has a local verdict, and the task the decision that follows."""
+"""Validate a generated model on our side, and decide whether it is submitted or handed back."""
 
 import logging
 from dataclasses import dataclass
 
+from trellis_assets.domain.backoff import BackoffPolicy, retry
 from trellis_assets.domain.generations import StoredFile
 from trellis_assets.domain.submissions import HandBackReason, quality_gate
 from trellis_assets.domain.task_policies import ValidationPolicy
@@ -20,14 +21,14 @@ from trellis_assets.ports import (
 )
 from trellis_assets.steps.lease_heartbeat import lease_heartbeat
 
-RETRY_S = (1.0,)
-# Where no model is submitted without a verdict, a validator that restarts is waited for.
-PATIENT_RETRY_S = (1.0, 5.0, 15.0, 30.0, 60.0)
+TRIES, BACKOFF = 2, BackoffPolicy.of_seconds(1, jitter=0.0)
+# Where no model is submitted without a verdict, a validator that restarts is waited for: two minutes in all.
+REQUIRED_TRIES, REQUIRED_BACKOFF = 6, BackoffPolicy.of_seconds(1, 5, 15, 30, 60, jitter=0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class ValidateStep:
-    """The step with what it works on."""
+    """Score a task's model with the local validator, and apply the quality gate."""
 
     store: Store
     files: FileStore
@@ -36,11 +37,11 @@ class ValidateStep:
     policy: ValidationPolicy
 
     def run(self, key: int, run_id: str) -> Task | None:
-        """The task validated or declined; None when it is not ours to work on.
+        """Return the task validated or declined; None if another run holds it.
 
-        When the local validator cannot judge, the model goes on without a verdict: a result that
-        is probably good is worth more than none. Where a verdict is required the validator is waited
-        for, two minutes at most, and then the task is handed back.
+        If the local validator cannot judge, the model goes on without a verdict: a result that is probably
+        good is worth more than none. Where a verdict is required, the validator is tried again for two
+        minutes, and then the task is handed back.
 
         Raises:
             ClaimLostError: another run took over meanwhile.
@@ -60,7 +61,7 @@ class ValidateStep:
         try:
             spz = self.files.read(_spz(task))
         except StoredFileError as error:
-            # The model is gone: make it anew.
+            # The model is gone: generate it again.
             audit("model file not usable", task=task, level=logging.ERROR, reason=str(error))
             return self.store.tasks.move(
                 key, TaskState.PULLED, now=self.clock.now(), reason=str(error), run_id=run_id
@@ -89,17 +90,28 @@ class ValidateStep:
         return moved
 
     def _verdict(self, task: Task, spz: bytes) -> tuple[Verdict | None, str | None]:
-        reason = ""
-        for wait_s in (0.0, *(PATIENT_RETRY_S if self.policy.requires_verdict else RETRY_S)):
-            if wait_s:
-                self.clock.sleep(wait_s)
+        """Return the local verdict, or why there is none."""
+        is_required = self.policy.requires_verdict
+
+        def validate() -> Verdict | TooCostlyToJudgeError:
             try:
-                return self.validator.validate(spz, prompt=task.prompt, kind=task.kind), None
+                return self.validator.validate(spz, prompt=task.prompt, kind=task.kind)
             except TooCostlyToJudgeError as error:
-                return None, f"local validation unavailable: {error}"
-            except ValidationUnavailableError as error:
-                reason = f"local validation unavailable: {error}"
-        return None, reason
+                return error  # another try would cost as much
+
+        try:
+            verdict = retry(
+                validate,
+                on=ValidationUnavailableError,
+                policy=REQUIRED_BACKOFF if is_required else BACKOFF,
+                tries=REQUIRED_TRIES if is_required else TRIES,
+                sleep=self.clock.sleep,
+            )
+        except ValidationUnavailableError as error:
+            return None, f"local validation unavailable: {error}"
+        if isinstance(verdict, TooCostlyToJudgeError):
+            return None, f"local validation unavailable: {verdict}"
+        return verdict, None
 
 
 def _spz(task: Task) -> StoredFile:

@@ -1,4 +1,4 @@
-"""Validate idle: models without a local score get one while nothing is mined."""
+"""Idle validation: score older models that have no local score while no task is active."""
 
 import logging
 from dataclasses import dataclass
@@ -22,16 +22,16 @@ from trellis_assets.ports import (
     ValidationUnavailableError,
 )
 
-LOOK_EVERY_S, LONGEST_WAIT_S = 0.5, 10.0
+POLL_INTERVAL_S, LONGEST_WAIT_S = 0.5, 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class ValidateIdleStep:
-    """The step with what it works on.
+    """Score the models of some hours that have no local score, unless mining needs the validator.
 
     Attributes:
-        miner_hotkey: whose models; other miners of the same store judge theirs.
-        shares_validator: a server judges, which other miners may ask too.
+        miner_hotkey: whose models; other miners of the same store score theirs.
+        shares_validator: a validation server is used, which other miners may use too.
     """
 
     store: Store
@@ -42,13 +42,13 @@ class ValidateIdleStep:
     shares_validator: bool = False
 
     def busy_with(self) -> str | None:
-        """What is being mined that this would delay; None when there is nothing."""
+        """Return which active task this would delay; None if there is none."""
         tasks = self.store.tasks.active(None if self.shares_validator else self.miner_hotkey)
         task = held_back_by(tasks, self.miner_hotkey, shares_validator=self.shares_validator)
         return f"task {task.key} is {task.state}" if task else None
 
     def candidates(self, start: datetime, end: datetime) -> dict[int, datetime]:
-        """The miner's tasks generated in start..end (excluded) whose file has no score, and when each was."""
+        """Return when each task without a score was generated, by key, in start..end (excluded)."""
         return self.store.validations.unjudged(self.miner_hotkey, start, end)
 
     def counts(self, start: datetime, end: datetime) -> JudgedCounts:
@@ -56,15 +56,15 @@ class ValidateIdleStep:
         return self.store.validations.judged_counts(self.miner_hotkey, start, end)
 
     def run(self, start: datetime, end: datetime, *, beside_mining: bool = False) -> IdleReport:
-        """Give a score to each file of these hours that has none.
+        """Score each file of these hours that has no score.
 
-        Running it again scores only what is still without: nothing is scored twice.
+        Another run scores only what still has none: nothing is scored twice.
 
         Args:
             start: of the hours.
             end: of the hours, excluded.
-            beside_mining: go on while tasks are mined, after each that wants the validator; else stop at once
-                where new work came in.
+            beside_mining: continue while tasks are active, which use the validator first; else stop as soon
+                as one is.
         """
         report = IdleReport()
         keys = list(self.candidates(start, end))
@@ -86,15 +86,15 @@ class ValidateIdleStep:
         return report
 
     def _let_tasks_go_first(self) -> None:
-        """Wait while a mining run wants the validator, but not for ever: a backfill must come to its end."""
+        """Wait while a mining run needs the validator, at most 10 s: a backfill must come to its end."""
         waited_s = 0.0
         while waited_s < LONGEST_WAIT_S and is_validator_wanted(
             self.store.tasks.active(None if self.shares_validator else self.miner_hotkey),
             self.miner_hotkey,
             shares_validator=self.shares_validator,
         ):
-            self.clock.sleep(LOOK_EVERY_S)
-            waited_s += LOOK_EVERY_S
+            self.clock.sleep(POLL_INTERVAL_S)
+            waited_s += POLL_INTERVAL_S
 
     def _judge(self, task: Task, report: IdleReport) -> None:
         if task.generation is None:

@@ -235,7 +235,7 @@ def test_an_answer_that_can_never_be_stored_is_unknown_and_not_sent_for_again(
     (failure,) = bench.miner.failures
     assert isinstance(failure, StoreError)
     assert fault.words in str(failure)
-    assert len(bench.clock.slept) == len(store_retry.RESTS_S)
+    assert len(bench.clock.slept) == len(store_retry.STORE_BACKOFF.steps)
     bench.broken.mends()
     assert bench.miner.only_task().state is TaskState.SUBMITTING
     bench.miner.round()

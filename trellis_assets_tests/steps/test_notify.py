@@ -1,4 +1,4 @@
-"""A person hears of a failure once, then a count; what did not get through is not forgotten."""
+"""A failure is sent once, then a count; a message that was not taken is counted."""
 
 from trellis_assets.steps.notify import NotifyStep
 from trellis_assets.testing.fakes import FakeClock
@@ -56,3 +56,17 @@ def test_what_was_not_taken_is_counted_and_tried_again_after_a_minute(clock: Fak
     clock.advance(61)
     assert notify.run("a", "third", "")
     assert chat.messages == [("a: third (2 more since the last message)", "")]
+
+
+def test_a_webhook_that_fails_again_and_again_is_tried_less_and_less(clock: FakeClock) -> None:
+    chat = Chat()
+    notify = NotifyStep(chat, clock)
+    chat.is_unreachable = True
+    tries = []
+    for second in range(0, 1800, 10):
+        before = chat.asked
+        notify.run("a", "down", "")
+        if chat.asked > before:
+            tries.append(second)
+        clock.advance(10)
+    assert tries == [0, 60, 180, 480, 1080, 1680]

@@ -369,7 +369,7 @@ async def test_more_validators_are_asked_at_a_time_when_few_have_a_task(
 ) -> None:
     pulls = _nobody_has_a_task(store, clock)
     step = PollValidatorsStep(store, pulls.network, clock, ONE_ENDPOINT)
-    step.listing.refresh()
+    step.metagraph_cache.refresh()
     assert len(step.to_poll(PollReport())) == 1
     await step.run()
     clock.advance(POLICY.spacing.maximum.total_seconds() * 2)

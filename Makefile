@@ -44,8 +44,8 @@ fuzz: setup ## random bytes against the parser of responses; FUZZ_SECONDS of it
 test-postgres: setup ## the tests of one machine, with the store and Dagster on a real PostgreSQL
 	$(BIN)/pytest -n 3 --dist loadgroup -m "not distributed and not faults_long" --database=postgresql
 
-test-faults-long: setup ## faults of the whole product that take minutes: stopped parts, disks, clocks, floods
-	$(BIN)/pytest -n 1 -m faults_long
+test-faults-long: setup ## faults of the whole product that take minutes: kills, stopped parts, clocks, hostile peers
+	$(BIN)/pytest -n 1 -m "faults_long and not distributed"
 
 quick: setup ## unit tests only
 	$(BIN)/pytest -n 2 -m "not slow and not faults_long"

@@ -53,7 +53,7 @@ class Cluster:
         store.close()
         return sum(count for state, count in counts.items() if state not in UNFINISHED_STATES)
 
-    def wait_finished(self, least: int, timeout_s: float = 120) -> None:
+    def wait_finished(self, least: int, timeout_s: float = 300) -> None:
         deadline = time.monotonic() + timeout_s
         while self.finished() < least:
             assert time.monotonic() < deadline, self.said()

@@ -11,6 +11,7 @@ from trellis_assets_tests.end_to_end.chaos.session import Chaos, run_chaos
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("end_to_end")]
 
 
+@pytest.mark.faults_long
 def test_whatever_is_killed_every_task_has_one_outcome(tmp_path: Path) -> None:
     chaos = Chaos(tasks=16, kills=6, seed=4)
     said: list[str] = []

@@ -124,6 +124,7 @@ def wait_for(folder: Path, finals: int, timeout_s: float = 180) -> None:
     pytest.fail(f"no {finals} finished tasks within {timeout_s} s: {states(folder)}")
 
 
+@pytest.mark.faults_long
 def test_mining_survives_kill_9_and_goes_on_from_where_it_was(tmp_path: Path) -> None:
     """Nothing lost, nothing submitted twice, totals go on; then a session ends by itself."""
     killed = start(tmp_path, "--tasks", "20")
@@ -187,6 +188,7 @@ def test_development_mode_generates_and_validates_without_any_validator(tmp_path
     assert not (tmp_path / "subnet").exists()
 
 
+@pytest.mark.faults_long
 def test_with_a_dead_proxy_set_all_that_is_on_this_machine_works(tmp_path: Path) -> None:
     """Our own generation server, validators on loopback, and Dagster's daemon with its code server."""
     url = f"http://127.0.0.1:{free_port()}"

@@ -11,6 +11,7 @@ pytestmark = [pytest.mark.timeout(600)]
 
 
 @pytest.mark.slow
+@pytest.mark.faults_long
 @pytest.mark.xdist_group("end_to_end")
 def test_honest_validators_are_served_beside_a_hostile_one_for_every_attack(tmp_path: Path) -> None:
     """Paces of so short a time say little: the full form compares them."""

@@ -1,7 +1,7 @@
-"""Which connections a server keeps: bounded in number and in the time that each part may take.
+"""Decide which connections a server keeps: bounded in number, and in time for each phase.
 
 Decisions only; `serving` applies them to sockets. A connection that waits for a request costs its peer
-nothing, so it is the first to go when there is no room: idle connections never shut a server.
+nothing, so it is closed first when there is no room: idle connections cannot block a server.
 """
 
 from collections import Counter
@@ -120,7 +120,7 @@ class ConnectionTable(Generic[Key]):
         if peer not in LOOPBACK and peers[peer] >= self.limits.per_peer:
             victim = self._oldest_waiting({peer})
         elif len(self._open) >= self._total:
-            # Of the peer that holds the most: who opens many pays, not who opens one.
+            # One of the peer with the most connections, so that a flood does not close the others'.
             waiting = {c.peer for c in self._open.values() if c.phase is Phase.HEADERS}
             most = max((peers[name] for name in waiting), default=0)
             victim = self._oldest_waiting({name for name in waiting if peers[name] == most})

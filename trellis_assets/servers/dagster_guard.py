@@ -1,7 +1,7 @@
-"""Middleware of Dagster's pages: whoever sends a browser or a poller here starts and stops nothing.
+"""Middleware of Dagster's pages, so that another web page cannot start or stop anything through a browser.
 
-The webserver executes GraphQL mutations by GET, by forms and for any Host and Origin; so this stands
-before it, and none of its addresses is open without passing here.
+The webserver itself executes GraphQL mutations by GET, by forms and for any Host and Origin. Every request
+to it passes this middleware first.
 """
 
 import asyncio
@@ -23,12 +23,12 @@ MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_DOWNLOADS = 2
 MAX_DOWNLOAD_BYTES = 64 * 1024 * 1024
 _DOWNLOADS = ("/logs/", "/download_debug/")
-# Renders files that a caller names; no asset of ours has one.
+# Renders files that a caller names; none of our assets has a notebook.
 _CLOSED = ("/notebook", "/dagit/notebook")
 
 
 def guarded_dagster(app: ASGIApp, *, host: str, token: str | None) -> ASGIApp:
-    """Return Dagster's pages behind their guard.
+    """Return Dagster's pages behind their middleware.
 
     Args:
         app: the webserver's application.
@@ -41,13 +41,13 @@ def guarded_dagster(app: ASGIApp, *, host: str, token: str | None) -> ASGIApp:
     check_exposure(host, token, TOKEN_VARIABLE)
     guarded: ASGIApp = BodyLimit(DownloadLimit(DagsterRequests(app)), MAX_BODY_BYTES)
     if token:
-        # No open route: every address of Dagster's answers with its pages.
+        # No open route: every path of Dagster's webserver answers with its pages.
         guarded = Login(guarded, token, name="dagster", title="Dagster UI", open_routes=frozenset())
     return KnownHost(SameOrigin(guarded), LOOPBACK if host in LOOPBACK else None)
 
 
 class DagsterRequests:
-    """Lets through what the pages themselves send: GET of pages, POST of JSON, websockets."""
+    """Passes on what Dagster's own pages send: GET of pages, POST of JSON, websockets."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -66,7 +66,7 @@ def _problem(scope: Scope) -> tuple[int, str] | None:
     """Return the status and the sentence of the refusal, if it is one."""
     path = scope["path"]
     if not is_plain_path(path):
-        return 400, "refused: the address has segments or characters that no page of ours has"
+        return 400, "refused: the path has segments or characters that no page has"
     if scope["type"] == "websocket":
         return None
     if scope["method"] in {"GET", "HEAD"}:
@@ -76,14 +76,14 @@ def _problem(scope: Scope) -> tuple[int, str] | None:
             return 404, "notebooks are not served"
         return None
     if scope["method"] != "POST":
-        return 405, "refused: pages are read by GET and asked by POST"
+        return 405, "refused: only GET and POST are served"
     kind = Headers(scope=scope).get("content-type", "").partition(";")[0].strip().lower()
-    # Another site may send a form without asking first, JSON it may not.
+    # A page of another site can send a form without a preflight request, but not JSON.
     return None if kind == "application/json" else (415, "refused: POST takes application/json only")
 
 
 def is_plain_path(path: str) -> bool:
-    r"""Return whether a path means to every reader of it the same.
+    r"""Return whether every parser reads a path in the same way.
 
     >>> is_plain_path("/runs/7"), is_plain_path("/graphql\n"), is_plain_path("/logs/../x")
     (True, False, False)
@@ -114,7 +114,7 @@ class DownloadLimit:
             return
         if self._free.locked():
             headers = CLOSE | {"retry-after": "5"}
-            answer = PlainTextResponse("other downloads are under way: try again", 503, headers)
+            answer = PlainTextResponse("too many downloads at a time: try again in 5 s", 503, headers)
             await answer(scope, receive, send)
             return
         async with self._free:

@@ -1,4 +1,4 @@
-"""How long somebody waits who gave wrong tokens: exponential back-off by address, bounded in memory."""
+"""Exponential back-off after wrong tokens, by address, bounded in memory."""
 
 import math
 from collections import OrderedDict
@@ -10,7 +10,7 @@ from trellis_assets.domain.backoff import BackoffPolicy
 _FREE_TRIES = 5
 _BACKOFF = BackoffPolicy.doubling(2, 60, jitter=0.0)
 _FORGOTTEN_AFTER_S = 900.0
-# Addresses that are remembered; the one that was seen longest ago goes first.
+# Addresses that are remembered; the least recently seen is dropped first.
 _MAX_PEERS = 4096
 
 
@@ -23,8 +23,8 @@ class _Failures:
 class FailedLogins:
     """Wrong tokens by address.
 
-    Five are free; after the sixth one waits 2 s, then 4, 8, at most 60. While one waits a right token is
-    refused too: otherwise guesses that run beside each other would not wait at all.
+    The first five cost no wait; after the sixth the address waits for 2 s, then 4, 8, at most 60. The right
+    token is refused too while it waits: otherwise parallel guesses would not wait at all.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:

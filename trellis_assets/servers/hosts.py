@@ -1,4 +1,4 @@
-"""Host names as requests and settings give them: parsed in one place, for every server of ours."""
+"""Parse host names of requests and settings, in one place for all our servers."""
 
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -33,8 +33,8 @@ def check_exposure(host: str, token: str | None, variable: str) -> None:
 def parse_host(text: str) -> tuple[str, int | None] | None:
     """Return the name and the port of a Host header, or None if it is not exactly `name[:port]`.
 
-    The name is in lower case, an IPv6 address without its brackets. Whatever the parser overlooks is
-    found by writing back what it read: `[::1]evil.example`, which it takes for `::1`, is None.
+    The name is in lower case, an IPv6 address without its brackets. Formatting the parsed parts again finds
+    what the parser ignored: `[::1]evil.example`, which it reads as `::1`, gives None.
 
     >>> parse_host("[::1]:3000")
     ('::1', 3000)

@@ -26,14 +26,14 @@ _PAGES = jinja2.Environment(
 
 
 class Login(BearerToken):
-    """Lets in who has the token in a header, or the cookie that the form gave for it.
+    """Accepts the token in a header, or the cookie that the login form gave for it.
 
     Args:
         app: the pages.
-        token: what is asked for.
+        token: what people must enter.
         name: of the pages: of their cookie, since a browser sends all cookies to every port.
         title: what the form calls them.
-        open_routes: what is answered without the token.
+        open_routes: paths that are answered without the token.
         clock: seconds since the epoch.
     """
 
@@ -62,7 +62,7 @@ class Login(BearerToken):
     def may_enter(self, scope: Scope) -> bool:
         """Return whether the request has the token or the cookie.
 
-        The header is for programs; whoever guesses wrong by it waits as one who guesses by the form.
+        The header is for programs; a wrong token in it counts as one in the form.
         """
         if self._is_ticket(HTTPConnection(scope).cookies.get(self.cookie, "")):
             return True
@@ -75,7 +75,7 @@ class Login(BearerToken):
         return False
 
     async def refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Show the form."""
+        """Show the login form."""
         if scope["type"] == "websocket":
             await refuse(scope, receive, send, PlainTextResponse(""))
             return
@@ -130,7 +130,7 @@ class Login(BearerToken):
         return is_ours and self._clock() < int(until)
 
     def _signature(self, until: str) -> str:
-        # What a stolen cookie tells is no token for the other servers.
+        # So that a stolen cookie is no token for the other servers.
         return hmac.new(self._token, f"{self._name}:{until}".encode(), hashlib.sha256).hexdigest()
 
 

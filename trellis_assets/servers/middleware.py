@@ -1,4 +1,4 @@
-"""Middleware of every server of ours: limits on bodies and requests, the token, and whom a caller means."""
+"""Middleware of all our servers: limits on bodies and requests, bearer token, host check."""
 
 import hmac
 from collections.abc import Iterable
@@ -20,9 +20,9 @@ __all__ = [
     "guarded",
 ]
 
-# Watchdogs may ask without the token; it says nothing but that the server lives.
+# Watchdogs may call these without the token; the answer says only that the server is alive.
 OPEN_ROUTES = frozenset({"/health/", "/health"})
-# A caller that is refused may still be sending its body: nobody waits for the rest.
+# A refused caller may still be sending its body: the rest is not read.
 CLOSE = {"connection": "close"}
 
 
@@ -35,7 +35,7 @@ async def refuse(scope: Scope, receive: Receive, send: Send, answer: Response) -
 
 
 class BodyLimit:
-    """Answers 413 to bodies of more than `limit` bytes, whatever they say of their length."""
+    """Answers 413 to bodies of more than `limit` bytes, whatever their Content-Length says."""
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
         self._app, self._limit = app, limit
@@ -84,16 +84,16 @@ class BearerToken:
         return hmac.compare_digest(sent, self._wanted)
 
     async def refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request without it."""
+        """Answer a request that has no token."""
         headers = CLOSE | {"www-authenticate": "Bearer"}
         answer = JSONResponse({"detail": "a token is wanted"}, 401, headers=headers)
         await refuse(scope, receive, send, answer)
 
 
 class ConcurrentRequests:
-    """Answers 503 where `limit` requests with a body are at work already.
+    """Answers 503 while `limit` requests with a body are being handled.
 
-    It stands behind the token: whoever has none takes no place. Health pages have no body.
+    Put it behind the token, so that a caller without one takes no place. Health checks have no body.
     """
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
@@ -105,7 +105,7 @@ class ConcurrentRequests:
             await self._app(scope, receive, send)
             return
         if self._held >= self._limit:
-            detail = {"detail": f"{self._limit} requests are at work"}
+            detail = {"detail": f"{self._limit} requests are being handled: try again"}
             answer = JSONResponse(detail, 503, headers=CLOSE | {"retry-after": "1"})
             await answer(scope, receive, send)
             return
@@ -117,10 +117,10 @@ class ConcurrentRequests:
 
 
 class KnownHost:
-    """Answers 421 where the Host header is not that of this server, as after a name was rebound to it.
+    """Answers 421 if the Host header is not this server's, as in a DNS rebinding attack.
 
-    With `hosts` None any host will do that is one: the server asks for a token, and a browser that
-    was led here by another name has no cookie for that name.
+    With `hosts` None any well-formed host is accepted: the server asks for a token then, and a browser that
+    uses a rebound name has no cookie for that name.
     """
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str] | None) -> None:
@@ -143,13 +143,13 @@ class KnownHost:
 def guarded(
     app: ASGIApp, *, max_body: int, host: str, token: str | None, max_requests: int | None = None
 ) -> ASGIApp:
-    """Return the application behind what it needs where it is bound.
+    """Return the application behind the middleware that its address needs.
 
     Args:
         app: the application.
         max_body: bytes of a request's body.
-        host: where it is bound.
-        token: what callers must send, if anything.
+        host: the address that it is bound to.
+        token: what callers must send; None for no check.
         max_requests: requests with a body at a time; None: no bound but that of connections.
     """
     guarded_app: ASGIApp = BodyLimit(app, max_body)

@@ -1,4 +1,4 @@
-"""Middleware of pages for people: what another site may make a visitor's browser do here."""
+"""Middleware against cross-site requests: what another site may make a visitor's browser send here."""
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
@@ -16,16 +16,15 @@ PAGE_HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
-# Beside a policy that the page sends itself, both hold.
+# In addition to a policy that the page sends itself: browsers apply both.
 _POLICY = "frame-ancestors 'none'; object-src 'none'"
 
 
 def is_cross_site(scope: Scope) -> bool:
-    """Return whether a page of another origin is behind the request, and may not be.
+    """Return whether a page of another origin sent the request, and it is one that such a page must not send.
 
-    Another page may lead here (a link), and no more: what writes, a websocket, and what it loads into
-    itself are refused. A caller without both headers is no browser: browsers send Origin with every
-    POST and websocket.
+    Another page may link here, and no more: writes, websockets and embedding are refused. A caller without
+    both headers is no browser: browsers send Origin with every POST and websocket.
     """
     headers = Headers(scope=scope)
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
@@ -39,7 +38,7 @@ def is_cross_site(scope: Scope) -> bool:
 
 
 class SameOrigin:
-    """Answers 403 to what another site must not do, and tells browsers how to treat the pages."""
+    """Answers cross-site requests with 403, and adds security headers to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""How every server of ours listens: uvicorn, with the limits on connections that it lacks.
+"""Run uvicorn with limits on connections, for all our servers.
 
 uvicorn bounds neither the time for headers and bodies nor the number of connections that wait; its
 `limit_concurrency` counts them and answers everybody 503.
@@ -24,7 +24,7 @@ from trellis_assets.servers.connections import (
     affordable,
 )
 
-# Accepted in one go, before any of them is counted: fewer than the descriptors that stay free.
+# Accepted at once, before any is counted: fewer than the file descriptors that stay free.
 _BACKLOG = 32
 _STOP_S = 5
 _WEBSOCKET_MESSAGE = 1024 * 1024
@@ -80,7 +80,7 @@ class LimitedProtocol(H11Protocol):
             self._known.note_unsent(0, time.monotonic())
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        """Hand the connection to the websocket's protocol, if there is room for one more."""
+        """Hand the connection to the websocket protocol, if there is room for one more."""
         if not self._table.may_upgrade():
             self.transport.write(_NO_ROOM)
             self.transport.close()
@@ -98,13 +98,13 @@ class LimitedProtocol(H11Protocol):
         self._known.note_unsent(self.transport.get_write_buffer_size(), now)
 
     def is_gone(self) -> bool:
-        """Return whether a websocket, whose end only its own protocol hears of, is over."""
+        """Return whether it was a websocket that has ended, which only the websocket protocol is told."""
         is_websocket = self._known is not None and self._known.phase is Phase.WEBSOCKET
         return is_websocket and self.transport.is_closing()
 
     def _phase(self) -> Phase:
         if self.conn.their_state is h11.SEND_BODY:
-            # A body that we do not read at the moment is not late by its peer's fault.
+            # While we do not read the body, it is not late by the peer's fault.
             return Phase.WORKING if self.flow.read_paused else Phase.BODY
         if self.cycle is None or self.cycle.response_complete:
             return Phase.HEADERS

@@ -60,7 +60,7 @@ def model_routes(catalogue: ModelCatalogue, pages: Pages, notice: Callable[[], s
 
 
 def file_routes(catalogue: ModelCatalogue, models: ModelFiles) -> APIRouter:
-    """The pictures and files of a model."""
+    """Return the routes of a model's pictures and files."""
     router = APIRouter()
 
     @router.get("/models/{key}/preview.webp")

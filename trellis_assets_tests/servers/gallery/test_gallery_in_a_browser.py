@@ -110,7 +110,7 @@ def test_a_report_opens_in_the_browser(page: Page, address: str) -> None:
     page.get_by_label("Report").select_option("tasks")
     page.get_by_label("From").fill("2026-11-23")
     page.get_by_label("To", exact=True).fill("2026-11-23")
-    page.get_by_role("button", name="Get it").click()
+    page.get_by_role("button", name="Open").click()
     page.get_by_role("heading", name="Tasks").wait_for()
     assert page.locator("svg").count() == 4
     assert page.locator("tbody tr").count() == 2

@@ -15,7 +15,7 @@ function say(text) {
   status.textContent = text;
 }
 
-// Arrow keys turn, plus and minus come nearer and go away.
+// Arrow keys turn, plus and minus zoom.
 function byKeyboard(camera, controls) {
   frame.addEventListener("keydown", (event) => {
     const away = camera.position.clone().sub(controls.target);
@@ -69,7 +69,7 @@ async function show() {
     controls.update();
     renderer.render(scene, camera);
   });
-  say(`${model.numSplats.toLocaleString("en")} splats: drag or use the arrow keys to turn, scroll or + and - to come nearer`);
+  say(`${model.numSplats.toLocaleString("en")} splats: drag or use the arrow keys to turn, scroll or + and - to zoom`);
 }
 
 show().catch((error) => say(`no 3D view here: ${error.message || error}`));

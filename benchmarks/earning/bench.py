@@ -20,7 +20,8 @@ from earning.simulation import Contender, Day, simulate
 from earning.world import REGIMES, Regime, Truth, World
 
 Row = dict[str, float | str]
-SEEDS = 20
+# Of the regimes, and of those with two recipes.
+SEEDS, RECIPE_SEEDS = 20, 10
 FIXED: dict[str, Callable[[Regime], Fixed]] = {
     "one": lambda regime: Fixed(regime, 1, is_gated=False),
     "gate": lambda regime: Fixed(regime, 1, is_gated=True),
@@ -91,8 +92,11 @@ Results = dict[Job, dict[str, float]]
 
 def run_all(seeds: int, workers: int, say: Callable[[str], None]) -> Results:
     """Every day, in parallel."""
+    recipe_seeds = min(seeds, RECIPE_SEEDS)
     jobs = [Job(r, p, s) for r in REGIMES for s in range(seeds) for p in POLICIES]
-    jobs += [Job(r, p, s) for r in recipe_regimes() for s in range(seeds) for p in ("learned", "oracle")]
+    jobs += [
+        Job(r, p, s) for r in recipe_regimes() for s in range(recipe_seeds) for p in ("learned", "oracle")
+    ]
     results = {}
     with ProcessPoolExecutor(workers) as pool:
         for number, (job, found) in enumerate(zip(jobs, pool.map(run, jobs), strict=True), 1):
@@ -173,8 +177,10 @@ def verdicts(results: Results) -> list[Row]:
 def note(given: argparse.Namespace, results: Results) -> str:
     """What was run."""
     learned = [found["seconds"] for job, found in results.items() if job.policy == "learned"]
+    pairs = min(given.earning_seeds, RECIPE_SEEDS)
     return (
-        f"{given.earning_seeds} seeds, {len(results)} simulated days of 24 h, counted from task 500; "
+        f"{given.earning_seeds} seeds ({pairs} with two recipes), {len(results)} simulated days of 24 h, "
+        f"counted from task 500; "
         f"control share {CONTROL_SHARE:.0%}; medians with 95 % intervals; "
         f"a day of the learnt policy takes {sum(learned) / len(learned):.1f} s"
     )

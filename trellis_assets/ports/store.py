@@ -8,6 +8,7 @@ from trellis_assets.ports.endpoints import (
     SharedDemandRepository,
     SlotRepository,
 )
+from trellis_assets.ports.learning import SettledTaskRepository
 from trellis_assets.ports.maintenance import ConsistencyRepository, RetentionRepository
 from trellis_assets.ports.sessions import SessionRepository, StatisticsRepository
 from trellis_assets.ports.tasks import ArrivalRepository, ClaimRepository, TaskRepository
@@ -57,6 +58,11 @@ class Store(Protocol):
     @property
     def tasks(self) -> TaskRepository:
         """Tasks and their states."""
+        ...
+
+    @property
+    def settled(self) -> SettledTaskRepository:
+        """What became of tasks, for learning."""
         ...
 
     @property

@@ -13,6 +13,7 @@ from trellis_assets.adapters.storage.polls import SqlPolls
 from trellis_assets.adapters.storage.report_queries import SqlReportQueries
 from trellis_assets.adapters.storage.retention import SqlRetention
 from trellis_assets.adapters.storage.sessions import SqlSessions
+from trellis_assets.adapters.storage.settled_tasks import SqlSettledTasks
 from trellis_assets.adapters.storage.shared_demand import SqlSharedDemand
 from trellis_assets.adapters.storage.slots import SqlSlots
 from trellis_assets.adapters.storage.statistics import SqlStatistics
@@ -46,6 +47,7 @@ class SqlStore:
         self.arrivals = SqlArrivals(transactions)
         self.claims = SqlClaims(transactions)
         self.tasks = SqlTasks(transactions)
+        self.settled = SqlSettledTasks(transactions)
         self.endpoints = SqlEndpoints(transactions)
         self.slots = SqlSlots(transactions)
         self.durations = SqlDurations(transactions)

@@ -31,7 +31,7 @@ _TAIL = 4.0
 COMMON_HALF_LIFE, OWN_HALF_LIFE = 300.0, 40.0
 # A validator that accepts nothing: how likely before its first acceptance and after one, and how long
 # rejections speak against it. No single rejection says more than one of a model accepted with 0.7.
-_DEAD_AT_FIRST, _DEAD_LATER, DEAD_HALF_LIFE_S, _MOST_EXPECTED = 0.03, 0.003, 6 * 3600.0, 0.7
+_DEAD_AT_FIRST, _DEAD_LATER, DEAD_HALF_LIFE_S, _MOST_EXPECTED = 0.03, 0.001, 6 * 3600.0, 0.7
 _STEPS, _ENOUGH = 8, 1e-3
 _MOST_LOGITS = 30.0
 
@@ -178,7 +178,7 @@ def _alive(answers: Answers, expected: FloatArray, now_s: float) -> FloatArray:
 
     Five rejections of models that others accept with 0.6 speak with 0.4**5 = 0.01 for it: 0.25 is left of
     0.97. Their evidence fades, so that the validator is tried again. One that accepted before is more
-    likely to do so again: after the same five it is at 0.77.
+    likely to do so again: after the same five it is at 0.91.
     """
     is_open = _since_last_acceptance(answers)
     ever = np.bincount(answers.validators, answers.accepted, answers.count) > 0

@@ -1,0 +1,39 @@
+"""`explain` and `experiment` at a terminal."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from trellis_assets.adapters.storage.store import open_store
+from trellis_assets.cli import app
+from trellis_assets_tests.ended_tasks import History
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TRELLIS_DATABASE_URL", f"sqlite:///{tmp_path / 'trellis.db'}")
+    monkeypatch.setenv("TRELLIS_GENERATOR", "embedded")
+    return tmp_path
+
+
+@pytest.mark.sqlite_only
+def test_a_task_is_explained_and_validators_are_compared(folder: Path) -> None:
+    store = open_store(f"sqlite:///{folder / 'trellis.db'}")
+    key = History(store).answered(score=0.8).key
+    store.close()
+    said = CliRunner().invoke(app, ["explain", str(key), "--data-dir", str(folder)])
+    assert said.exit_code == 0, said.output
+    assert "the learnt policy would" in said.output
+    assert "0 of 30 answered results" in said.output
+    told = CliRunner().invoke(app, ["experiment", "--json", "--data-dir", str(folder)])
+    assert json.loads(told.output)["validators"][0]["answered"] == 1
+
+
+@pytest.mark.sqlite_only
+def test_an_unknown_task_gets_one_sentence(folder: Path) -> None:
+    open_store(f"sqlite:///{folder / 'trellis.db'}").close()
+    said = CliRunner().invoke(app, ["explain", "7", "--data-dir", str(folder)])
+    assert said.exit_code == 2
+    assert "there is no task 7" in said.output

@@ -7,7 +7,9 @@ from urllib.parse import urlencode
 
 import dagster as dg
 
-from trellis_assets.domain.tasks import printable
+from trellis_assets.domain.columns.column import Column
+from trellis_assets.domain.columns.task_columns import TASK_COLUMNS
+from trellis_assets.domain.tasks import Task, printable
 from trellis_assets.reports.charts import Chart
 from trellis_assets.reports.files import PUBLISHED_FORMATS, PublishedReport
 from trellis_assets.reports.writing import Format
@@ -22,10 +24,28 @@ _ROWS = 20
 _LONGEST_CELL = 200
 
 
-def column_schema(columns: Mapping[str, str], types: Mapping[str, str]) -> dict[str, Any]:
+def column_schema(columns: Mapping[str, Column]) -> dict[str, Any]:
     """Return metadata with the type and the meaning of each column."""
-    described = [dg.TableColumn(name, types[name], meaning) for name, meaning in columns.items()]
+    described = [dg.TableColumn(c.name, c.type_name, c.meaning) for c in columns.values()]
     return {"dagster/column_schema": dg.TableSchema(columns=described)}
+
+
+def task_metadata(task: Task) -> dict[str, dg.MetadataValue[Any]]:
+    """Return what a task's run shows of it, under the names that the registry of columns gives."""
+    found = ((column, column.value_in(task)) for column in TASK_COLUMNS.values() if column.run_metadata)
+    return {str(column.run_metadata): _value(column, value) for column, value in found if value is not None}
+
+
+def _value(column: Column, value: Any) -> dg.MetadataValue[Any]:
+    if column.type is float:
+        return dg.MetadataValue.float(float(value))
+    if column.type is int:
+        return dg.MetadataValue.int(value)
+    if column.type is dict:
+        return dg.MetadataValue.json(dict(value))
+    return (
+        dg.MetadataValue.path(value) if column.name.endswith("_path") else dg.MetadataValue.text(str(value))
+    )
 
 
 def small_table(frame: "pd.DataFrame", columns: Iterable[str]) -> dg.MetadataValue[Any]:

@@ -6,7 +6,7 @@ from types import MappingProxyType
 import dagster as dg
 
 from trellis_assets.composition import MiningSteps
-from trellis_assets.defs.metadata import markdown_picture
+from trellis_assets.defs.metadata import markdown_picture, task_metadata
 from trellis_assets.defs.resources import MinerResource
 from trellis_assets.domain.heartbeats import Stage
 from trellis_assets.domain.submissions import HandBackReason
@@ -56,19 +56,7 @@ def _metadata_of(task: Task, gallery: str, shown: Mapping[str, bytes]) -> dict[s
         metadata["reason"] = dg.MetadataValue.text(printable(task.reason, _LONGEST_REASON))
     if task.generation:
         metadata["gallery"] = dg.MetadataValue.url(f"{gallery}/models/{task.key}")
-        metadata["endpoint"] = dg.MetadataValue.text(task.generation.endpoint or "unknown")
-        metadata["generation_seconds"] = dg.MetadataValue.float(task.generation.duration_s)
-        metadata["splats"] = dg.MetadataValue.int(task.generation.splat_count)
-        metadata["spz_file"] = dg.MetadataValue.path(task.generation.spz.path)
-        metadata["spz_bytes"] = dg.MetadataValue.int(task.generation.spz.size)
-    if task.verdict:
-        metadata["local_score"] = dg.MetadataValue.float(task.verdict.score)
-        metadata["local_score_parts"] = dg.MetadataValue.json(dict(task.verdict.parts))
-    if task.feedback:
-        if task.feedback.task_fidelity_score is not None:
-            metadata["fidelity"] = dg.MetadataValue.float(task.feedback.task_fidelity_score)
-        if task.feedback.current_miner_reward is not None:
-            metadata["reward"] = dg.MetadataValue.float(task.feedback.current_miner_reward)
+    metadata |= task_metadata(task)
     return metadata
 
 

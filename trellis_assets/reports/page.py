@@ -27,7 +27,7 @@ def render_page(report: Report, period: ReportPeriod, charts: Sequence[Chart]) -
         title=report.title,
         start=f"{period.start:%Y-%m-%d %H:%M}",
         end=f"{period.end:%Y-%m-%d %H:%M}",
-        columns=report.columns,
+        columns={name: column.meaning for name, column in report.columns.items()},
         rows=rows[:MAX_SHOWN_ROWS],
         is_cut=len(rows) > MAX_SHOWN_ROWS,
         # SVG by matplotlib, which escapes what it draws.

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from trellis_assets.domain.columns.column import Column
+from trellis_assets.domain.columns.other_columns import REWARD_COLUMNS, VALIDATOR_COLUMNS
+from trellis_assets.domain.columns.task_columns import REPORTED_TASK_COLUMNS
 from trellis_assets.ports import ReportQueries
 from trellis_assets.reports import task_charts
 from trellis_assets.reports.charts import Chart
-from trellis_assets.reports.columns import REWARD_COLUMNS, TASK_COLUMNS, VALIDATOR_COLUMNS
 from trellis_assets.reports.period import ReportPeriod
 
 if TYPE_CHECKING:
@@ -24,21 +26,21 @@ class Report:
 
     Attributes:
         name: in commands, URLs and folders.
-        columns: in their order, each with its meaning.
+        columns: by name, in their order.
         rows: its rows, in frames of equal columns; at least one frame, so that an empty table has columns.
         charts: make what its page and its asset show beside the table.
     """
 
     name: str
     title: str
-    columns: Mapping[str, str]
+    columns: Mapping[str, Column]
     rows: Callable[[ReportPeriod], Iterator["pd.DataFrame"]]
     charts: tuple[Callable[[ReportPeriod], Chart], ...]
 
 
 def _task_rows(period: ReportPeriod) -> Iterator["pd.DataFrame"]:
     for frame in period.ledger.tasks(period.start, period.end):
-        yield frame[list(TASK_COLUMNS)]
+        yield frame[list(REPORTED_TASK_COLUMNS)]
 
 
 def _reward_rows(period: ReportPeriod) -> Iterator["pd.DataFrame"]:
@@ -82,7 +84,7 @@ REPORTS = {
         Report(
             "tasks",
             "Tasks",
-            TASK_COLUMNS,
+            REPORTED_TASK_COLUMNS,
             _task_rows,
             (
                 task_charts.outcomes_by_hour,

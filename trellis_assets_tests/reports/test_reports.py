@@ -14,9 +14,10 @@ from sqlalchemy import text
 
 from trellis_assets.adapters.storage.report_queries import SqlReportQueries
 from trellis_assets.adapters.storage.store import SqlStore
+from trellis_assets.domain.columns.other_columns import REWARD_COLUMNS, VALIDATOR_COLUMNS
+from trellis_assets.domain.columns.task_columns import REPORTED_TASK_COLUMNS as TASK_COLUMNS
 from trellis_assets.domain.submissions import SubmissionOutcome
 from trellis_assets.domain.tasks import TaskKind
-from trellis_assets.reports.columns import REWARD_COLUMNS, TASK_COLUMNS, VALIDATOR_COLUMNS
 from trellis_assets.reports.files import write_report
 from trellis_assets.reports.report_command import report_to, span
 from trellis_assets.reports.tables import REPORTS

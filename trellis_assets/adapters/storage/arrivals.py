@@ -7,10 +7,11 @@ from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage import lost_answers
 from trellis_assets.adapters.storage.answers import count_arrival
-from trellis_assets.adapters.storage.mapping import select_without_pictures, task_of, tasks_of
+from trellis_assets.adapters.storage.mapping import clear, select_without_pictures, task_of, tasks_of
 from trellis_assets.adapters.storage.models import RecentPromptRow, TaskRow
 from trellis_assets.adapters.storage.transactions import Repository
 from trellis_assets.adapters.storage.upsert import insert_ignoring_conflict
+from trellis_assets.domain.columns.column import Part
 from trellis_assets.domain.tasks import PulledTask, Task, TaskState, check_transition, prompt_hash
 from trellis_assets.domain.validators import Validator
 from trellis_assets.ports import Arrival
@@ -70,9 +71,7 @@ class SqlArrivals(Repository):
             row.attempt += 1
             row.run_id = row.claimed_until = row.requested_at = row.finished_at = None
             # Only the next feedback counts.
-            row.feedback_at = row.validation_failed = row.is_inferred = None
-            row.task_fidelity_score = row.average_fidelity_score = row.generations_within_the_window = None
-            row.current_duel_rating = row.current_miner_reward = None
+            clear(row, Part.FEEDBACK)
             session.flush()
             return task_of(row)
 

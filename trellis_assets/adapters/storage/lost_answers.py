@@ -5,7 +5,9 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from trellis_assets.adapters.storage.mapping import clear
 from trellis_assets.adapters.storage.models import PollRow, TaskRow
+from trellis_assets.domain.columns.column import Part
 from trellis_assets.domain.feedback import Feedback, moving_average
 from trellis_assets.domain.lost_answers import (
     TIMING_SLACK,
@@ -87,10 +89,10 @@ def _accepted_before(session: Session, poll: PollRow, before: Standing) -> list[
 
 
 def _accept(poll: PollRow, row: TaskRow, resolution: Resolution, after: Standing) -> None:
-    row.state, row.reason, row.is_inferred = str(TaskState.ACCEPTED), REASON, True
-    row.feedback_at, row.validation_failed = after.at, False
+    row.state, row.reason = str(TaskState.ACCEPTED), REASON
+    clear(row, Part.FEEDBACK)
+    row.feedback_at, row.validation_failed, row.is_inferred = after.at, False, True
     row.task_fidelity_score, row.average_fidelity_score = resolution.score, resolution.average
-    row.generations_within_the_window = row.current_duel_rating = row.current_miner_reward = None
     if row.submission_outcome is None:
         poll.total_tasks_submitted += 1  # its worker died before it could count it
     poll.total_successful_submissions += 1

@@ -7,13 +7,19 @@ from sqlalchemy import Row, Select, case, select
 from sqlalchemy.orm import Session, defer
 
 from trellis_assets.adapters.storage.models import PollRow, TaskRow, ValidatorRow
+from trellis_assets.domain.columns.column import Column, Part
+from trellis_assets.domain.columns.task_columns import columns_of_part
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation, StoredFile
 from trellis_assets.domain.statistics import ValidatorCounters, standing_per_hour
-from trellis_assets.domain.submissions import Submission, SubmissionKind
+from trellis_assets.domain.submissions import Submission
 from trellis_assets.domain.tasks import Task, TaskKind, TaskState
 from trellis_assets.domain.validators import Validator
 from trellis_assets.domain.verdicts import Verdict
+
+_COLUMNS = {part: columns_of_part(part) for part in Part}
+# Fields of a field, as those of files, are put together on their own.
+_PLAIN_COLUMNS = {part: [c for c in columns if "." not in c.field] for part, columns in _COLUMNS.items()}
 
 # Of a task's picture, some megabytes, only the run that makes a model of it needs more than the digest.
 _WORDS = case((TaskRow.kind == str(TaskKind.IMAGE), ""), else_=TaskRow.prompt)
@@ -60,137 +66,85 @@ def task_of(row: TaskRow, words: str | None = None) -> Task:
     )
 
 
-def _file(path: str | None, size: int | None, sha256: str | None) -> StoredFile | None:
+def _files(row: TaskRow) -> dict[str, Any]:
+    return {name: _file(row, name) for name in ("spz", "ply", "picture", "cut")}
+
+
+def _file(row: TaskRow, name: str) -> StoredFile | None:
+    path, size, sha256 = (getattr(row, f"{name}_{part}") for part in ("path", "size", "sha256"))
     return None if path is None or size is None or sha256 is None else StoredFile(path, size, sha256)
 
 
+def _fields(row: TaskRow, part: Part) -> dict[str, Any]:
+    """Return the fields of a part of the task that are columns of their own, as its dataclass has them."""
+    return {column.field: _read(row, column) for column in _PLAIN_COLUMNS[part]}
+
+
+def _read(row: TaskRow, column: Column) -> Any:
+    value = getattr(row, column.name)
+    if value is None:
+        return column.unset
+    return value if column.read is None else column.read(value)
+
+
 def _generation(row: TaskRow) -> Generation | None:
-    spz = _file(row.spz_path, row.spz_size, row.spz_sha256)
-    if spz is None or row.generation_started_at is None or row.generated_at is None:
+    files = _files(row)
+    if files["spz"] is None or row.generation_started_at is None or row.generated_at is None:
         return None
-    return Generation(
-        generator=row.generator or "",
-        endpoint=row.endpoint,
-        seed=row.seed or 0,
-        started_at=row.generation_started_at,
-        finished_at=row.generated_at,
-        duration_s=row.generation_s or 0.0,
-        splat_count=row.splat_count or 0,
-        spz=spz,
-        ply=_file(row.ply_path, row.ply_size, row.ply_sha256),
-        reused_from=row.reused_from,
-        picture=_file(row.picture_path, row.picture_size, row.picture_sha256),
-        cut=_file(row.cut_path, row.cut_size, row.cut_sha256),
-    )
+    return Generation(**_fields(row, Part.GENERATION), **files)
 
 
 def _verdict(row: TaskRow) -> Verdict | None:
     if row.local_score is None or row.validation_started_at is None:
         return None
-    return Verdict(
-        validator=row.local_validator or "",
-        score=row.local_score,
-        started_at=row.validation_started_at,
-        duration_s=row.validation_s or 0.0,
-        parts=row.local_parts or {},
-        failed_checks=tuple(row.failed_checks or ()),
-    )
+    return Verdict(**_fields(row, Part.VERDICT))
 
 
 def _submission(row: TaskRow) -> Submission | None:
     if row.submission_kind is None or row.submitted_at is None:
         return None
-    return Submission(
-        kind=SubmissionKind(row.submission_kind),
-        started_at=row.submitted_at,
-        attempt=row.submission_attempt or 0,
-        duration_s=row.submission_s,
-        outcome=row.submission_outcome,
-        message=row.submission_message,
-    )
+    return Submission(**_fields(row, Part.SUBMISSION))
 
 
 def _feedback(row: TaskRow) -> Feedback | None:
-    if row.feedback_at is None:
-        return None
-    return Feedback(
-        validation_failed=bool(row.validation_failed),
-        task_fidelity_score=row.task_fidelity_score,
-        average_fidelity_score=row.average_fidelity_score,
-        generations_within_the_window=row.generations_within_the_window,
-        current_duel_rating=row.current_duel_rating,
-        current_miner_reward=row.current_miner_reward,
-        received_at=row.feedback_at,
-        is_inferred=bool(row.is_inferred),
-    )
+    return None if row.feedback_at is None else Feedback(**_fields(row, Part.FEEDBACK))
 
 
 def columns_of(
     *,
-    generation: Generation | None,
-    verdict: Verdict | None,
-    submission: Submission | None,
-    feedback: Feedback | None,
+    generation: Generation | None = None,
+    verdict: Verdict | None = None,
+    submission: Submission | None = None,
+    feedback: Feedback | None = None,
 ) -> Mapping[str, Any]:
-    """The columns that store what is given; a part that is None is left as it is."""
-    columns: dict[str, Any] = {}
-    if generation is not None:
-        columns |= {
-            "generator": generation.generator,
-            "endpoint": generation.endpoint,
-            "seed": generation.seed,
-            "generation_started_at": generation.started_at,
-            "generated_at": generation.finished_at,
-            "generation_s": generation.duration_s,
-            "splat_count": generation.splat_count,
-            "reused_from": generation.reused_from,
-        }
-        files = {
-            "spz": generation.spz,
-            "ply": generation.ply,
-            "picture": generation.picture,
-            "cut": generation.cut,
-        }
-        for name, file in files.items():
-            columns |= {
-                f"{name}_path": file.path if file else None,
-                f"{name}_size": file.size if file else None,
-                f"{name}_sha256": file.sha256 if file else None,
-            }
-    if verdict is not None:
-        columns |= {
-            "local_validator": verdict.validator,
-            "local_score": verdict.score,
-            "validation_started_at": verdict.started_at,
-            "validation_s": verdict.duration_s,
-            "local_parts": dict(verdict.parts),
-            "failed_checks": list(verdict.failed_checks),
-        }
-    if submission is not None:
-        columns |= {
-            "submission_kind": str(submission.kind),
-            "submitted_at": submission.started_at,
-            "submission_attempt": submission.attempt,
-            "submission_s": submission.duration_s,
-            "submission_outcome": submission.outcome,
-            "submission_message": submission.message,
-        }
-    if feedback is not None:
-        columns |= {
-            "feedback_at": feedback.received_at,
-            "validation_failed": feedback.validation_failed,
-            "task_fidelity_score": feedback.task_fidelity_score,
-            "average_fidelity_score": feedback.average_fidelity_score,
-            "generations_within_the_window": feedback.generations_within_the_window,
-            "current_duel_rating": feedback.current_duel_rating,
-            "current_miner_reward": feedback.current_miner_reward,
-            "is_inferred": feedback.is_inferred,
-        }
-    return columns
+    """Return the columns that store what is given; a part that is None is left as it is."""
+    parts = {
+        Part.GENERATION: generation,
+        Part.VERDICT: verdict,
+        Part.SUBMISSION: submission,
+        Part.FEEDBACK: feedback,
+    }
+    return {
+        column.name: _written(part, column)
+        for name, part in parts.items()
+        if part is not None
+        for column in _COLUMNS[name]
+    }
+
+
+def _written(part: object, column: Column) -> Any:
+    value = column.value_in_part(part)
+    return value if value is None or column.write is None else column.write(value)
+
+
+def clear(row: TaskRow, part: Part) -> None:
+    """Empty the columns of a part of the task."""
+    for column in _COLUMNS[part]:
+        setattr(row, column.name, None)
 
 
 def validator_of(row: ValidatorRow | Row[Any]) -> Validator:
-    """The row as a value."""
+    """Return the row as a value."""
     return Validator(
         uid=row.uid,
         hotkey=row.hotkey,
@@ -204,7 +158,7 @@ def validator_of(row: ValidatorRow | Row[Any]) -> Validator:
 
 
 def counters_of(poll: PollRow, validator: ValidatorRow | None) -> ValidatorCounters:
-    """Both rows as one value; a validator that was never listed has uid -1."""
+    """Return both rows as one value; a validator that was never listed has uid -1."""
     return ValidatorCounters(
         miner_hotkey=poll.miner_hotkey,
         uid=validator.uid if validator else -1,

@@ -1,63 +1,23 @@
 """The store as tables for reports: read in chunks, and summed where the database can sum."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Engine, Executable, Select, case, func, select
-from sqlalchemy.orm import InstrumentedAttribute
 
+from trellis_assets.adapters.storage.frames import typed
 from trellis_assets.adapters.storage.models import PollRow, TaskRow, ValidatorRow
+from trellis_assets.domain.columns.column import Column
+from trellis_assets.domain.columns.other_columns import REASON_COLUMNS, REWARD_COLUMNS, VALIDATOR_COLUMNS
+from trellis_assets.domain.columns.task_columns import REPORTED_TASK_COLUMNS
 from trellis_assets.domain.tasks import TaskKind, TaskState
 
 if TYPE_CHECKING:
     import pandas as pd
 
 CHUNK_ROWS = 20_000
-# The columns of the task table that people get, in their order. Image prompts are shown by their hash.
-TASK_COLUMNS: tuple[InstrumentedAttribute[Any], ...] = (
-    TaskRow.key,
-    TaskRow.task_id,
-    TaskRow.miner_hotkey,
-    TaskRow.validator_uid,
-    TaskRow.validator_hotkey,
-    TaskRow.kind,
-    TaskRow.state,
-    TaskRow.reason,
-    TaskRow.pulled_at,
-    TaskRow.generation_started_at,
-    TaskRow.generated_at,
-    TaskRow.submitted_at,
-    TaskRow.finished_at,
-    TaskRow.generation_s,
-    TaskRow.validation_s,
-    TaskRow.submission_s,
-    TaskRow.generator,
-    TaskRow.endpoint,
-    TaskRow.seed,
-    TaskRow.splat_count,
-    TaskRow.reused_from,
-    TaskRow.spz_path,
-    TaskRow.spz_size,
-    TaskRow.local_validator,
-    TaskRow.local_score,
-    TaskRow.validation_threshold,
-    TaskRow.submission_outcome,
-    TaskRow.task_fidelity_score,
-    TaskRow.average_fidelity_score,
-    TaskRow.generations_within_the_window,
-    TaskRow.current_duel_rating,
-    TaskRow.current_miner_reward,
-    TaskRow.is_inferred,
-)
-TIMES = ("pulled_at", "generation_started_at", "generated_at", "submitted_at", "finished_at")
-
-
-# For the poller alone.
-_POLLING = {
-    *("feedback_at", "standings", "scored_at", "lock_s", "clock_offset_s", "clock_margin_s", "clock_at"),
-    *("next_poll_at", "asked_at", "asked_in"),
-}
+_TASK_COLUMNS = [getattr(TaskRow, name) for name in REPORTED_TASK_COLUMNS if name != "prompt"]
 
 
 class SqlReportQueries:
@@ -70,7 +30,7 @@ class SqlReportQueries:
         """Return tasks pulled in start..end (excluded) in chunks, oldest first; at most `newest`."""
         is_image = TaskRow.kind == str(TaskKind.IMAGE)
         shown = case((is_image, "image:" + TaskRow.prompt_sha256), else_=TaskRow.prompt)
-        query = select(*TASK_COLUMNS, shown.label("prompt")).where(
+        query = select(*_TASK_COLUMNS, shown.label("prompt")).where(
             TaskRow.pulled_at >= start, TaskRow.pulled_at < end
         )
         if newest is not None:
@@ -113,18 +73,18 @@ class SqlReportQueries:
             .group_by(*group)
             .order_by(*group)
         )
-        return self._frame(query)
+        return self._frame(query, REWARD_COLUMNS)
 
     def validators(self) -> "pd.DataFrame":
         """Return per miner and validator what was polled, submitted and earned so far."""
-        polls = [column for column in PollRow.__table__.columns if column.key not in _POLLING]
+        polls = [column for column in PollRow.__table__.columns if column.key in VALIDATOR_COLUMNS]
         known = (ValidatorRow.uid, ValidatorRow.stake, ValidatorRow.is_listed)
         query = (
             select(*polls, *known)
             .outerjoin(ValidatorRow, ValidatorRow.hotkey == PollRow.hotkey)
             .order_by(PollRow.miner_hotkey, ValidatorRow.stake.desc().nulls_last(), PollRow.hotkey)
         )
-        return self._frame(query)
+        return self._frame(query, VALIDATOR_COLUMNS)
 
     def reasons(self, start: datetime, end: datetime) -> "pd.DataFrame":
         """Count the tasks that ended in start..end (excluded) without a submission, by reason."""
@@ -141,18 +101,18 @@ class SqlReportQueries:
         )
         columns = (grouped.c.short_reason.label("reason"), grouped.c.tasks)
         query = select(*columns).order_by(grouped.c.tasks.desc(), grouped.c.short_reason)
-        return self._frame(query)
+        return self._frame(query, REASON_COLUMNS)
 
     @property
     def _is_sqlite(self) -> bool:
         return self._engine.dialect.name == "sqlite"
 
-    def _frame(self, query: Executable) -> "pd.DataFrame":
+    def _frame(self, query: Executable, columns: Mapping[str, Column]) -> "pd.DataFrame":
         import pandas as pd
 
         with self._engine.connect().execution_options(reads_only=True) as connection:
             found = connection.execute(query)
-            return pd.DataFrame(found.all(), columns=list(found.keys()))
+            return typed(pd.DataFrame(found.all(), columns=list(found.keys())), columns)
 
     def _chunks(self, query: Select[Any]) -> Iterator["pd.DataFrame"]:
         """Yield at least one chunk, so that an empty table has its columns."""
@@ -163,26 +123,9 @@ class SqlReportQueries:
             names, is_empty = list(found.keys()), True
             for rows in found.partitions():
                 is_empty = False
-                yield _typed(pd.DataFrame(rows, columns=names))
+                yield typed(pd.DataFrame(rows, columns=names), REPORTED_TASK_COLUMNS)
             if is_empty:
-                yield _typed(pd.DataFrame([], columns=names))
-
-
-def _typed(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Give every chunk the same column types, also where a chunk has no value at all."""
-    import pandas as pd
-
-    for name, column in ((c.key, c) for c in TASK_COLUMNS):
-        if name in TIMES:
-            frame[name] = pd.to_datetime(frame[name], utc=True)
-        elif column.type.python_type is float:
-            frame[name] = frame[name].astype("float64")
-        elif column.type.python_type is int:
-            frame[name] = frame[name].astype("Int64")
-        else:
-            frame[name] = frame[name].astype("string")
-    frame["prompt"] = frame["prompt"].astype("string")
-    return frame
+                yield typed(pd.DataFrame([], columns=names), REPORTED_TASK_COLUMNS)
 
 
 def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:

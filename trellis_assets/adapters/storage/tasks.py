@@ -106,7 +106,7 @@ class SqlTasks(Repository):
         """Move the task to the state that its answer means, and count the answer, in one transaction."""
         with self._writing() as session:
             row = _moved(session, key, state, now=now, reason=reason, run_id=run_id)
-            given = columns_of(generation=None, verdict=None, submission=submission, feedback=feedback)
+            given = columns_of(submission=submission, feedback=feedback)
             for name, value in given.items():
                 setattr(row, name, value)
             session.flush()

@@ -73,7 +73,7 @@ class SqlValidations(Repository):
             if not add_to_history(session, row, verdict, is_idle=True):
                 return False
             if row.local_score is None:
-                given = columns_of(generation=None, verdict=verdict, submission=None, feedback=None)
+                given = columns_of(verdict=verdict)
                 for name, value in given.items():
                     setattr(row, name, value)
             return True

@@ -17,7 +17,6 @@ from trellis_assets.defs.metadata import (
 )
 from trellis_assets.defs.partitions import days, span_of
 from trellis_assets.defs.resources import ReportsResource
-from trellis_assets.reports.columns import COLUMN_TYPES
 from trellis_assets.reports.period import ReportPeriod
 from trellis_assets.reports.tables import REPORTS, Report
 
@@ -47,7 +46,7 @@ def report_asset(
         group_name="reports",
         kinds={"parquet", "csv"},
         owners=OWNERS,
-        metadata=column_schema(report.columns, COLUMN_TYPES),
+        metadata=column_schema(report.columns),
         description=f"{description} Parquet, CSV and a page with charts.",
     )
     def publish(context: dg.AssetExecutionContext, reports: ReportsResource) -> Materialized:

@@ -16,8 +16,8 @@ from trellis_assets.defs.metadata import (
     small_table,
 )
 from trellis_assets.defs.resources import ReportsResource
+from trellis_assets.domain.columns.other_columns import VALIDATOR_COLUMNS
 from trellis_assets.domain.statistics import StatisticsSnapshot, performance, standing, sum_of, to_json
-from trellis_assets.reports.columns import COLUMN_TYPES, VALIDATOR_COLUMNS
 
 # The schedule runs every ten minutes: one that was missed warns, two fail.
 _FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(minutes=35), warn_window=timedelta(minutes=25))
@@ -93,7 +93,7 @@ def _miner_table(snapshot: StatisticsSnapshot) -> dg.MetadataValue[Any]:
     kinds={"parquet", "csv"},
     owners=OWNERS,
     freshness_policy=_FRESH,
-    metadata=column_schema(VALIDATOR_COLUMNS, COLUMN_TYPES),
+    metadata=column_schema(VALIDATOR_COLUMNS),
     description="What each validator asked, accepted and paid, per miner, since the beginning: Parquet, CSV "
     "and a page in the reports folder.",
 )

@@ -6,30 +6,14 @@ import dagster as dg
 
 from trellis_assets.defs.metadata import OWNERS, Materialized, column_schema
 from trellis_assets.defs.resources import SubnetResource
-
-_COLUMNS = {
-    "hotkey": "the validator's address",
-    "uid": "its number in the subnet",
-    "ip": "where it serves",
-    "port": "where it serves",
-    "stake": "in TAO",
-    "validator_permit": "whether it may validate",
-}
-_TYPES = {
-    "hotkey": "string",
-    "uid": "int",
-    "ip": "string",
-    "port": "int",
-    "stake": "float",
-    "validator_permit": "bool",
-}
+from trellis_assets.domain.columns.other_columns import NEURON_COLUMNS
 
 
 @dg.asset(
     group_name="subnet",
     kinds={"bittensor", "sql"},
     owners=OWNERS,
-    metadata=column_schema(_COLUMNS, _TYPES),
+    metadata=column_schema(NEURON_COLUMNS),
     description="The neurons of the subnet's metagraph, in the store. The sensor polls some of them.",
 )
 def validators(subnet: SubnetResource) -> Materialized:

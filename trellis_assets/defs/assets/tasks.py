@@ -7,7 +7,7 @@ import dagster as dg
 from trellis_assets.defs.assets.subnet import validators
 from trellis_assets.defs.metadata import OWNERS, Materialized, Metadata, column_schema, small_table
 from trellis_assets.defs.resources import StoreResource
-from trellis_assets.reports.columns import COLUMN_TYPES, TASK_COLUMNS
+from trellis_assets.domain.columns.task_columns import REPORTED_TASK_COLUMNS
 
 _DAY = timedelta(days=1)
 _SHOWN = ("key", "validator_uid", "state", "task_fidelity_score", "local_score", "kind", "prompt", "reason")
@@ -29,7 +29,7 @@ submissions = dg.AssetSpec(
     group_name="mining",
     kinds={"sql"},
     owners=OWNERS,
-    metadata=column_schema(TASK_COLUMNS, COLUMN_TYPES),
+    metadata=column_schema(REPORTED_TASK_COLUMNS),
     description="Every task ever pulled, one row each, from its prompt to its feedback. Mining writes it; "
     "materialising it shows the current counts.",
 )

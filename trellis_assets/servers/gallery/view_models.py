@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from trellis_assets.domain.columns.column import Part
+from trellis_assets.domain.columns.task_columns import columns_of_part
 from trellis_assets.domain.generation_requests import PictureKind
 from trellis_assets.domain.tasks import Task, TaskKind, printable
 
@@ -55,32 +57,19 @@ def facts(task: Task) -> list[tuple[str, str]]:
         ("kind", task.kind),
         ("pulled", _moment(task.pulled_at)),
     ]
-    if made := task.generation:
-        found += [
-            ("generator", made.generator),
-            ("endpoint", made.endpoint),
-            ("seed", made.seed),
-            ("generated in", f"{made.duration_s:.2f} s"),
-            ("splats", f"{made.splat_count:,}"),
-            ("size", f"{made.spz.size / 1024:,.0f} KiB"),
-            ("sha256", made.spz.sha256),
-        ]
+    found += _labelled(task, Part.GENERATION)
     if verdict := task.verdict:
         found += [("local score", f"{verdict.score:.4f} by {verdict.validator}")]
         found += [(f"local {name}", f"{value:.4f}") for name, value in sorted(verdict.parts.items())]
         found += [("failed check", check) for check in verdict.failed_checks]
-    if feedback := task.feedback:
-        numbers = (
-            ("fidelity", feedback.task_fidelity_score, ".4f"),
-            ("average fidelity", feedback.average_fidelity_score, ".4f"),
-            ("reward", feedback.current_miner_reward, ",.1f"),
-        )
-        found += [(name, format(number, form)) for name, number, form in numbers if number is not None]
-        found += [
-            ("inferred from later feedback", "yes" if feedback.is_inferred else None),
-            ("duel rating", feedback.current_duel_rating),
-        ]
+    found += _labelled(task, Part.FEEDBACK)
     return [(name, printable(str(value), _LONGEST_PROMPT)) for name, value in found if value is not None]
+
+
+def _labelled(task: Task, part: Part) -> list[tuple[str, object]]:
+    """Return label and text of the part's columns that the gallery shows and that hold something."""
+    shown = ((column, column.value_in(task)) for column in columns_of_part(part) if column.label is not None)
+    return [(str(c.label), c.show(value)) for c, value in shown if value is not None and value is not False]
 
 
 def made_from(task: Task) -> list[tuple[str, str]]:

@@ -29,13 +29,13 @@ SAMPLE_EVERY_S = 5.0
 MAINTAIN_EVERY_S = 30.0
 STALLED_S = 300.0
 _DAY_S = 86_400.0
-KEPT_S = 60.0
+FRESH_S = 60.0
 LIMITS = {
     "TRELLIS_MODELS_MAX_GB": "0.05",
     "TRELLIS_KEEP_RUNS": "100",
-    "TRELLIS_KEEP_TASKS_DAYS": str(KEPT_S / _DAY_S),
-    "TRELLIS_KEEP_STATISTICS_DAYS": str(KEPT_S / _DAY_S),
-    "TRELLIS_DUPLICATE_WINDOW_H": str(KEPT_S / 3600),
+    "TRELLIS_KEEP_TASKS_DAYS": str(FRESH_S / _DAY_S),
+    "TRELLIS_KEEP_STATISTICS_DAYS": str(FRESH_S / _DAY_S),
+    "TRELLIS_DUPLICATE_WINDOW_H": str(FRESH_S / 3600),
 }
 # Logs grow to 20 MiB each whatever is set, which the soak does not reach: shown, and not judged.
 PARTS = {

@@ -1,4 +1,4 @@
-"""Which addresses of the chain a miner may call: a staked neuron may publish any address it likes."""
+"""Addresses on the chain that a miner may call: a staked neuron can publish any address."""
 
 import ipaddress
 from collections.abc import Callable

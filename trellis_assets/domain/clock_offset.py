@@ -1,7 +1,7 @@
-"""How far this machine's clock is from validators', measured by the `Date` of their answers.
+"""Clock offset: how far validators' clocks are from ours, measured by the `Date` of their responses.
 
-A cooldown is told in the validator's time, and a request is refused whose nonce is older than a few seconds:
-a clock that is wrong costs every pull. What one validator says of its own clock is used for that validator
+A cooldown is given in the validator's time, and a request whose nonce is older than a few seconds is refused:
+a wrong clock costs every poll. What one validator says of its own clock is used for that validator
 alone; what is wrong with ours is believed when validators agree.
 """
 
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
-# A clock that is off by more is not corrected for: the answer is taken for a lie.
+# An offset beyond this is taken for a lie.
 MAX_OFFSET = timedelta(hours=24)
 # `Date` names whole seconds.
 _HALF_SECOND = timedelta(seconds=0.5)
-# An answer that took longer says too little of the clock.
+# A response that took longer says too little of the clock.
 LONGEST_ROUND_TRIP_S = 30.0
 # Clocks that are kept right differ by less.
 TOLERANCE_S = 2.0
@@ -63,7 +63,7 @@ def measure_offset(server_time: datetime | None, round_trip_s: float, received_a
 def validators_time(offset: Offset | None, now: datetime) -> datetime:
     """Return what time it is for the validator, at least: ours, unless its clock differs from it for certain.
 
-    At least, so that nobody is asked too early: that counts as a violation.
+    "At least", so that no validator is polled too early: that counts as a violation.
     """
     if offset is None or not offset.is_wrong:
         return now

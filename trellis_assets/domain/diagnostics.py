@@ -1,4 +1,4 @@
-"""What a look at the whole miner finds."""
+"""Health checks: the result of one, and how a disk, a generator and workers are judged."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ from trellis_assets.system.compat import StrEnum
 
 
 class Health(StrEnum):
-    """How a part is."""
+    """How well a part works."""
 
     OK = "ok"
     WARNING = "warning"
@@ -22,11 +22,11 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What was found of one part.
+    """What a health check found of one part.
 
     Attributes:
         text: what is so.
-        advice: what to do about it; empty where there is nothing to do.
+        advice: what to do about it; empty if there is nothing to do.
     """
 
     part: str
@@ -39,22 +39,27 @@ _ORDER = (Health.OK, Health.WARNING, Health.FAILED)
 
 
 def worst(results: Iterable[CheckResult]) -> Health:
-    """The health of the whole."""
+    """Return the worst health of all results."""
     return max((s.health for s in results), key=_ORDER.index, default=Health.OK)
 
 
 def as_json(results: Iterable[CheckResult]) -> dict[str, Any]:
-    """The results for other programs."""
+    """Return the results as JSON for other programs."""
     listed = list(results)
     return {"health": worst(listed), "parts": [asdict(result) for result in listed]}
 
 
-# Where less is free, files cannot be written soon, or already.
+# With less free space files cannot be written soon, or already.
 SCARCE_BYTES, NO_BYTES = 5 * 10**9, 5 * 10**8
 
 
 def judge_disk(free: int, folder: str) -> CheckResult:
-    """Whether models can still be written, by the free bytes of the folder's disk."""
+    """Judge whether models can still be written.
+
+    Args:
+        free: bytes of the folder's disk.
+        folder: for people.
+    """
     text = f"{free / 1e9:.1f} GB free for {folder}"
     advice = "make room, or lower TRELLIS_MODELS_MAX_GB and TRELLIS_KEEP_RUNS"
     if free < NO_BYTES:
@@ -67,12 +72,12 @@ def judge_disk(free: int, folder: str) -> CheckResult:
 def judge_generator(
     name: str, probes: Sequence[Probe], endpoints: Sequence[Endpoint], now: datetime
 ) -> list[CheckResult]:
-    """How the generator is, and each of its endpoints that is not well.
+    """Judge the generator, and each of its endpoints that is not healthy.
 
     Args:
         name: of the backend.
-        probes: what was found at the endpoints' doors just now.
-        endpoints: what is known of them since before.
+        probes: what health probes of the endpoints found just now.
+        endpoints: their records.
         now: aware UTC.
     """
     known = {endpoint.name: endpoint for endpoint in endpoints}
@@ -126,11 +131,11 @@ def describe_orientation(
 def judge_workers(
     queues: Mapping[str, Collection[str]], hands: Mapping[str, int], wanted: Sequence[str], endpoints: int
 ) -> CheckResult:
-    """Whether live workers execute the runs of all queues, and as many as there are endpoints.
+    """Judge whether live workers execute the runs of all queues, and as many as there are endpoints.
 
     Args:
         queues: of each live worker, by its name.
-        hands: how many runs each executes at a time, by its name.
+        hands: concurrency of each, by its name.
         wanted: queues that runs go to.
         endpoints: of the generator.
     """

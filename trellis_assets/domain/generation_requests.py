@@ -1,4 +1,4 @@
-"""What a generation server is asked for."""
+"""Generation requests: what a generation server makes, and the state of its backend."""
 
 import hashlib
 from dataclasses import astuple, dataclass
@@ -8,7 +8,7 @@ from trellis_assets.system.compat import StrEnum
 
 
 class GenerationStoppedError(RuntimeError):
-    """The job was called off: its caller went away, or its time was up."""
+    """The job was stopped: its caller went away, or its time was up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Sampling:
 
 
 class Route(StrEnum):
-    """How words become a model."""
+    """How a text prompt becomes a model."""
 
     DIRECT = "direct"
     PICTURE = "picture"
@@ -44,7 +44,7 @@ class PictureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """One model to make.
+    """One model to generate.
 
     Attributes:
         prompt: words, or for images the base64 text of the file.
@@ -59,14 +59,14 @@ class GenerationRequest:
 
     @property
     def model_id(self) -> str:
-        """32 hexadecimal digits, the same for the same order: under it its pictures are asked for."""
+        """Return 32 hexadecimal digits, the same for the same request: its pictures are stored under them."""
         values = repr((self.prompt, str(self.kind), self.seed, astuple(self.sampling), self.route))
         return hashlib.sha256(values.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
 class GpuMemory:
-    """In bytes; `allocated` and `reserved` are this process's, `free` and `total` the device's."""
+    """Bytes of a GPU: `allocated` and `reserved` by this process, `free` and `total` of the device."""
 
     device: str
     allocated: int

@@ -1,4 +1,4 @@
-"""Progress: whether a process that lives also makes progress, by what it told last.
+"""Heartbeats: whether a process that lives also makes progress, by its last heartbeat.
 
 All times are seconds of the machine's monotonic clock.
 """
@@ -9,20 +9,20 @@ from typing import Any
 
 from trellis_assets.system.compat import Self, StrEnum
 
-# A writer may wait 30 s for SQLite; longer than that nothing holds up an event loop that is well.
+# A writer may wait 30 s for SQLite; nothing blocks a healthy event loop for longer.
 SILENT_AFTER_S = 40.0
 # A round ends after half a second, but for the very first one: it may wait for the chain.
 ROUND_WITHIN_S, FIRST_ROUND_WITHIN_S = 45.0, 180.0
 # Dagster's daemon evaluates the sensor every 5 s.
 TICK_WITHIN_S = 45.0
-# So long after its start a process need not have told anything: imports take seconds, more on a busy machine.
+# A process need not send a heartbeat sooner after its start: imports take seconds, more on a busy machine.
 STARTS_WITHIN_S = 60.0
 
 
 class Stage(StrEnum):
     """What a run worker does. Each stage but the first ends within its bound, or is entered again."""
 
-    RUNNING = "running"  # also what other jobs than mining are at, which may take long
+    RUNNING = "running"  # also of other jobs than mining, which may take long
     WAITING = "waiting for an endpoint"
     GENERATING = "generating"
     STORING = "storing"
@@ -45,6 +45,8 @@ def stage_bounds(*, generation_s: float, validation_s: float, submission_s: floa
 
     Example:
         With a generation time-out of 300 s a worker that generates is replaced after 360 s.
+        >>> stage_bounds(generation_s=300, validation_s=60, submission_s=300)[Stage.GENERATING]
+        360.0
     """
     return {
         Stage.WAITING: 2 * SLACK_S,
@@ -72,7 +74,9 @@ def why_worker_is_stuck(
         bounds: seconds that stages may take; a stage that is not named has none.
 
     Example:
-        361 s at a stage that may take 360 s gives "generating for 361 s, longer than 360 s".
+        >>> bounds = {Stage.GENERATING: 360.0}
+        >>> why_worker_is_stuck(silent_s=3, stage=Stage.GENERATING, stage_s=361, bounds=bounds)
+        'generating for 361 s, longer than 360 s'
     """
     if silent_s > WORKER_SILENT_AFTER_S:
         return f"no heartbeat for {silent_s:.0f} s"
@@ -84,12 +88,12 @@ def why_worker_is_stuck(
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """What a process told last.
+    """The last heartbeat of a process.
 
     Attributes:
         pid: of the process.
-        beat_at: when it told it.
-        figures: the rest, as it was written.
+        beat_at: when it was sent.
+        figures: the rest, as the process wrote it.
     """
 
     pid: int
@@ -114,7 +118,8 @@ def why_silent(heartbeat: Heartbeat | None, pid: int, *, started_at: float, now:
     """Return why a process that writes heartbeats counts as stuck; None while it does not.
 
     Example:
-        A heartbeat of this process that is 41 s old gives "no sign of progress for 41 s".
+        >>> why_silent(Heartbeat(7, beat_at=100.0, figures={}), 7, started_at=0.0, now=141.0)
+        'no sign of progress for 41 s'
     """
     if heartbeat is None or heartbeat.pid != pid:
         waited = now - started_at

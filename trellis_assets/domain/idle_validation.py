@@ -1,4 +1,4 @@
-"""What holds back idle validation, and what it did, file by file."""
+"""Idle validation: which active task it must not delay, and what a run of it did, file by file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,22 +6,22 @@ from dataclasses import dataclass, field
 from trellis_assets.domain.scheduling.prefetch import ActiveTask
 from trellis_assets.domain.tasks import WORKABLE_STATES, TaskState
 
-# Who is about to ask the validator, or asks it.
+# Tasks that use the validator, or will next.
 _JUDGED_NEXT = frozenset({TaskState.GENERATED, TaskState.VALIDATING})
 
 
 def held_back_by(
     tasks: Sequence[ActiveTask], miner_hotkey: str, *, shares_validator: bool
 ) -> ActiveTask | None:
-    """The task that idle validation has to give way to, None when there is none.
+    """Return an active task that idle validation would delay; None if there is none.
 
-    Any of the miner's own that is worked on. Of other miners of the store, whose machines are theirs, only
-    one whose turn at the same validator it would delay.
+    That is any task of the miner itself. Of other miners of the store, which have machines of their own,
+    it is only a task that uses the same validation server.
 
     Args:
-        tasks: unfinished ones of every miner.
+        tasks: the active ones of every miner.
         miner_hotkey: whose idle validation it is.
-        shares_validator: a server judges, which other miners may ask too.
+        shares_validator: a validation server is used, which other miners may use too.
     """
     for task in tasks:
         if task.miner_hotkey == miner_hotkey:
@@ -36,9 +36,9 @@ def is_validator_wanted(tasks: Sequence[ActiveTask], miner_hotkey: str, *, share
     """Return whether a task of a mining run is at the validator, or about to be.
 
     Args:
-        tasks: unfinished ones of every miner.
-        miner_hotkey: whose backfill asks.
-        shares_validator: a server judges, which other miners may ask too.
+        tasks: the active ones of every miner.
+        miner_hotkey: whose backfill it is.
+        shares_validator: a validation server is used, which other miners may use too.
     """
     ours = (task for task in tasks if shares_validator or task.miner_hotkey == miner_hotkey)
     return any(task.state in _JUDGED_NEXT for task in ours)
@@ -46,10 +46,10 @@ def is_validator_wanted(tasks: Sequence[ActiveTask], miner_hotkey: str, *, share
 
 @dataclass(frozen=True, slots=True)
 class JudgedCounts:
-    """How the models of some hours stand.
+    """How many models of some hours have a local score.
 
     Attributes:
-        models: kept ones of tasks that have ended.
+        models: stored ones of tasks that have ended.
         scored: of these, with a local score; `scored_when_idle`: by idle validation.
     """
 
@@ -59,7 +59,7 @@ class JudgedCounts:
 
     @property
     def unscored(self) -> int:
-        """Models without a local score."""
+        """Return how many models have no local score."""
         return self.models - self.scored
 
 
@@ -72,7 +72,7 @@ class IdleReport:
         missing: the file is gone. `changed`: it is not the one that was stored. Neither is scored.
         unavailable: the local validator could not judge now.
         left: not reached, because new work came in.
-        interrupted_by: what that was; None when everything was reached.
+        interrupted_by: that work; None if every file was reached.
     """
 
     scored: dict[int, float] = field(default_factory=dict)
@@ -84,10 +84,10 @@ class IdleReport:
 
     @property
     def is_done(self) -> bool:
-        """Whether every file has a score that can have one now or later."""
+        """Return whether no file is left that could be scored now or later."""
         return not self.left and not self.unavailable
 
     @property
     def left_out(self) -> int:
-        """Files that have no score still."""
+        """Return how many files still have no score."""
         return len(self.missing) + len(self.changed) + len(self.unavailable) + len(self.left)

@@ -1,14 +1,14 @@
-"""Reads of the list of validators: how the last ones went, and when the next one may be tried."""
+"""Reads of the metagraph: how the last ones went, and when the next one may be tried."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from trellis_assets.domain.backoff import BackoffPolicy
 
-# A chain is asked less and less while it fails; after a success at its usual pace at once.
-CHAIN_BACKOFF = BackoffPolicy([timedelta(seconds=s) for s in (30, 60, 120, 300, 600)])
+# A failing chain is read less and less; after a success at its usual interval at once.
+CHAIN_BACKOFF = BackoffPolicy.of_seconds(30, 60, 120, 300, 600)
 # A file is cheap to read, and is often about to be written.
-FILE_BACKOFF = BackoffPolicy([timedelta(seconds=s) for s in (2, 5, 10, 30)])
+FILE_BACKOFF = BackoffPolicy.of_seconds(2, 5, 10, 30)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Whether a miner that lives also mines: its ticks, its polls, and what hinders the next one."""
+"""Mining progress: whether a live session mines, by its ticks and polls, and what hinders the next poll."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from trellis_assets.domain.diagnostics import CheckResult, Health
 from trellis_assets.domain.heartbeats import TICK_WITHIN_S
 from trellis_assets.domain.validators import PollRecord
 
-# Without a poll for so long, people are told what hinders it.
+# After so many seconds without a poll, people are told why.
 STILL_AFTER_S = 60.0
 PART = "mining"
 # The last is what stores of earlier versions hold for a malformed response.
@@ -24,16 +24,16 @@ class MiningFacts:
 
     Attributes:
         session_s: since its start.
-        paused: why nothing is pulled since the sensor is switched off; None while it is on.
+        paused: that the sensor is switched off; None while it is on.
         tick_s: since the sensor was evaluated last; None before the first time.
         daemon_error: what Dagster's daemon reported last.
         stuck: why the poller counts as stuck.
         poll_s: since a validator was polled last; None before the first time.
-        closed: why the poller asks nobody just now.
+        closed: why the poller polls no validator now.
         failed: what went wrong in the poller's last round.
         eligible: how many validators pass stake and permit.
         records: of their last polls.
-        active_tasks: how many tasks are unfinished.
+        active_tasks: how many there are.
     """
 
     now: datetime
@@ -52,7 +52,7 @@ class MiningFacts:
 
 
 def judge_mining(facts: MiningFacts, *, turn_on: str) -> CheckResult:
-    """Return whether the session mines, and what hinders it.
+    """Judge whether the session mines, and name what hinders it.
 
     Args:
         facts: of the session.
@@ -86,12 +86,12 @@ def judge_mining(facts: MiningFacts, *, turn_on: str) -> CheckResult:
 
 
 def is_still(result: CheckResult) -> bool:
-    """Whether it tells that nobody has been polled for a while, be that well or not."""
+    """Return whether the result says that no validator has been polled for a while, well or not."""
     return result.part == PART and result.text.startswith("no poll for")
 
 
 def _all_polls_fail(facts: MiningFacts) -> CheckResult | None:
-    """The failure of every validator is ours, or the network's, and told however often we try."""
+    """Return the failure if every validator's last poll failed: it is ours, or the network's."""
     outcomes = {record.outcome for record in facts.records if record.outcome is not None}
     if outcomes == {"NotRegistered"}:
         text = f"none of {len(facts.records)} validators knows our hotkey"
@@ -105,7 +105,7 @@ def _all_polls_fail(facts: MiningFacts) -> CheckResult | None:
 
 
 def _hindrance(facts: MiningFacts) -> tuple[Health, str, str]:
-    """Why nobody is polled, as health, text and advice."""
+    """Return why no validator is polled, as health, text and advice."""
     if facts.failed is not None:
         return Health.FAILED, facts.failed, _SEE_LOG
     if facts.closed is not None:
@@ -118,7 +118,7 @@ def _hindrance(facts: MiningFacts) -> tuple[Health, str, str]:
     ahead = [until for record in facts.records if (until := _rests_until(record, facts.now)) is not None]
     if len(ahead) >= facts.eligible:
         many = f"all {facts.eligible} validators are" if facts.eligible > 1 else "the only validator is"
-        return Health.OK, f"{many} cooling down, the first until {min(ahead):%H:%M:%S} UTC", ""
+        return Health.OK, f"{many} cooling down or backing off, the first until {min(ahead):%H:%M:%S} UTC", ""
     return Health.FAILED, "nothing is known that hinders it", _SEE_LOG
 
 
@@ -128,7 +128,7 @@ def _rests_until(record: PollRecord, now: datetime) -> datetime | None:
 
 
 def _last_failure(facts: MiningFacts) -> str:
-    """The newest failures in the peers' own words."""
+    """Return the newest failures in the peers' own words."""
     failed = [(r.answered_at, r) for r in facts.records if r.reason is not None and r.answered_at is not None]
     newest = sorted(failed, key=lambda at_and_record: at_and_record[0], reverse=True)[:_SHOWN]
     told = [f"uid {r.uid} {_age_s(at, facts.now):.0f} s ago: {r.reason}" for at, r in newest]

@@ -1,4 +1,4 @@
-"""How the generation server makes a picture of words and cuts its object out."""
+"""Settings of the picture route: a picture of the text prompt is made, and its object is cut out."""
 
 from dataclasses import dataclass
 
@@ -64,7 +64,7 @@ class CutSettings:
 
 
 class MemoryProfile(StrEnum):
-    """Memory of the GPU in GB; `auto` takes what is free when the first picture is asked for."""
+    """Memory of the GPU in GB; `auto` takes what is free when the first picture is made."""
 
     AUTO = "auto"
     GB_8 = "8"

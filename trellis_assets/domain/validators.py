@@ -1,4 +1,4 @@
-"""Validators of the subnet: what the metagraph says of one, and which may be asked for work now."""
+"""Validators of the subnet: what the metagraph says of one, and which are due to be polled."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from trellis_assets.domain.scheduling.poll_spacing import PollSpacing
 from trellis_assets.domain.scheduling.worth import Worth, best_first, worth_of
 from trellis_assets.system.compat import UTC
 
-# A validator's word is bounded: nobody may silence a miner for longer than this by a large number.
+# No validator may silence a miner for longer than this by a large number.
 MAX_COOLDOWN = timedelta(hours=24)
-# A validator that was not asked for so long while it was due goes first, whatever its work is worth.
+# A validator that was due for so long without being polled goes first, whatever its tasks are worth.
 LONGEST_LEFT_OUT = timedelta(hours=1)
 _EVER = datetime.min.replace(tzinfo=UTC)
 
@@ -32,17 +32,17 @@ class Validator:
 
     @property
     def is_serving(self) -> bool:
-        """Whether the neuron has published an address at all."""
+        """Return whether the neuron has published an address."""
         return self.ip not in {"", "0.0.0.0", "::"} and self.port > 0  # noqa: S104
 
 
 @dataclass(frozen=True, slots=True)
 class PollTimes:
-    """What the store knows of one miner's next pull from a validator.
+    """What the store knows of one miner's next poll of a validator.
 
     Attributes:
         next_poll_at: not before this time, by our own interval or back-off.
-        cooldown_until: not before this time, by the validator's word.
+        cooldown_until: not before this time, by the validator's own rule.
         accepted, submitted: results that it accepted, of those it was sent.
     """
 
@@ -53,7 +53,7 @@ class PollTimes:
 
     @property
     def waits_since(self) -> datetime:
-        """Since when a validator that is due has been due; one that was never asked waits longest."""
+        """Return since when a due validator has been due; one that was never polled waits longest."""
         limits = [t for t in (self.next_poll_at, self.cooldown_until) if t is not None]
         return max(limits, default=_EVER)
 

@@ -38,9 +38,9 @@ class PeriodicChecks:
             self._reported_at[check.name] = time.monotonic()
             threading.Thread(target=self._repeat, args=(check,), name=check.name, daemon=True).start()
 
-    def mark_told(self, name: str, results: Sequence[CheckResult]) -> None:
+    def mark_reported(self, name: str, results: Sequence[CheckResult]) -> None:
         """Note that people were told of these results of a check already."""
-        self._outages.mark_told(name, results, time.monotonic())
+        self._outages.mark_reported(name, results, time.monotonic())
 
     def stop(self) -> None:
         """Start no further check."""

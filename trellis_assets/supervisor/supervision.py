@@ -91,7 +91,7 @@ class Supervision:
     def start(self) -> None:
         """Start the checks."""
         # The session said what is wrong with the chain when it read the list of validators.
-        self._checks.mark_told("chain", check_chain(self._context))
+        self._checks.mark_reported("chain", check_chain(self._context))
         self._checks.start()
 
     def stop(self) -> None:

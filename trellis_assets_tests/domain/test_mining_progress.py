@@ -9,7 +9,7 @@ from trellis_assets.domain.diagnostics import CheckResult, Health
 from trellis_assets.domain.mining_progress import MiningFacts, is_still, judge_mining
 from trellis_assets.domain.validators import PollRecord, PollTimes
 
-COOLING = "the only validator is cooling down, the first until 12:05:00"
+COOLING = "the only validator is cooling down or backing off, the first until 12:05:00"
 UNKNOWN = "nothing is known that hinders it"
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 

@@ -1,7 +1,7 @@
 """A part that fails is told once, and once when it is back; what passes in seconds is not told."""
 
 from trellis_assets.domain.diagnostics import CheckResult, Health
-from trellis_assets.domain.outages import TELL_AFTER_S, Outages
+from trellis_assets.domain.outages import REPORT_AFTER_S, Outages
 
 DOWN = CheckResult("generator", Health.FAILED, "no generation endpoint takes work: refused", "start it")
 WELL = CheckResult("generator", Health.OK, "http takes work")
@@ -27,7 +27,7 @@ def test_an_outage_is_told_once_and_once_more_when_it_is_over() -> None:
 
 
 def test_what_passes_at_once_is_not_told() -> None:
-    assert told([DOWN], [WELL], [DOWN], [WELL], [DOWN], every_s=TELL_AFTER_S - 1) == [[]] * 5
+    assert told([DOWN], [WELL], [DOWN], [WELL], [DOWN], every_s=REPORT_AFTER_S - 1) == [[]] * 5
 
 
 def test_a_part_that_is_well_for_a_moment_is_not_called_back() -> None:

@@ -69,7 +69,7 @@ def test_an_old_list_goes_on_to_serve_while_the_chain_is_away(store: SqlStore, c
 def test_a_chain_that_is_back_is_asked_again(
     store: SqlStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metagraph_cache, "KEPT_S", 0.0)
+    monkeypatch.setattr(metagraph_cache, "FRESH_S", 0.0)
     chain = Chain()
     kept = listed_on(chain, store, clock)
     kept.refresh()
@@ -132,7 +132,7 @@ def test_the_list_of_another_network_does_not_serve(store: SqlStore, clock: Fake
 def test_an_unregistered_hotkey_is_told_with_the_command_and_looked_for_every_five_minutes(
     store: SqlStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metagraph_cache, "KEPT_S", 0.0)
+    monkeypatch.setattr(metagraph_cache, "FRESH_S", 0.0)
     chain = Chain()
     kept = registered_on(chain, store, clock)
     kept.refresh()

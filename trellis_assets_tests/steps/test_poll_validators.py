@@ -202,14 +202,14 @@ async def test_a_task_that_another_process_pulled_meanwhile_stops_a_late_poll(
     """A process that was held up between its look at the store and its poll asks for no task twice."""
     late = Round(store, clock, ONE)
     step = PollValidatorsStep(store, late.network, clock, POLICY)
-    step.listing.refresh()
+    step.metagraph_cache.refresh()
     report = PollReport()
     chosen = step.to_poll(report)
     other = Round(store, clock, ONE)
     other.says(ONE, TaskAssigned(a_pulled_task("a")))
     assert len((await other.run()).new_tasks) == 1
     clock.advance(60)
-    await step.ask(chosen[0], report)
+    await step.poll(chosen[0], report)
     assert report.polled == 0
     assert late.network.pulled == []
 

@@ -10,7 +10,7 @@ import pytest
 
 from trellis_assets.composition import Pipeline
 from trellis_assets.domain.clock_offset import Offset
-from trellis_assets.domain.outages import TELL_AFTER_S, Outages
+from trellis_assets.domain.outages import REPORT_AFTER_S, Outages
 from trellis_assets.settings import Settings
 from trellis_assets.supervisor.periodic_checks import PeriodicChecks
 from trellis_assets.supervisor.supervision import Supervision
@@ -33,7 +33,7 @@ class Terminal:
         """Run the check so many times, each long enough after the last for its news to be told."""
         told: list[str] = []
         for _ in range(times):
-            self._now += TELL_AFTER_S
+            self._now += REPORT_AFTER_S
             told += self._outages.update(check, self._checks[check].run(), self._now)
         return told
 
@@ -100,11 +100,11 @@ def test_unregistered_hotkey_that_the_start_told_is_not_told_again(
         supervision.start()
         checks = supervision._checks
         (chain,) = [check for check in checks.checks if check.name == "chain"]
-        later = time.monotonic() + 2 * TELL_AFTER_S
+        later = time.monotonic() + 2 * REPORT_AFTER_S
         assert [result.part for result in chain.run()] == ["registration"]
         assert checks._outages.update("chain", chain.run(), later) == []
         us = a_validator(9, hotkey=MINER)
         pipeline.store.validators.save([*VALIDATORS, us], pipeline.clock.now(), source=source)
         checks._outages.update("chain", chain.run(), later)
-        (line,) = checks._outages.update("chain", chain.run(), later + TELL_AFTER_S)
+        (line,) = checks._outages.update("chain", chain.run(), later + REPORT_AFTER_S)
         assert line.startswith("registration is back")

@@ -154,7 +154,7 @@ def test_missing_heartbeats_replace_nothing_on_a_full_disk(
 
 def test_check_that_hangs_is_reported_and_delays_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(periodic_checks, "TIMEOUT_S", 0.2)
-    monkeypatch.setattr("trellis_assets.domain.outages.TELL_AFTER_S", 0.1)
+    monkeypatch.setattr("trellis_assets.domain.outages.REPORT_AFTER_S", 0.1)
     let_go = threading.Event()
 
     def hang() -> Sequence[CheckResult]:

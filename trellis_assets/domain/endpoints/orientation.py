@@ -1,7 +1,7 @@
-"""Which way up a generator's models are, and how they are turned the right way.
+"""Orientation: which way up a generator's models are.
 
 TRELLIS makes models with +Z up. Its `save_ply` turns (x, y, z) to (x, -z, y), which the validators'
-cameras (+Y up) see head down; servers that hand out such files, or TRELLIS's own axes, must be told.
+cameras (+Y up) see upside down; models of such files, or in TRELLIS's own axes, must be turned.
 """
 
 from trellis_assets.system.compat import StrEnum

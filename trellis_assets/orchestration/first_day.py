@@ -4,6 +4,7 @@ from datetime import date
 from pathlib import Path
 
 from trellis_assets.settings import Settings
+from trellis_assets.system.atomic_write import write_atomically
 
 # Where no session has begun and no setting says otherwise.
 DEFAULT = date(2026, 1, 1)
@@ -28,9 +29,7 @@ def record_first_day(settings: Settings, beginning: date) -> date:
         return settings.orchestration.first_day
     path = settings.storage.folder / _FILE
     day = min(beginning, _recorded(path) or beginning)
-    written = path.with_suffix(".new")
-    written.write_text(f"{day.isoformat()}\n", encoding="utf-8")
-    written.replace(path)
+    write_atomically(path, f"{day.isoformat()}\n")
     return day
 
 

@@ -9,8 +9,9 @@ from trellis_assets.ports import ReportQueries
 from trellis_assets.reports.charts import Chart
 from trellis_assets.reports.period import ReportPeriod
 from trellis_assets.reports.tables import REPORTS, Report
-from trellis_assets.reports.writing import Format, whole_file, write_table
+from trellis_assets.reports.writing import Format, write_table
 from trellis_assets.settings import SettingsError
+from trellis_assets.system.atomic_write import write_atomically
 
 PUBLISHED_FORMATS = (Format.PARQUET, Format.CSV, Format.HTML)
 
@@ -87,6 +88,5 @@ def _write(report: Report, period: ReportPeriod, path: Path, charts: Sequence[Ch
     if form is not Format.HTML:
         return write_table(report.rows(period), path, form)
     page = render_page(report, period, charts)
-    with whole_file(path) as partial:
-        partial.write_text(page, encoding="utf-8")
+    write_atomically(path, page)
     return 0

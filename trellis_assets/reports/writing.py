@@ -1,12 +1,12 @@
 """Write tables to files: Parquet, CSV and JSON, frame by frame, each file as a whole or not at all."""
 
-import contextlib
 import json
-import os
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from trellis_assets.system.atomic_write import atomic_write
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,22 +24,10 @@ class Format(StrEnum):
     HTML = "html"
 
 
-@contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a path to write to; move the file to `path` where the block ends well, else delete it."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def write_table(frames: Iterator["pd.DataFrame"], path: Path, form: Format) -> int:
     """Write the frames to a file and return their number of rows. For HTML see `page.render_page`."""
     writers = {Format.PARQUET: _write_parquet, Format.CSV: _write_csv, Format.JSON: _write_json}
-    with whole_file(path) as partial:
+    with atomic_write(path) as partial:
         return writers[form](frames, partial)
 
 

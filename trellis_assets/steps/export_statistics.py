@@ -1,13 +1,13 @@
 """Export statistics: a snapshot to the store and, as JSON, to a file."""
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from trellis_assets.domain.statistics import StatisticsSnapshot, to_json
 from trellis_assets.ports import Clock, Store
+from trellis_assets.system.atomic_write import write_atomically
 
 KEPT_FILES = 200
 PREFIX = "statistics_"
@@ -33,7 +33,7 @@ class ExportStatisticsStep:
             snapshot = self.store.statistics.snapshot(self.session_id, now)
         self.store.statistics.save_snapshot(snapshot)
         path = self.folder / f"{PREFIX}{snapshot.taken_at:%Y%m%dT%H%M%S_%f}.json"
-        write_atomically(path, json.dumps(_exported(snapshot, everything), indent=2).encode())
+        write_atomically(path, json.dumps(_exported(snapshot, everything), indent=2))
         for old in sorted(self.folder.glob(f"{PREFIX}*.json"))[:-KEPT_FILES]:
             old.unlink(missing_ok=True)
         return snapshot, path
@@ -43,11 +43,3 @@ def _exported(snapshot: StatisticsSnapshot, everything: StatisticsSnapshot) -> d
     whole = to_json(everything)
     since = {name: whole[name] for name in ("uptime_hours", "session_stats", "performance")}
     return to_json(snapshot) | {"since_beginning": since}
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """`path` holds `data`; a reader never sees half of it. Folders are made."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(data)
-    temporary.replace(path)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trellis_assets.settings import Settings
+from trellis_assets.system.atomic_write import write_atomically
 
 POLLER, SENSOR, RUN_WORKERS, SESSION = "poller", "sensor", "run_workers", "session"
 
@@ -21,12 +22,8 @@ def heartbeat_folder(settings: Settings) -> Path:
 
 def write_heartbeat(folder: Path, name: str, figures: Mapping[str, Any]) -> bool:
     """Replace the heartbeat `name` by the figures and this process's id. Return whether it was written."""
-    path = folder / f"{name}.json"
-    partial = folder / f".{name}.{os.getpid()}"
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        partial.write_text(json.dumps({"pid": os.getpid(), **figures}), encoding="utf-8")
-        partial.replace(path)
+        write_atomically(folder / f"{name}.json", json.dumps({"pid": os.getpid(), **figures}))
     except OSError:
         return False  # a full disk: the supervisor knows by its own heartbeat that none can be written
     return True

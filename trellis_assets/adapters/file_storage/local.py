@@ -1,8 +1,6 @@
 """Model files in a local folder."""
 
 import contextlib
-import os
-import tempfile
 from collections.abc import Callable, Container
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +15,7 @@ from trellis_assets.adapters.file_storage.naming import (
 )
 from trellis_assets.domain.generations import StoredFile
 from trellis_assets.ports import MissingFileError, StoredFileError, StoreError
+from trellis_assets.system.atomic_write import write_atomically
 
 
 class LocalFileStore:
@@ -29,7 +28,7 @@ class LocalFileStore:
         """`data` is durably in `models/<day>/<key>-<checksum>.<suffix>`, whole or not at all."""
         file = described(task_key, suffix, data, datetime.now(UTC))
         try:
-            _write_whole(self._root / file.path, data)
+            write_atomically(self._root / file.path, data, is_durable=True)
         except OSError as error:
             raise StoreError(
                 f"{file.path} cannot be written under {self._root}: {error.strerror or error}; make room or "
@@ -46,7 +45,7 @@ class LocalFileStore:
             data = make(self.read(file))
             # It can be made again: a disk that is full is no reason to go without.
             with contextlib.suppress(OSError):
-                _write_whole(path, data)
+                write_atomically(path, data, is_durable=True)
             return data
 
     def read(self, file: StoredFile) -> bytes:
@@ -87,28 +86,3 @@ class LocalFileStore:
         if not path.is_relative_to(self._root.resolve()):
             raise StoredFileError(f"{relative} lies outside the data folder")
         return path
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """`data` is durably in the file, or the file is as it was."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(temporary).unlink()
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -13,6 +13,7 @@ from trellis_assets.adapters.local_subnet.prompts import PromptSource, TaskSourc
 from trellis_assets.adapters.local_subnet.rules import Rules
 from trellis_assets.adapters.local_subnet.validator import Faults, LocalSubnetValidator
 from trellis_assets.ports import LocalValidator
+from trellis_assets.system.atomic_write import write_atomically
 
 _log = logging.getLogger(__name__)
 
@@ -141,6 +142,4 @@ def _write_metagraph(path: Path, validators: Sequence[LocalSubnetValidator]) -> 
         }
         for validator in validators
     ]
-    temporary = path.with_suffix(".part")
-    temporary.write_text(json.dumps(entries, indent=2), encoding="utf-8")
-    temporary.replace(path)
+    write_atomically(path, json.dumps(entries, indent=2))

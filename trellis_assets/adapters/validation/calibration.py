@@ -9,6 +9,7 @@ import numpy as np
 
 from trellis_assets.domain.tasks import TaskState
 from trellis_assets.ports import Store
+from trellis_assets.system.atomic_write import write_atomically
 
 # With fewer answers a fit says more about chance than about validators.
 LEAST_ANSWERS = 30
@@ -114,10 +115,7 @@ def mean_squared_error(calibration: Calibration, answers: Sequence[Answered]) ->
 
 def save(calibration: Calibration, path: Path) -> None:
     """The file holds the calibration; it replaces an earlier one whole."""
-    partial = path.with_suffix(".partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial.write_text(json.dumps(asdict(calibration)) + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_atomically(path, json.dumps(asdict(calibration)) + "\n")
 
 
 def load(path: Path) -> Calibration:

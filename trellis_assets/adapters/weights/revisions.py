@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from trellis_assets.system.atomic_write import write_atomically
+
 _log = logging.getLogger(__name__)
 
 FULL_COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -112,9 +114,7 @@ class Revisions:
             recorded = _read(self.file)
             if key not in recorded:
                 recorded[key] = first()
-                partial = self.file.with_suffix(".partial")
-                partial.write_text(json.dumps(recorded, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-                partial.replace(self.file)
+                write_atomically(self.file, json.dumps(recorded, indent=2, sort_keys=True) + "\n")
                 _log.warning(
                     "%s is not pinned: %s is used from now on, recorded in %s", key, recorded[key], self.file
                 )

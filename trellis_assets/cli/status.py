@@ -130,6 +130,6 @@ def inspect(
         found, picture = inspection.inspect(file, orientation)
         if preview is not None:
             if picture is None:
-                raise inspection.InspectionError(f"{file} has no splat that can be rendered: no picture")
+                raise inspection.InspectionError(f"{file} has no splat that can be rendered: omit --preview")
             inspection.write_picture(preview, picture)
         typer.echo(json.dumps(found.to_json()) if as_json else inspection.as_text(found))

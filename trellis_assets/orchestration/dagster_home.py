@@ -12,6 +12,8 @@ from trellis_assets.settings import RunLauncherName, Settings, SettingsError
 LOCATION = "trellis_assets"
 # The module that `dagster-daemon` runs: the command is not on every PATH.
 DAEMON_MODULE = "dagster._daemon"
+# On every run of a backfill, by Dagster.
+BACKFILL_TAG = "dagster/backfill"
 # Not the settings' own variables: Dagster's processes let `.env` override what they inherit, and there the
 # URLs are as the operator wrote them.
 DATABASE_VARIABLE, BROKER_VARIABLE = "DAGSTER_POSTGRES_URL", "DAGSTER_CELERY_BROKER_URL"
@@ -61,10 +63,12 @@ def write_instance(settings: Settings, home: Path) -> None:
         "class": "FileComputeLogManager",
         "config": {"base_dir": str(home / "compute_logs")},
     }
+    workers, queue = settings.orchestration.max_concurrent_runs, instance["run_coordinator"]["config"]
     # Mining runs are launched past the queue, but count in it: maintenance must find a place beside them.
-    instance["run_coordinator"]["config"]["max_concurrent_runs"] = (
-        2 * settings.orchestration.max_concurrent_runs
-    )
+    queue["max_concurrent_runs"] = 2 * workers
+    for limit in queue["tag_concurrency_limits"]:
+        if limit["key"] == BACKFILL_TAG:
+            limit["limit"] = max(1, workers // 4)
     instance["run_launcher"] = _run_launcher(settings, home)
     (home / "dagster.yaml").write_text(yaml.safe_dump(instance, sort_keys=False), encoding="utf-8")
 

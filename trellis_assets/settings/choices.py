@@ -1,11 +1,11 @@
-"""What a setting can be one of."""
+"""The values of settings that are one of a few."""
 
 from trellis_assets.system.compat import StrEnum
 
 LOCAL_NETWORK = "local"
 FILE_NETWORK_PREFIX = "file:"
 AUTO_ORIENTATION = "auto"
-# As the SDK's own table has them; a test compares the two.
+# As in bittensor's own table; a test compares the two.
 CHAIN_ENDPOINTS = {
     "finney": "wss://entrypoint-finney.opentensor.ai:443",
     "test": "wss://test.finney.opentensor.ai:443",
@@ -15,21 +15,21 @@ CHAIN_ENDPOINTS = {
 
 
 class DuplicatePolicy(StrEnum):
-    """What happens to a prompt that the same validator asked for within the window."""
+    """What to do with a prompt that the same validator asked for within the window."""
 
     SKIP = "skip"
     REUSE = "reuse"
 
 
 class GeneratorBackend(StrEnum):
-    """Where models come from."""
+    """What generates models."""
 
     EMBEDDED = "embedded"
     HTTP = "http"
 
 
 class PictureDtype(StrEnum):
-    """Numbers that the picture model computes with."""
+    """Number format that the picture model computes with."""
 
     AUTO = "auto"
     BFLOAT16 = "bfloat16"
@@ -38,7 +38,7 @@ class PictureDtype(StrEnum):
 
 
 class ValidatorBackend(StrEnum):
-    """Who judges models locally."""
+    """What validates models on this side."""
 
     EMBEDDED = "embedded"
     HTTP = "http"
@@ -46,7 +46,7 @@ class ValidatorBackend(StrEnum):
 
 
 class RunLauncherName(StrEnum):
-    """Where Dagster's runs execute."""
+    """What executes Dagster's runs: workers of this machine, or Celery's."""
 
     WARM = "warm"
     CELERY = "celery"

@@ -1,4 +1,4 @@
-"""One typed Settings; what cannot be used is named, and secrets are not shown."""
+"""Settings from flags, environment and `.env`: errors name the variable, and secrets are not shown."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         monkeypatch.delenv(f"TRELLIS_{name.upper()}", raising=False)
 
 
-def test_against_the_local_subnet_waiting_takes_seconds_and_elsewhere_the_seeds_times() -> None:
+def test_polls_are_seconds_apart_on_the_local_subnet_and_follow_the_rules_elsewhere() -> None:
     assert Settings.load().network.pull_interval < 10
     real = Settings.load(network="finney").network
     assert (real.pull_interval, real.error_backoff, real.pull_timeout_s) == (

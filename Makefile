@@ -9,7 +9,8 @@ run: setup ## mine on the local subnet with the Dagster UI at http://127.0.0.1:3
 	$(BIN)/trellis-assets mine --ui
 
 test: setup lint types ## what must hold on one machine
-	$(BIN)/pytest -n 3 --dist loadgroup -m "not distributed and not faults_long"
+	$(BIN)/pytest -n 3 --dist loadgroup -m "not slow and not distributed and not faults_long" $(COVERAGE)
+	$(BIN)/pytest -n 3 --dist loadgroup -m "slow and not distributed and not faults_long"
 
 # OpenCLIP needs torchvision. Its release for torch 2.13 exists on PyPI as a GPU build only, with 3 GB of
 # libraries; 0.15.2 is the last whose Python part works without its compiled one, of which nothing is used
@@ -92,6 +93,8 @@ types: setup
 	MYPYPATH=benchmarks $(BIN)/mypy --explicit-package-bases benchmarks
 
 # The unit tests alone, and what they start: the whole-product tests would take twice their time under it.
+# The whole product is not measured: its processes would be slower, and some tests are about time.
+COVERAGE :=
 coverage: setup ## lines and branches that the unit tests reach; the figure is the last line
 	rm -f .coverage .coverage.*
 	$(BIN)/pytest -q -n 2 -m "not slow and not distributed and not faults_long" --durations=0 --durations-min=1e9 --cov --cov-report=term --cov-report=html:build/coverage

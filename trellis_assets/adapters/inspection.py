@@ -53,12 +53,12 @@ class Inspection:
     parts: dict[str, float]
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values."""
+        """Return it as plain values."""
         return asdict(self)
 
 
 def read_model(path: Path) -> tuple[str, int, GaussianSplats]:
-    """Format, size in bytes and splats of a model file.
+    """Return format, size in bytes and splats of a model file.
 
     Raises:
         InspectionError: not there, too large, or no model.
@@ -118,7 +118,7 @@ def inspect(path: Path, orientation: Orientation = Orientation.AS_IS) -> tuple[I
 
 
 def write_picture(path: Path, picture: bytes) -> None:
-    """The picture is in the file.
+    """Write the picture to the file.
 
     Raises:
         InspectionError: it cannot be written.
@@ -130,7 +130,7 @@ def write_picture(path: Path, picture: bytes) -> None:
 
 
 def as_text(found: Inspection) -> str:
-    """Some lines for people."""
+    """Return some lines for people."""
     lines = [
         f"{found.format}, {found.bytes:,} bytes",
         f"{found.splats:,} splats, SH degree {found.sh_degree}, extent {found.extent:.4f}",

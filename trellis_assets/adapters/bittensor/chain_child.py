@@ -58,7 +58,7 @@ def read(endpoint: str, netuid: int, *, with_genesis: bool) -> dict[str, Any]:
 
 
 def _metagraph(substrate: Any, netuid: int) -> dict[str, Any] | None:
-    """By the first call that the runtime has: fewer fields mean less that a new runtime can change."""
+    """Return the answer to the first call that the runtime has; few fields: a new runtime changes less."""
     numbers = list(FIELDS.values())
     calls: dict[str, list[Any]] = {
         "get_selective_metagraph": [netuid, numbers],

@@ -45,7 +45,7 @@ class BittensorNetwork:
         return str(self._keypair.ss58_address)
 
     def metagraph(self) -> Sequence[Validator]:
-        """All neurons listed now, from the file or the chain.
+        """Return all neurons listed now, from the file or the chain.
 
         Raises:
             MetagraphError: with what to do about it.
@@ -53,7 +53,7 @@ class BittensorNetwork:
         return read_metagraph(self._settings)
 
     async def pull(self, validator: Validator) -> PollResponse:
-        """One PullTask call."""
+        """Send one PullTask call, and return what its answer means."""
         answer = await self._call(
             validator,
             synapses.PullTask(),
@@ -65,7 +65,7 @@ class BittensorNetwork:
     async def submit(
         self, validator: Validator, *, task: Task, kind: SubmissionKind, spz: bytes
     ) -> SubmissionAnswer:
-        """One signed SubmitResults call; an empty result hands the task back."""
+        """Send one signed SubmitResults call; an empty result hands the task back."""
         synapse = self.submission(validator, task=task, kind=kind, spz=spz)
         answer = await self._call(
             validator,
@@ -78,7 +78,7 @@ class BittensorNetwork:
     def submission(
         self, validator: Validator, *, task: Task, kind: SubmissionKind, spz: bytes
     ) -> synapses.SubmitResults:
-        """The synapse as it goes on the wire.
+        """Return the synapse as it is sent.
 
         Both `task` and `task_id` are filled: older validators compare the task, newer ones the id.
         """

@@ -14,7 +14,7 @@ os.environ.setdefault("BT_NO_PARSE_CLI_ARGS", "1")
 
 @contextmanager
 def loggers_kept() -> Iterator[None]:
-    """Every logger that there is has the level and the handlers afterwards that it has now.
+    """Restore the level and the handlers of every logger when the block ends.
 
     A handler that another thread adds meanwhile stays too.
     """

@@ -80,7 +80,7 @@ def read_metagraph(settings: Settings, *, deadline_s: float = DEADLINE_S) -> Seq
 
 
 def read_metagraph_file(path: Path) -> list[Validator]:
-    """The validators that the file lists.
+    """Return the validators that the file lists.
 
     Raises:
         MetagraphError: missing, too large, no JSON, or a field that is not as it must be; the
@@ -102,7 +102,7 @@ def read_metagraph_file(path: Path) -> list[Validator]:
 
 
 def parse_metagraph(text: str, *, source: str) -> list[Validator]:
-    """The validators in a JSON list of `{uid, hotkey, ip, port, stake, …}`.
+    """Return the validators in a JSON list of `{uid, hotkey, ip, port, stake, …}`.
 
     Raises:
         MetagraphError: naming `source`, the entry and the field.

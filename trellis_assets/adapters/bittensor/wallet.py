@@ -11,7 +11,7 @@ class WalletError(RuntimeError):
 
 
 def find_wallet(network: NetworkSettings) -> str:
-    """Where the hotkey is, in words; it is not read.
+    """Return where the hotkey is, in words; it is not read.
 
     Raises:
         WalletError: there is none.
@@ -29,7 +29,7 @@ def find_wallet(network: NetworkSettings) -> str:
 
 
 def load_hotkey(network: NetworkSettings) -> Any:
-    """The miner's sr25519 keypair: the wallet's hotkey, or a development key locally.
+    """Return the miner's sr25519 keypair: the wallet's hotkey, or a development key locally.
 
     Raises:
         WalletError: the wallet or its hotkey is not there or cannot be read.

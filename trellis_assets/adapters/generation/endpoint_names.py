@@ -9,7 +9,7 @@ from trellis_assets.adapters.http_client import shown_url
 
 
 def endpoint_name(url: str) -> str:
-    """The URL without what is secret in it; one that means this machine only, behind its name.
+    """Return the URL without its password; a loopback URL has the machine's name before it.
 
     Raises:
         ValueError: not an http(s) URL with a host.

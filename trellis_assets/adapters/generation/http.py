@@ -60,7 +60,7 @@ class HttpGenerator:
         token: str | None = None,
         route: Route | None = None,
     ) -> None:
-        """Nothing is called yet.
+        """Send nothing yet.
 
         Args:
             urls: one base URL per server, without the route.
@@ -92,7 +92,7 @@ class HttpGenerator:
         return tuple(self._urls)
 
     def probe(self) -> Sequence[Probe]:
-        """All servers are asked at once for their health."""
+        """Return the health of all servers, which are asked at the same time."""
         with ThreadPoolExecutor(max_workers=min(len(self._urls), MOST_PROBES_AT_ONCE)) as doors:
             return list(doors.map(self._probe, self._urls))
 
@@ -114,7 +114,7 @@ class HttpGenerator:
         return kind in {TaskKind.TEXT, TaskKind.IMAGE}
 
     def generate(self, prompt: str, *, kind: TaskKind, seed: int, endpoint: str) -> GaussianSplats:
-        """The server's model, whichever format it answers in.
+        """Return the server's model, whichever format it answers in.
 
         Raises:
             GenerationError: transient when the server is away, slow, busy or failing; permanent
@@ -148,7 +148,7 @@ class HttpGenerator:
         return self._declared.get(endpoint, (Orientation.AS_IS, False))
 
     def _upload(self, url: str, prompt: str, seed: int) -> Answer:
-        """The answer to the picture as an uploaded file, in the field that other servers have for it."""
+        """Return the answer to the picture sent as an uploaded file, as other servers take it."""
         file = base64.b64decode(prompt)
         fields = {"seed": str(seed), "return_compressed": "true"}
         return self._ask(
@@ -166,7 +166,7 @@ class HttpGenerator:
             ) from error
 
     def pictures(self, prompt: str, *, seed: int, endpoint: str) -> Mapping[PictureKind, bytes]:
-        """WebP files of what a model was made from; a server that named none is not asked."""
+        """Return WebP files of what a model was made from; a server that named none is not asked."""
         return self._offered.take((endpoint, prompt, seed))
 
 

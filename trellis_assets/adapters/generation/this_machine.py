@@ -4,5 +4,5 @@ import socket
 
 
 def on_this_machine(name: str) -> str:
-    """The name with the machine's before it: another machine has another endpoint of that name."""
+    """Return the name with the machine's before it: another machine has an endpoint of the same name."""
     return f"{socket.gethostname()}/{name}"

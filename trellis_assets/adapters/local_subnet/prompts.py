@@ -16,7 +16,7 @@ class TaskSource(Protocol):
     """What a validator asks for."""
 
     def next_task(self) -> dict[str, str]:
-        """A task as it goes on the wire."""
+        """Return a task as it is sent."""
         ...
 
 
@@ -31,7 +31,7 @@ class PromptSource:
         pictures: Sequence[str] = (),
         repeated: float = REPEATED,
     ) -> None:
-        """Tasks are for the asking.
+        """Take the prompts.
 
         Args:
             prompts: texts.
@@ -45,7 +45,7 @@ class PromptSource:
         self._asked: list[tuple[str, str]] = []
 
     def next_task(self) -> dict[str, str]:
-        """A task as it goes on the wire."""
+        """Return a task as it is sent."""
         if self._asked and self._random.random() < self._repeated:
             kind, prompt = self._random.choice(self._asked)
         elif self._pictures and self._random.random() < PICTURES:

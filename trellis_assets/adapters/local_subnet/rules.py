@@ -23,7 +23,7 @@ class Rules:
 
     @classmethod
     def development(cls, threshold: float = 0.6) -> "Rules":
-        """The same rules in seconds, so that 20 tasks take about two minutes."""
+        """Return the same rules in seconds, so that 20 tasks take about two minutes."""
         return cls(threshold=threshold, throttle_s=2, cooldown_s=6, penalty_s=12, lock_s=1)
 
 
@@ -71,7 +71,7 @@ class Submit(StrEnum):
 
 
 def decide_pull(miner: Miner, rules: Rules, now: float) -> tuple[Pull, Miner]:
-    """The answer to a pull and the miner after it; a new task is still to be assigned."""
+    """Return the answer to a pull and the miner's state after it; a new task is still to be assigned."""
     if miner.cooldown_until and now < miner.cooldown_until:
         violations = miner.violations + 1
         penalty = rules.violation_penalty_s if violations > rules.violations_allowed else 0
@@ -84,12 +84,12 @@ def decide_pull(miner: Miner, rules: Rules, now: float) -> tuple[Pull, Miner]:
 
 
 def assign(miner: Miner, task: dict[str, str], now: float) -> Miner:
-    """The miner works on the task from now on."""
+    """Return the miner's state once it works on the task."""
     return replace(miner, assigned=Assigned(task, now))
 
 
 def cooldown_end(assigned_at: float | None, rules: Rules, now: float, *, penalised: bool) -> int:
-    """When the miner may pull again: a cooldown less the working time, of which at most the
+    """Return when the miner may pull again: a cooldown less the working time, of which at most the
     throttle counts (PROTOCOL 4.3).
     """  # noqa: D205
     cooldown = rules.cooldown_s + (rules.penalty_s if penalised else 0)
@@ -99,7 +99,7 @@ def cooldown_end(assigned_at: float | None, rules: Rules, now: float, *, penalis
 
 
 def finish(miner: Miner, rules: Rules, now: float, *, penalised: bool) -> Miner:
-    """The task is done with, one way or another, and the cooldown runs."""
+    """Return the miner's state once the task has ended and the cooldown runs."""
     since = miner.assigned.since if miner.assigned else None
     until = cooldown_end(since, rules, now, penalised=penalised)
     return replace(miner, assigned=None, cooldown_until=until)
@@ -108,7 +108,7 @@ def finish(miner: Miner, rules: Rules, now: float, *, penalised: bool) -> Miner:
 def before_scoring(
     miner: Miner, rules: Rules, now: float, *, task_id: str, is_signed: bool, is_empty: bool
 ) -> tuple[Submit, Miner]:
-    """Steps 2 to 6 of PROTOCOL 4.4: everything that is decided without looking at the model."""
+    """Return the outcome of steps 2 to 6 of PROTOCOL 4.4, which need no look at the model."""
     if miner.assigned is None or task_id != miner.assigned.task["id"]:
         return Submit.OTHER_TASK, miner
     if not is_signed:
@@ -122,7 +122,7 @@ def before_scoring(
 
 
 def after_scoring(miner: Miner, rules: Rules, now: float, score: float | None) -> tuple[Submit, Miner]:
-    """Steps 7 to 10 of PROTOCOL 4.4; `score` None: the scoring service gave no usable answer."""
+    """Return the outcome of steps 7 to 10 of PROTOCOL 4.4; `score` None: no usable answer of the service."""
     if score is None:
         return Submit.SCORING_FAILED, finish(miner, rules, now, penalised=False)
     if miner.last_accepted + rules.cooldown_s - rules.throttle_s > now:
@@ -136,7 +136,7 @@ def after_scoring(miner: Miner, rules: Rules, now: float, score: float | None) -
 
 
 def generations_in_window(miner: Miner, now: float) -> int:
-    """Accepted results of the last four hours; exactly four hours old is out."""
+    """Return the number of accepted results of the last four hours; one exactly four hours old is out."""
     return sum(t > now - WINDOW_S for t in miner.accepted_at)
 
 

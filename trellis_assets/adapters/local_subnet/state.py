@@ -21,11 +21,11 @@ class ValidatorState:
             self._miners = {hotkey: _miner(fields) for hotkey, fields in stored.items()}
 
     def miner(self, hotkey: str) -> Miner:
-        """What is known of the miner."""
+        """Return what is known of the miner."""
         return self._miners.get(hotkey, Miner())
 
     def save(self, hotkey: str, miner: Miner) -> None:
-        """The miner is as given, also on disk."""
+        """Store the miner's state, on disk too."""
         self._miners[hotkey] = miner
         temporary = self._path.with_suffix(".part")
         temporary.write_text(json.dumps({h: asdict(m) for h, m in self._miners.items()}), encoding="utf-8")
@@ -46,14 +46,14 @@ class DecisionLog:
         self._lock = threading.Lock()
 
     def write(self, event: str, **fields: object) -> None:
-        """The line is in the file."""
+        """Append the line to the file."""
         line = {"time": datetime.now(UTC).isoformat(), "event": event} | fields
         with self._lock, self._path.open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
 
 
 def read_decisions(path: Path) -> list[dict[str, Any]]:
-    """All decisions of a log, oldest first; a last line that a kill cut off is left out."""
+    """Return all decisions of a log, oldest first, without a last line that is incomplete."""
     decisions = []
     for line in path.read_text(encoding="utf-8").splitlines():
         try:

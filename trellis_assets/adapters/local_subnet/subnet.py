@@ -50,20 +50,20 @@ class SubnetConfig:
     tasks: Callable[[int], TaskSource] | None = None
 
     def faults_of(self, index: int) -> Faults | None:
-        """What goes wrong with the validator of this index."""
+        """Return the faults of the validator of this index."""
         if index >= self.hanging:
             return self.faults
         return replace(self.faults or Faults(), submit_delay_s=HANGING_S)
 
     def task_source(self, uid: int) -> TaskSource:
-        """What the validator asks for."""
+        """Return the source of the validator's tasks."""
         if self.tasks is not None:
             return self.tasks(uid)
         return PromptSource(self.prompts, seed=self.seed + int(time.time()) + uid, pictures=self.pictures)
 
 
 def run_subnet(config: SubnetConfig, scorer: Callable[[], LocalValidator], stop: threading.Event) -> None:
-    """Validators serve until `stop` is set; the metagraph file names them once all answer."""
+    """Serve validators until `stop` is set; the metagraph file names them once all answer."""
     config.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     metagraph = config.folder / "metagraph.json"
     known_ports = _ports_of(metagraph)
@@ -96,7 +96,7 @@ def run_subnet(config: SubnetConfig, scorer: Callable[[], LocalValidator], stop:
 
 
 def _ports_of(metagraph: Path) -> dict[int, int]:
-    """Ports of an earlier start: validators keep their addresses where they can."""
+    """Return the ports of an earlier start: validators keep their addresses where they can."""
     try:
         return {int(entry["uid"]): int(entry["port"]) for entry in json.loads(metagraph.read_text())}
     except (FileNotFoundError, ValueError, KeyError, TypeError):

@@ -33,7 +33,7 @@ class DevelopmentWallet:
 
     @classmethod
     def from_uri(cls, uri: str) -> "DevelopmentWallet":
-        """The key that the URI stands for."""
+        """Return the key that the URI stands for."""
         keypair = bt.Keypair.create_from_uri(uri)
         return cls(hotkey=keypair, coldkeypub=keypair)
 
@@ -93,11 +93,11 @@ class LocalSubnetValidator:
         return str(self._wallet.hotkey.ss58_address)
 
     def start(self) -> None:
-        """The Axon serves."""
+        """Start the Axon."""
         self._axon.start()
 
     def stop(self) -> None:
-        """The Axon is gone: nothing listens on its port any more."""
+        """Stop the Axon, and free its port."""
         self._axon.stop()
         deadline = time.monotonic() + STOP_TIMEOUT_S
         while self._axon.fast_server.started and time.monotonic() < deadline:
@@ -133,7 +133,7 @@ class LocalSubnetValidator:
         self._axon.attach(forward_fn=version)
 
     def _decided(self, event: str, miner_hotkey: str, miner: Miner, **fields: object) -> None:
-        """State and log are on disk; only then may the answer leave."""
+        """Write state and log to disk: only then may the answer be sent."""
         self._state.save(miner_hotkey, miner)
         self._log.write(
             event,
@@ -145,7 +145,7 @@ class LocalSubnetValidator:
         )
 
     async def pull(self, synapse: PullTask) -> PullTask:
-        """The answer to a pull, in the order of PROTOCOL 4.1."""
+        """Return the answer to a pull, in the order of PROTOCOL 4.1."""
         await asyncio.sleep(self._faults.pull_delay_s)
         hotkey, now = synapse.dendrite.hotkey, time.time()
         if hotkey not in self._registered:
@@ -169,7 +169,7 @@ class LocalSubnetValidator:
         return synapse
 
     def refuses(self, hotkey: str) -> tuple[bool, str]:
-        """The Axon's blacklist: HTTP 403 without a task assigned (PROTOCOL 4.4, step 0)."""
+        """Return whether the Axon refuses: HTTP 403 without an assigned task (PROTOCOL 4.4, step 0)."""
         if hotkey not in self._registered:
             reason = "hotkey not registered"
         elif self._state.miner(hotkey).assigned is None:
@@ -180,7 +180,7 @@ class LocalSubnetValidator:
         return True, reason
 
     async def submit(self, synapse: SubmitResults) -> SubmitResults:
-        """The answer to a submission, in the order of PROTOCOL 4.4."""
+        """Return the answer to a submission, in the order of PROTOCOL 4.4."""
         hotkey, now = synapse.dendrite.hotkey, time.time()
         miner = self._state.miner(hotkey)
         is_signed = self._is_signed(synapse, hotkey, miner)
@@ -240,7 +240,7 @@ class LocalSubnetValidator:
         return bool(bt.Keypair(ss58_address=hotkey).verify(message, signature))
 
     def _score(self, results: str, miner: Miner) -> tuple[float | None, str]:
-        """The score of what was sent (undecodable data scores 0), and why it is no better."""
+        """Return the score of what was sent (undecodable data scores 0), and why it is no better."""
         assert miner.assigned is not None
         task = miner.assigned.task
         try:

@@ -33,7 +33,7 @@ def render(
     threads: int | None = None,
     visits_per_pixel: int = VISITS_PER_PIXEL,
 ) -> list[Picture]:
-    """The scene as each camera sees it, finished while the next view is made.
+    """Return the scene as each camera sees it; `finish` works on a view while the next is drawn.
 
     Args:
         scene: at degree 0 its colours are taken as they are; with harmonics they are cut at 0.
@@ -87,7 +87,7 @@ def render(
 
 
 def warm_up() -> None:
-    """The kernels are compiled and cached on disk, so that no task waits for the compiler."""
+    """Compile the kernels and cache them on disk, so that no task waits for the compiler."""
     from trellis_assets.domain.splats.cameras import preview_camera
 
     one = np.ones((1, 3), np.float32)

@@ -47,7 +47,7 @@ def is_available() -> bool:
 
 
 def render(scene: Scene, cameras: Sequence[Camera], finish: Callable[[Layer], Picture]) -> list[Picture]:
-    """As `cpu.render`, on the GPU; cameras must be of one size.
+    """Return what `cpu.render` returns, drawn on the GPU; cameras must be of one size.
 
     Raises:
         torch.OutOfMemoryError: when the scene does not fit.

@@ -53,7 +53,7 @@ _TWO = np.float32(2.0)
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def pack(positions, scales, rotations, opacities, sh):  # noqa: ANN001, ANN201
-    """(N, 16) records of a scene's splats.
+    """Return (N, 16) records of a scene's splats.
 
     Position 0-2, covariance xx xy xz yy yz zz 3-8, opacity o 9, colour 10-12, 2 ln(255 o) 13, largest
     standard deviation 14.
@@ -91,7 +91,7 @@ def pack(positions, scales, rotations, opacities, sh):  # noqa: ANN001, ANN201
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def depth_order(records, rotation, translation, near, far):  # noqa: ANN001, ANN201
-    """Indices of the visible splats between near and far, nearest first (radix sort, 22 bits of depth)."""
+    """Return the indices of visible splats between near and far, nearest first (radix sort, 22 bits)."""
     n = len(records)
     depths = np.empty(n, np.float32)
     kept = np.empty(n, np.int32)
@@ -135,7 +135,7 @@ def depth_order(records, rotation, translation, near, far):  # noqa: ANN001, ANN
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
 def _exp(x):  # noqa: ANN001, ANN202
-    """e**x for -20 < x <= 0, to 3e-6: a power of two by its exponent bits times a polynomial."""
+    """Return e**x for -20 < x <= 0, to 3e-6: a power of two by its exponent bits times a polynomial."""
     y = x * np.float32(1.4426950408889634)
     whole = np.floor(y)
     f = y - whole
@@ -150,7 +150,7 @@ def _exp(x):  # noqa: ANN001, ANN202
 
 @njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def _harmonics(sh, x, y, z, channel):  # noqa: ANN001, ANN202
-    """Colour of one channel seen along the unit direction, before clipping; sh is (1 + K, 3)."""
+    """Return the colour of one channel along the unit direction, before clipping; sh is (1 + K, 3)."""
     value = _HALF + _C0 * sh[0, channel]
     if len(sh) > 1:
         value += _C1 * (-y * sh[1, channel] + z * sh[2, channel] - x * sh[3, channel])

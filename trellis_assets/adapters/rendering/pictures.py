@@ -36,7 +36,7 @@ class RendererBackend(StrEnum):
 def render(
     scene: Scene, cameras: Sequence[Camera], *, backend: RendererBackend = RendererBackend.AUTO
 ) -> ByteImages:
-    """(V, H, W, 3) uint8 pictures on white, cut to 0..1 and truncated as validators do (PROTOCOL 6.3).
+    """Return (V, H, W, 3) uint8 pictures on white, clipped and truncated as validators do (PROTOCOL 6.3).
 
     Args:
         scene: what is there.
@@ -57,7 +57,7 @@ def _layers_of(
 
 
 def on_white(layer: cpu.Layer) -> ByteImages:
-    """(H, W, 3) of a layer, composited on white."""
+    """Return (H, W, 3) of a layer, composited on white."""
     picture: ByteImages = (np.clip(layer[..., :3] + layer[..., 3:], 0, 1) * 255).astype(np.uint8)
     return picture
 
@@ -68,24 +68,24 @@ def _on_gpu(backend: RendererBackend) -> bool:
 
 
 def validator_views(splats: GaussianSplats, size: int = VALIDATOR_SIZE) -> ByteImages:
-    """(16, size, size, 3): what validators score."""
+    """Return (16, size, size, 3): the views that validators score."""
     return render(as_validators_see(splats), validator_cameras(size))
 
 
 def validator_layers(splats: GaussianSplats, size: int, *, every: int = 1) -> list[cpu.Layer]:
-    """Layers (size, size, 4) of every n-th view of the validators, for who needs transparency too."""
+    """Return layers (size, size, 4) of every n-th view of the validators, with transparency."""
     cameras = validator_cameras(size)[::every]
     return _layers_of(as_validators_see(splats), cameras, np.asarray, RendererBackend.AUTO)
 
 
 def preview(splats: GaussianSplats) -> ByteImages:
-    """(512, 512, 3): one picture for people."""
+    """Return (512, 512, 3): one picture for people."""
     image: ByteImages = render(as_validators_see(splats), [preview_camera()])[0]
     return image
 
 
 def webp_preview(spz: bytes, size: int = PREVIEW_SIZE) -> bytes:
-    """The preview of an SPZ file as a WebP file of a few kilobytes.
+    """Return the preview of an SPZ file as a WebP file of a few kilobytes.
 
     Raises:
         ValueError: not an SPZ file, or nothing in it that can be drawn.
@@ -127,7 +127,7 @@ def webp_row(pictures: Sequence[bytes], side: int = THUMBNAIL_SIDE) -> bytes:
 
 
 def png_bytes(image: ByteImages) -> bytes:
-    """The picture (H, W, 3) as a PNG file."""
+    """Return the picture (H, W, 3) as a PNG file."""
     from PIL import Image
 
     file = io.BytesIO()

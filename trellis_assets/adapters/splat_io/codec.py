@@ -9,7 +9,7 @@ class BytesCodec:
     """Splats as the bytes to submit, and as PLY."""
 
     def encode_spz(self, splats: GaussianSplats) -> bytes:
-        """One zstd frame around SPZ version 2.
+        """Return one zstd frame around SPZ version 2.
 
         Raises:
             SplatFormatError: the format cannot hold the model.
@@ -17,5 +17,5 @@ class BytesCodec:
         return encode_spz(splats)
 
     def encode_ply(self, splats: GaussianSplats) -> bytes:
-        """PLY in the strict layout of PROTOCOL 8.3."""
+        """Return PLY in the strict layout of PROTOCOL 8.3."""
         return write_ply(splats)

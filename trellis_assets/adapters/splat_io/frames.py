@@ -34,7 +34,7 @@ class PayloadReader:
         self.content_size = content_size
 
     def read_exactly(self, size: int) -> bytearray:
-        """The next `size` bytes. Memory grows with what arrives, not with `size`.
+        """Return the next `size` bytes. Memory grows with what arrives, not with `size`.
 
         Raises:
             SplatFormatError: the payload ends early or the frame is broken.
@@ -61,7 +61,7 @@ class PayloadReader:
         return bytes(data)
 
     def expect_end(self) -> None:
-        """Nothing follows.
+        """Check that nothing follows.
 
         Raises:
             SplatFormatError: something does.
@@ -94,7 +94,7 @@ class _GzipSource:
 
 
 def open_frame(data: bytes) -> PayloadReader:
-    """A reader of the payload in `data`: a zstd frame, a gzip member, or the payload itself.
+    """Return a reader of the payload in `data`: a zstd frame, a gzip member, or the payload itself.
 
     Raises:
         SplatFormatError: a zstd frame whose header cannot be read.
@@ -118,11 +118,11 @@ def _open_zstd(data: bytes) -> PayloadReader:
 
 
 def zstd_frame(payload: bytes) -> bytes:
-    """`payload` in one zstd frame that declares its size, as the subnet's decoder wants it."""
+    """Return `payload` in one zstd frame that declares its size, as the subnet's decoder needs it."""
     return zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_content_size=True).compress(payload)
 
 
 def gzip_frame(payload: bytes) -> bytes:
-    """`payload` in one gzip member without time stamp: equal payloads give equal bytes."""
+    """Return `payload` in one gzip member without time stamp: equal payloads give equal bytes."""
     deflater = zlib.compressobj(level=6, wbits=_GZIP_WBITS)
     return deflater.compress(payload) + deflater.flush()

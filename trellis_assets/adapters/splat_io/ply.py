@@ -23,7 +23,7 @@ Columns = Mapping[str, NDArray[np.generic]]
 
 
 def write_ply(splats: GaussianSplats) -> bytes:
-    """The model as PLY in the strict layout of PROTOCOL 8.3: binary, all float, vertices only."""
+    """Return the model as PLY in the strict layout of PROTOCOL 8.3: binary, all float, vertices only."""
     rest = splats.sh_rest.shape[1]
     rest_names = [f"f_rest_{i}" for i in range(3 * rest)]
     names = [*_POSITION, *_DC, *rest_names, "opacity", *_SCALE, *_ROTATION]
@@ -38,7 +38,7 @@ def write_ply(splats: GaussianSplats) -> bytes:
 
 
 def read_ply(data: bytes, *, max_splats: int = MAX_SPLATS) -> GaussianSplats:
-    """The model in a PLY file, binary or ascii, whatever the number types and further properties.
+    """Return the model in a PLY file, binary or ascii, with any number types and further properties.
 
     Values are taken as they stand, NaN included; nothing is allocated on a header's word.
 
@@ -65,7 +65,7 @@ def _vertex(header: PlyHeader) -> PlyElement:
 
 
 def _sh_rest_count(vertex: PlyElement) -> int:
-    """SH coefficients per colour beyond the constant one."""
+    """Return the number of SH coefficients per colour beyond the constant one."""
     names = dict(vertex.properties)
     found = next(i for i in itertools.count() if f"f_rest_{i}" not in names)
     if found % 3 or found // 3 not in SH_REST_BY_DEGREE.values():
@@ -74,7 +74,7 @@ def _sh_rest_count(vertex: PlyElement) -> int:
 
 
 def _read_vertices(data: bytes, header: PlyHeader, max_splats: int) -> Columns:
-    """The columns of the element `vertex` by name, each (N,)."""
+    """Return the columns of the element `vertex` by name, each (N,)."""
     vertex = _vertex(header)
     if not 1 <= vertex.count <= max_splats:
         raise SplatFormatError(f"PLY claims {vertex.count} vertices, 1 to {max_splats} are accepted")
@@ -133,13 +133,13 @@ def _read_ascii(
 
 
 def _stack(columns: Columns, names: tuple[str, ...]) -> FloatArray:
-    """(N, len(names)) float32; doubles beyond float32 become infinite and are found later."""
+    """Return (N, len(names)) float32; doubles beyond float32 become infinite and are found later."""
     with np.errstate(over="ignore"):
         return np.column_stack([columns[name].astype(np.float32) for name in names])
 
 
 def _sh_rest(columns: Columns, per_colour: int) -> FloatArray:
-    """(N, per_colour, 3) from columns that hold all of red, then green, then blue."""
+    """Return (N, per_colour, 3) from columns that hold all of red, then green, then blue."""
     count = len(columns["x"])
     if per_colour == 0:
         return np.zeros((count, 0, 3), np.float32)

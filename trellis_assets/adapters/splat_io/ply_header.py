@@ -33,7 +33,7 @@ class PlyElement:
     properties: tuple[tuple[str, str | None], ...]
 
     def row_type(self, byte_order: str) -> np.dtype[np.void]:
-        """The numpy type of one row.
+        """Return the numpy type of one row.
 
         Raises:
             SplatFormatError: the element holds lists, whose rows differ in length.

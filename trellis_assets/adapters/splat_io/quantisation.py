@@ -28,7 +28,7 @@ _SH_OF_BYTE = (_BYTE - 128) / np.float32(128)
 
 
 def round_half_away(values: FloatArray) -> FloatArray:
-    """Nearest integers, halves away from zero, as C's `round` (numpy's goes to even)."""
+    """Return the nearest integers, halves away from zero, as C's `round`: -2.5 is -3 (numpy: -2)."""
     whole = np.trunc(values)
     return whole + np.copysign(np.abs(values - whole) >= 0.5, values)  # noqa: PLR2004 - the half
 
@@ -39,7 +39,7 @@ def _to_bytes(values: FloatArray) -> Bytes:
 
 
 def encode_positions(positions: FloatArray, fractional_bits: int) -> Bytes:
-    """(N, 3) model units -> (N, 9) bytes: three signed 24-bit little-endian fixed-point numbers.
+    """Return (N, 9) bytes of (N, 3) model units: three signed 24-bit little-endian fixed-point numbers.
 
     The caller sees to it that all values fit into 24 bits.
     """
@@ -48,7 +48,7 @@ def encode_positions(positions: FloatArray, fractional_bits: int) -> Bytes:
 
 
 def decode_positions(data: Bytes, fractional_bits: int) -> FloatArray:
-    """(9 N,) bytes -> (N, 3) model units."""
+    """Return (N, 3) model units of (9 N,) bytes."""
     wide = np.zeros((len(data) // 3, 4), np.uint8)
     # The three bytes go to the top, so that the shift back down extends the sign.
     wide[:, 1:] = data.reshape(-1, 3)
@@ -57,44 +57,44 @@ def decode_positions(data: Bytes, fractional_bits: int) -> FloatArray:
 
 
 def encode_alphas(opacity_logits: FloatArray) -> Bytes:
-    """(N,) logits, infinite ones included -> (N,) bytes."""
+    """Return (N,) bytes of (N,) logits, infinite ones included: 0 is 128."""
     opacities: FloatArray = np.float32(1) / (np.float32(1) + np.exp(-opacity_logits))
     return _to_bytes(opacities * np.float32(255))
 
 
 def decode_alphas(data: Bytes) -> FloatArray:
-    """(N,) bytes -> (N,) logits; 0 and 255 become -inf and +inf."""
+    """Return (N,) logits of (N,) bytes; 0 and 255 become -inf and +inf."""
     return _LOGIT_OF_BYTE[data]
 
 
 def encode_colours(sh_dc: FloatArray) -> Bytes:
-    """Constant SH coefficients -> bytes of the same shape; clamped to about +-3.33."""
+    """Return the bytes of constant SH coefficients, in the same shape; clamped to about +-3.33."""
     return _to_bytes(sh_dc * (COLOUR_SCALE * np.float32(255)) + np.float32(127.5))
 
 
 def decode_colours(data: Bytes) -> FloatArray:
-    """Bytes -> constant SH coefficients of the same shape."""
+    """Return the constant SH coefficients of bytes, in the same shape."""
     return _COLOUR_OF_BYTE[data]
 
 
 def encode_log_scales(log_scales: FloatArray) -> Bytes:
-    """Natural logs of scales -> bytes of the same shape; clamped to -10..5.94."""
+    """Return the bytes of natural logs of scales, in the same shape; clamped to -10..5.94."""
     return _to_bytes((log_scales + _LOG_SCALE_OFFSET) * _LOG_SCALE_STEPS)
 
 
 def decode_log_scales(data: Bytes) -> FloatArray:
-    """Bytes -> natural logs of scales, same shape."""
+    """Return the natural logs of scales of bytes, in the same shape."""
     return _LOG_SCALE_OF_BYTE[data]
 
 
 def encode_rotations(rotations: FloatArray, norms: FloatArray) -> Bytes:
-    """(N, 4) quaternions wxyz and their (N,) norms, none zero -> (N, 3) bytes of x, y, z, w >= 0."""
+    """Return (N, 3) bytes of x, y, z, w >= 0, of (N, 4) quaternions wxyz and their (N,) norms, none 0."""
     half = np.where(rotations[:, :1] < 0, np.float32(-127.5), np.float32(127.5))
     return _to_bytes(rotations[:, 1:] / norms[:, None] * half + np.float32(127.5))
 
 
 def decode_rotations(data: Bytes) -> FloatArray:
-    """(N, 3) bytes -> (N, 4) quaternions wxyz, w >= 0."""
+    """Return (N, 4) quaternions wxyz, w >= 0, of (N, 3) bytes."""
     xyz = _AXIS_OF_BYTE[data]
     w = np.sqrt(np.maximum(0, 1 - (xyz * xyz).sum(axis=1)))
     return np.column_stack([w, xyz]).astype(np.float32)
@@ -122,7 +122,7 @@ def decode_smallest_three_rotations(data: Bytes) -> FloatArray:
 
 
 def encode_sh(sh_rest: FloatArray) -> Bytes:
-    """(N, K, 3) coefficients -> bytes of the same shape, in buckets of 8 and 16 steps."""
+    """Return the bytes of (N, K, 3) coefficients, in the same shape and in buckets of 8 and 16 steps."""
     # Clamped before the cast: far values would overflow the integer, and end at 0 or 255 anyway.
     steps = round_half_away(np.clip(sh_rest, -4, 4) * np.float32(128)).astype(np.int32) + 128
     low, high = steps[:, :_SH_DEGREE_1_COEFFICIENTS], steps[:, _SH_DEGREE_1_COEFFICIENTS:]
@@ -131,5 +131,5 @@ def encode_sh(sh_rest: FloatArray) -> Bytes:
 
 
 def decode_sh(data: Bytes) -> FloatArray:
-    """Bytes -> coefficients of the same shape."""
+    """Return the coefficients of bytes, in the same shape."""
     return _SH_OF_BYTE[data]

@@ -63,7 +63,7 @@ class SpzHeader:
 
 
 def encode_spz(splats: GaussianSplats) -> bytes:
-    """The model as the bytes to submit: one zstd frame around a version 2 payload.
+    """Return the model as the bytes to submit: one zstd frame around a version 2 payload.
 
     Raises:
         SplatFormatError: the format cannot hold the model; it says what to mend.
@@ -72,7 +72,7 @@ def encode_spz(splats: GaussianSplats) -> bytes:
 
 
 def encode_gzip_spz(splats: GaussianSplats) -> bytes:
-    """The model in the frame that viewers know (Niantic's), around the same payload.
+    """Return the model in the frame that viewers know (Niantic's), around the same payload.
 
     Raises:
         SplatFormatError: the format cannot hold the model; it says what to mend.
@@ -123,7 +123,7 @@ def decode_spz(data: bytes, *, max_splats: int = MAX_SPLATS) -> GaussianSplats:
 
 
 def _check_encodable(splats: GaussianSplats) -> FloatArray:
-    """The (N,) norms of the rotations, all usable.
+    """Return the (N,) norms of the rotations, all usable.
 
     Raises:
         SplatFormatError: the format cannot hold the model.

@@ -56,7 +56,7 @@ class Calibration:
     answers: int = 0
 
     def apply(self, raw: float) -> float:
-        """The calibrated score, 0 to 1."""
+        """Return the calibrated score, 0 to 1."""
         if self.shift == 0 and self.stretch == 1:
             return raw
         clipped = min(max(raw, _EDGE), 1 - _EDGE)
@@ -67,7 +67,7 @@ UNCALIBRATED = Calibration()
 
 
 def answers_in(store: Store) -> list[Answered]:
-    """What validators said to the newest models that have an embedded score."""
+    """Return the validators' answers to the newest models that have an embedded score."""
     answers = []
     states = {TaskState.ACCEPTED, TaskState.REJECTED}
     for task in store.tasks.in_states(states, limit=MOST_ANSWERS, newest_first=True):
@@ -82,7 +82,7 @@ def answers_in(store: Store) -> list[Answered]:
 
 
 def fit(answers: Sequence[Answered]) -> Calibration:
-    """The calibration with the least squared error; a rejected model errs by what it lies over the threshold.
+    """Return the calibration of least squared error; a rejected model errs by its excess over the threshold.
 
     Raises:
         CalibrationError: fewer than `LEAST_ANSWERS` answers.
@@ -103,7 +103,7 @@ def fit(answers: Sequence[Answered]) -> Calibration:
 
 
 def mean_squared_error(calibration: Calibration, answers: Sequence[Answered]) -> float:
-    """How far calibrated scores are from validators' answers."""
+    """Return the mean squared difference of calibrated scores and validators' answers."""
     errors = []
     for answer in answers:
         score = calibration.apply(answer.raw)
@@ -114,12 +114,12 @@ def mean_squared_error(calibration: Calibration, answers: Sequence[Answered]) ->
 
 
 def save(calibration: Calibration, path: Path) -> None:
-    """The file holds the calibration; it replaces an earlier one whole."""
+    """Write the calibration to the file, in place of an earlier one."""
     write_atomically(path, json.dumps(asdict(calibration)) + "\n")
 
 
 def load(path: Path) -> Calibration:
-    """The calibration in the file; none if there is no file.
+    """Return the calibration in the file; none if there is no file.
 
     Raises:
         CalibrationError: the file is not a calibration.

@@ -46,7 +46,7 @@ class HttpValidator:
         api: Api | None = None,
         token: str | None = None,
     ) -> None:
-        """Nothing is called yet.
+        """Send nothing yet.
 
         Args:
             url: base URL of the service.
@@ -71,7 +71,7 @@ class HttpValidator:
         return f"404-http {self._api or 'any'}"
 
     def validate(self, spz: bytes, *, prompt: str, kind: TaskKind) -> Verdict:
-        """The service's score, cut to 1; or the data checks that fail, without asking the service.
+        """Return the service's score, at most 1; or the data checks that fail, without a request.
 
         The service answers 0 to invalid data, so that only our own check can say why.
 
@@ -126,7 +126,7 @@ def _failed_checks(spz: bytes) -> tuple[str, ...]:
 
 
 def _api_of(answer: Answer) -> Api:
-    """The request's shape by the service's version, a JSON string; the current one if in doubt."""
+    """Return the request's shape by the service's version, a JSON string; the current one if in doubt."""
     try:
         major, minor = json.loads(answer.body).split(".")[:2]
         return "2.4" if (int(major), int(minor)) >= (2, 1) else "2.0"
@@ -135,7 +135,7 @@ def _api_of(answer: Answer) -> Api:
 
 
 def _scores_in(answer: Answer, where: str) -> tuple[float, dict[str, float]]:
-    """The score and its parts by name.
+    """Return the score and its parts by name.
 
     Raises:
         ValidationUnavailableError: not an answer that scores a model.

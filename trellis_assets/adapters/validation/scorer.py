@@ -43,7 +43,7 @@ class SplatJudge(ABC):
     def score(
         self, splats: GaussianSplats, prompt: str, kind: TaskKind, *, is_valid: bool
     ) -> tuple[float, dict[str, float]]:
-        """The score, 0 to 1, of well-formed splats, and its parts by name.
+        """Return the score, 0 to 1, of well-formed splats, and its parts by name.
 
         Raises:
             PromptImageError: the image prompt cannot be read.
@@ -52,7 +52,7 @@ class SplatJudge(ABC):
         """
 
     def validate(self, spz: bytes, *, prompt: str, kind: TaskKind) -> Verdict:
-        """The verdict on the bytes that would be submitted; a failed check where they do not decode.
+        """Return the verdict on the bytes that would be submitted; a failed check where they do not decode.
 
         Raises:
             ValidationUnavailableError: no score can be given now.
@@ -66,7 +66,7 @@ class SplatJudge(ABC):
         return self.judge(splats, prompt=prompt, kind=kind)
 
     def judge(self, splats: GaussianSplats, *, prompt: str, kind: TaskKind) -> Verdict:
-        """The verdict on decoded splats.
+        """Return the verdict on decoded splats.
 
         Raises:
             TooCostlyToJudgeError: a validator's GPU would draw them, and this CPU would take too long.

@@ -97,7 +97,7 @@ def generation_app(
         },
     )
     async def generate(request: Request) -> Response:
-        """A model of the prompt: SPZ, or PLY with `return_compressed=false`."""
+        """Make a model of the prompt: SPZ, or PLY with `return_compressed=false`."""
         order, is_compressed = await read_form(request)
         if order.kind not in backend.kinds:
             raise HTTPException(422, f"{backend.name} takes no {order.kind} prompts")
@@ -110,7 +110,7 @@ def generation_app(
 
     @app.post("/clear_cache/")
     async def clear_cache() -> dict[str, Any]:
-        """Models are unloaded and their GPU memory is free, once the job under way is done."""
+        """Unload the models and free their GPU memory, after the active job."""
         await jobs.unload()
         return {"status": "cleared", **asdict(backend.state())}
 

@@ -45,7 +45,7 @@ class Job:
     stop: Event = field(default_factory=Event)
 
     def watch(self, stage: str, progress: float) -> None:
-        """Notes where the backend is; calls the job off if it was stopped."""
+        """Note the stage of the backend; cancel the job if it was stopped."""
         self.stage, self.progress = stage, progress
         if self.stop.is_set():
             raise GenerationStoppedError(f"job {self.number} was called off")
@@ -81,7 +81,7 @@ class Jobs:
     async def run(
         self, order: GenerationRequest, is_caller_gone: Callable[[], Awaitable[bool]]
     ) -> GaussianSplats:
-        """The order's model: at once if it was made a moment ago, and its caller died or lost it.
+        """Return the request's model: from the result cache where it was made before.
 
         Raises:
             QueueFullError: at once.
@@ -117,12 +117,12 @@ class Jobs:
         self.last_used_at = time.monotonic()
 
     async def unload(self) -> None:
-        """The backend's memory is free, once the job under way is done; no model is kept."""
+        """Free the backend's memory after the active job, and clear the result cache."""
         self.kept.clear()
         await asyncio.wrap_future(self._worker.submit(self.backend.unload))
 
     def close(self) -> None:
-        """No job waits any more; the one under way is called off."""
+        """Cancel all jobs, the active one too."""
         for job in list(self.held.values()):
             job.stop.set()
         self._worker.shutdown(wait=False, cancel_futures=True)
@@ -134,7 +134,7 @@ class Jobs:
 
     @property
     def current(self) -> Job | None:
-        """The job under way."""
+        """Return the active job."""
         return next((job for job in list(self.held.values()) if job.started_at is not None), None)
 
     def _enqueue(self, order: GenerationRequest) -> Job:

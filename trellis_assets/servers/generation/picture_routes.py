@@ -57,7 +57,7 @@ def picture_router(backend: ServerBackend) -> APIRouter:
         responses={200: {"content": {"image/png": {}}}, 404: {"description": "There is none, or no longer."}},
     )
     def picture(model_id: str, name: PictureKind) -> Response:
-        """A picture that a model was made from."""
+        """Return a picture that a model was made from."""
         files = backend.pictures(model_id) if isinstance(backend, PictureRoute) else {}
         if name not in files:
             raise HTTPException(404, "no such picture, or no longer: the last few are kept")

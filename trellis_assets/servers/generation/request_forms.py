@@ -58,7 +58,7 @@ class GenerationForm(BaseModel):
         return self
 
     def order(self) -> GenerationRequest:
-        """The order; its seed is random where none was given.
+        """Return the generation request; its seed is random where none was given.
 
         Raises:
             PromptImageError: the picture cannot be read.
@@ -82,7 +82,7 @@ class GenerationForm(BaseModel):
 
 
 async def read_form(request: Request) -> tuple[GenerationRequest, bool]:
-    """The order in the request, and whether its model is wanted compressed.
+    """Return the generation request in the form, and whether its model is to be compressed.
 
     Raises:
         HTTPException: 422 with the reasons, or 400 where the body is no form.
@@ -110,7 +110,7 @@ async def _text(value: UploadFile | str) -> str:
 
 
 def form_in_openapi() -> dict[str, Any]:
-    """The form for the route's documentation, as it is read by hand."""
+    """Return the form's schema for OpenAPI: the route reads it by hand."""
     schema = GenerationForm.model_json_schema()
     types = ("application/x-www-form-urlencoded", "multipart/form-data")
     return {"requestBody": {"required": True, "content": {name: {"schema": schema} for name in types}}}

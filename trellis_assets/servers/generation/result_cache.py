@@ -15,18 +15,18 @@ class ResultCache:
     """Models by their whole order, the newest few. Safe to use from several threads."""
 
     def __init__(self, models: int = MODELS, max_bytes: int = MAX_BYTES) -> None:
-        """Nothing is kept yet. The newest model is kept however large it is."""
+        """Begin empty. The newest model is kept however large it is."""
         self._models, self._max_bytes = models, max_bytes
         self._kept: OrderedDict[GenerationRequest, GaussianSplats] = OrderedDict()
         self._lock = Lock()
 
     def get(self, order: GenerationRequest) -> GaussianSplats | None:
-        """The model that was made for this very order: same prompt, seed and settings."""
+        """Return the model of this very request (same prompt, seed and settings); None if there is none."""
         with self._lock:
             return self._kept.get(order)
 
     def keep(self, order: GenerationRequest, splats: GaussianSplats) -> None:
-        """The model is kept; the oldest ones go where there is no room."""
+        """Keep the model, and drop the oldest ones where there is no room."""
         with self._lock:
             self._kept[order] = splats
             self._kept.move_to_end(order)
@@ -34,7 +34,7 @@ class ResultCache:
                 self._kept.popitem(last=False)
 
     def clear(self) -> None:
-        """Nothing is kept."""
+        """Drop everything."""
         with self._lock:
             self._kept.clear()
 

@@ -43,22 +43,22 @@ def status_router(readiness: Readiness, limits: ServerLimits, instance: str | No
 
     @router.get("/version/")
     async def tell_version() -> str:
-        """The version of the server."""
+        """Return the version of the server."""
         return server_version()
 
     @router.get("/status/")
     async def status() -> dict[str, Any]:
-        """What it holds, what it has done, and what waits."""
+        """Return what is loaded, the active job, and counts."""
         return status_of(jobs, limits) | {"health": health_of(readiness)}
 
     @router.get("/job/status/")
     async def job_status() -> dict[str, Any]:
-        """The job under way."""
+        """Return the active job."""
         return {"job": _current(jobs), "waiting": jobs.waiting}
 
     @router.get("/config/")
     async def config() -> dict[str, Any]:
-        """How it is set up."""
+        """Return the server's settings."""
         return {
             "backend": backend.name,
             "kinds": sorted(backend.kinds),
@@ -76,7 +76,7 @@ def health_of(readiness: Readiness) -> dict[str, str]:
 
 
 def status_of(jobs: Jobs, limits: ServerLimits) -> dict[str, Any]:
-    """The answer of `/status/`."""
+    """Return the answer of `/status/`."""
     counts, state = jobs.counts, jobs.backend.state()
     ended = counts.successful + counts.failed
     return {

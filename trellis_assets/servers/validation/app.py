@@ -31,13 +31,13 @@ _log = logging.getLogger(__name__)
 
 
 def validation_app(judge: SplatJudge) -> FastAPI:
-    """The service's application. One model at a time is judged, as there."""
+    """Return the service's application. It judges one model at a time, as the subnet's does."""
     app = FastAPI(title="trellis-assets validation server", version=API_VERSION)
     worker = ThreadPoolExecutor(1, thread_name_prefix="judging")
 
     @app.exception_handler(RequestValidationError)
     async def unreadable(_: Request, error: RequestValidationError) -> JSONResponse:
-        """What is wrong, without what was sent: it may be large, and no Unicode."""
+        """Return what is wrong, without the body, which may be large and not Unicode."""
         return JSONResponse(
             {"detail": [{k: e[k] for k in ("type", "loc", "msg")} for e in error.errors()]}, 422
         )
@@ -48,17 +48,17 @@ def validation_app(judge: SplatJudge) -> FastAPI:
 
     @app.post("/validate_txt_to_3d_ply/")
     async def validate_text(request: ScoreRequest) -> ScoreAnswer:
-        """The score of a model made from words; 0 with a detail where it cannot be scored."""
+        """Return the score of a model made from words; 0 with a detail where it cannot be scored."""
         return await answer(request, TaskKind.TEXT, request.prompt)
 
     @app.post("/validate_img_to_3d_ply/")
     async def validate_image(request: ScoreRequest) -> ScoreAnswer:
-        """The score of a model made from a picture; 0 with a detail where it cannot be scored."""
+        """Return the score of a model made from a picture; 0 with a detail where it cannot be scored."""
         return await answer(request, TaskKind.IMAGE, request.prompt_image)
 
     @app.post("/render_duel_view/", response_class=Response)
     async def render(request: ModelInRequest) -> Response:
-        """The four views that models are compared by, as PNG."""
+        """Return the four views that models are compared by, as PNG."""
         loop = asyncio.get_running_loop()
         try:
             picture = await loop.run_in_executor(worker, lambda: _grid(_views(request.splats())))
@@ -92,7 +92,7 @@ def _add_state(app: FastAPI, judge: SplatJudge, worker: ThreadPoolExecutor) -> N
 
 
 def score_of(judge: SplatJudge, request: ScoreRequest, kind: TaskKind, prompt: str | None) -> ScoreAnswer:
-    """The answer to a request; like the service's, a zero score where there is nothing to score."""
+    """Return the answer to a request: as the subnet's, a zero score where there is nothing to score."""
     if not prompt:
         return ScoreAnswer(detail="there is no prompt" if kind is TaskKind.TEXT else "there is no picture")
     try:
@@ -125,7 +125,7 @@ def _add_previews(answer: ScoreAnswer, request: ScoreRequest, splats: GaussianSp
 
 
 def _answer_of(verdict: Verdict) -> ScoreAnswer:
-    """The verdict in the service's fields; the embedded judge's parts go where they are nearest in kind."""
+    """Return the verdict in the service's fields; the embedded parts go where they are nearest in kind."""
     parts = verdict.parts
     return ScoreAnswer(
         score=verdict.score,
@@ -146,7 +146,7 @@ def _views(splats: GaussianSplats) -> ByteImages:
 
 
 def _grid(views: ByteImages) -> bytes:
-    """Four views, two by two, with a black gap, as PNG."""
+    """Return four views, two by two, with a black gap, as PNG."""
     chosen = [views[index] for index in GRID_VIEWS]
     rows = [_beside(chosen[:2], axis=1), _beside(chosen[2:], axis=1)]
     return png_bytes(_beside(rows, axis=0))

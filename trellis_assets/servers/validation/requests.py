@@ -30,7 +30,7 @@ class ModelInRequest(BaseModel):
     compression: int = Field(RAW_PLY, description="0 PLY, 1 PLY in a zstd frame, 2 SPZ.")
 
     def splats(self) -> GaussianSplats:
-        """The model.
+        """Return the model.
 
         Raises:
             SplatFormatError: not base64, of an unknown compression, or no model.

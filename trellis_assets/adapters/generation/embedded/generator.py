@@ -48,7 +48,7 @@ class EmbeddedGenerator:
         return self._endpoints
 
     def probe(self) -> Sequence[Probe]:
-        """It is always ready."""
+        """Return that it is ready: it always is."""
         return [Probe(endpoint) for endpoint in self._endpoints]
 
     def supports(self, kind: TaskKind) -> bool:
@@ -56,7 +56,7 @@ class EmbeddedGenerator:
         return kind in {TaskKind.TEXT, TaskKind.IMAGE}
 
     def generate(self, prompt: str, *, kind: TaskKind, seed: int, endpoint: str) -> GaussianSplats:  # noqa: ARG002
-        """A model of 32,000 splats whose centres span a unit cube around the origin.
+        """Return a model of 32,000 splats whose centres span a unit cube around the origin.
 
         Raises:
             PromptRefusedError: an empty prompt, or a picture that cannot be read.
@@ -74,7 +74,7 @@ class EmbeddedGenerator:
 
 
 def build(design: Design, rng: np.random.Generator) -> GaussianSplats:
-    """The design as splats; proportions, grain and points vary with `rng`."""
+    """Return the design as splats; proportions, grain and points vary with `rng`."""
     parts = design.shape.parts
     areas = np.array([part_area(part, rng) for part in parts])
     counts = np.maximum((SPLAT_COUNT * areas / areas.sum()).astype(int), _MIN_POINTS_PER_PART)
@@ -90,7 +90,7 @@ def build(design: Design, rng: np.random.Generator) -> GaussianSplats:
 
 
 def from_picture(picture: NDArray[np.uint8], rng: np.random.Generator) -> GaussianSplats:
-    """The picture's silhouette (H, W, 4), blown up, in its colours: light is in them already."""
+    """Return the inflated silhouette of a picture (H, W, 4), in its colours, which hold the light already."""
     model = inflate(picture, SPLAT_COUNT, rng)
     opacity = np.full(SPLAT_COUNT, _OPACITY)
     return surface_splats(model.surface, model.colours, opacity, model.area, rng)
@@ -102,7 +102,7 @@ def _colour_of(part: Part, design: Design) -> tuple[float, float, float]:
 
 
 def _in_unit_cube(pieces: Sequence[SurfacePoints], stretch: Array) -> tuple[SurfacePoints, float]:
-    """The pieces as one, stretched, scaled and centred so that the longest side is 1; the factor."""
+    """Return the pieces as one, centred and scaled so that the longest side is 1, and the factor."""
     points = np.vstack([piece.points for piece in pieces]) * stretch
     normals = np.vstack([piece.normals for piece in pieces]) / stretch
     low, high = points.min(axis=0), points.max(axis=0)

@@ -45,7 +45,7 @@ class Design:
 
 
 def read_prompt(prompt: str, vocabulary: Vocabulary) -> Design:
-    """The design that the prompt's words ask for; equal prompts give equal designs.
+    """Return the design that the prompt's words ask for; equal prompts give equal designs.
 
     A noun that the vocabulary lacks becomes a turned sculpture of its own, made from the prompt's
     hash.
@@ -79,7 +79,7 @@ def _material(words: list[str], shape: ObjectShape, vocabulary: Vocabulary) -> M
 def _colours(
     words: list[str], shape: ObjectShape, material: Material | None, vocabulary: Vocabulary
 ) -> tuple[Colour | None, list[Colour]]:
-    """The main colour, if anything says it, and further ones.
+    """Return the main colour, None where no word names one, and further ones.
 
     A colour of a part after "with" is no main colour, unless most of the object is that part.
     """
@@ -114,7 +114,7 @@ def _is_kind_of_tree(word: str, shape: ObjectShape, vocabulary: Vocabulary) -> b
 
 
 def _find_object(words: list[str], vocabulary: Vocabulary) -> ObjectShape | None:
-    """The last noun of the leading phrase, else the first one anywhere."""
+    """Return the last noun of the leading phrase, else the first one anywhere."""
     turn = _turn(words, vocabulary)
     leading = _objects_named(words[:turn], vocabulary)
     if leading:
@@ -125,7 +125,7 @@ def _find_object(words: list[str], vocabulary: Vocabulary) -> ObjectShape | None
 
 
 def _turn(words: list[str], vocabulary: Vocabulary) -> int:
-    """Where the naming ends and the describing begins; an "and" between colours is neither."""
+    """Return the index at which the description begins; an "and" between colours begins none."""
     for i, word in enumerate(words):
         is_between_colours = word == "and" and words[i + 1 : i + 2] and words[i + 1] in vocabulary.colours
         if word in _TURNING_WORDS and not is_between_colours:
@@ -134,7 +134,7 @@ def _turn(words: list[str], vocabulary: Vocabulary) -> int:
 
 
 def _objects_named(words: list[str], vocabulary: Vocabulary) -> list[ObjectShape]:
-    """In order; two words that name an object together ("candy cane") do not name two."""
+    """Return the named objects in order; two words that name one together ("candy cane") count once."""
     found: dict[int, ObjectShape] = {}
     for i, word in enumerate(words):
         pair = " ".join(words[i - 1 : i + 1]) if i else word
@@ -156,7 +156,7 @@ def _any_colour(taste: np.random.Generator) -> Colour:
 
 
 def _counterpart(colour: Colour) -> Colour:
-    """A darker neighbour of a light colour, a lighter one of a dark colour."""
+    """Return a darker neighbour of a light colour, a lighter one of a dark colour."""
     hue, saturation, value = colorsys.rgb_to_hsv(*colour)
     if value > 0.5:  # noqa: PLR2004 - the middle
         return colorsys.hsv_to_rgb((hue + 0.05) % 1, min(1, saturation * 1.15), value * 0.5)

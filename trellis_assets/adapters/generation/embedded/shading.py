@@ -12,7 +12,7 @@ _STRIPES, _CHECKS, _DOTS = 9.0, 7.0, 6.0
 
 
 def in_pattern(pattern: str | None, points: Array) -> NDArray[np.bool_]:
-    """(N,) where the second colour shows on a surface of the main colour.
+    """Return (N,) bool: where the second colour shows on a surface of the main colour.
 
     Args:
         pattern: stripes, dots, checks, swirl or None.
@@ -36,7 +36,7 @@ def in_pattern(pattern: str | None, points: Array) -> NDArray[np.bool_]:
 
 
 def shaded(surface: SurfacePoints, base: Array, material: Material, rng: np.random.Generator) -> Array:
-    """(N, 3) RGB in 0..1 of the surface under two lights, with the material's grain and gloss.
+    """Return (N, 3) RGB in 0..1 of the surface under two lights, with the material's grain and gloss.
 
     Args:
         surface: N points in a unit cube.
@@ -59,7 +59,7 @@ def shaded(surface: SurfacePoints, base: Array, material: Material, rng: np.rand
 
 
 def _smooth_noise(points: Array, rng: np.random.Generator) -> Array:
-    """(N,) values of about unit deviation that change smoothly over the points."""
+    """Return (N,) values of about unit deviation that change smoothly over the points."""
     waves = rng.normal(scale=9.0, size=(6, 3))
     phases = rng.uniform(0, 2 * np.pi, size=6)
     noise: Array = np.sin(points @ waves.T + phases).sum(axis=1) / np.sqrt(3)

@@ -30,7 +30,7 @@ class Inflated:
 
 
 def inflate(picture: NDArray[np.uint8], count: int, rng: np.random.Generator) -> Inflated:
-    """`count` points over front and back of the picture's object, evenly.
+    """Return `count` points spread evenly over front and back of the picture's object.
 
     The depth at a pixel grows with the square root of its distance from the silhouette's edge, so
     that a disc becomes nearly a ball (as in Igarashi et al., Teddy, 1999). The back repeats the front.
@@ -79,7 +79,7 @@ def inflate(picture: NDArray[np.uint8], count: int, rng: np.random.Generator) ->
 
 
 def _without_fringe(rgb: NDArray[np.uint8], distance: Array) -> NDArray[np.uint8]:
-    """(H, W, 3) with colours at the silhouette's edge, mixed with the background's, from further in."""
+    """Return (H, W, 3) whose colours at the silhouette's edge are taken from further inside."""
     from scipy.ndimage import distance_transform_edt
 
     inner = distance > min(_FRINGE, float(distance.max()) / 2)
@@ -89,7 +89,7 @@ def _without_fringe(rgb: NDArray[np.uint8], distance: Array) -> NDArray[np.uint8
 
 
 def silhouette(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """(H, W) where the object is: what is opaque, or differs from the border of an opaque picture."""
+    """Return (H, W) bool: what is opaque, or differs from the border of an opaque picture."""
     from scipy.ndimage import binary_fill_holes, binary_opening
 
     # The outermost two rows and columns were added and are empty.

@@ -13,7 +13,7 @@ _ACROSS = 0.14
 def surface_splats(
     surface: SurfacePoints, colours: Array, opacity: Array, area: float, rng: np.random.Generator
 ) -> GaussianSplats:
-    """One splat per surface point, its third axis along the normal.
+    """Return one splat per surface point, its third axis along the normal.
 
     Args:
         surface: N points and normals.
@@ -36,7 +36,7 @@ def surface_splats(
 
 
 def _facing(normals: Array, rng: np.random.Generator) -> Array:
-    """(N, 4) unit quaternions wxyz that turn +z into the normals, twisted at random about them."""
+    """Return (N, 4) unit quaternions wxyz that turn +z into the normals, twisted at random about them."""
     x, y, z = normals.T
     # The shortest turn from +z to n is (1 + n_z, -n_y, n_x, 0); straight down has none: turn about x.
     tilt = np.column_stack([1 + z, -y, x])

@@ -26,13 +26,13 @@ class SurfacePoints:
 
 
 def part_area(part: Part, rng: np.random.Generator) -> float:
-    """Area of the part with all its copies, estimated from a few hundred points."""
+    """Return the area of the part with all its copies, estimated from a few hundred points."""
     _, area = _stretched(part, _PROBE, rng)
     return area * part.around * (2 if part.mirror else 1)
 
 
 def sample_part(part: Part, count: int, rng: np.random.Generator) -> SurfacePoints:
-    """`count` points over the part with all its copies, placed where the part is."""
+    """Return `count` points over the part with all its copies, in the model's coordinates."""
     surface, _ = _stretched(part, count, rng)
     turn = rotation_matrix(*part.turn)
     points = surface.points @ turn.T + np.array(part.at)
@@ -48,7 +48,7 @@ def sample_part(part: Part, count: int, rng: np.random.Generator) -> SurfacePoin
 
 
 def rotation_matrix(x: float, y: float, z: float) -> Array:
-    """(3, 3) rotation by degrees about x, then y, then z."""
+    """Return the (3, 3) rotation by degrees about x, then y, then z."""
     (cx, cy, cz), (sx, sy, sz) = np.cos(np.radians([x, y, z])), np.sin(np.radians([x, y, z]))
     about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
     about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
@@ -64,7 +64,7 @@ def _turned_about_y(vectors: Array, angles: NDArray[np.floating]) -> Array:
 
 
 def _stretched(part: Part, count: int, rng: np.random.Generator) -> tuple[SurfacePoints, float]:
-    """`count` points over one copy of the part after `size`, evenly, and its area.
+    """Return `count` points spread evenly over one copy of the part after `size`, and its area.
 
     An area element with unit normal n grows by det(S) |S^-1 n| under the stretch S = diag(size).
     """
@@ -81,7 +81,7 @@ def _stretched(part: Part, count: int, rng: np.random.Generator) -> tuple[Surfac
 
 
 def _systematic_choice(weights: Array, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """`count` indices, each about as often as its share of the weights."""
+    """Return `count` indices, each about as often as its share of the weights."""
     steps = (np.arange(count) + rng.uniform()) / count
     bounds = np.cumsum(weights)
     chosen: NDArray[np.intp] = np.minimum(np.searchsorted(bounds, steps * bounds[-1]), len(weights) - 1)
@@ -89,7 +89,7 @@ def _systematic_choice(weights: Array, count: int, rng: np.random.Generator) -> 
 
 
 def _unit_body(part: Part, count: int, rng: np.random.Generator) -> tuple[SurfacePoints, float]:
-    """`count` points over the body before `size`, evenly, and its area."""
+    """Return `count` points spread evenly over the body before `size`, and its area."""
     match part.shape:
         case "sphere":
             normals = rng.normal(size=(count, 3))
@@ -120,12 +120,12 @@ def _box(count: int, rng: np.random.Generator) -> tuple[SurfacePoints, float]:
 
 
 def _torus_tube(part: Part) -> float:
-    """Radius of the tube; thicker ones would close the hole."""
+    """Return the radius of the tube, bounded so that the hole stays open."""
     return min(part.radius, 0.24)
 
 
 def _torus(tube: float, count: int, rng: np.random.Generator) -> tuple[SurfacePoints, float]:
-    """Lying flat in a unit square, 2 * tube high."""
+    """Return a torus that lies flat in a unit square, 2 * tube high."""
     ring = 0.5 - tube
     # The outer side of the ring is longer: accept angles in proportion to it.
     around = rng.uniform(0, 2 * np.pi, size=4 * count)
@@ -139,7 +139,7 @@ def _torus(tube: float, count: int, rng: np.random.Generator) -> tuple[SurfacePo
 
 
 def _revolution(profile: Array, count: int, rng: np.random.Generator) -> tuple[SurfacePoints, float]:
-    """A profile of (radius, height) points turned about the vertical."""
+    """Return the surface of a profile of (radius, height) points turned about the vertical."""
     start, step = profile[:-1], np.diff(profile, axis=0)
     lengths = np.linalg.norm(step, axis=1)
     areas = np.pi * (start[:, 0] + profile[1:, 0]) * lengths
@@ -158,7 +158,7 @@ def _revolution(profile: Array, count: int, rng: np.random.Generator) -> tuple[S
 
 
 def _tube(path: Array, radius: float, count: int, rng: np.random.Generator) -> tuple[SurfacePoints, float]:
-    """A tube of even radius along a smooth curve through the points of `path`."""
+    """Return a tube of even radius along a smooth curve through the points of `path`."""
     curve = smooth_curve(path, _CURVE_POINTS)
     step = np.diff(curve, axis=0)
     lengths = np.linalg.norm(step, axis=1)
@@ -171,7 +171,7 @@ def _tube(path: Array, radius: float, count: int, rng: np.random.Generator) -> t
 
 
 def smooth_curve(path: Array, count: int) -> Array:
-    """(count, 3) points of the Catmull-Rom spline through `path` (M, 3)."""
+    """Return (count, 3) points of the Catmull-Rom spline through `path` (M, 3)."""
     padded = np.vstack([2 * path[0] - path[1], path, 2 * path[-1] - path[-2]])
     position = np.linspace(0, len(path) - 1, count)
     i = np.minimum(position.astype(np.intp), len(path) - 2)

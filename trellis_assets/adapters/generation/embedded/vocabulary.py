@@ -70,7 +70,7 @@ class Vocabulary:
 
 @cache
 def load_vocabulary() -> Vocabulary:
-    """The vocabulary of this package.
+    """Return the vocabulary of this package.
 
     Raises:
         VocabularyError: the file contradicts itself.
@@ -80,7 +80,7 @@ def load_vocabulary() -> Vocabulary:
 
 
 def parse_vocabulary(raw: dict[str, Any]) -> Vocabulary:
-    """The vocabulary out of parsed TOML.
+    """Return the vocabulary in parsed TOML.
 
     Raises:
         VocabularyError: a word stands for two objects, or a shape or colour does not exist.

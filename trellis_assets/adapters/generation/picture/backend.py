@@ -36,7 +36,7 @@ class PictureBackend:
         device: str,
         default_route: Route,
     ) -> None:
-        """Nothing is loaded yet. `trellis` must have an image model."""
+        """Load nothing yet. `trellis` must have an image model."""
         self._trellis, self._stages = trellis, stages
         self._profile, self._device = profile, device
         self._plan: MemoryPlan | None = None
@@ -129,7 +129,7 @@ class PictureBackend:
     def _picture_of(
         self, order: GenerationRequest
     ) -> Callable[[GenerationRequest, MemoryPlan, Watch], Pictures] | None:
-        """What makes TRELLIS's picture; None where the order goes to TRELLIS as it is."""
+        """Return the function that makes TRELLIS's picture; None where TRELLIS takes the request as it is."""
         if order.kind is TaskKind.IMAGE:
             # A white background is no reason to go without TRELLIS's own network.
             is_network = self._stages.cut_settings.method is not Background.WHITE
@@ -137,7 +137,7 @@ class PictureBackend:
         return self._stages.run if (order.route or self.default_route) is Route.PICTURE else None
 
     def _make_room(self) -> None:
-        """TRELLIS is out of the way, as the plan says."""
+        """Free the memory that TRELLIS holds, as far as the plan says."""
         if self.plan.trellis is Between.PARKED:
             self._trellis.park()
         elif self.plan.trellis is Between.UNLOADED:

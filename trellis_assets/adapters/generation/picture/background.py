@@ -49,7 +49,7 @@ class WhiteCutter:
         return np.where(kept, 255, 0).astype(np.uint8)
 
     def to(self, device: str) -> None:
-        """There is nothing to move."""
+        """Do nothing: there is no network."""
 
 
 class RembgCutter:
@@ -77,7 +77,7 @@ class RembgCutter:
         return np.asarray(mask.convert("L"), np.uint8)
 
     def to(self, device: str) -> None:
-        """It stays where onnxruntime put it."""
+        """Do nothing: onnxruntime chooses the device."""
 
 
 def cut_out(picture: Picture, cutter: Cutter) -> Picture:

@@ -17,7 +17,7 @@ class KeptPictures:
     """PNG files by the id of their model, the newest few. Safe to use from several threads."""
 
     def __init__(self, orders: int = ORDERS) -> None:
-        """Nothing is kept yet."""
+        """Begin empty."""
         self._orders = orders
         self._kept: OrderedDict[str, Mapping[PictureKind, bytes]] = OrderedDict()
         self._lock = Lock()

@@ -78,7 +78,7 @@ class SegmentationCutter:
         self._model.to(device)
 
     def _share(self, output: Any) -> Any:
-        """(h, w): the probability of the object, of whichever form the network answers in."""
+        """Return (h, w): the probability of the object, for each form that networks answer in."""
         logits = getattr(output, "logits", None)
         if logits is None:
             # BiRefNet answers with a list of masks, the finest last.
@@ -100,7 +100,7 @@ class SegmentationCutter:
 
 
 def _preparation(transformers: Any, model: str, revision: str | None) -> Mapping[str, Any]:
-    """The repository's preprocessor_config.json; empty where it has none."""
+    """Return the repository's preprocessor_config.json; empty where it has none."""
     mixin = transformers.image_processing_base.ImageProcessingMixin
     try:
         found, _ = mixin.get_image_processor_dict(model, revision=revision)

@@ -126,4 +126,4 @@ class PictureStages:
 
 
 def _ignore(_stage: str, _share: float) -> None:
-    """Nobody watches the trial."""
+    """Ignore the progress of the trial."""

@@ -43,7 +43,7 @@ class TrellisBackend:
         device: str = "cuda:0",
         removes_background: bool = True,
     ) -> None:
-        """Nothing is loaded yet.
+        """Load nothing yet.
 
         Args:
             models: folder or hub name of the weights by kind of prompt; kinds left out are not taken.
@@ -72,7 +72,7 @@ class TrellisBackend:
         return frozenset(self._models)
 
     def generate(self, order: GenerationRequest, watch: Watch) -> GaussianSplats:
-        """The model; of the same order much the same one, since spconv adds in no fixed order.
+        """Return the model. Equal requests give nearly equal models: spconv adds in no fixed order.
 
         Raises:
             PromptRefusedError: nothing came of the prompt, or the picture shows nothing.
@@ -127,12 +127,12 @@ class TrellisBackend:
         return fault
 
     def state(self) -> BackendState:
-        """What is loaded, and the device's memory where it is a GPU that was used."""
+        """Return what is loaded, and the memory of the device where it is a GPU that was used."""
         loaded = tuple(f"{kind}: {self._models[kind]}" for kind in list(self._pipelines))
         return BackendState(loaded, _memory_of(self._device) if loaded else None)
 
     def unload(self) -> None:
-        """Weights leave the GPU, and their memory goes back to the device."""
+        """Unload all weights, and give their memory back to the device."""
         with self._lock:
             self._pipelines.clear()
             self._parked.clear()
@@ -204,7 +204,7 @@ def _is_of_gpu(error: RuntimeError) -> bool:
 
 
 def _ignore(_stage: str, _share: float) -> None:
-    """Nobody watches the trial."""
+    """Ignore the progress of the trial."""
 
 
 def trial_order(kind: TaskKind) -> GenerationRequest:
@@ -215,7 +215,7 @@ def trial_order(kind: TaskKind) -> GenerationRequest:
 
 
 def _trial_picture() -> str:
-    """A grey disc on nothing, as base64 of a PNG file."""
+    """Return a grey disc on a transparent ground, as base64 of a PNG file."""
     from PIL import Image, ImageDraw
 
     picture = Image.new("RGBA", (256, 256), (0, 0, 0, 0))
@@ -227,7 +227,7 @@ def _trial_picture() -> str:
 
 @contextmanager
 def _watched(model: Any, stage: str, sampler: Mapping[str, float | int], watch: Watch) -> Iterator[None]:
-    """Every call of the sampler's model is reported, and is where a job can be called off."""
+    """Report every call of the sampler's model to `watch`, which may cancel the job there."""
     calls = 0
     expected = sampler["steps"] * _CALLS_PER_STEP
 

@@ -30,7 +30,7 @@ class TrellisGaussian(Protocol):
 
 
 def splats_of(gaussian: TrellisGaussian) -> GaussianSplats:
-    """The model as we store it: +Y up, facing +Z."""
+    """Return the model as it is stored: +Y up, facing +Z."""
     xyz = _array(gaussian.get_xyz)
     opacity = np.clip(_array(gaussian.get_opacity).reshape(-1), _LEAST, 1 - _LEAST)
     count = len(xyz)
@@ -50,7 +50,7 @@ def _array(tensor: Any) -> NDArray[np.float64]:
 
 
 def _turned(rotations: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The quaternion product of the turn and each rotation: first the splat's own, then the turn."""
+    """Return the quaternion product of the turn and each rotation: the splat's own comes first."""
     w, x, y, z = _TURN
     a, b, c, d = rotations.T
     return np.column_stack(

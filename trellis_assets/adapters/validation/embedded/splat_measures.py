@@ -19,7 +19,7 @@ _COHERENT, _RANDOM = 0.4, 1.0
 
 
 def measure_splats(splats: GaussianSplats) -> dict[str, float]:
-    """Each quality by name, 0 (bad) to 1 (good). Non-finite splats must have been dropped.
+    """Return each quality by name, 0 (bad) to 1 (good). Non-finite splats must have been dropped.
 
     - compactness: how much of the extent the innermost 99 % of the splats fill; strays spoil it;
     - solidity: surfaces (dimension 2) rather than a cloud (dimension 3);
@@ -38,42 +38,42 @@ def measure_splats(splats: GaussianSplats) -> dict[str, float]:
 
 
 def rising(value: float, full: float, nothing: float = 0.0) -> float:
-    """0 at `nothing` and below, 1 at `full` and above."""
+    """Return 0 at `nothing` and below, 1 at `full` and above, linear between."""
     return float(np.clip((value - nothing) / (full - nothing), 0, 1))
 
 
 def falling(value: float, good: float, bad: float) -> float:
-    """1 at `good` and below, 0 at `bad` and above."""
+    """Return 1 at `good` and below, 0 at `bad` and above, linear between."""
     return float(np.clip((bad - value) / (bad - good), 0, 1))
 
 
 def _normalised(positions: Array) -> tuple[Array, float]:
-    """(N, 3) positions with the bounding box centred in a cube -0.5..0.5, and the extent before."""
+    """Return (N, 3) positions with their bounding box centred in a cube -0.5..0.5, and the extent before."""
     low, high = positions.min(axis=0), positions.max(axis=0)
     extent = float((high - low).max())
     return (positions - (low + high) / 2) / (extent or 1.0), extent
 
 
 def _cells(positions: Array, count: int) -> NDArray[np.int64]:
-    """Positions in -0.5..0.5 as indices 0..count-1 along each axis."""
+    """Return positions in -0.5..0.5 as indices 0..count-1 along each axis."""
     return np.clip(((positions + 0.5) * count).astype(np.int64), 0, count - 1)
 
 
 def _voxels(positions: Array, per_side: int) -> NDArray[np.int64]:
-    """(N,) number of the cell of a cubic grid that each position is in."""
+    """Return (N,) numbers of the cell of a cubic grid that each position is in."""
     numbers: NDArray[np.int64] = _cells(positions, per_side) @ np.array([per_side**2, per_side, 1])
     return numbers
 
 
 def _core_extent(positions: Array) -> float:
-    """Largest side of the box that leaves out the outermost 1 % along each axis."""
+    """Return the largest side of the box that leaves out the outermost 1 % along each axis."""
     tail = (1 - _CORE_SHARE) / 2
     low, high = np.quantile(positions, [tail, 1 - tail], axis=0)
     return float((high - low).max())
 
 
 def _dimension(positions: Array) -> float:
-    """Correlation dimension: how fast pairs of splats stop sharing a cell when cells are halved.
+    """Return the correlation dimension: how fast pairs of splats stop sharing a cell as cells are halved.
 
     A factor of 4 for surfaces (dimension 2), of 8 for a cloud (3), whatever the number of splats.
     """
@@ -85,13 +85,13 @@ def _dimension(positions: Array) -> float:
 
 
 def _mean_of_visible(opacities: Array) -> float:
-    """Mean weighted by opacity itself: transparent splats do no harm beside opaque ones."""
+    """Return the mean weighted by opacity itself: transparent splats do no harm beside opaque ones."""
     total = float(opacities.sum())
     return float((opacities**2).sum()) / total if total > 0 else 0.0
 
 
 def _local_colour_spread(positions: Array, colours: Array) -> float:
-    """Deviation of colour among neighbours over that of the whole model: about 1 at random."""
+    """Return the deviation of colour among neighbours over that of the whole model: about 1 at random."""
     overall = float(colours.var(axis=0).mean())
     _, voxel = np.unique(_voxels(positions, _VOXELS), return_inverse=True)
     counts = np.bincount(voxel).astype(np.float64)

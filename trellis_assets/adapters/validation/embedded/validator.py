@@ -56,7 +56,7 @@ class EmbeddedValidator(SplatJudge):
     def score(
         self, splats: GaussianSplats, prompt: str, kind: TaskKind, *, is_valid: bool
     ) -> tuple[float, dict[str, float]]:
-        """The calibrated score; the parts of models that fail a check are measured all the same."""
+        """Return the calibrated score and its parts, which are measured for models that fail a check too."""
         parts = measure(splats, prompt, kind)
         if not is_valid:
             return 0.0, parts
@@ -65,7 +65,7 @@ class EmbeddedValidator(SplatJudge):
 
 
 def score(parts: Mapping[str, float]) -> float:
-    """The weighted geometric mean of the qualities, times `BEST_SCORE`."""
+    """Return the weighted geometric mean of the qualities, times `BEST_SCORE`."""
     weights = dict(WEIGHTS)
     if "likeness" in parts:
         weights["likeness"] = LIKENESS_WEIGHT
@@ -75,7 +75,7 @@ def score(parts: Mapping[str, float]) -> float:
 
 
 def measure(splats: GaussianSplats, prompt: str, kind: TaskKind) -> dict[str, float]:
-    """All qualities of well-formed splats by name, 0 to 1; `likeness` for image prompts only.
+    """Return all qualities of well-formed splats by name, 0 to 1; `likeness` for image prompts only.
 
     The views are those of the older scoring service, 224 pixels wide: enough for most measures, at
     half the time of 518.

@@ -30,7 +30,7 @@ _BINS = 6
 
 
 def measure_views(layers: Sequence[FloatArray], close_ups: Sequence[FloatArray]) -> dict[str, float]:
-    """Each quality by name, 0 (bad) to 1 (good).
+    """Return each quality by name, 0 (bad) to 1 (good).
 
     - consistency: structural similarity of neighbouring views (Wang et al. 2004), the last to the first;
     - sharpness: against perceptual blur (Crete et al. 2007);
@@ -58,7 +58,7 @@ def measure_views(layers: Sequence[FloatArray], close_ups: Sequence[FloatArray])
 
 
 def consistency(pictures: Sequence[Image]) -> float:
-    """Geometric mean of the SSIM of neighbouring views, each pair once (PROTOCOL 6.4).
+    """Return the geometric mean of the SSIM of neighbouring views, each pair once (PROTOCOL 6.4).
 
     Where the last view repeats the first, their pair says nothing and is left out, as the subnet's
     filter of outliers does.
@@ -78,7 +78,7 @@ def consistency(pictures: Sequence[Image]) -> float:
 
 
 def likeness(pictures: Sequence[Image], wanted: NDArray[np.uint8]) -> float:
-    """How well the colours of the best view match those of an image prompt, 0 to 1.
+    """Return how well the colours of the best view match those of an image prompt, 0 to 1.
 
     The intersection of colour histograms (Swain and Ballard 1991) within the silhouettes: it knows
     nothing of shape.
@@ -93,7 +93,7 @@ def likeness(pictures: Sequence[Image], wanted: NDArray[np.uint8]) -> float:
 
 
 def _opaqueness(layers: Sequence[FloatArray]) -> float:
-    """Mean opacity within the silhouettes, gaps in them counted."""
+    """Return the mean opacity within the silhouettes, gaps in them counted."""
     from scipy.ndimage import binary_closing
 
     values = []
@@ -106,7 +106,7 @@ def _opaqueness(layers: Sequence[FloatArray]) -> float:
 
 
 def _histogram(picture: Image, mask: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
-    """(6, 6, 6) shares of the colours in the silhouette, blurred so that shades nearby count too."""
+    """Return (6, 6, 6) shares of the colours in the silhouette, blurred so that similar shades count too."""
     from scipy.ndimage import gaussian_filter
 
     if mask is None:
@@ -126,7 +126,7 @@ def _blur(pictures: Sequence[Image]) -> float:
 
 
 def _entropy(pictures: Sequence[Image], covered: Sequence[NDArray[np.bool_]]) -> float:
-    """Mean entropy in bits of the 8-bit brightness in the silhouettes."""
+    """Return the mean entropy, in bits, of the 8-bit brightness in the silhouettes."""
     from skimage.measure import shannon_entropy
 
     inside = [

@@ -45,7 +45,7 @@ def _sigmoid(x: float, slope: float, centre: float) -> float:
 
 
 def without_outliers(values: Array) -> Array:
-    """The values (N,) but for those that lie furthest from their fifth neighbour (Ramaswamy et al. 2000).
+    """Return the values (N,) without those furthest from their fifth neighbour (Ramaswamy et al. 2000).
 
     A tenth of the values counts as outliers, as the service's filter takes it by default. Few values
     are kept as they are.
@@ -66,7 +66,7 @@ def geometric_mean(values: Array) -> float:
 
 
 def alignment_of_text(cosines: Array) -> float:
-    """From the cosines (N,) between words and views."""
+    """Return the alignment from the cosines (N,) between words and views."""
     return geometric_mean(np.clip(without_outliers(cosines), 0, 1)) / TEXT_ALIGNMENT_SCALE
 
 

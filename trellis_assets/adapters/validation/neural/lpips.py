@@ -54,7 +54,7 @@ class PerceptualDistance:
         )
 
     def between(self, one: Any, other: Any) -> float:
-        """The distance of two pictures (1, 3, H, W) in 0..1; 0 for equal ones."""
+        """Return the distance of two pictures (1, 3, H, W) in 0..1; 0 for equal ones."""
         import torch
 
         total = 0.0
@@ -81,7 +81,7 @@ def _unit(features: Any) -> Any:
 
 
 def _alexnet() -> Any:
-    """The layers of torchvision's AlexNet up to the fifth activation, numbered as there."""
+    """Return the layers of torchvision's AlexNet up to the fifth activation, numbered as there."""
     from torch import nn
 
     one, two, three, four, five = CHANNELS

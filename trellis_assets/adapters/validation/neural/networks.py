@@ -31,7 +31,7 @@ class TextAlignment:
         self._device = device
 
     def cosines(self, views: Any, prompt: str) -> Array:
-        """(V,) between the prompt and each view."""
+        """Return the cosines (V,) between the prompt and each view."""
         import torch
 
         images = _normalised(_resized(views, TEXT_SIDE, "bicubic"), _CLIP_MEAN, _CLIP_DEVIATION)
@@ -65,7 +65,7 @@ class PictureAlignment:
         self._model, self._device = model.to(device).float().eval(), device
 
     def cosines(self, views: Any, picture: Any) -> Array:
-        """(V,) between the picture (1, 3, H, W) and each view."""
+        """Return the cosines (V,) between the picture (1, 3, H, W) and each view."""
         import torch
 
         def features(images: Any) -> Any:
@@ -103,7 +103,7 @@ class Quality:
         self._backbone, self._head = backbone.to(device).eval(), head.to(device).eval()
 
     def scores(self, views: Any) -> Array:
-        """(V,) in 0..1, one view at a time: memory stays small."""
+        """Return the scores (V,) in 0..1, computed one view at a time: memory stays small."""
         import torch
 
         images = _normalised(_resized(views, QUALITY_SIDE, "bilinear"), _IMAGENET_MEAN, _IMAGENET_DEVIATION)
@@ -125,7 +125,7 @@ class Similarity:
         self._distance = lpips.load(weights.torch_hub, device)
 
     def ssim(self, views: Any) -> Array:
-        """(V,) structural similarities."""
+        """Return the structural similarities (V,) of neighbouring views."""
         import torch
 
         with torch.inference_mode():
@@ -134,7 +134,7 @@ class Similarity:
         return _numpy(values.reshape(-1))
 
     def lpips(self, views: Any) -> Array:
-        """(V,) perceptual distances, 0 for equal views."""
+        """Return the perceptual distances (V,) of neighbouring views, 0 for equal ones."""
         import torch
 
         small = _resized(views, LPIPS_SIDE, "bicubic").clamp(0, 1)
@@ -174,7 +174,7 @@ def _cosines(seen: Any, wanted: Any) -> Array:
 
 
 def _half_on_gpu(device: str) -> Any:
-    """Half precision as validators compute; a CPU is slower with it, and less exact."""
+    """Return a context of half precision on a GPU, as validators compute; a CPU is slower with it."""
     import torch
 
     return torch.autocast("cuda", dtype=torch.float16, enabled=device.startswith("cuda"))

@@ -70,18 +70,18 @@ class TextClip:
         self._tokenizer.encode_special_tokens = True
 
     def encode_images(self, images: Any) -> Any:
-        """(V, D) features of normalised pictures (V, 3, H, W)."""
+        """Return (V, D) features of normalised pictures (V, 3, H, W)."""
         return self._head(self._vision(images).pooler_output)
 
     def encode_text(self, prompt: str) -> Any:
-        """(1, D) features of the prompt; what lies beyond 77 tokens is cut."""
+        """Return (1, D) features of the prompt; tokens after the 77th are cut off."""
         import torch
 
         tokens = torch.tensor([self.tokens(prompt)], device=self._device)
         return self._text(input_ids=tokens).text_embeds
 
     def tokens(self, prompt: str) -> list[int]:
-        """The 77 token ids of a prompt: start, words, end, zeros."""
+        """Return the 77 token ids of a prompt: start, words, end, zeros."""
         found: list[int] = self._tokenizer.encode(cleaned(prompt)).ids
         if len(found) > CONTEXT:
             found = [*found[: CONTEXT - 1], found[-1]]
@@ -129,7 +129,7 @@ def _convnext(stored: Mapping[str, Any]) -> Any:
 
 
 def _mlp(stored: Mapping[str, Any]) -> Any:
-    """The projection after the trunk: linear, GELU, linear without bias."""
+    """Return the projection after the trunk: linear, GELU, linear without bias."""
     from torch import nn
 
     hidden, channels = _shape(stored, "fc1.weight")

@@ -150,7 +150,7 @@ class NeuralValidator(SplatJudge):
         return Similarity(self._weights, self._device)
 
     def _tensor(self, pictures: Any) -> Any:
-        """(V, H, W, 3) bytes as (V, 3, H, W) in 0..1 on the device."""
+        """Return (V, H, W, 3) bytes as (V, 3, H, W) in 0..1 on the device."""
         import torch
 
         return torch.from_numpy(pictures).to(self._device).permute(0, 3, 1, 2).float() / 255

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 from trellis_assets.composition.steps import Steps
 from trellis_assets.domain.diagnostics import CheckResult
 from trellis_assets.ports import ReportQueries
-from trellis_assets.steps.explain_task import ExplainTaskStep
 from trellis_assets.steps.export_statistics import ExportStatisticsStep
 
 if TYPE_CHECKING:
     from trellis_assets.reports.files import ReportPublisher
     from trellis_assets.servers.gallery.app import GalleryParts
+    from trellis_assets.steps.explain_task import ExplainTaskStep
 
 
 class ReportSteps(Steps):
@@ -38,8 +38,10 @@ class ReportSteps(Steps):
         session_id, folder = self.settings.mining.session_id, self.settings.storage.reports_folder
         return ExportStatisticsStep(self.store, self.clock, folder, session_id)
 
-    def explain_task_step(self) -> ExplainTaskStep:
-        """Return the step that says what recorded tasks teach."""
+    def explain_task_step(self) -> "ExplainTaskStep":
+        """Return the step that says what recorded tasks teach; its models need scipy."""
+        from trellis_assets.steps.explain_task import ExplainTaskStep
+
         return ExplainTaskStep(self.store, self.clock, len(self._adapters.generator.endpoints))
 
     def gallery_parts(

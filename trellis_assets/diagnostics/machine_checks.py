@@ -9,6 +9,7 @@ from trellis_assets.adapters.http_client import shown_url
 from trellis_assets.composition import Pipeline
 from trellis_assets.domain.diagnostics import CheckResult, Health, describe_orientation, judge_generator
 from trellis_assets.domain.endpoints.endpoints import Endpoint
+from trellis_assets.domain.server_backends import SERVER_BACKENDS
 from trellis_assets.domain.tasks import printable
 from trellis_assets.ports import DeclaresOrientation, Generator, StoredFileError, StoreError
 from trellis_assets.settings import (
@@ -16,7 +17,6 @@ from trellis_assets.settings import (
     Settings,
     ValidatorBackend,
 )
-from trellis_assets.settings.server_backends import SERVER_BACKENDS
 
 _ANSWER_S, _ANSWER_BYTES = 3.0, 10_000
 _GPU_S = 20.0

@@ -11,9 +11,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import NoDecode
 
 from trellis_assets.domain.endpoints.orientation import Orientation
+from trellis_assets.domain.server_backends import SERVER_BACKENDS
 from trellis_assets.settings.choices import AUTO_ORIENTATION
 from trellis_assets.settings.network_name import check_network
-from trellis_assets.settings.server_backends import SERVER_BACKENDS
 
 DAGSTER_DRIVER = "postgresql+psycopg2"
 

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from trellis_assets.domain.server_backends import DEFAULT_BACKEND
 from trellis_assets.settings.field_types import (
     OptionalSecret,
     OptionalText,
@@ -14,7 +15,6 @@ from trellis_assets.settings.field_types import (
     Url,
 )
 from trellis_assets.settings.picture_route import PictureRouteSettings
-from trellis_assets.settings.server_backends import DEFAULT_BACKEND
 
 
 class ServersSettings(PictureRouteSettings):

@@ -3,8 +3,8 @@
 from importlib import import_module
 
 from trellis_assets.adapters.weights.revisions import Revisions
+from trellis_assets.domain.server_backends import SERVER_BACKENDS
 from trellis_assets.ports import ServerBackend
-from trellis_assets.settings.server_backends import SERVER_BACKENDS
 from trellis_assets.settings.servers import ServersSettings
 
 

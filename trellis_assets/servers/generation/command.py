@@ -7,11 +7,11 @@ import sys
 from trellis_assets.adapters.gpu.devices import DeviceError, give_one_gpu
 from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.adapters.weights.revisions import REVISIONS_FILE, Revisions
+from trellis_assets.domain.server_backends import SERVER_BACKENDS
 from trellis_assets.servers.generation.backends import server_backend
 from trellis_assets.servers.generation.limits import ServerLimits
 from trellis_assets.servers.generation.run import run_generation_server
 from trellis_assets.settings import Settings, SettingsError
-from trellis_assets.settings.server_backends import SERVER_BACKENDS
 
 
 def serve(*, host: str, port: int, backend: str | None, device: str | None, is_lazy: bool | None) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from trellis_assets.settings.server_backends import DEFAULT_BACKEND, SERVER_BACKENDS
+from trellis_assets.domain.server_backends import DEFAULT_BACKEND, SERVER_BACKENDS
 
 _BACKENDS = "; ".join(f"{name}: {entry.makes}" for name, entry in SERVER_BACKENDS.items())
 

@@ -11,10 +11,10 @@ import pytest
 from trellis_assets.adapters.generation.embedded.backend import EmbeddedBackend
 from trellis_assets.adapters.weights.revisions import Revisions
 from trellis_assets.diagnostics.machine_checks import check_gpu
+from trellis_assets.domain.server_backends import SERVER_BACKENDS, BackendEntry
 from trellis_assets.servers.generation.backends import server_backend
 from trellis_assets.settings import Settings, SettingsError
 from trellis_assets.settings.documentation import markdown
-from trellis_assets.settings.server_backends import SERVER_BACKENDS, BackendEntry
 
 NOTHING = Revisions(None)
 

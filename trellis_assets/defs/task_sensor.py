@@ -78,7 +78,7 @@ def _tick_of_poller(context: dg.SensorEvaluationContext, parts: SubnetSteps) -> 
         start_runs(parts, starter)
         told = f"{len(made)} tasks made from prompts."
     runs = starter.take_started()
-    record_runs(context.instance, runs)
+    record_runs(context, runs)
     log_tick(context, report, runs)
     return problem or f"{describe_runs(runs)} {told}"
 

@@ -22,13 +22,25 @@ _LISTED_TASKS = 10
 _FINISHED = {TickStatus.SKIPPED, TickStatus.SUCCESS}
 
 
-def record_runs(instance: dg.DagsterInstance, runs: Sequence[StartedRun]) -> bool:
-    """Write the runs into the sensor's last finished tick; return whether there was one.
+def record_runs(context: dg.SensorEvaluationContext, runs: Sequence[StartedRun]) -> bool:
+    """Write the runs into the sensor's last finished tick; return whether that was done.
 
-    The tick under way belongs to Dagster's daemon, which would write over what is added to it.
+    What fails is logged and goes no further: the tick keeps the miner at work, whatever its page shows.
     """
     if not runs:
         return False
+    try:
+        return add_to_last_tick(context.instance, runs)
+    except Exception:  # Dagster's storage raises what its database raises
+        context.log.exception("the started runs could not be written into the last tick")
+        return False
+
+
+def add_to_last_tick(instance: dg.DagsterInstance, runs: Sequence[StartedRun]) -> bool:
+    """Add the runs to the sensor's last finished tick; return whether there was one.
+
+    The tick under way belongs to Dagster's daemon, which would overwrite what is added to it.
+    """
     for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
         if state.instigator_name != SENSOR_NAME:
             continue
@@ -37,8 +49,9 @@ def record_runs(instance: dg.DagsterInstance, runs: Sequence[StartedRun]) -> boo
         if tick is not None:
             for run in runs:
                 tick = tick.with_run_info(run.run_id, run.run_key)
-            # Not `with_status`, which would move the end of the tick to now.
-            data = tick.tick_data._replace(status=TickStatus.SUCCESS)
+            # `TickData.with_status`, unlike the tick's own, leaves the end of the tick as it is. It checks the
+            # combination: Dagster could not read a successful tick that has a reason to skip.
+            data = tick.tick_data.with_status(TickStatus.SUCCESS, skip_reason=None)
             instance.update_tick(tick._replace(tick_data=data))
             return True
     return False

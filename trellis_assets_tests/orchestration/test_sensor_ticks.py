@@ -21,7 +21,13 @@ from dagster._utils.error import SerializableErrorInfo
 
 from trellis_assets.orchestration.runs import StartedRun
 from trellis_assets.orchestration.sensor_switch import SENSOR_NAME
-from trellis_assets.orchestration.sensor_ticks import describe_polls, describe_runs, log_tick, record_runs
+from trellis_assets.orchestration.sensor_ticks import (
+    add_to_last_tick,
+    describe_polls,
+    describe_runs,
+    log_tick,
+    record_runs,
+)
 from trellis_assets.steps.poll_validators import PollReport
 
 TWO = [StartedRun("run-a", "key-a", 7), StartedRun("run-b", "key-b", 8)]
@@ -44,8 +50,12 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 def add_tick(instance: dg.DagsterInstance, status: TickStatus, at: float) -> int:
     error = SerializableErrorInfo("no", [], None) if status is TickStatus.FAILURE else None
+    reason = "No run was started since the last tick." if status is TickStatus.SKIPPED else None
     data = TickData(
-        ORIGIN.get_id(), SENSOR_NAME, InstigatorType.SENSOR, status, at, selector_id=SELECTOR, error=error
+        *(ORIGIN.get_id(), SENSOR_NAME, InstigatorType.SENSOR, status, at),
+        selector_id=SELECTOR,
+        error=error,
+        skip_reason=reason,
     )
     return int(instance.create_tick(data).tick_id)
 
@@ -54,7 +64,7 @@ def test_runs_are_recorded_in_the_tick_before_the_one_under_way(instance: dg.Dag
     add_tick(instance, TickStatus.SKIPPED, at=100.0)
     before = add_tick(instance, TickStatus.SKIPPED, at=105.0)
     add_tick(instance, TickStatus.STARTED, at=110.0)
-    assert record_runs(instance, TWO)
+    assert add_to_last_tick(instance, TWO)
     shown = {
         t.tick_id: (t.status, list(t.run_ids)) for t in instance.get_ticks(ORIGIN.get_id(), SELECTOR, limit=3)
     }
@@ -66,11 +76,22 @@ def test_runs_are_recorded_in_the_tick_before_the_one_under_way(instance: dg.Dag
 def test_a_tick_that_failed_stays_as_it_is(instance: dg.DagsterInstance) -> None:
     add_tick(instance, TickStatus.FAILURE, at=105.0)
     add_tick(instance, TickStatus.STARTED, at=110.0)
-    assert not record_runs(instance, TWO)
+    assert not add_to_last_tick(instance, TWO)
 
 
 def test_nothing_is_recorded_before_the_first_tick(instance: dg.DagsterInstance) -> None:
-    assert not record_runs(instance, TWO)
+    assert not add_to_last_tick(instance, TWO)
+
+
+def test_ticks_that_cannot_be_read_do_not_fail_the_tick_under_way(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("the database is locked")
+
+    monkeypatch.setattr(type(instance), "get_ticks", fail)
+    with dg.build_sensor_context(instance=instance) as context:
+        assert not record_runs(context, TWO)
 
 
 def test_log_and_cursor_name_and_count_the_started_runs() -> None:

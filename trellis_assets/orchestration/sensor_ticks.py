@@ -49,7 +49,7 @@ def add_to_last_tick(instance: dg.DagsterInstance, runs: Sequence[StartedRun]) -
         if tick is not None:
             for run in runs:
                 tick = tick.with_run_info(run.run_id, run.run_key)
-            # `TickData.with_status`, unlike the tick's own, leaves the end of the tick as it is. It checks the
+            # `TickData.with_status`, unlike the tick's own, leaves the tick's end as it is. It checks the
             # combination: Dagster could not read a successful tick that has a reason to skip.
             data = tick.tick_data.with_status(TickStatus.SUCCESS, skip_reason=None)
             instance.update_tick(tick._replace(tick_data=data))

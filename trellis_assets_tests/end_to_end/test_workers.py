@@ -1,5 +1,6 @@
 """Runs in Celery workers over PostgreSQL and Redis: workers come and go while a miner mines."""
 
+import contextlib
 import json
 import time
 from collections import Counter
@@ -119,7 +120,8 @@ def test_a_worker_that_stands_still_for_two_minutes_submits_nothing_twice(
     cluster.wait_finished(before + 1)
     time.sleep(max(0.0, 120 - (time.monotonic() - stopped_at)))
     for member in members:
-        member.resume()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            member.resume()
     assert miner.wait(400) == 0, cluster.said()
     every_task_was_answered_once(cluster, tasks)
 

@@ -4,11 +4,11 @@ import base64
 from importlib.resources import files
 from pathlib import Path
 
+from trellis_assets.domain.generation_requests import MAX_PROMPT
 from trellis_assets.settings import SettingsError
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 # As many as scoring services take (PROTOCOL 3).
-MAX_PROMPT = 1024
 
 
 def default_prompts() -> list[str]:

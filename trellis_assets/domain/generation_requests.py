@@ -6,6 +6,10 @@ from dataclasses import astuple, dataclass
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.system.compat import StrEnum
 
+# What servers and prompt files take at most, characters: words, and a picture as base64.
+MAX_PROMPT = 1024
+MAX_IMAGE_CHARACTERS = 8 * 1024 * 1024
+
 
 class GenerationStoppedError(RuntimeError):
     """The job was stopped: its caller went away, or its time was up."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from trellis_assets.adapters.local_subnet.rules import Assigned, Miner
+from trellis_assets.system.atomic_write import write_atomically
 
 
 class ValidatorState:
@@ -27,9 +28,7 @@ class ValidatorState:
     def save(self, hotkey: str, miner: Miner) -> None:
         """Store the miner's state, on disk too."""
         self._miners[hotkey] = miner
-        temporary = self._path.with_suffix(".part")
-        temporary.write_text(json.dumps({h: asdict(m) for h, m in self._miners.items()}), encoding="utf-8")
-        temporary.replace(self._path)
+        write_atomically(self._path, json.dumps({h: asdict(m) for h, m in self._miners.items()}))
 
 
 def _miner(fields: dict[str, Any]) -> Miner:

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from trellis_assets.adapters.storage.engine import HEAD, parse_url
 from trellis_assets.adapters.storage.store_file import recovered_file
 from trellis_assets.ports import StoreError
+from trellis_assets.system.atomic_write import atomic_write
 
 
 def backup(database_url: str, target: Path) -> int:
@@ -22,24 +23,17 @@ def backup(database_url: str, target: Path) -> int:
     source = _sqlite_file(database_url, "pg_dump --format=custom")
     if not source.exists():
         raise StoreError(f"there is no store at {source}: nothing to back up")
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = target.with_name(f".{target.name}.part")
-    partial.unlink(missing_ok=True)
-    partial.touch(mode=0o600)
     try:
-        with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(partial)) as copy:
-            # In one step: the journal lets writers go on meanwhile, and a copy in several steps begins anew
-            # after each write between two of them.
-            live.backup(copy)
-            # One file, that can be carried away: no journal beside it.
-            copy.execute("PRAGMA journal_mode=DELETE")
-        tasks = _checked(partial)
-        partial.replace(target)
+        with atomic_write(target) as partial:
+            with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(partial)) as copy:
+                # In one step: the journal lets writers go on meanwhile, and a copy in several steps begins
+                # anew after each write between two of them.
+                live.backup(copy)
+                # One file, that can be carried away: no journal beside it.
+                copy.execute("PRAGMA journal_mode=DELETE")
+            return _checked(partial)
     except sqlite3.Error as error:
         raise StoreError(f"{source} cannot be copied to {target}: {error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
-    return tasks
 
 
 def restore(database_url: str, source: Path, now: datetime) -> Path | None:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
+
+from trellis_assets.system.compat import StrEnum
 
 # Names of types as Dagster's table schemas have them.
 TYPE_NAMES: dict[type, str] = {

@@ -10,14 +10,18 @@ from starlette.datastructures import UploadFile
 
 from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
 from trellis_assets.domain.endpoints.faults import FAULT_HEADER, PROMPT_FAULT
-from trellis_assets.domain.generation_requests import GenerationRequest, Route, Sampling
+from trellis_assets.domain.generation_requests import (
+    MAX_IMAGE_CHARACTERS,
+    MAX_PROMPT,
+    GenerationRequest,
+    Route,
+    Sampling,
+)
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.system.compat import Self
 
-MAX_PROMPT = 1024
 MAX_SEED = 2**31 - 1
 # A picture of 6 MB, as base64.
-MAX_IMAGE_CHARACTERS = 8 * 1024 * 1024
 _FIELDS_AT_MOST = 32
 IMAGE_FIELD = "prompt_image"
 # What other servers of this route call an uploaded picture.

@@ -1,9 +1,9 @@
 """Starting the generation server."""
 
+from trellis_assets.domain.generation_requests import MAX_IMAGE_CHARACTERS
 from trellis_assets.ports import ServerBackend, SplatCodec
 from trellis_assets.servers.generation.app import generation_app
 from trellis_assets.servers.generation.limits import ServerLimits
-from trellis_assets.servers.generation.request_forms import MAX_IMAGE_CHARACTERS
 from trellis_assets.servers.middleware import check_exposure, guarded
 from trellis_assets.servers.serving import limited_server
 

@@ -10,12 +10,11 @@ from trellis_assets.adapters.splat_io.errors import SplatFormatError
 from trellis_assets.adapters.splat_io.frames import open_frame
 from trellis_assets.adapters.splat_io.ply import read_ply
 from trellis_assets.adapters.splat_io.spz import decode_spz
+from trellis_assets.domain.generation_requests import MAX_IMAGE_CHARACTERS, MAX_PROMPT
 from trellis_assets.domain.splats.splats import GaussianSplats
 
-MAX_PROMPT = 1024
 # The service allows as many; a bare PLY of five million splats.
 MAX_DATA_CHARACTERS = 524_288_000
-MAX_IMAGE_CHARACTERS = 8 * 1024 * 1024
 MAX_PLY_BYTES = 400_000_000
 RAW_PLY = 0
 

@@ -1,10 +1,11 @@
 """Starting the validation server."""
 
 from trellis_assets.adapters.validation.scorer import SplatJudge
+from trellis_assets.domain.generation_requests import MAX_IMAGE_CHARACTERS
 from trellis_assets.servers.middleware import check_exposure, guarded
 from trellis_assets.servers.serving import serve
 from trellis_assets.servers.validation.app import validation_app
-from trellis_assets.servers.validation.requests import MAX_DATA_CHARACTERS, MAX_IMAGE_CHARACTERS
+from trellis_assets.servers.validation.requests import MAX_DATA_CHARACTERS
 
 MAX_BODY_BYTES = MAX_DATA_CHARACTERS + MAX_IMAGE_CHARACTERS + 1024 * 1024
 # Each may hold a body of the largest size.

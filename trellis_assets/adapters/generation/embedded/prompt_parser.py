@@ -14,6 +14,7 @@ from trellis_assets.adapters.generation.embedded.vocabulary import (
     Part,
     Vocabulary,
 )
+from trellis_assets.domain.generation_requests import MAX_PROMPT
 
 # What follows these describes the object rather than names it ("pendant with tree of life").
 _TURNING_WORDS = frozenset({"with", "on", "in", "for", "of", "from", "by", "at", "and", "having", "around"})
@@ -29,7 +30,6 @@ _MAIN_PARTS = frozenset(
 # An oak tree is not made of oak.
 _GROWN_MATERIAL = "wood"
 _WORD = re.compile(r"[a-z]+")
-_MAX_PROMPT = 1024
 _PLURALS = (("ies", "y"), ("ves", "f"), ("es", ""), ("s", ""))
 
 
@@ -50,7 +50,7 @@ def read_prompt(prompt: str, vocabulary: Vocabulary) -> Design:
     A noun that the vocabulary lacks becomes a turned sculpture of its own, made from the prompt's
     hash.
     """
-    words = _WORD.findall(prompt[:_MAX_PROMPT].lower())
+    words = _WORD.findall(prompt[:MAX_PROMPT].lower())
     taste = np.random.default_rng(
         int.from_bytes(sha256(prompt.encode(errors="surrogatepass")).digest()[:16], "big")
     )

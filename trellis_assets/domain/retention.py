@@ -51,8 +51,8 @@ class StoredModel:
 
 
 @dataclass(frozen=True, slots=True)
-class Surplus:
-    """Names of models whose PLY is to go, and of those whose SPZ goes too."""
+class ExpiredFiles:
+    """Names of models whose PLY has expired, and of those whose SPZ has expired too."""
 
     plys: tuple[str, ...]
     models: tuple[str, ...]
@@ -66,10 +66,10 @@ class Forgotten:
     pictures: tuple[str, ...]
 
 
-def surplus(models: Sequence[StoredModel], *, now: datetime, policy: RetentionPolicy) -> Surplus:
-    """The files that are past their time, and then the oldest until all fit.
+def expired_files(models: Sequence[StoredModel], *, now: datetime, policy: RetentionPolicy) -> ExpiredFiles:
+    """Return the expired files, and then the oldest until the rest fits into `models_max_bytes`.
 
-    What a task still needs is never among them, however large the rest is.
+    Files that a task still needs are never among them, however large the rest is.
     """
     spare = [model for model in models if not model.is_needed]
     gone = {m.spz for m in spare if now - m.used_at > _kept_for(m, policy)}
@@ -87,7 +87,7 @@ def surplus(models: Sequence[StoredModel], *, now: datetime, policy: RetentionPo
         if model.spz not in gone:
             gone.add(model.spz)
             excess -= model.size
-    return Surplus(tuple(sorted(plys)), tuple(sorted(gone)))
+    return ExpiredFiles(tuple(sorted(plys)), tuple(sorted(gone)))
 
 
 def _kept_for(model: StoredModel, policy: RetentionPolicy) -> timedelta:

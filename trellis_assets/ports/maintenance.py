@@ -6,7 +6,7 @@ from typing import Protocol
 
 from trellis_assets.domain.consistency import Count
 from trellis_assets.domain.generations import StoredFile
-from trellis_assets.domain.retention import Forgotten, StoredModel, Surplus
+from trellis_assets.domain.retention import ExpiredFiles, Forgotten, StoredModel
 
 
 class ConsistencyRepository(Protocol):
@@ -68,7 +68,7 @@ class RetentionRepository(Protocol):
         """Return every model whose files are there."""
         ...
 
-    def forget_models(self, gone: Surplus, now: datetime) -> Forgotten:
+    def forget_models(self, gone: ExpiredFiles, now: datetime) -> Forgotten:
         """Note that these files are deleted; return the files beside them that no row names any more."""
         ...
 

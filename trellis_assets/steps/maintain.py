@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
-from trellis_assets.domain.retention import RetentionPolicy, surplus
+from trellis_assets.domain.retention import RetentionPolicy, expired_files
 from trellis_assets.observability.audit_log import audit
 from trellis_assets.ports import Clock, FileStore, RetentionRepository
 
@@ -52,7 +52,7 @@ class MaintainStep:
     def _delete_models(self) -> tuple[int, int]:
         """Delete expired models, rows first: after a kill in between the sweep finds unknown files."""
         now = self.clock.now()
-        gone = surplus(self.store.stored_models(), now=now, policy=self.policy)
+        gone = expired_files(self.store.stored_models(), now=now, policy=self.policy)
         forgotten = self.store.forget_models(gone, now)
         for path in (*forgotten.plys, *forgotten.pictures, *gone.models):
             self.files.delete(path)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trellis_assets.domain.retention import RetentionPolicy, StoredModel, surplus
+from trellis_assets.domain.retention import RetentionPolicy, StoredModel, expired_files
 from trellis_assets.testing.fakes import NOW
 
 DAY = timedelta(days=1)
@@ -21,7 +21,7 @@ def model(
 
 
 def gone(*models: StoredModel) -> tuple[set[str], set[str]]:
-    found = surplus(models, now=NOW, policy=POLICY)
+    found = expired_files(models, now=NOW, policy=POLICY)
     return set(found.plys), set(found.models)
 
 

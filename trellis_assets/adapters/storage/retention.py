@@ -11,7 +11,7 @@ from trellis_assets.adapters.storage.archive import archive_tasks
 from trellis_assets.adapters.storage.models import RecentPromptRow, SnapshotRow, TaskRow
 from trellis_assets.adapters.storage.transactions import Repository
 from trellis_assets.adapters.storage.upsert import chunks
-from trellis_assets.domain.retention import Forgotten, StoredModel, Surplus
+from trellis_assets.domain.retention import ExpiredFiles, Forgotten, StoredModel
 from trellis_assets.domain.tasks import TaskKind
 
 ARCHIVED_AT_ONCE = 2_000
@@ -71,7 +71,7 @@ class SqlRetention(Repository):
             if spz is not None and size is not None and used_at is not None
         ]
 
-    def forget_models(self, gone: Surplus, now: datetime) -> Forgotten:
+    def forget_models(self, gone: ExpiredFiles, now: datetime) -> Forgotten:
         """Note that these files are deleted; return the files beside them that no row names any more."""
         with self._writing() as session:
             plys = _forget_files(session, gone.plys, ("ply",))

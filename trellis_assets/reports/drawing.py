@@ -60,9 +60,10 @@ def figure(chart: Chart) -> Any:
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8)
     axes.set_ylabel(chart.unit, fontsize=8)
-    if chart.y_range is not None:
-        axes.set_ylim(*chart.y_range)
     _DRAWERS[chart.kind](axes, chart)
+    if chart.y_range is not None:
+        # Afterwards: an open end is fitted to what is drawn.
+        axes.set_ylim(*chart.y_range)
     return drawn
 
 

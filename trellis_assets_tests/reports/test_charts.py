@@ -14,7 +14,7 @@ from trellis_assets.adapters.storage.report_queries import SqlReportQueries
 from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.domain.submissions import SubmissionOutcome
 from trellis_assets.reports import task_charts
-from trellis_assets.reports.charts import Chart
+from trellis_assets.reports.charts import Chart, ChartKind
 from trellis_assets.reports.drawing import draw_svg, figure
 from trellis_assets.reports.period import ReportPeriod
 from trellis_assets.reports.tables import REPORTS
@@ -156,6 +156,18 @@ def test_no_two_charts_of_a_report_use_one_name_in_dagsters_metadata(period: Rep
     charts = [make(period) for make in REPORTS[name].charts]
     names = [name for chart in charts for name in (chart.key, *chart.numbers)]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("make", dict.fromkeys(make for report in REPORTS.values() for make in report.charts))
+def test_every_value_lies_within_the_drawn_axes(
+    period: ReportPeriod, make: Callable[[ReportPeriod], Chart]
+) -> None:
+    chart = make(period)
+    axes = axes_of(chart)
+    low, high = axes.get_xlim() if chart.kind is ChartKind.RANKING else axes.get_ylim()
+    values = [value for series in chart.series for value in series.y]
+    assert values
+    assert low <= min(values) <= max(values) <= high
 
 
 def test_an_empty_chart_is_drawn_as_a_sentence(store: SqlStore) -> None:

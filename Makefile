@@ -75,7 +75,7 @@ bench-capacity: setup ## a quarter of an hour; ARGS=--small for a quarter of the
 	$(BIN)/python benchmarks/figures.py capacity $(ARGS)
 
 bench-earning: setup ## what policies earn, simulated, on 2 cores in minutes; writes docs/earning.md; ARGS="--earning-seeds 3" to look
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/figures.py earning $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/figures.py earning earning_decision $(ARGS)
 
 bench-scaling: setup ## ten minutes, on a quiet machine; ARGS="--scaling-tasks 40" to look, written nowhere
 	$(BIN)/python benchmarks/figures.py scaling $(ARGS)

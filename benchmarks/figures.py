@@ -18,6 +18,7 @@ import splats
 import startup
 from capacity import bench as capacity
 from earning import bench as earning
+from earning import decision
 from orchestration import bench, polling
 from scaling import bench as scaling
 
@@ -32,7 +33,7 @@ PAGE = ROOT / "docs" / "figures.md"
 CAPACITY_PAGE = ROOT / "docs" / "capacity.md"
 EARNING_PAGE = ROOT / "docs" / "earning.md"
 _LARGE = 10_000
-TAKES_LONG = ("earning", "orchestration", "soak", "capacity", "scaling")
+TAKES_LONG = ("earning", "earning_decision", "orchestration", "soak", "capacity", "scaling")
 
 
 def machine() -> str:
@@ -146,7 +147,7 @@ def keep_earning(given: argparse.Namespace) -> None:
     """Policies in simulated days; fewer seeds than usual are for looking, and nothing is kept."""
     rows, verdicts, note = earning.main(given)
     for name, found in (("earning", rows), ("earning_verdicts", verdicts)):
-        if given.earning_seeds < earning.SEEDS:
+        if given.earning_seeds < earning.LEAST_SEEDS:
             print(table({"machine": machine(), "date": "today", "note": note, "rows": found}))
         else:
             keep(name, found, note, EARNING_PAGE)
@@ -186,6 +187,9 @@ def main() -> None:
         "capacity": lambda: keep_capacity(given),
         "scaling": lambda: keep_scaling(given),
         "earning": lambda: keep_earning(given),
+        "earning_decision": lambda: keep(
+            "earning_decision", decision.main(), "processor time of one core, means", EARNING_PAGE
+        ),
     }
     for name in given.names or [name for name in work if name not in TAKES_LONG]:
         work[name]()

@@ -85,14 +85,14 @@ class Learner:
         self._scores: list[tuple[int, int, float, bool]] = []  # cell, task, score, valid
         self._cells = [(recipe, "text") for recipe in world.regime.recipes]
         self._since = self._accepted = self._tasks = 0
-        self._beliefs: Beliefs | None = None
+        self.beliefs: Beliefs | None = None
         self._drawn: dict[int, Beliefs] = {}
 
     def first(self, ready: Sequence[int]) -> int:
         """The validator whose tasks bring most a GPU second; of equals, the one that waits longest."""
-        if self._beliefs is None:
+        if self.beliefs is None:
             return ready[0]
-        values = [self._beliefs.value_per_gpu_second(v) for v in ready]
+        values = [self.beliefs.value_per_gpu_second(v) for v in ready]
         best = max(values)
         return next(v for v, value in zip(ready, values, strict=True) if value >= 0.9 * best)
 
@@ -104,9 +104,9 @@ class Learner:
         )
         if in_force.policy is PolicyName.SINGLE or is_control(task.key, self._control_share):
             return self._fallback.move(task, now_s)
-        if self._beliefs is None:
-            self._learn(now_s)
-        assert self._beliefs is not None
+        if self.beliefs is None:
+            self.learn_anew(now_s)
+        assert self.beliefs is not None
         view = TaskView(
             task.validator,
             "text",
@@ -115,7 +115,7 @@ class Learner:
             tuple(task.candidates),
         )
         if task.key not in self._drawn:
-            self._drawn[task.key] = self._beliefs.drawn(generator_of(task.key))
+            self._drawn[task.key] = self.beliefs.drawn(generator_of(task.key))
         drawn = self._drawn[task.key]
         decision = drawn.decide(view)
         if decision.move is Move.GENERATE:
@@ -135,12 +135,13 @@ class Learner:
         self._accepted += submitted is not None and outcome is Submit.ACCEPTED
         self._tasks += 1
         every = LEARN_EVERY if self._tasks < EARLY_TASKS else LEARN_LATER
-        if self._beliefs is not None and self._since >= every:
-            self._learn(now_s)
+        if self.beliefs is not None and self._since >= every:
+            self.learn_anew(now_s)
 
-    def _learn(self, now_s: float) -> None:
+    def learn_anew(self, now_s: float) -> None:
+        """Make beliefs of what was seen so far."""
         self._since = 0
-        self._beliefs = learn(self._evidence(now_s), self._beliefs, MOST)
+        self.beliefs = learn(self._evidence(now_s), self.beliefs, MOST)
 
     def _evidence(self, now_s: float) -> Evidence:
         regime, answers, scores = self._regime, self._answers[-KEPT:], self._scores[-KEPT:]

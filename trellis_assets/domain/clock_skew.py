@@ -22,7 +22,7 @@ def is_ahead(moment: datetime | None, now: datetime, longest: timedelta) -> bool
         now: aware UTC.
         longest: the furthest ahead that such a time is ever set.
 
-    Example:
+    Examples:
         >>> from trellis_assets.testing.fakes import NOW as now
         >>> minute = timedelta(minutes=1)
         >>> is_ahead(now + minute, now, longest=minute), is_ahead(now + 9 * minute, now, longest=minute)

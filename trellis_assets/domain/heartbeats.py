@@ -43,7 +43,7 @@ def stage_bounds(*, generation_s: float, validation_s: float, submission_s: floa
         validation_s: time-out of a validation.
         submission_s: time-out of a submission.
 
-    Example:
+    Examples:
         With a generation time-out of 300 s a worker that generates is replaced after 360 s.
         >>> stage_bounds(generation_s=300, validation_s=60, submission_s=300)[Stage.GENERATING]
         360.0
@@ -73,7 +73,7 @@ def why_worker_is_stuck(
         stage_s: since the stage began.
         bounds: seconds that stages may take; a stage that is not named has none.
 
-    Example:
+    Examples:
         >>> bounds = {Stage.GENERATING: 360.0}
         >>> why_worker_is_stuck(silent_s=3, stage=Stage.GENERATING, stage_s=361, bounds=bounds)
         'generating for 361 s, longer than 360 s'
@@ -117,7 +117,7 @@ class Heartbeat:
 def why_silent(heartbeat: Heartbeat | None, pid: int, *, started_at: float, now: float) -> str | None:
     """Return why a process that writes heartbeats counts as stuck; None while it does not.
 
-    Example:
+    Examples:
         >>> why_silent(Heartbeat(7, beat_at=100.0, figures={}), 7, started_at=0.0, now=141.0)
         'no sign of progress for 41 s'
     """

@@ -24,7 +24,7 @@ class _State:
 class Outages:
     """Turn results of checks into lines for people. Times are seconds of a monotonic clock.
 
-    Example:
+    Examples:
         >>> outages, down = Outages(), [CheckResult("disk", Health.FAILED, "full")]
         >>> [outages.update("disk", down, now) for now in (0.0, 4.0, 5.0, 9.0)]
         [[], [], ['disk: full'], []]

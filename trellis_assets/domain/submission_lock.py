@@ -24,7 +24,7 @@ def lock_after_refusal(scored_at: datetime | None, sent_at: datetime, lock_s: fl
         sent_at: when the result was sent.
         lock_s: as it was taken to be before.
 
-    Example:
+    Examples:
         >>> from trellis_assets.testing.fakes import NOW as scored_at
         >>> [lock_after_refusal(scored_at, scored_at + timedelta(seconds=s), None) for s in (6, 40, 9000)]
         [30.0, 80.0, 900.0]
@@ -38,7 +38,7 @@ def lock_after_scoring(scored_at: datetime | None, sent_at: datetime, lock_s: fl
 
     None means that no result was ever refused, and that nothing is waited for.
 
-    Example:
+    Examples:
         >>> from trellis_assets.testing.fakes import NOW as scored_at
         >>> lock_after_scoring(scored_at, scored_at + timedelta(seconds=50), 80.0)
         50.0

@@ -16,7 +16,7 @@ from trellis_assets.steps.notify import NotifyStep
 from trellis_assets.steps.poll_validators import PollingPolicy, PollValidatorsStep
 from trellis_assets.steps.probe_endpoints import ProbeEndpointsStep
 from trellis_assets.steps.refresh_validators import MetagraphPolicy, RefreshValidatorsStep
-from trellis_assets.system.adaptive_cache import AdaptiveCache
+from trellis_assets.system.expiring_cache import AdaptiveCache
 
 
 class SubnetSteps(Steps):

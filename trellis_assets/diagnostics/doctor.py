@@ -23,6 +23,7 @@ from trellis_assets.diagnostics.subnet_checks import check_subnet, check_wallet
 from trellis_assets.diagnostics.worker_checks import check_workers
 from trellis_assets.domain.diagnostics import CheckResult, Health
 from trellis_assets.settings import Settings, SettingsError
+from trellis_assets.system.expiring_cache import ExpiringCache
 
 # Longer than any check takes that ends at all, but for a slow chain.
 TIMEOUT_S = 30.0
@@ -94,13 +95,13 @@ class CachedDiagnostics:
 
     examine: Callable[[], Sequence[CheckResult]]
     fresh_s: float = 5.0
-    _last: tuple[float, Sequence[CheckResult]] | None = None
+    _cache: ExpiringCache[Sequence[CheckResult]] = field(init=False)
     _one: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._cache = ExpiringCache((), lambda took_s: took_s + self.fresh_s)
 
     def __call__(self) -> Sequence[CheckResult]:
         """Return the results, at most `fresh_s` seconds old."""
         with self._one:
-            if self._last is None or time.monotonic() - self._last[0] > self.fresh_s:
-                found = self.examine()
-                self._last = (time.monotonic(), found)
-            return self._last[1]
+            return self._cache.get(self.examine)

@@ -47,8 +47,8 @@ class NetworkSettings(SettingsGroup):
     )
     error_backoff_s: Seconds | None = Field(
         None,
-        description="Longest back-off of a validator that fails again and again, in seconds; the first is "
-        "a twentieth of it; default: 600, local subnet 10.",
+        description="Longest back-off of a validator that fails again and again, in seconds; default: 600, "
+        "local subnet 10.",
     )
     pull_timeout_s: float = Field(
         12, gt=0, le=50, description="Longest wait for the response to a pull, in seconds."

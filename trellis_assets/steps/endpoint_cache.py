@@ -9,7 +9,7 @@ from trellis_assets.domain.endpoints.endpoints import Endpoint
 from trellis_assets.domain.scheduling.prefetch import ActiveTask
 from trellis_assets.domain.tasks import TaskState
 from trellis_assets.ports import Store
-from trellis_assets.system.adaptive_cache import AdaptiveCache
+from trellis_assets.system.expiring_cache import AdaptiveCache
 
 # Reading takes at most a tenth of the time.
 TIMES_CHEAPER = 10

@@ -1,6 +1,5 @@
 """Metagraph cache: the list of validators between two reads; an outage of the chain stops no mining."""
 
-import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -13,6 +12,7 @@ from trellis_assets.steps.refresh_validators import (
     RefreshValidatorsStep,
     why_unregistered,
 )
+from trellis_assets.system.expiring_cache import ExpiringCache
 
 # The stored list is read again after so long, in seconds: another process may have refreshed it.
 FRESH_S = 5.0
@@ -22,9 +22,8 @@ DOUBTFUL_AGE = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """What the store held, with the time of the monotonic clock."""
+    """What the store held when it was read."""
 
-    at_s: float
     listed: list[Validator]
     saved_at: datetime | None
     read: MetagraphRead
@@ -39,7 +38,9 @@ class MetagraphCache:
     clock: Clock
     longest_age: timedelta
     policy: MetagraphPolicy = field(default_factory=MetagraphPolicy)
-    _stored: _Stored | None = None
+    _cache: ExpiringCache[_Stored | None] = field(
+        default_factory=lambda: ExpiringCache(None, lambda _took_s: FRESH_S)
+    )
     _is_doubtful: bool = False
 
     def validators(self) -> list[Validator]:
@@ -83,16 +84,19 @@ class MetagraphCache:
             RefreshValidatorsStep(self.store, self.network, self.clock, self.policy).run()
             self._is_doubtful = False
         except MetagraphError:
-            self._stored = None
+            self._cache.expire()
             if not self.validators():
                 raise
-        self._stored = None
+        self._cache.expire()
 
     def _read(self) -> _Stored:
-        if self._stored is None or time.monotonic() - self._stored.at_s >= FRESH_S:
-            listed, saved_at = self.store.validators.listed()
-            read = self.store.validators.metagraph_read(self.policy.source)
-            if not read.is_current:
-                listed, saved_at = [], None  # of another network
-            self._stored = _Stored(time.monotonic(), listed, saved_at, read)
-        return self._stored
+        stored = self._cache.get(self._from_store)
+        assert stored is not None
+        return stored
+
+    def _from_store(self) -> _Stored:
+        listed, saved_at = self.store.validators.listed()
+        read = self.store.validators.metagraph_read(self.policy.source)
+        if not read.is_current:
+            listed, saved_at = [], None  # of another network
+        return _Stored(listed, saved_at, read)

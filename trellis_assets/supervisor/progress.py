@@ -10,7 +10,7 @@ from trellis_assets.ports import Store, StoreError, StoreGoneError
 from trellis_assets.settings import Settings
 from trellis_assets.supervisor.processes import ChildProcess
 from trellis_assets.supervisor.stop_signal import StopSignal
-from trellis_assets.system.adaptive_cache import AdaptiveCache
+from trellis_assets.system.expiring_cache import AdaptiveCache
 
 CHECK_INTERVAL_S = 0.5
 # A poll that was under way when a stop was requested may still bring a task.

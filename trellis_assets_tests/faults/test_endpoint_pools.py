@@ -173,7 +173,7 @@ def test_endpoints_that_stay_away_are_waited_for_only_so_long(
     task = shop.miner.generate(key, "run")
     assert task is not None
     assert task.state is TaskState.DECLINED
-    assert "no endpoint was well for 30 s" in (task.reason or "")
+    assert "no endpoint was healthy for 30 s" in (task.reason or "")
     assert 30 <= (clock.now() - now).total_seconds() < 32
 
 

@@ -9,7 +9,7 @@ from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.generation.http import HttpGenerator
 from trellis_assets.adapters.splat_io.spz import decode_spz, encode_spz
 from trellis_assets.adapters.storage.store import SqlStore
-from trellis_assets.domain.endpoints.endpoints import BreakerState
+from trellis_assets.domain.endpoints.breaker import BreakerState
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import Task, TaskKind, TaskState

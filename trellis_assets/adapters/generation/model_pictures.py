@@ -4,10 +4,8 @@ import base64
 import io
 import logging
 import re
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from threading import Lock
 
 import httpx
 import numpy as np
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 from trellis_assets.adapters.http_client import Answer, BoundedClient, NoAnswerError, shown_url
 from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
 from trellis_assets.domain.generation_requests import PictureKind
+from trellis_assets.system.bounded_cache import BoundedCache
 
 _log = logging.getLogger(__name__)
 
@@ -57,8 +56,7 @@ class OfferedPictures:
         self, token: str | None, *, timeout_s: float = TIMEOUT_S, max_bytes: int = MAX_BYTES
     ) -> None:
         self._client = BoundedClient(timeout_s=timeout_s, max_bytes=max_bytes, token=token)
-        self._offers: OrderedDict[tuple[str, str, int], Offer] = OrderedDict()
-        self._lock = Lock()
+        self._offers: BoundedCache[tuple[str, str, int], Offer] = BoundedCache(_REMEMBERED)
 
     def remember(self, key: tuple[str, str, int], offer: Offer) -> None:
         """Keep an offer until it is taken; the oldest ones go.
@@ -67,15 +65,11 @@ class OfferedPictures:
             key: endpoint, prompt and seed.
             offer: as `offer_in` returned it.
         """
-        with self._lock:
-            self._offers[key] = offer
-            while len(self._offers) > _REMEMBERED:
-                self._offers.popitem(last=False)
+        self._offers.keep(key, offer)
 
     def take(self, key: tuple[str, str, int]) -> Mapping[PictureKind, bytes]:
         """Return the pictures as WebP files of our own making; those that do not come are left out."""
-        with self._lock:
-            offer = self._offers.pop(key, None)
+        offer = self._offers.pop(key)
         if offer is None:
             return {}
         files: dict[PictureKind, bytes] = {}

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 
 from trellis_assets.domain.learning.search import Decision, Move
+from trellis_assets.system.compat import StrEnum
 
 
 class PolicyName(StrEnum):

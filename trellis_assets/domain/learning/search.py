@@ -7,10 +7,11 @@ the best candidate in hand is worth at least that much.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
+
+from trellis_assets.system.compat import StrEnum
 
 FloatArray = NDArray[np.float64]
 

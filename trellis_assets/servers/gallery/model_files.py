@@ -2,8 +2,7 @@
 
 import math
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -17,11 +16,12 @@ from trellis_assets.domain.generation_requests import PictureKind
 from trellis_assets.domain.splats.splats import FloatArray
 from trellis_assets.domain.tasks import Task, TaskKind
 from trellis_assets.ports import FileStore, StoredFileError, StoreError
+from trellis_assets.system.bounded_cache import BoundedCache
 
 _PROMPT_SIDE = 512
 _LARGEST_LOGIT = np.float32(math.log((1 - 0.25 / 255) / (0.25 / 255)))
 # Bytes of converted models in the cache: one conversion takes a quarter of a second.
-_CACHED_BYTES = 64 * 1024 * 1024
+_CACHED_FILES, _CACHED_BYTES = 1000, 64 * 1024 * 1024
 
 
 class ModelFormat(StrEnum):
@@ -36,31 +36,6 @@ class NoModelError(LookupError):
     """There is no model or picture to send; the text says why."""
 
 
-class ByteCache:
-    """Least-recently-used cache of bytes, bounded by the sum of their sizes."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit, self._size = limit, 0
-        self._entries: OrderedDict[Hashable, bytes] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: Hashable, compute: Callable[[], bytes]) -> bytes:
-        """Return the cached bytes of the key, or compute and cache them."""
-        with self._lock:
-            if (found := self._entries.get(key)) is not None:
-                self._entries.move_to_end(key)
-                return found
-        made = compute()
-        with self._lock:
-            if key not in self._entries and len(made) <= self._limit:
-                self._entries[key] = made
-                self._size += len(made)
-            while self._size > self._limit:
-                _, dropped = self._entries.popitem(last=False)
-                self._size -= len(dropped)
-        return made
-
-
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
     """Reads, converts and draws stored models.
@@ -73,7 +48,9 @@ class ModelFiles:
     files: FileStore
     convert: Callable[[bytes, ModelFormat], bytes]
     draw: Callable[[bytes], bytes]
-    _converted: "ByteCache" = field(default_factory=lambda: ByteCache(_CACHED_BYTES))
+    _converted: BoundedCache[tuple[str, ModelFormat], bytes] = field(
+        default_factory=lambda: BoundedCache(_CACHED_FILES, _CACHED_BYTES, len)
+    )
     # The renderer takes all cores for one picture; several at once would only be slower.
     _drawing: threading.Lock = field(default_factory=threading.Lock)
 
@@ -89,11 +66,17 @@ class ModelFiles:
             stored = self.files.read(task.generation.spz)
             if model_format is ModelFormat.SPZ:
                 return stored
-            return self._converted.get(
-                (task.generation.spz.sha256, model_format), lambda: self.convert(stored, model_format)
-            )
+            return self._convert((task.generation.spz.sha256, model_format), stored)
         except (StoredFileError, StoreError, ValueError) as error:
             raise NoModelError(str(error)) from error
+
+    def _convert(self, key: tuple[str, ModelFormat], stored: bytes) -> bytes:
+        """Return the stored bytes in the key's format, from the cache if they are there."""
+        if (converted := self._converted.get(key)) is None:
+            converted = self.convert(stored, key[1])
+            if len(converted) <= _CACHED_BYTES:
+                self._converted.keep(key, converted)
+        return converted
 
     def picture(self, task: Task) -> bytes:
         """Return a WebP picture of the model.

@@ -24,7 +24,7 @@ from trellis_assets.diagnostics.mining_checks import notice
 from trellis_assets.domain.diagnostics import CheckResult, Health
 from trellis_assets.domain.generations import StoredFile
 from trellis_assets.domain.tasks import Task, TaskKind
-from trellis_assets.servers.gallery.model_files import ByteCache, ModelFormat, convert
+from trellis_assets.servers.gallery.model_files import ModelFormat, convert
 from trellis_assets.servers.gallery.run import guarded_gallery
 from trellis_assets.servers.middleware import ExposureError, check_exposure
 from trellis_assets.settings import Settings
@@ -209,19 +209,6 @@ def test_a_ply_of_a_submitted_model_holds_only_finite_numbers(
     splats = read_ply(convert(stored, ModelFormat.PLY))
     assert np.isfinite(splats.opacity_logits).all()
     assert encode_spz(splats) == stored, "it is the same model"
-
-
-def test_converted_models_are_kept_up_to_a_number_of_bytes() -> None:
-    kept, made = ByteCache(250), []
-
-    def make(name: str) -> bytes:
-        made.append(name)
-        return b"x" * 100
-
-    for name in ("a", "b", "a", "c", "a", "b"):
-        kept.get(name, lambda name=name: make(name))  # type: ignore[misc]
-    assert made == ["a", "b", "c", "b"], "b was used longest ago when c came"
-    assert len(kept.get("large", lambda: b"x" * 1000)) == 1000
 
 
 HOSTILE = [

@@ -11,7 +11,7 @@ from trellis_assets.adapters.generation.picture.memory import (
     free_memory,
     plan_for,
 )
-from trellis_assets.adapters.generation.picture.picture_cache import KeptPictures, png_file
+from trellis_assets.adapters.generation.picture.picture_cache import PictureCache, png_file
 from trellis_assets.adapters.generation.picture.stages import Pictures, PictureStages
 from trellis_assets.adapters.generation.trellis.backend import TrellisBackend
 from trellis_assets.domain.generation_requests import BackendState, GenerationRequest, PictureKind, Route
@@ -40,7 +40,7 @@ class PictureBackend:
         self._trellis, self._stages = trellis, stages
         self._profile, self._device = profile, device
         self._plan: MemoryPlan | None = None
-        self._kept = KeptPictures()
+        self._kept = PictureCache()
         self.default_route = default_route
 
     @property

@@ -12,7 +12,7 @@ import torch
 
 from trellis_assets.adapters.generation.picture import stages as stages_module
 from trellis_assets.adapters.generation.picture.backend import PictureBackend
-from trellis_assets.adapters.generation.picture.picture_cache import KeptPictures, png_file
+from trellis_assets.adapters.generation.picture.picture_cache import PictureCache, png_file
 from trellis_assets.adapters.generation.picture.stages import Pictures, PictureStages
 from trellis_assets.adapters.prompt_images import decode_prompt_image
 from trellis_assets.adapters.weights.revisions import Revisions
@@ -235,7 +235,7 @@ def test_picture_prompt_that_shows_nothing_is_refused_before_trellis(
 
 
 def test_pictures_of_the_last_few_orders_are_kept() -> None:
-    kept = KeptPictures(2)
+    kept = PictureCache(2)
     blank = np.zeros((4, 4, 4), np.uint8)
     orders = [GenerationRequest("x", TaskKind.TEXT, seed) for seed in range(3)]
     for order in orders:

@@ -7,19 +7,21 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 
 from trellis_assets.adapters.generation.endpoint_names import endpoint_name
+from trellis_assets.adapters.generation.http_answers import (
+    declared_orientation,
+    is_fault_of_prompt,
+    model_in,
+    trouble_in,
+)
 from trellis_assets.adapters.generation.model_pictures import OfferedPictures, offer_in
 from trellis_assets.adapters.http_client import Answer, BoundedClient, NoAnswerError, shown_url
 from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
-from trellis_assets.adapters.splat_io.errors import SplatFormatError
-from trellis_assets.adapters.splat_io.sniff import decode_splats
 from trellis_assets.domain.endpoints.endpoints import Probe
-from trellis_assets.domain.endpoints.faults import FAULT_HEADER, PROMPT_FAULT
-from trellis_assets.domain.endpoints.orientation import ORIENTATION_HEADER, Orientation
+from trellis_assets.domain.endpoints.orientation import Orientation
 from trellis_assets.domain.generation_requests import PictureKind, Route
 from trellis_assets.domain.splats.splats import GaussianSplats
-from trellis_assets.domain.tasks import TaskKind, printable
+from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import (
-    EndpointFaultError,
     GenerationError,
     PromptRefusedError,
     UnclearFaultError,
@@ -31,18 +33,7 @@ MAX_ANSWER_BYTES = 512 * 1024 * 1024
 PROBE_TIMEOUT_S = 2.0
 MOST_PROBES_AT_ONCE = 16
 PROBE_MAX_BYTES = 64 * 1024
-# The server that the subnet's TRELLIS miners share (PROTOCOL 7) adds this to its answers.
-_SEED_SERVER_HEADER = "x-compression-ratio"
 _FIELDS = {TaskKind.TEXT: "prompt", TaskKind.IMAGE: "prompt_image"}
-# Besides all 5xx: too slow, too early, too many.
-_TRANSIENT_STATUSES = frozenset({408, 425, 429})
-# May be about the prompt, or about a form that the server does not know.
-_REFUSALS = frozenset({400, 413, 422})
-# The server lacks what was asked for: no route to pictures, say.
-_LASTING_STATUSES = frozenset({501, 505})
-# What servers call themselves when they take no work, even with status 200.
-_NOT_READY = frozenset({"loading", "starting", "failed", "unhealthy", "error"})
-_TROUBLE = 500
 
 
 class HttpGenerator:
@@ -93,14 +84,14 @@ class HttpGenerator:
 
     def probe(self) -> Sequence[Probe]:
         """Return the health of all servers, which are asked at the same time."""
-        with ThreadPoolExecutor(max_workers=min(len(self._urls), MOST_PROBES_AT_ONCE)) as doors:
-            return list(doors.map(self._probe, self._urls))
+        with ThreadPoolExecutor(max_workers=min(len(self._urls), MOST_PROBES_AT_ONCE)) as threads:
+            return list(threads.map(self._probe, self._urls))
 
     def _probe(self, endpoint: str) -> Probe:
-        """Ask a server for its health.
+        """Return the health of one server.
 
-        One that takes the connection and is slow to answer is at work, not away. One that does not know
-        `/health/` is the reference server, which has no such route.
+        A server that accepts the connection and answers late is busy, not unreachable. A 404 is the
+        reference server's, which has no such route, and counts as healthy.
         """
         url = self._urls[endpoint]
         try:
@@ -117,12 +108,11 @@ class HttpGenerator:
         """Return the server's model, whichever format it answers in.
 
         Raises:
-            GenerationError: transient when the server is away, slow, busy or failing; permanent
-                when it answers with something that is no model.
-            PromptRefusedError: the prompt can be sent to nobody, or the server says that it is at fault.
-            UnclearFaultError: the server refused it or sent no model, and does not say whose fault that is.
-            EndpointFaultError: no generation server, or one that lets us not in.
-            UnsupportedPromptError: a server that takes words only was asked for a picture's model.
+            GenerationError: transient; the server is unreachable, slow, busy or failing.
+            PromptRefusedError: the prompt cannot be sent, or the server says that it is at fault.
+            UnclearFaultError: the server refused it, or sent no model, without saying whose fault it is.
+            EndpointFaultError: it is not a generation server, or it refuses us.
+            UnsupportedPromptError: the server takes words only, and the prompt is a picture.
         """
         _check_prompt(prompt, kind)
         url = self._urls[endpoint]
@@ -137,7 +127,7 @@ class HttpGenerator:
             answer = self._upload(url, prompt, seed)
             if answer.status in {httpx.codes.UNPROCESSABLE_ENTITY, httpx.codes.BAD_REQUEST}:
                 raise UnsupportedPromptError(f"{where} takes no pictures: {answer.excerpt}")
-        splats = _model_in(answer, where)
+        splats = model_in(answer, where)
         self._declared[endpoint] = declared_orientation(answer.headers)
         if (offer := offer_in(answer, url)) is not None:
             self._offered.remember((endpoint, prompt, seed), offer)
@@ -170,20 +160,6 @@ class HttpGenerator:
         return self._offered.take((endpoint, prompt, seed))
 
 
-def declared_orientation(headers: Mapping[str, str]) -> tuple[Orientation, bool]:
-    """Return the orientation that an answer's headers speak for, and whether that is certain.
-
-    Our own server says it. The seed's server is known by a header of its own: it writes models by TRELLIS's
-    `save_ply`, unless somebody changed it. Nothing is known of others.
-    """
-    said = headers.get(ORIENTATION_HEADER, "").strip().lower()
-    if said in set(Orientation):
-        return Orientation(said), True
-    if _SEED_SERVER_HEADER in headers:
-        return Orientation.TRELLIS_PLY, False
-    return Orientation.AS_IS, False
-
-
 def _check_prompt(prompt: str, kind: TaskKind) -> None:
     try:
         prompt.encode()
@@ -193,49 +169,3 @@ def _check_prompt(prompt: str, kind: TaskKind) -> None:
         raise PromptRefusedError(f"the prompt is not valid Unicode: {error.reason}") from error
     except PromptImageError as error:
         raise PromptRefusedError(str(error)) from error
-
-
-def trouble_in(answer: Answer, where: str) -> str | None:
-    """Return why the server takes no work, by its answer of `/health/`; None when it does.
-
-    Its own words are told where it has any: ours has `status` and `detail`.
-    """
-    told = answer.json_object or {}
-    status, detail = str(told.get("status", "")).lower(), str(told.get("detail") or "")
-    is_failing = httpx.codes.is_server_error(answer.status)
-    if not is_failing and status not in _NOT_READY:
-        return None
-    said = f"is {status}" if status else f"is not healthy: it answered {answer.status}"
-    return printable(f"{where} {said}" + (f": {detail}" if detail else ""), _TROUBLE)
-
-
-def is_fault_of_prompt(answer: Answer) -> bool:
-    """Return whether the server says that the prompt is at fault."""
-    return answer.status in _REFUSALS and answer.headers.get(FAULT_HEADER.lower()) == PROMPT_FAULT
-
-
-def _model_in(answer: Answer, where: str) -> GaussianSplats:
-    if answer.status != httpx.codes.OK:
-        raise _error_of(answer, where)
-    if answer.is_html:
-        raise EndpointFaultError(f"{where} answered with a web page: is it a generation server?")
-    try:
-        return decode_splats(answer.body)
-    except SplatFormatError as error:
-        raise UnclearFaultError(f"{where} answered with no model: {error}") from error
-
-
-def _error_of(answer: Answer, where: str) -> GenerationError:
-    said = "a web page" if answer.is_html else answer.excerpt or "nothing"
-    text = f"{where} answered {answer.status}: {said}"
-    retry_after = answer.headers.get("retry-after", "")
-    if retry_after.isdecimal():
-        text += f" (asks to wait {int(retry_after)} s)"
-    if is_fault_of_prompt(answer):
-        return PromptRefusedError(text)
-    if answer.status in _REFUSALS and not answer.is_html:
-        return UnclearFaultError(text)
-    is_failing = httpx.codes.is_server_error(answer.status) and answer.status not in _LASTING_STATUSES
-    if answer.status in _TRANSIENT_STATUSES or is_failing:
-        return GenerationError(text, is_transient=True)
-    return EndpointFaultError(text)

@@ -10,7 +10,8 @@ from fastapi import FastAPI, Response
 
 from trellis_assets.adapters.generation.embedded.backend import EmbeddedBackend
 from trellis_assets.adapters.generation.embedded.generator import EmbeddedGenerator
-from trellis_assets.adapters.generation.http import HttpGenerator, declared_orientation
+from trellis_assets.adapters.generation.http import HttpGenerator
+from trellis_assets.adapters.generation.http_answers import declared_orientation
 from trellis_assets.adapters.http_client import BoundedClient
 from trellis_assets.adapters.prompt_lists import default_pictures
 from trellis_assets.adapters.splat_io.codec import BytesCodec

@@ -7,6 +7,7 @@ from trellis_assets.adapters.generation.picture.background import Cutter, Pictur
 from trellis_assets.adapters.generation.picture.centring import centred
 from trellis_assets.adapters.generation.picture.memory import Between, MemoryPlan
 from trellis_assets.adapters.generation.picture.text_to_image import load_text_to_image, make_picture
+from trellis_assets.adapters.generation.trellis.trial import ignore_progress
 from trellis_assets.adapters.gpu.memory import release_memory
 from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
 from trellis_assets.adapters.weights.revisions import Revisions
@@ -72,7 +73,7 @@ class PictureStages:
         """
         trial = replace(self.settings, steps=1, width=TRIAL_SIDE, height=TRIAL_SIDE)
         try:
-            picture = make_picture(self._load_pipeline(plan), TRIAL, trial, _ignore)
+            picture = make_picture(self._load_pipeline(plan), TRIAL, trial, ignore_progress)
         finally:
             self._leave_pipeline(plan)
         try:
@@ -123,7 +124,3 @@ class PictureStages:
         else:
             self._cutter = None
         release_memory()
-
-
-def _ignore(_stage: str, _share: float) -> None:
-    """Ignore the progress of the trial."""

@@ -1,9 +1,6 @@
 """TRELLIS in process: text or a picture to 3D Gaussian splats, on one GPU."""
 
-import base64
-import io
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from threading import Lock
 from typing import Any
 
@@ -11,24 +8,21 @@ from trellis_assets.adapters.generation.picture.centring import require_object
 from trellis_assets.adapters.generation.trellis.conversion import splats_of
 from trellis_assets.adapters.generation.trellis.faults import gpu_fault, is_gpu_fault
 from trellis_assets.adapters.generation.trellis.loading import load_background_removal, load_pipeline
+from trellis_assets.adapters.generation.trellis.progress import watched
 from trellis_assets.adapters.generation.trellis.sampling import sampler_settings
+from trellis_assets.adapters.generation.trellis.trial import ignore_progress, trial_request
 from trellis_assets.adapters.gpu.card_lock import card_lock
-from trellis_assets.adapters.gpu.memory import release_memory
+from trellis_assets.adapters.gpu.memory import memory_of, release_memory
 from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
 from trellis_assets.adapters.weights.revisions import Revisions
 from trellis_assets.domain.generation_requests import (
     BackendState,
     GenerationRequest,
     GenerationStoppedError,
-    GpuMemory,
-    Sampling,
 )
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import GenerationError, PromptRefusedError, Watch
-
-# Guidance asks each sampler's model twice a step, with and without the prompt.
-_CALLS_PER_STEP = 2
 
 
 class TrellisBackend:
@@ -109,7 +103,7 @@ class TrellisBackend:
             if kind is TaskKind.IMAGE and self._removes_background:
                 load_background_removal(self._pipelines[kind])
             try:
-                self.generate(trial_order(kind), _ignore)
+                self.generate(trial_request(kind), ignore_progress)
             except PromptRefusedError:
                 continue  # so few steps may well come to nothing
 
@@ -129,7 +123,7 @@ class TrellisBackend:
     def state(self) -> BackendState:
         """Return what is loaded, and the memory of the device where it is a GPU that was used."""
         loaded = tuple(f"{kind}: {self._models[kind]}" for kind in list(self._pipelines))
-        return BackendState(loaded, _memory_of(self._device) if loaded else None)
+        return BackendState(loaded, memory_of(self._device) if loaded else None)
 
     def unload(self) -> None:
         """Unload all weights, and give their memory back to the device."""
@@ -154,11 +148,11 @@ class TrellisBackend:
         condition = pipeline.get_cond([_prompt_for(pipeline, order)])
         torch.manual_seed(order.seed)
         structure, latent = sampler_settings(pipeline, order)
-        with _watched(pipeline.models["sparse_structure_flow_model"], "structure", structure, watch):
+        with watched(pipeline.models["sparse_structure_flow_model"], "structure", structure, watch):
             coords = pipeline.sample_sparse_structure(condition, 1, structure)
         if len(coords) == 0:
             raise PromptRefusedError("nothing came of the prompt: the structure is empty")
-        with _watched(pipeline.models["slat_flow_model"], "appearance", latent, watch):
+        with watched(pipeline.models["slat_flow_model"], "appearance", latent, watch):
             slat = pipeline.sample_slat(condition, coords, latent)
         watch("decoding", 1.0)
         return splats_of(pipeline.decode_slat(slat, ["gaussian"])["gaussian"][0])
@@ -201,58 +195,3 @@ def _is_of_gpu(error: RuntimeError) -> bool:
     import torch
 
     return isinstance(error, torch.cuda.OutOfMemoryError) or is_gpu_fault(error)
-
-
-def _ignore(_stage: str, _share: float) -> None:
-    """Ignore the progress of the trial."""
-
-
-def trial_order(kind: TaskKind) -> GenerationRequest:
-    """Return the order of the trial at the start: a few steps, and of pictures one that is cut out."""
-    sampling = Sampling(ss_steps=2, slat_steps=1)
-    prompt = "a chair" if kind is TaskKind.TEXT else _trial_picture()
-    return GenerationRequest(prompt=prompt, kind=kind, seed=0, sampling=sampling)
-
-
-def _trial_picture() -> str:
-    """Return a grey disc on a transparent ground, as base64 of a PNG file."""
-    from PIL import Image, ImageDraw
-
-    picture = Image.new("RGBA", (256, 256), (0, 0, 0, 0))
-    ImageDraw.Draw(picture).ellipse((48, 48, 208, 208), fill=(128, 128, 128, 255))
-    file = io.BytesIO()
-    picture.save(file, "PNG")
-    return base64.b64encode(file.getvalue()).decode("ascii")
-
-
-@contextmanager
-def _watched(model: Any, stage: str, sampler: Mapping[str, float | int], watch: Watch) -> Iterator[None]:
-    """Report every call of the sampler's model to `watch`, which may cancel the job there."""
-    calls = 0
-    expected = sampler["steps"] * _CALLS_PER_STEP
-
-    def report(*_: object) -> None:
-        nonlocal calls
-        calls += 1
-        watch(stage, min(1.0, calls / expected))
-
-    hook = model.register_forward_pre_hook(report)
-    try:
-        yield
-    finally:
-        hook.remove()
-
-
-def _memory_of(device: str) -> GpuMemory | None:
-    import torch
-
-    if not device.startswith("cuda") or not torch.cuda.is_available():
-        return None
-    free, total = torch.cuda.mem_get_info(device)
-    return GpuMemory(
-        device=torch.cuda.get_device_name(device),
-        allocated=torch.cuda.memory_allocated(device),
-        reserved=torch.cuda.memory_reserved(device),
-        free=free,
-        total=total,
-    )

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import torch
 
-from trellis_assets.adapters.generation.trellis.backend import TrellisBackend, trial_order
+from trellis_assets.adapters.generation.trellis.backend import TrellisBackend
 from trellis_assets.adapters.generation.trellis.loading import load_background_removal
+from trellis_assets.adapters.generation.trellis.trial import trial_request
 from trellis_assets.domain.generation_requests import GenerationRequest
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import BrokenGpuError, GenerationError, PromptRefusedError
@@ -142,7 +143,7 @@ def test_a_failing_gpu_library_unloads_everything_and_passes_once(
 ) -> None:
     failing.error = RuntimeError(text)
     backend = trellis_backend(MODELS)
-    order = trial_order(TaskKind.TEXT)
+    order = trial_request(TaskKind.TEXT)
     first = outcome(backend, order)
     assert first.is_transient
     assert text.splitlines()[0] in str(first)
@@ -152,7 +153,7 @@ def test_a_failing_gpu_library_unloads_everything_and_passes_once(
 
 def test_a_broken_gpu_context_wants_a_new_process(failing: type[FailingPipeline]) -> None:
     failing.error = RuntimeError("CUDA error: an illegal memory access was encountered")
-    found = outcome(trellis_backend(MODELS), trial_order(TaskKind.TEXT))
+    found = outcome(trellis_backend(MODELS), trial_request(TaskKind.TEXT))
     assert isinstance(found, BrokenGpuError)
     assert "must be restarted" in str(found)
 
@@ -160,20 +161,20 @@ def test_a_broken_gpu_context_wants_a_new_process(failing: type[FailingPipeline]
 def test_full_memory_passes_however_often_it_comes(failing: type[FailingPipeline]) -> None:
     failing.error = torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
     backend = trellis_backend(MODELS)
-    assert all(outcome(backend, trial_order(TaskKind.TEXT)).is_transient for _ in range(3))
+    assert all(outcome(backend, trial_request(TaskKind.TEXT)).is_transient for _ in range(3))
 
 
 def test_an_error_that_is_not_of_the_gpu_is_not_called_one(failing: type[FailingPipeline]) -> None:
     failing.error = RuntimeError("shape mismatch")
     with pytest.raises(RuntimeError, match="shape mismatch"):
-        trellis_backend(MODELS).generate(trial_order(TaskKind.TEXT), lambda *_: None)
+        trellis_backend(MODELS).generate(trial_request(TaskKind.TEXT), lambda *_: None)
 
 
 def test_a_picture_in_which_no_object_is_found_is_a_fault_of_the_prompt(
     failing: type[FailingPipeline],
 ) -> None:
     backend = trellis_backend({TaskKind.IMAGE: "image-weights"})
-    assert isinstance(outcome(backend, trial_order(TaskKind.IMAGE)), PromptRefusedError)
+    assert isinstance(outcome(backend, trial_request(TaskKind.IMAGE)), PromptRefusedError)
 
 
 @pytest.mark.parametrize("alpha", [0, 127], ids=["transparent", "half transparent"])

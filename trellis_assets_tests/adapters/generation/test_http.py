@@ -121,9 +121,7 @@ def test_answers_headers_tell_the_seed_s_server_from_ours_and_from_unknown_ones(
         (503, b'{"status": "failed", "detail": "' + b"x" * 9000 + b'"}', "is failed: x"),
     ],
 )
-def test_a_server_that_takes_no_work_is_told_in_its_own_words(
-    status: int, body: bytes, told: str | None
-) -> None:
+def test_unready_server_is_reported_with_its_own_reason(status: int, body: bytes, told: str | None) -> None:
     with serving(lambda request: request.answer(body, status=status)) as url:
         (probe,) = HttpGenerator([url]).probe()
     if told is None:

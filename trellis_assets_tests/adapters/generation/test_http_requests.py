@@ -156,6 +156,6 @@ def test_a_server_that_all_machines_reach_has_one_name_without_its_password() ->
 
 
 @pytest.mark.parametrize("urls", [[], ["localhost:8096"]])
-def test_urls_that_are_none_are_refused_at_once(urls: list[str]) -> None:
+def test_invalid_urls_are_refused_at_once(urls: list[str]) -> None:
     with pytest.raises(ValueError, match="http"):
         HttpGenerator(urls)

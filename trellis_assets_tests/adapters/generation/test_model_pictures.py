@@ -84,7 +84,7 @@ def test_both_pictures_come_as_files_of_our_own_making() -> None:
         {"x_model_id": MODEL_ID, "x_model_pictures": "http://other.example/x,../../passwd"},
     ],
 )
-def test_server_that_names_no_pictures_of_ours_is_not_asked(headers: dict[str, str]) -> None:
+def test_server_that_names_no_or_invalid_pictures_is_not_asked(headers: dict[str, str]) -> None:
     server = Server(lambda request: request.answer(png()), **headers)
     assert pictures_of(server) == {}
     assert server.asked == []
@@ -102,7 +102,7 @@ def test_server_that_names_no_pictures_of_ours_is_not_asked(headers: dict[str, s
         lambda request: request.wfile.write(b"nonsense\r\n\r\n"),
     ],
 )
-def test_what_is_no_picture_is_left_out_and_the_model_stays(answer: Callable[[Request], None]) -> None:
+def test_invalid_picture_is_left_out_and_the_model_is_kept(answer: Callable[[Request], None]) -> None:
     server = offering(answer)
     assert pictures_of(server) == {}
     assert server.asked

@@ -41,7 +41,7 @@ def test_another_process_on_the_same_card_is_waited_for(folder: Path) -> None:
         pass
 
 
-def test_a_cpu_is_not_locked(folder: Path) -> None:
+def test_cpu_work_takes_no_card_lock(folder: Path) -> None:
     with card_lock("cpu"):
         assert not list(folder.iterdir())
 

@@ -25,7 +25,7 @@ def test_the_process_sees_only_its_gpu_and_calls_it_the_first(
     assert environment == {"CUDA_VISIBLE_DEVICES": expected, "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 
 
-def test_the_processor_needs_no_gpu() -> None:
+def test_cpu_leaves_the_environment_unchanged() -> None:
     environment: dict[str, str] = {}
     assert give_one_gpu("cpu", environment) == "cpu"
     assert environment == {}

@@ -128,7 +128,7 @@ def test_a_splat_wider_than_the_picture_covers_all_of_it() -> None:
     np.testing.assert_allclose(picture[..., 0], 0.9, atol=1e-3)
 
 
-def test_nothing_gives_an_empty_picture() -> None:
+def test_scene_without_splats_is_empty_and_transparent() -> None:
     nothing = as_validators_see(a_ball().subset(np.zeros(8000, bool)))
     assert (layers(nothing, [CAMERA])[0] == [0, 0, 0, 1]).all()
 

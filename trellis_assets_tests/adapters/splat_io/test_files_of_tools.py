@@ -16,7 +16,7 @@ from trellis_assets.testing.splats import a_ball, with_first
 
 
 @pytest.mark.parametrize("name", ["a02c_comment_endheader", "a03d_cr_only", "a04d_endheader_ws"])
-def test_odd_headers_that_the_format_allows_are_read(samples: Path, name: str) -> None:
+def test_unusual_headers_that_the_format_allows_are_read(samples: Path, name: str) -> None:
     found = decode_splats((samples / "cases" / f"{name}.ply").read_bytes())
     assert len(found) == 16
     np.testing.assert_allclose(found.positions[0], [0.01182162, 0.45046368, -0.35584038], rtol=1e-6)

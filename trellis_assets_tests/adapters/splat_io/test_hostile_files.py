@@ -34,13 +34,13 @@ def model_in(data: bytes) -> GaussianSplats | None:
 
 @QUICK
 @given(st.sampled_from([b"", *MAGICS]), st.binary(max_size=300))
-def test_any_bytes(magic: bytes, rest: bytes) -> None:
+def test_arbitrary_bytes_give_a_model_or_a_format_error(magic: bytes, rest: bytes) -> None:
     model_in(magic + rest)
 
 
 @QUICK
 @given(st.sampled_from(GOOD), st.data())
-def test_a_flipped_bit(good: bytes, data: st.DataObject) -> None:
+def test_flipped_bits_give_a_model_or_a_format_error(good: bytes, data: st.DataObject) -> None:
     spoilt = bytearray(good)
     spoilt[data.draw(st.integers(0, len(good) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     model_in(bytes(spoilt))
@@ -48,13 +48,13 @@ def test_a_flipped_bit(good: bytes, data: st.DataObject) -> None:
 
 @QUICK
 @given(st.sampled_from(GOOD), st.data())
-def test_a_cut(good: bytes, data: st.DataObject) -> None:
+def test_truncated_files_are_refused(good: bytes, data: st.DataObject) -> None:
     assert model_in(good[: data.draw(st.integers(0, len(good) - 1))]) is None
 
 
 @QUICK
 @given(st.sampled_from(GOOD[:3]), st.sampled_from(GOOD), st.binary(min_size=1, max_size=20))
-def test_something_behind_an_spz_model(good: bytes, other: bytes, tail: bytes) -> None:
+def test_bytes_behind_an_spz_model_never_change_it(good: bytes, other: bytes, tail: bytes) -> None:
     assert model_in(good + other) is None
     behind, alone = model_in(good + tail), model_in(good)
     # A few bytes that might begin another frame are not noticed, and do no harm.
@@ -103,7 +103,7 @@ lines = st.lists(words, max_size=6).map(" ".join)
 @given(st.lists(lines, max_size=12), st.binary(max_size=60))
 @example(["format ascii 1.0", "element vertex " + "9" * 5000], b"")
 @example(["format ascii 1.0", "element vertex 3", *["property list uchar int a"] * 2], b"")
-def test_any_header_of_ply_words(header: list[str], body: bytes) -> None:
+def test_arbitrary_ply_headers_give_a_model_or_a_format_error(header: list[str], body: bytes) -> None:
     text = "\n".join(["ply", *header, "end_header", ""]).encode()
     model_in(text + body)
     try:
@@ -143,7 +143,7 @@ HUNDRED_FRAMES = zstandard.ZstdCompressor(level=1).compress(bytes(1 << 20)) * 10
     ],
     ids=["zstd", "frames", "gzip", "nested", "element", "ascii element", "count", "ascii count", "header"],
 )
-def test_a_bomb_costs_little_memory(data: bytes) -> None:
+def test_decompression_bomb_costs_little_memory(data: bytes) -> None:
     tracemalloc.start()
     try:
         with pytest.raises(SplatFormatError):

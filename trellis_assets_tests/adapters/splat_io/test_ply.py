@@ -111,7 +111,7 @@ def test_carriage_returns_in_the_header_are_tolerated() -> None:
     assert len(read_ply(head.replace(b"\n", b"\r\n") + b"end_header\r\n" + body)) == 5
 
 
-def test_numbers_that_are_none_are_read_as_they_stand() -> None:
+def test_nan_and_infinite_numbers_are_read_unchanged() -> None:
     splats = with_first(a_cloud(5), opacity_logits=np.nan, positions=np.inf)
     for kind in ("binary_little_endian", "ascii"):
         assert_equal(read_ply(ply(splats, kind=kind)), splats)
@@ -162,7 +162,7 @@ def test_a_file_that_breaks_the_rules_is_refused_with_the_reason(data: bytes, re
         lambda: ply(a_cloud(5), kind="ascii", before="element junk 99999999999999999999\nproperty double d"),
     ],
 )
-def test_a_lying_count_costs_no_memory(lie: Callable[[], bytes]) -> None:
+def test_false_count_in_a_header_costs_no_memory(lie: Callable[[], bytes]) -> None:
     data = lie()
     tracemalloc.start()
     try:

@@ -15,7 +15,7 @@ CODEC = BytesCodec()
 
 
 @pytest.mark.parametrize("encode", [CODEC.encode_ply, CODEC.encode_spz, encode_gzip_spz, encode_payload])
-def test_every_format_is_told_by_its_beginning(encode: Callable[[GaussianSplats], bytes]) -> None:
+def test_every_format_is_detected_by_its_first_bytes(encode: Callable[[GaussianSplats], bytes]) -> None:
     splats = a_cloud(40)
     assert encode_payload(decode_splats(encode(splats))) == encode_payload(splats)
 

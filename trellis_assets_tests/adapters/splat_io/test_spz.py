@@ -122,7 +122,7 @@ def test_a_decoded_model_encodes_to_the_same_payload() -> None:
     assert np.abs(steps - np.frombuffer(payload[start:end], np.uint8)).max() <= 1
 
 
-def test_full_opacity_and_none_survive_as_infinite_logits() -> None:
+def test_opacities_of_0_and_1_survive_as_infinite_logits() -> None:
     back = decode_spz(encode_spz(replace(a_cloud(2), opacity_logits=np.float32([np.inf, -np.inf]))))
     assert back.opacity_logits.tolist() == [np.inf, -np.inf]
     assert back.opacities.tolist() == [1, 0]

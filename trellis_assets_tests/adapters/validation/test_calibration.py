@@ -43,13 +43,13 @@ def answers(truth: Calibration, *, threshold: float = 0.0, count: int = 200) -> 
 
 
 @pytest.mark.parametrize(("shift", "stretch"), [(-1.0, 1.0), (0.8, 0.5), (-2.0, 2.5)])
-def test_a_fit_finds_what_validators_do(shift: float, stretch: float) -> None:
+def test_fit_recovers_the_calibration_that_made_the_answers(shift: float, stretch: float) -> None:
     known = answers(Calibration(shift, stretch))
     fitted = fit(known)
     assert mean_squared_error(fitted, known) ** 0.5 < 0.02 < mean_squared_error(UNCALIBRATED, known) ** 0.5
 
 
-def test_rejected_models_count_although_their_score_is_not_told() -> None:
+def test_rejected_models_count_although_their_score_is_unknown() -> None:
     known = answers(Calibration(-2.0, 1.0), threshold=0.6)
     assert sum(answer.fidelity is None for answer in known) > 100
     assert fit(known).apply(0.7) < 0.6

@@ -139,12 +139,12 @@ def test_an_answer_that_cannot_be_a_score_is_no_verdict(answer: Any) -> None:
 
 
 @pytest.mark.parametrize("status", [302, 422, 500, 503])
-def test_another_status_is_no_verdict(status: int) -> None:
+def test_status_other_than_200_gives_no_verdict(status: int) -> None:
     with pytest.raises(ValidationUnavailableError, match=str(status)):
         ask(Service(status=status))
 
 
-def test_a_slow_service_is_no_verdict() -> None:
+def test_slow_service_gives_no_verdict() -> None:
     with pytest.raises(ValidationUnavailableError, match="did not answer"):
         ask(lambda _: time.sleep(0.6), timeout_s=0.2)
 
@@ -159,7 +159,7 @@ def test_a_service_that_is_away_is_no_verdict_whether_its_version_is_known_or_no
 @pytest.mark.parametrize(
     ("spz", "reason"), [(encode_spz(a_ball(6999)), "6999"), (b"rubbish", "cannot be read")]
 )
-def test_invalid_data_is_told_without_asking_the_service(spz: bytes, reason: str) -> None:
+def test_invalid_data_is_a_failed_check_without_a_request(spz: bytes, reason: str) -> None:
     service = Service()
     verdict = ask(service, spz=spz)
     assert verdict.score == 0
@@ -167,6 +167,6 @@ def test_invalid_data_is_told_without_asking_the_service(spz: bytes, reason: str
     assert service.asked == []
 
 
-def test_a_url_that_is_none_is_refused_at_once() -> None:
+def test_invalid_url_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match="http"):
         HttpValidator("validator:8094", clock=FakeClock())

@@ -34,6 +34,6 @@ def test_a_score_that_is_no_number_is_no_verdict(given: tuple[float, dict[str, f
         judge.validate(spz, prompt="a ball", kind=TaskKind.TEXT)
 
 
-def test_a_model_that_takes_too_long_to_draw_is_told_as_such_and_not_failed() -> None:
+def test_model_that_takes_too_long_to_draw_is_reported_as_such_and_not_failed() -> None:
     with pytest.raises(TooCostlyToJudgeError, match="too costly to draw on a CPU"):
         EmbeddedValidator(FakeClock()).judge(a_fog(), prompt="fog", kind=TaskKind.TEXT)

@@ -42,7 +42,7 @@ def test_without_a_colour_the_object_or_the_material_has_one() -> None:
     assert read_prompt("a wooden car", VOCABULARY).main == VOCABULARY.colours["oak"]
 
 
-def test_material_and_pattern_are_read() -> None:
+def test_prompt_names_material_and_pattern() -> None:
     design = read_prompt("red-striped steel drum", VOCABULARY)
     assert design.material.name == "metal"
     assert design.pattern == "stripes"
@@ -65,7 +65,7 @@ def test_equal_prompts_give_equal_designs_even_for_unknown_things() -> None:
         ("orange", "orange", "green"),
     ],
 )
-def test_colours_of_parts_are_told_from_those_of_the_object(
+def test_colours_of_parts_are_distinguished_from_those_of_the_object(
     prompt: str, main: str, second: str | None
 ) -> None:
     design = read_prompt(prompt, VOCABULARY)

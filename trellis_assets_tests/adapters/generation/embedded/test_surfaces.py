@@ -36,7 +36,7 @@ def rng() -> np.random.Generator:
         (Part("box", around=4, mirror=True), 48),
     ],
 )
-def test_areas_are_those_of_geometry(part: Part, area: float) -> None:
+def test_estimated_areas_match_the_formulas_of_geometry(part: Part, area: float) -> None:
     assert part_area(part, rng()) == pytest.approx(area, rel=0.06)
 
 
@@ -71,6 +71,6 @@ def test_copies_go_around_the_vertical_and_to_the_other_side() -> None:
     assert (mirrored.points[:, 0] > 0).mean() == 0.5
 
 
-def test_a_curve_goes_through_its_points() -> None:
+def test_smooth_curve_passes_through_its_control_points() -> None:
     path = np.array([[0, 0, 0], [1, 2, 0], [3, 1, 1], [4, 4, 4]], float)
     np.testing.assert_allclose(smooth_curve(path, 31)[[0, 10, 20, 30]], path, atol=1e-9)

@@ -108,7 +108,7 @@ def test_direct_route_goes_to_trellis_text_with_settings_of_its_own(
         ("8", 1, ["load image-weights", "trellis to cpu"]),
     ],
 )
-def test_second_order_finds_the_models_where_the_plan_left_them(
+def test_second_request_finds_the_models_where_the_memory_plan_left_them(
     saved: Saved, package: type[ImagePipeline], profile: str, loaded: int, events: list[str]
 ) -> None:
     made_by = backend(saved, MemoryProfile(profile))
@@ -146,7 +146,7 @@ def test_with_little_memory_the_picture_model_is_freed_before_trellis_is_loaded(
     assert found == [False, True]
 
 
-def test_gpu_that_fails_in_the_picture_is_tried_once_more_and_then_told(
+def test_gpu_fault_in_the_picture_is_transient_once_and_then_permanent(
     saved: Saved, package: type[ImagePipeline], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made_by = backend(saved)
@@ -174,9 +174,7 @@ def test_fault_of_the_pipeline_itself_is_no_fault_of_the_gpu(
         backend(saved).generate(WORDS, ignore)
 
 
-def test_job_that_is_called_off_in_the_picture_leaves_nothing_behind(
-    saved: Saved, package: type[ImagePipeline]
-) -> None:
+def test_job_cancelled_in_the_picture_keeps_nothing(saved: Saved, package: type[ImagePipeline]) -> None:
     made_by = backend(saved, MemoryProfile.GB_8)
 
     def stop(stage: str, share: float) -> None:
@@ -234,7 +232,7 @@ def test_picture_prompt_that_shows_nothing_is_refused_before_trellis(
     assert package.given == []
 
 
-def test_pictures_of_the_last_few_orders_are_kept() -> None:
+def test_pictures_of_the_last_few_requests_are_kept() -> None:
     kept = PictureCache(2)
     blank = np.zeros((4, 4, 4), np.uint8)
     orders = [GenerationRequest("x", TaskKind.TEXT, seed) for seed in range(3)]

@@ -138,7 +138,7 @@ def test_code_of_a_repository_does_not_run_unless_its_commit_is_named(
     assert (tmp_path / "ran").exists()
 
 
-def test_missing_package_is_told_with_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_package_is_reported_with_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "rembg", None)
     with pytest.raises(GenerationError, match="rembg") as failure:
         load_cutter(CutSettings(Background.REMBG), "cpu", ANY)

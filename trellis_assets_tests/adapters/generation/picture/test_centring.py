@@ -36,7 +36,7 @@ def test_opaque_picture_is_left_to_the_cut() -> None:
     assert (centred(picture(255)) == picture(255)).all()
 
 
-def test_smallest_object_passes() -> None:
+def test_smallest_object_that_trellis_accepts_is_accepted() -> None:
     require_object(with_object(slice(5, 8), slice(5, 6)))
 
 
@@ -56,6 +56,6 @@ def test_object_is_in_the_middle_with_a_fifth_around_it(rows: slice, columns: sl
     assert abs((top + bottom + 1) / 2 - side / 2) <= 0.5
 
 
-def test_colours_of_what_is_invisible_are_gone() -> None:
+def test_invisible_pixels_lose_their_colours() -> None:
     square = centred(with_object(slice(10, 20), slice(10, 20)))
     assert not square[square[..., 3] == 0].any()

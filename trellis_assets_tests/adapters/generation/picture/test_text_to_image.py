@@ -68,11 +68,11 @@ def test_template_surrounds_the_words(saved: Saved) -> None:
     ).all()
 
 
-def test_words_with_braces_are_words(saved: Saved) -> None:
+def test_braces_in_a_prompt_are_not_a_template(saved: Saved) -> None:
     assert drawn(settings(saved("stable_diffusion")), order("{0} {prompt} {x!r}")).shape == (48, 64, 4)
 
 
-def test_each_step_is_reported_and_a_job_is_called_off_between_two(saved: Saved) -> None:
+def test_each_step_is_reported_and_a_job_is_cancelled_between_two(saved: Saved) -> None:
     wanted = settings(saved("flux"))
     pipeline = load_text_to_image(wanted, "cpu", Offload.NONE, ANY)
     seen: list[float] = []
@@ -111,7 +111,7 @@ def test_missing_weights_are_named_with_what_to_check(saved: Saved, tmp_path: Pa
     assert not failure.value.is_transient
 
 
-def test_missing_library_is_told_with_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_library_is_reported_with_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "diffusers", None)
     with pytest.raises(GenerationError, match=r"pip install 'trellis-assets\[picture\]'"):
         load_text_to_image(settings(Path("any")), "cpu", Offload.NONE, ANY)

@@ -130,7 +130,7 @@ def test_full_opacity_stays_finite() -> None:
     assert np.isfinite(splats_of(made).opacity_logits).all()
 
 
-def test_each_pipeline_is_loaded_at_its_first_order_and_once(package: type[StandInPipeline]) -> None:
+def test_each_pipeline_is_loaded_once_at_its_first_request(package: type[StandInPipeline]) -> None:
     backend = trellis_backend(MODELS)
     assert backend.state().models_loaded == ()
     for prompt, kind in [("a", TaskKind.TEXT), ("b", TaskKind.TEXT), (default_pictures()[0], TaskKind.IMAGE)]:
@@ -166,7 +166,7 @@ def test_settings_tuned_for_pictures_are_used_for_pictures_alone(package: type[S
     assert own == [{"steps": 25}, {"steps": 20}]
 
 
-def test_parked_pipelines_come_back_to_the_device_for_their_next_order(
+def test_parked_pipelines_return_to_the_device_for_their_next_request(
     package: type[StandInPipeline],
 ) -> None:
     backend = trellis_backend(MODELS, device="meta")
@@ -193,7 +193,7 @@ def test_progress_runs_from_stage_to_stage(package: type[StandInPipeline]) -> No
     ]
 
 
-def test_a_job_is_called_off_in_the_middle_of_a_sampler(package: type[StandInPipeline]) -> None:
+def test_job_is_cancelled_between_two_steps_of_a_sampler(package: type[StandInPipeline]) -> None:
     steps = []
 
     def watch(stage: str, share: float) -> None:
@@ -229,7 +229,7 @@ def test_a_prompt_that_gives_nothing_is_a_lasting_failure(package: type[StandInP
     assert not failure.value.is_transient
 
 
-def test_a_missing_package_is_told_with_how_to_install_it() -> None:
+def test_missing_trellis_is_reported_with_how_to_install_it() -> None:
     with pytest.raises(GenerationError, match=r"github\.com/microsoft/TRELLIS"):
         trellis_backend(MODELS).generate(order(), ignore)
 

@@ -71,14 +71,14 @@ def test_a_small_model_is_marked_down_as_the_renderer_dims_it() -> None:
     )
 
 
-def test_strays_are_marked_down() -> None:
+def test_stray_splats_lower_the_score() -> None:
     strayed = ball()
     strayed.positions[:100, 0] += 4
     assert judge(encode_spz(strayed)).parts["compactness"] < judge(encode_spz(ball())).parts["compactness"]
     assert score(strayed) < score(ball())
 
 
-def test_a_failed_data_check_scores_nothing_and_is_told() -> None:
+def test_failed_data_check_scores_0_and_is_named() -> None:
     verdict = judge(encode_spz(a_ball(6999)))
     assert verdict.score == 0
     assert not verdict.is_valid
@@ -117,7 +117,7 @@ def test_a_model_in_the_picture_s_colours_scores_more_than_one_in_others() -> No
     assert likes.score > unlikes.score
 
 
-def test_an_image_prompt_that_is_none_is_a_failed_check() -> None:
+def test_invalid_image_prompt_is_a_failed_check() -> None:
     verdict = EmbeddedValidator(FakeClock()).validate(
         encode_spz(ball()), prompt="a ball", kind=TaskKind.IMAGE
     )

@@ -64,7 +64,7 @@ def test_pictures_and_words_have_open_clips_features(folder: Path, ours: TextCli
             assert torch.allclose(ours.encode_text(prompt), wanted, rtol=1e-4, atol=1e-5), prompt
 
 
-def test_prompts_have_open_clips_tokens(ours: TextClip) -> None:
+def test_tokens_equal_those_of_open_clip(ours: TextClip) -> None:
     tokenize = open_clip.SimpleTokenizer()
     prompts = list(HARD_PROMPTS)
     if folder_of_samples := os.environ.get("TRELLIS_SAMPLES"):

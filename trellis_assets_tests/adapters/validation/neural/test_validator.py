@@ -58,7 +58,7 @@ def test_the_score_is_the_formula_over_the_parts(judge: NeuralValidator, kind: T
     assert again.parts == pytest.approx(dict(verdict.parts))
 
 
-def test_the_prompt_counts(folder: Path) -> None:
+def test_score_depends_on_the_prompt(folder: Path) -> None:
     clip = networks.TextAlignment(weights.Weights(folder), "cpu")
     one, other = (clip.cosines(views(), prompt) for prompt in ("a ball", "a blue sailboat"))
     assert one.shape == (4,)
@@ -66,7 +66,7 @@ def test_the_prompt_counts(folder: Path) -> None:
     assert not np.allclose(one, other)
 
 
-def test_a_picture_fits_itself_best(folder: Path) -> None:
+def test_picture_is_most_similar_to_itself(folder: Path) -> None:
     clip = networks.PictureAlignment(weights.Weights(folder), "cpu")
     pictures = views(4, 336)
     cosines = clip.cosines(pictures, pictures[2:3])
@@ -119,12 +119,12 @@ def test_a_picture_that_cannot_be_read_is_a_failed_check(judge: NeuralValidator)
     assert "not base64" in verdict.failed_checks[0]
 
 
-def test_missing_files_are_named_at_once(tmp_path: Path) -> None:
+def test_missing_weight_files_are_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"lacks open_clip_model\.safetensors, tokenizer\.json, LLM2CLIP"):
         NeuralValidator(FakeClock(), weights_dir=tmp_path)
 
 
-def test_missing_packages_are_told_with_how_to_install_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_packages_are_reported_with_how_to_install_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "PACKAGES", ("open_clip", "a_package_that_is_not"))
     with pytest.raises(SettingsError, match=r"a_package_that_is_not.*pip install 'trellis-assets\[neural\]'"):
         NeuralValidator(FakeClock())

@@ -2,9 +2,11 @@
 
 import math
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from trellis_assets.adapters.bittensor.transport import CallFailure, HttpAnswer
 from trellis_assets.adapters.bittensor.wire import (
+    FEEDBACK_RANGES,
     FeedbackFields,
     MalformedAnswerError,
     Number,
@@ -41,7 +43,6 @@ MAX_PROMPT = {TaskKind.TEXT: 64 * 1024, TaskKind.IMAGE: 16 * 1024 * 1024}
 # What an answer holds beside its longest prompt: the synapse's own fields, some kilobytes.
 ANSWER_WITHOUT_PROMPT = 64 * 1024
 MAX_PULL_BYTES = MAX_PROMPT[TaskKind.IMAGE] + ANSWER_WITHOUT_PROMPT
-MAX_REWARD = 1e9
 # An unknown hotkey is sent away for an hour without a violation; every other refusal is shorter
 # or counts one (PROTOCOL 4.1).
 UNREGISTERED_COOLDOWN = timedelta(seconds=3540)
@@ -140,15 +141,16 @@ def read_feedback(fields: FeedbackFields | None, now: datetime) -> Feedback | No
     """Return the feedback with every number cut to its range."""
     if fields is None:
         return None
-    rating = fields.current_duel_rating
+    found = {name: getattr(fields, name) for name in FEEDBACK_RANGES}
+    numbers: dict[str, Any] = {
+        name: None if value is None else finite_in(value, *FEEDBACK_RANGES[name])
+        for name, value in found.items()
+    }
     return Feedback(
         validation_failed=fields.validation_failed,
-        task_fidelity_score=finite_in(fields.task_fidelity_score, 0.0, 1.0),
-        average_fidelity_score=finite_in(fields.average_fidelity_score, 0.0, 1.0),
         generations_within_the_window=min(max(0, whole(fields.generations_within_the_window)), 10**6),
-        current_duel_rating=None if rating is None else finite_in(rating, 0.0, 10_000.0),
-        current_miner_reward=finite_in(fields.current_miner_reward, 0.0, MAX_REWARD),
         received_at=now.astimezone(UTC),
+        **numbers,
     )
 
 

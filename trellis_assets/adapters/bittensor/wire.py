@@ -11,6 +11,7 @@ import msgspec
 Fields = TypeVar("Fields")
 
 
+MAX_REWARD = 1e9
 # The protocol's whole numbers; a validator that computes them may send 30.0.
 Number = int | float
 
@@ -46,6 +47,15 @@ class FeedbackFields(msgspec.Struct, frozen=True):
     generations_within_the_window: Number = 0
     current_duel_rating: float | None = None
     current_miner_reward: float = 0.0
+
+
+# What each number of a feedback is cut to; the validator's word is not trusted.
+FEEDBACK_RANGES: dict[str, tuple[float, float]] = {
+    "task_fidelity_score": (0.0, 1.0),
+    "average_fidelity_score": (0.0, 1.0),
+    "current_duel_rating": (0.0, 10_000.0),
+    "current_miner_reward": (0.0, MAX_REWARD),
+}
 
 
 class SubmissionFields(msgspec.Struct, frozen=True):

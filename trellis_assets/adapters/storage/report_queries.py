@@ -8,9 +8,9 @@ from sqlalchemy import ColumnElement, Engine, Executable, Select, case, func, se
 
 from trellis_assets.adapters.storage.frames import typed
 from trellis_assets.adapters.storage.models import PollRow, TaskRow, ValidatorRow
-from trellis_assets.domain.columns.column import Column
+from trellis_assets.domain.columns.column import Column, Part
 from trellis_assets.domain.columns.other_columns import REASON_COLUMNS, REWARD_COLUMNS, VALIDATOR_COLUMNS
-from trellis_assets.domain.columns.task_columns import REPORTED_TASK_COLUMNS
+from trellis_assets.domain.columns.task_columns import REPORTED_TASK_COLUMNS, TASK_COLUMNS
 from trellis_assets.domain.tasks import TaskKind, TaskState
 
 if TYPE_CHECKING:
@@ -58,8 +58,9 @@ class SqlReportQueries:
             "answer_unknown": _count(TaskRow.state == str(TaskState.ANSWER_UNKNOWN)),
             "handed_back": _count(TaskRow.state == str(TaskState.HANDED_BACK)),
             "failed": _count(TaskRow.state == str(TaskState.FAILED)),
-            "mean_fidelity": func.avg(case((accepted, TaskRow.task_fidelity_score))),
-            "mean_local_score": func.avg(TaskRow.local_score),
+            **{
+                c.name: _mean(TASK_COLUMNS[c.mean_of], accepted) for c in REWARD_COLUMNS.values() if c.mean_of
+            },
             # A reward is a level: the latest tells, a sum of them says nothing.
             "standing": func.max(case((ranks.c.newest == 1, TaskRow.current_miner_reward))),
             "standing_change": func.max(case((ranks.c.newest == 1, TaskRow.current_miner_reward)))
@@ -126,6 +127,11 @@ class SqlReportQueries:
                 yield typed(pd.DataFrame(rows, columns=names), REPORTED_TASK_COLUMNS)
             if is_empty:
                 yield typed(pd.DataFrame([], columns=names), REPORTED_TASK_COLUMNS)
+
+
+def _mean(column: Column, accepted: ColumnElement[bool]) -> ColumnElement[Any]:
+    stored = getattr(TaskRow, column.name)
+    return func.avg(case((accepted, stored)) if column.part is Part.FEEDBACK else stored)
 
 
 def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:

@@ -46,6 +46,7 @@ class Column:
         label: its name on a model's page in the gallery; None: not shown there.
         show: writes its value as text in the gallery.
         run_metadata: its name in the metadata of a task's run; None: not shown there.
+        mean_of: column of tasks whose mean this is; of a column of feedback, over accepted results.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Column:
     label: str | None = None
     show: Callable[[Any], str] = str
     run_metadata: str | None = None
+    mean_of: str = ""
 
     @property
     def type_name(self) -> str:

@@ -10,6 +10,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from trellis_assets.adapters.storage.engine import HEAD, MIGRATIONS, parse_url
 from trellis_assets.adapters.storage.models import Base
@@ -70,8 +71,10 @@ def differences(store: SqlStore) -> list[Any]:
         return list(compare_metadata(MigrationContext.configure(connection), Base.metadata))
 
 
-def test_the_newest_migration_is_the_version_that_opening_expects() -> None:
-    assert REVISIONS[-1] == HEAD
+def test_migrations_are_one_chain_that_ends_at_the_version_that_opening_expects() -> None:
+    script = ScriptDirectory(str(MIGRATIONS))
+    assert script.get_heads() == [HEAD]
+    assert [revision.revision for revision in script.walk_revisions()] == REVISIONS[::-1]
 
 
 def test_models_and_migrations_agree(store: SqlStore) -> None:

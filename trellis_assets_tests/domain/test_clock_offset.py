@@ -59,6 +59,6 @@ def test_a_cooldown_is_counted_by_the_validators_clock(ahead_s: float) -> None:
     assert abs((until - ours).total_seconds() - 300) <= 1
 
 
-def test_a_clock_that_agrees_counts_cooldowns_as_they_are_told() -> None:
+def test_a_clock_that_agrees_counts_cooldowns_as_they_are_given() -> None:
     until = bounded_cooldown(int(NOW.timestamp()) + 300, NOW, measure_offset(NOW, 0.4, NOW))
     assert until == NOW + 300 * SECOND

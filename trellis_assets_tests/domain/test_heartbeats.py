@@ -21,7 +21,7 @@ def beat(at: float, **figures: Any) -> Heartbeat:
 
 
 @pytest.mark.parametrize("figures", [{}, {"pid": "7", "beat_at": 1}, {"pid": 7, "beat_at": None}])
-def test_a_file_that_is_not_a_heartbeat_counts_as_none(figures: dict[str, Any]) -> None:
+def test_a_file_that_is_not_a_heartbeat_is_not_read_as_one(figures: dict[str, Any]) -> None:
     assert Heartbeat.read(figures) is None
 
 

@@ -28,7 +28,7 @@ def test_ticks_and_polls_make_a_miner_that_is_at_work() -> None:
     assert judged() == CheckResult("mining", Health.OK, "at work: last tick 3 s ago, last poll 5 s ago")
 
 
-def test_a_stopped_sensor_is_told_before_all_else() -> None:
+def test_a_stopped_sensor_is_reported_first() -> None:
     found = judged(paused="paused: the task_sensor is stopped", tick_s=None, poll_s=None)
     assert (found.health, found.text) == (Health.WARNING, "paused: the task_sensor is stopped")
     assert found.advice == "turn it on"
@@ -71,7 +71,7 @@ def test_a_session_that_just_began_is_not_blamed() -> None:
         ),
     ],
 )
-def test_after_a_minute_without_a_poll_what_hinders_it_is_told(
+def test_after_a_minute_without_a_poll_the_cause_is_reported(
     facts: dict[str, Any], health: Health, text: str
 ) -> None:
     found = judged(poll_s=61.0, **facts)
@@ -81,7 +81,7 @@ def test_after_a_minute_without_a_poll_what_hinders_it_is_told(
     assert "last tick 3 s ago" in found.text
 
 
-def test_when_every_poll_fails_the_peers_own_words_are_told() -> None:
+def test_when_every_poll_fails_the_peers_own_words_are_shown() -> None:
     found = judged(records=[record(7, "Unreachable", reason="HTTP 401: nonce is too old")])
     assert found.health is Health.FAILED
     assert "uid 7 40 s ago: HTTP 401: nonce is too old" in found.text
@@ -89,7 +89,7 @@ def test_when_every_poll_fails_the_peers_own_words_are_told() -> None:
     assert judged(records=one_of_two, eligible=2).health is Health.OK
 
 
-def test_a_hotkey_that_no_validator_knows_is_told() -> None:
+def test_a_hotkey_that_no_validator_knows_is_reported() -> None:
     found = judged(records=[record(1, "NotRegistered"), record(2, "NotRegistered")])
     assert "none of 2 validators knows our hotkey" in found.text
     assert "register" in found.advice

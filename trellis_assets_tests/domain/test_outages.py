@@ -18,7 +18,7 @@ def told(*looks: list[CheckResult], every_s: float = 5.0) -> list[list[str]]:
     return [outages.update("generator", found, number * every_s) for number, found in enumerate(looks)]
 
 
-def test_an_outage_is_told_once_and_once_more_when_it_is_over() -> None:
+def test_an_outage_is_reported_once_and_once_more_when_it_is_over() -> None:
     lines = told([WELL], [DOWN], [DOWN], [DOWN], [DOWN], [WELL], [WELL], [WELL], [WELL])
     assert [line for look in lines for line in look] == [
         "generator: no generation endpoint takes work: refused -> start it",
@@ -26,7 +26,7 @@ def test_an_outage_is_told_once_and_once_more_when_it_is_over() -> None:
     ]
 
 
-def test_what_passes_at_once_is_not_told() -> None:
+def test_a_failure_that_passes_at_once_is_not_reported() -> None:
     assert told([DOWN], [WELL], [DOWN], [WELL], [DOWN], every_s=REPORT_AFTER_S - 1) == [[]] * 5
 
 
@@ -35,7 +35,7 @@ def test_a_part_that_is_well_for_a_moment_is_not_called_back() -> None:
     assert sum(map(len, lines)) == 1
 
 
-def test_each_endpoint_is_told_by_itself() -> None:
+def test_each_endpoint_is_reported_by_itself() -> None:
     lines = told([A, B], [A, B], [A, B], [B], [B], [B])
     assert [line.split(" ")[1] for look in lines[:3] for line in look] == ["http://a", "http://b"]
     assert [line for look in lines[3:] for line in look] == ["endpoint http://a is back after 15 s"]

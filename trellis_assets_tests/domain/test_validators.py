@@ -11,7 +11,7 @@ POLICY = EligibilityPolicy()
 SOON = NOW + timedelta(seconds=5)
 
 
-def test_the_highest_stake_is_asked_first() -> None:
+def test_the_highest_stake_is_polled_first() -> None:
     small, large = a_validator(1, stake=2000.0), a_validator(2, stake=9000.0)
     assert due_validators([small, large], {}, POLICY, MINER, NOW) == [large, small]
 
@@ -26,17 +26,17 @@ def test_the_highest_stake_is_asked_first() -> None:
         {"hotkey": MINER},
     ],
 )
-def test_neurons_that_are_no_validators_for_us_are_never_asked(changes: dict[str, object]) -> None:
+def test_neurons_that_are_not_eligible_are_never_polled(changes: dict[str, object]) -> None:
     assert due_validators([a_validator(1, **changes)], {}, POLICY, MINER, NOW) == []
 
 
-def test_a_neuron_without_permit_is_asked_when_none_is_required() -> None:
+def test_a_neuron_without_permit_is_polled_when_none_is_required() -> None:
     neuron = a_validator(1, validator_permit=False)
     assert due_validators([neuron], {}, EligibilityPolicy(require_permit=False), MINER, NOW) == [neuron]
 
 
 @pytest.mark.parametrize("times", [PollTimes(next_poll_at=SOON), PollTimes(cooldown_until=SOON)])
-def test_interval_and_cooldown_each_hold_a_pull_back(times: PollTimes) -> None:
+def test_interval_and_cooldown_each_delay_the_next_poll(times: PollTimes) -> None:
     validator = a_validator(1)
     known = {validator.hotkey: times}
     assert due_validators([validator], known, POLICY, MINER, NOW) == []

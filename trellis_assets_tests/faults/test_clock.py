@@ -177,7 +177,7 @@ def test_a_task_requested_before_the_clock_was_set_back_is_requested_again(run: 
 
 
 @pytest.mark.parametrize("answer", [Unreachable("refused"), NoTask(), MalformedResponse("html")])
-def test_a_validator_is_asked_again_at_once_when_the_clock_is_set_back(
+def test_a_validator_is_polled_again_at_once_when_the_clock_is_set_back(
     miner: Miner, network: ScriptedNetwork, answer: PollResponse
 ) -> None:
     network.pulls[ONE.hotkey] = [answer]
@@ -197,7 +197,7 @@ def test_a_small_step_back_changes_no_rest(miner: Miner, network: ScriptedNetwor
     assert len(network.pulled) == 1
 
 
-def test_a_cooldown_is_told_in_the_validators_time_and_stays(miner: Miner, network: ScriptedNetwork) -> None:
+def test_a_cooldown_is_given_in_the_validators_time_and_stays(miner: Miner, network: ScriptedNetwork) -> None:
     until = miner.clock.now() + timedelta(minutes=10)
     network.pulls[ONE.hotkey] = [CoolingDown(until, violations=1)]
     miner.pull()

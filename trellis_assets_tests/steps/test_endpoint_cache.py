@@ -48,7 +48,7 @@ def look_every(seconds: float, times: int, look: EndpointCache, watch: Stopwatch
         watch.now_s += seconds
 
 
-def test_a_few_endpoints_are_read_at_each_look(
+def test_a_few_endpoints_are_read_each_time(
     store: SqlStore, watch: Stopwatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     look = a_look(store, watch, monkeypatch, takes_s=0.002)
@@ -65,7 +65,7 @@ def test_reading_many_takes_a_tenth_of_the_time_at_most(
     assert len(watch.reads) >= 10, "but they are looked at"
 
 
-def test_what_was_begun_since_the_last_look_is_counted(
+def test_generations_that_started_since_the_last_read_are_counted(
     store: SqlStore, watch: Stopwatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.slots.acquire(["a"], 1, now=NOW, until=NOW + timedelta(seconds=30))

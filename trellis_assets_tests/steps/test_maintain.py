@@ -140,7 +140,7 @@ def test_a_task_that_has_not_ended_is_never_archived(
     assert store.tasks.get(task.key) == task
 
 
-def test_pictures_of_old_tasks_are_dropped_and_come_back_when_asked_again(
+def test_pictures_of_old_tasks_are_dropped_and_come_back_when_served_again(
     history: History, maintain: Maintain, clock: FakeClock, store: SqlStore
 ) -> None:
     file = io.BytesIO()

@@ -47,14 +47,14 @@ def registered_on(
     return MetagraphCache(store, chain, clock, timedelta(hours=1), policy)
 
 
-def test_without_any_list_an_outage_is_told(store: SqlStore, clock: FakeClock) -> None:
+def test_an_outage_without_any_list_is_reported(store: SqlStore, clock: FakeClock) -> None:
     chain = Chain()
     chain.is_unreachable = True
     with pytest.raises(MetagraphError):
         listed_on(chain, store, clock).refresh()
 
 
-def test_an_old_list_goes_on_to_serve_while_the_chain_is_away(store: SqlStore, clock: FakeClock) -> None:
+def test_an_old_list_is_used_while_the_chain_is_unreachable(store: SqlStore, clock: FakeClock) -> None:
     chain = Chain()
     listed_on(chain, store, clock).refresh()
     clock.advance(3601)
@@ -66,7 +66,7 @@ def test_an_old_list_goes_on_to_serve_while_the_chain_is_away(store: SqlStore, c
     assert not later.is_old(), "the chain is left alone for a while"
 
 
-def test_a_chain_that_is_back_is_asked_again(
+def test_a_chain_that_is_back_is_read_again(
     store: SqlStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metagraph_cache, "FRESH_S", 0.0)
@@ -129,7 +129,7 @@ def test_the_list_of_another_network_does_not_serve(store: SqlStore, clock: Fake
         other.refresh()
 
 
-def test_an_unregistered_hotkey_is_told_with_the_command_and_looked_for_every_five_minutes(
+def test_an_unregistered_hotkey_is_reported_with_the_command_and_read_for_every_five_minutes(
     store: SqlStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metagraph_cache, "FRESH_S", 0.0)
@@ -166,7 +166,7 @@ def test_a_registration_ends_the_cooldowns_of_validators_that_did_not_know_the_h
     assert times["5Validator2"].cooldown_until == clock.now() + hour
 
 
-def test_a_deregistration_is_told_once_to_a_person(store: SqlStore, clock: FakeClock) -> None:
+def test_a_deregistration_is_notified_once(store: SqlStore, clock: FakeClock) -> None:
     told: list[str] = []
 
     class Messages:
@@ -187,7 +187,7 @@ def test_a_deregistration_is_told_once_to_a_person(store: SqlStore, clock: FakeC
     assert "btcli subnets register" in told[0]
 
 
-def test_a_fresh_list_is_not_asked_for_again(store: SqlStore, clock: FakeClock) -> None:
+def test_a_fresh_list_is_not_read_again(store: SqlStore, clock: FakeClock) -> None:
     chain = Chain()
     kept = listed_on(chain, store, clock)
     assert kept.is_old()

@@ -130,7 +130,7 @@ def test_without_a_validator_that_looks_at_prompts_the_server_s_kind_decides(
     assert store.endpoints.named([SERVER], NOW)[0].orientation_trials.count == 0
 
 
-def test_scores_that_do_not_differ_are_looked_at_for_twelve_models_and_change_nothing(
+def test_equal_scores_end_the_trials_after_twelve_models_and_change_nothing(
     store: SqlStore, task: Task
 ) -> None:
     validator = SeesUpAndDown(0.0)

@@ -125,7 +125,7 @@ async def test_a_task_that_comes_while_the_poller_ends_gets_its_run(
     assert started[-1] == 1
 
 
-async def test_nobody_is_asked_while_the_generator_has_enough(store: SqlStore, clock: FakeClock) -> None:
+async def test_no_validator_is_polled_while_enough_tasks_wait(store: SqlStore, clock: FakeClock) -> None:
     network = ScriptedNetwork([SLOW, FAST])
     network.pulls[SLOW.hotkey] = [TaskAssigned(a_pulled_task("t"))]
     step = PollingLoop(PollValidatorsStep(store, network, clock, POLICY), dispatch=lambda: None)
@@ -134,7 +134,7 @@ async def test_nobody_is_asked_while_the_generator_has_enough(store: SqlStore, c
     assert network.pulled == [SLOW.hotkey]
 
 
-async def test_nobody_is_asked_while_polling_is_closed(store: SqlStore, clock: FakeClock) -> None:
+async def test_no_validator_is_polled_while_polling_is_paused(store: SqlStore, clock: FakeClock) -> None:
     network = ScriptedNetwork([FAST])
     dispatched: list[None] = []
     step = PollingLoop(

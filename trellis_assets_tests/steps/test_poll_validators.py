@@ -59,7 +59,7 @@ ONE, TWO, THREE = a_validator(1), a_validator(2), a_validator(3)
 RICH = a_validator(9, stake=90_000.0)
 
 
-async def test_every_due_validator_is_asked_and_its_task_stored(store: SqlStore, clock: FakeClock) -> None:
+async def test_every_due_validator_is_polled_and_its_task_stored(store: SqlStore, clock: FakeClock) -> None:
     pulls = Round(store, clock, ONE, TWO)
     pulls.says(ONE, TaskAssigned(a_pulled_task("a")))
     pulls.says(TWO, TaskAssigned(a_pulled_task("b")))
@@ -81,7 +81,7 @@ async def test_a_failing_validator_costs_the_others_nothing(store: SqlStore, clo
     assert [store.tasks.get(k).task_id for k in report.new_tasks] == ["c"]
 
 
-async def test_a_validator_is_not_asked_again_before_the_interval(store: SqlStore, clock: FakeClock) -> None:
+async def test_a_validator_is_not_polled_again_before_its_interval(store: SqlStore, clock: FakeClock) -> None:
     pulls = Round(store, clock, ONE)
     pulls.says(ONE, Unreachable("timed out", may_have_assigned=True))
     await pulls.run()
@@ -188,7 +188,7 @@ async def test_a_validator_that_does_not_know_us_is_left_alone_until_its_time(
     assert (await pulls.run()).polled == 0
 
 
-async def test_a_validator_whose_task_we_hold_is_not_asked(store: SqlStore, clock: FakeClock) -> None:
+async def test_a_validator_whose_task_we_hold_is_not_polled(store: SqlStore, clock: FakeClock) -> None:
     pulls = Round(store, clock, ONE)
     pulls.says(ONE, TaskAssigned(a_pulled_task("a")))
     await pulls.run()
@@ -303,7 +303,7 @@ async def test_an_unsettled_task_is_rejected_once_its_validator_moves_on(
     assert store.tasks.get(key).state is TaskState.REJECTED
 
 
-async def test_an_unsettled_task_is_asked_about_even_when_nothing_new_may_be_pulled(
+async def test_a_validator_with_an_unsettled_task_is_polled_even_without_room_for_a_new_one(
     store: SqlStore, clock: FakeClock
 ) -> None:
     pulls = Round(store, clock, ONE)
@@ -321,7 +321,7 @@ async def test_the_same_task_id_of_two_validators_is_two_tasks(store: SqlStore, 
     assert len({store.tasks.get(k).run_key for k in keys}) == 2
 
 
-async def test_our_own_hotkey_is_never_asked(store: SqlStore, clock: FakeClock) -> None:
+async def test_our_own_hotkey_is_never_polled(store: SqlStore, clock: FakeClock) -> None:
     pulls = Round(store, clock, a_validator(9, hotkey=MINER))
     assert (await pulls.run()).polled == 0
 
@@ -364,7 +364,7 @@ async def test_a_validator_without_a_task_is_not_what_the_generator_waits_for(
     assert len(report.new_tasks) == 1, "the one with a task was found in the same round"
 
 
-async def test_more_validators_are_asked_at_a_time_when_few_have_a_task(
+async def test_more_validators_are_polled_at_a_time_when_few_have_a_task(
     store: SqlStore, clock: FakeClock
 ) -> None:
     pulls = _nobody_has_a_task(store, clock)

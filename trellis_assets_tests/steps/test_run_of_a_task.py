@@ -200,7 +200,7 @@ def test_a_duplicate_of_the_same_validator_is_handed_back_without_gpu_time(bench
     assert bench.network.submitted[-1] == ("b", SubmissionKind.HAND_BACK, b"")
 
 
-def test_a_duplicate_is_reused_when_asked_for(bench: Bench) -> None:
+def test_a_duplicate_is_reused_where_that_is_set(bench: Bench) -> None:
     first = bench.run(bench.pull("a").key, ACCEPTED)
     bench.generation = GenerationPolicy(reuse_duplicates=True)
     bench.generator = FailingGenerator()
@@ -338,7 +338,7 @@ def test_a_submission_that_never_left_is_sent_again(bench: Bench) -> None:
     assert len(bench.network.submitted) == 3
 
 
-def test_a_validator_that_stays_away_ends_in_failure(bench: Bench) -> None:
+def test_a_task_fails_when_its_validator_stays_unreachable(bench: Bench) -> None:
     done = bench.run(bench.pull().key, *[SubmissionOutcome.NOT_SENT] * MAX_SENDS)
     assert done.state is TaskState.FAILED
     assert (done.reason or "").startswith("not_sent")

@@ -85,7 +85,7 @@ async def test_a_question_that_brought_no_task_counts_no_more(store: SqlStore, c
     assert store.polls.times(OTHER)[ONE.hotkey].cooldown_until is None, "the cooldown is the first one's"
 
 
-async def test_a_miner_that_went_away_with_its_tasks_holds_up_nobody(
+async def test_tasks_of_a_miner_that_went_away_delay_no_other_miner(
     store: SqlStore, clock: FakeClock
 ) -> None:
     first, second = Miner(store, clock, MINER), Miner(store, clock, OTHER)
@@ -108,7 +108,7 @@ async def test_tasks_that_wait_for_a_worker_of_their_miner_hold_up_nobody(
     assert await second.pull() == 2, "the endpoints would be idle meanwhile"
 
 
-def test_what_is_waited_for_elsewhere_is_told_by_session(store: SqlStore, clock: FakeClock) -> None:
+def test_demand_of_other_miners_is_counted_by_session(store: SqlStore, clock: FakeClock) -> None:
     session = store.sessions.start(NOW, {"endpoints": ["gpu-1"]})
     keys = [
         store.arrivals.record(

@@ -92,7 +92,7 @@ def test_what_somebody_must_mend_opens_the_breaker_at_once() -> None:
     assert after(MADE, lasting).breaker.state(NOW) is BreakerState.OPEN
 
 
-def test_an_endpoint_that_was_away_has_to_prove_itself_again() -> None:
+def test_an_endpoint_that_was_unreachable_has_to_prove_itself_again() -> None:
     away = Outcome(0.0, "cannot be reached", is_unreachable=True, prompt="a")
     assert not after(MADE, away).is_proven
     assert not after_probe(after(MADE), Probe("gpu", "is loading"), NOW).is_proven

@@ -35,11 +35,11 @@ def test_a_generator_of_which_nothing_takes_work_has_failed() -> None:
     assert worst(away) is Health.FAILED
 
 
-def test_an_endpoint_that_was_away_and_is_there_again_is_well() -> None:
+def test_an_endpoint_that_was_unreachable_and_answers_again_is_healthy() -> None:
     away = after_probe(WELL, Probe("a", "a cannot be reached"), NOW)
     (result,) = judge_generator("http 1", [Probe("a")], [away], NOW)
     assert result.health is Health.OK
 
 
-def test_a_generator_is_judged_by_its_doors_while_the_store_is_away() -> None:
+def test_a_generator_is_judged_by_its_probes_while_the_store_is_away() -> None:
     assert worst(judge_generator("http 1", [Probe("a")], [], NOW)) is Health.OK

@@ -151,7 +151,7 @@ def test_the_generator_is_never_idle_while_validators_are_due() -> None:
     assert sum(simulation.served.values()) >= 14 * 60 / GENERATION_S - 2
 
 
-def test_a_validator_of_little_stake_is_asked_now_and_then() -> None:
+def test_a_validator_of_little_stake_is_polled_now_and_then() -> None:
     validators = [a_validator(uid, stake=50_000.0) for uid in range(1, 21)]
     small = a_validator(99, stake=2_000.0)
     simulation = Simulation([*validators, small])

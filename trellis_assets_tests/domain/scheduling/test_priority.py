@@ -34,7 +34,7 @@ def test_a_task_whose_deadline_is_lost_anyway_does_not_push_ahead() -> None:
     assert first_in_line([lost, waiting(2, stake=53_000)], 10, NOW).key == 2
 
 
-def test_of_equals_who_waits_longest_comes_first() -> None:
+def test_of_equals_the_one_that_waits_longest_comes_first() -> None:
     assert first_in_line([waiting(1, for_s=1), waiting(2, for_s=9)], 10, NOW).key == 2
 
 

@@ -19,7 +19,7 @@ def test_fewer_than_7000_splats_are_too_few() -> None:
 
 
 @pytest.mark.parametrize(("index", "fails"), [(0, True), (2, True), (3, False)])
-def test_only_the_first_three_splats_are_looked_at_for_ones(index: int, fails: bool) -> None:
+def test_only_the_first_three_splats_are_checked_for_ones(index: int, fails: bool) -> None:
     splats = a_ball(7000)
     splats.positions[index] = 1.0 + 5e-6
     assert bool(failed_data_checks(splats)) is fails
@@ -58,7 +58,7 @@ def test_tiny_splats_are_not_refused_though_the_rule_meant_to() -> None:
     assert failed_data_checks(small) == ()
 
 
-def test_every_failure_is_told_and_nothing_at_all_is_one() -> None:
+def test_every_failed_data_check_is_named_and_an_empty_model_fails() -> None:
     assert len(failed_data_checks(a_cloud(5).subset(np.zeros(5, bool)))) == 1
     bad = replace(a_ball(6000), opacity_logits=np.full(6000, -9, np.float32))
     assert len(failed_data_checks(bad)) == 2

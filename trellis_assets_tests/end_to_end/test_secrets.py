@@ -203,7 +203,7 @@ def check_processes(members: list[psutil.Process], marks: Marks) -> None:
         key, server_token = marks.key[:12], marks.server_token[:12]
         if "cli gallery" in command:
             assert has == {server_token}
-        elif any(part in command for part in ("cli subnet", "dagster._daemon", "mining.webserver")):
+        elif any(part in command for part in ("cli subnet", "dagster._daemon", "orchestration.webserver")):
             assert has == set(), command
             others += 1
         elif key in has:

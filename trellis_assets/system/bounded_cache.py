@@ -12,7 +12,7 @@ V = TypeVar("V")
 class BoundedCache(Generic[K, V]):
     """Least-recently-used cache. Safe to use from several threads.
 
-    Example:
+    Examples:
         >>> cache = BoundedCache(entries=2)
         >>> for key in "abc":
         ...     cache.keep(key, key.upper())

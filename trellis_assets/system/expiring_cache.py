@@ -17,7 +17,7 @@ class ExpiringCache(Generic[T]):
         lifetime_s: seconds from the start of a read until the next one, by how long the read took.
         is_fresh: whether the last `get` read the value.
 
-    Example:
+    Examples:
         >>> times = iter([0.0, 0.1, 4.9, 5.1, 5.2])
         >>> cache = ExpiringCache("", lifetime_s=lambda took_s: 5.0, timer=times.__next__)
         >>> values = iter(["first", "second"])

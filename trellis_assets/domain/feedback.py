@@ -16,7 +16,8 @@ class Feedback:
 
     Attributes:
         validation_failed: the validator's scoring service gave no usable answer.
-        task_fidelity_score: score of this result, 0 when it was not accepted; None for a hand-back, which
+        task_fidelity_score: score of this result, as sent: validators send 0 for one that they reject, and it
+            is stored so (means are over accepted results); None for a hand-back, which
             nobody scores.
         average_fidelity_score: the validator's moving average for this miner; None where it is not known.
         generations_within_the_window: accepted results in the last 4 hours; None where it is not known.
@@ -36,12 +37,12 @@ class Feedback:
 
     @property
     def is_accepted(self) -> bool:
-        """Whether the result counts: only accepted results carry a score above zero."""
+        """Return whether the result counts: only accepted results carry a score above zero."""
         return not self.validation_failed and (self.task_fidelity_score or 0.0) > 0.0
 
 
 def finite_in(value: float, low: float, high: float) -> float:
-    """`value` cut to low..high; NaN becomes `low`. Feedback is a stranger's word."""
+    """Return `value` cut to low..high; NaN becomes `low`. Feedback comes from an untrusted peer."""
     if math.isnan(value):
         return low
     return min(max(value, low), high)

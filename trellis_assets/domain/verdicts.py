@@ -25,5 +25,5 @@ class Verdict:
 
     @property
     def is_valid(self) -> bool:
-        """Whether every data check passed."""
+        """Return whether every data check passed."""
         return not self.failed_checks

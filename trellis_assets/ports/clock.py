@@ -8,7 +8,7 @@ class Clock(Protocol):
     """Time, so that tests can own it."""
 
     def now(self) -> datetime:
-        """Aware UTC."""
+        """Return the present, aware UTC."""
         ...
 
     def sleep(self, seconds: float) -> None:

@@ -23,7 +23,7 @@ class FileStore(Protocol):
     """Model files, addressed by a relative path that the store chose."""
 
     def write(self, task_key: int, suffix: str, data: bytes) -> StoredFile:
-        """`data` is durably on disk (atomic: never half a file).
+        """Write the data durably and atomically: never half a file.
 
         Raises:
             StoreError: it could not be written, and nothing is left of it; says what to do.
@@ -31,7 +31,7 @@ class FileStore(Protocol):
         ...
 
     def read(self, file: StoredFile) -> bytes:
-        """The bytes.
+        """Return the bytes.
 
         Raises:
             MissingFileError: it is not there.
@@ -41,7 +41,7 @@ class FileStore(Protocol):
         ...
 
     def derived(self, file: StoredFile, suffix: str, make: Callable[[bytes], bytes]) -> bytes:
-        """What `make` makes of the file's bytes, kept so that it is made once.
+        """Return what `make` makes of the file's bytes; it is kept, so that it is made once.
 
         Raises:
             StoredFileError: as `read`, the first time.
@@ -49,11 +49,11 @@ class FileStore(Protocol):
         ...
 
     def delete(self, path: str) -> None:
-        """The file and what was derived from it are gone; a missing one is no error."""
+        """Delete the file and what was derived from it; a missing one is no error."""
         ...
 
     def sweep(self, known: Container[str], before: datetime) -> int:
-        """How many files older than that were deleted: neither known nor derived from a known one."""
+        """Delete older files that are neither known nor derived from a known one; return how many."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""The file store that the settings name."""
+"""Open the file store that the settings name."""
 
 from collections.abc import Mapping
 from pathlib import Path

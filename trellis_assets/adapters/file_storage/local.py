@@ -19,13 +19,13 @@ from trellis_assets.system.atomic_write import write_atomically
 
 
 class LocalFileStore:
-    """`FileStore` under `root`; names are made of integers only, never of what strangers send."""
+    """`FileStore` under `root`; names are made of integers only, never of what untrusted peers send."""
 
     def __init__(self, root: Path) -> None:
         self._root = root.absolute()
 
     def write(self, task_key: int, suffix: str, data: bytes) -> StoredFile:
-        """`data` is durably in `models/<day>/<key>-<checksum>.<suffix>`, whole or not at all."""
+        """Write the data durably to `models/<day>/<key>-<checksum>.<suffix>`, whole or not at all."""
         file = described(task_key, suffix, data, datetime.now(UTC))
         try:
             write_atomically(self._root / file.path, data, is_durable=True)
@@ -37,7 +37,7 @@ class LocalFileStore:
         return file
 
     def derived(self, file: StoredFile, suffix: str, make: Callable[[bytes], bytes]) -> bytes:
-        """What `make` makes of the file, kept beside it so that it is made once."""
+        """Return what `make` makes of the file; it is kept beside the file, so that it is made once."""
         path = self._path(beside(file.path, suffix))
         try:
             return path.read_bytes()
@@ -49,7 +49,7 @@ class LocalFileStore:
             return data
 
     def read(self, file: StoredFile) -> bytes:
-        """The bytes that were stored.
+        """Return the bytes that were stored.
 
         Raises:
             StoredFileError: missing, changed, or outside the root.
@@ -63,7 +63,7 @@ class LocalFileStore:
         return verified(file, data)
 
     def delete(self, path: str) -> None:
-        """The file and its picture are gone, and the folder of its day when it is empty."""
+        """Delete the file and its picture, and the folder of its day when it is empty."""
         file = self._path(path)
         file.unlink(missing_ok=True)
         file.with_suffix(f".{PICTURE}").unlink(missing_ok=True)
@@ -71,7 +71,7 @@ class LocalFileStore:
             file.parent.rmdir()
 
     def sweep(self, known: Container[str], before: datetime) -> int:
-        """How many old files that belong to no task were deleted: what a killed process left behind."""
+        """Delete old files that belong to no task, as a killed process leaves them; return how many."""
         swept = 0
         for path in (self._root / MODELS).rglob("*"):
             if path.is_dir() or is_known(path.relative_to(self._root).as_posix(), known):

@@ -15,7 +15,7 @@ PICTURE = "webp"
 
 
 def described(task_key: int, suffix: str, data: bytes, day: datetime) -> StoredFile:
-    """The file that `data` will be: `models/<day>/<key>-<checksum>.<suffix>`."""
+    """Return the file that the data will be: `models/<day>/<key>-<checksum>.<suffix>`."""
     if suffix not in SUFFIXES:
         raise ValueError(f"no suffix of ours: {suffix}")
     digest = hashlib.sha256(data).hexdigest()
@@ -24,17 +24,17 @@ def described(task_key: int, suffix: str, data: bytes, day: datetime) -> StoredF
 
 
 def beside(path: str, suffix: str) -> str:
-    """Where what is derived from a file lies."""
+    """Return the path of what is derived from a file."""
     return str(PurePosixPath(path).with_suffix(f".{suffix}"))
 
 
 def is_known(path: str, known: Container[str]) -> bool:
-    """Whether a file, or the model that it was derived from, belongs to a task."""
+    """Return whether a file, or the model that it was derived from, belongs to a task."""
     return path in known or beside(path, "spz") in known
 
 
 def verified(file: StoredFile, data: bytes) -> bytes:
-    """`data`, which is what was stored.
+    """Return the data if it is what was stored.
 
     Raises:
         StoredFileError: it is not.

@@ -33,7 +33,7 @@ class FsspecFileStore:
 
     @cached_property
     def _place(self) -> tuple[Any, str]:
-        """The file system, and the root in it."""
+        """Return the file system, and the root in it."""
         import fsspec.core
 
         try:
@@ -53,7 +53,7 @@ class FsspecFileStore:
         self._url, self._options = state
 
     def write(self, task_key: int, suffix: str, data: bytes) -> StoredFile:
-        """`data` is in `models/<day>/<key>-<checksum>.<suffix>`; whole or not at all, if the storage can."""
+        """Write the data to `models/<day>/<key>-<checksum>.<suffix>`; whole or not at all if storage can."""
         file = described(task_key, suffix, data, datetime.now(UTC))
         try:
             self._write(file.path, data)
@@ -65,7 +65,7 @@ class FsspecFileStore:
         return file
 
     def derived(self, file: StoredFile, suffix: str, make: Callable[[bytes], bytes]) -> bytes:
-        """What `make` makes of the file, kept beside it so that it is made once."""
+        """Return what `make` makes of the file; it is kept beside the file, so that it is made once."""
         path = beside(file.path, suffix)
         try:
             return self._read(path)
@@ -77,7 +77,7 @@ class FsspecFileStore:
             return data
 
     def read(self, file: StoredFile) -> bytes:
-        """The bytes that were stored.
+        """Return the bytes that were stored.
 
         Raises:
             StoredFileError: missing, changed, or outside the root.
@@ -86,7 +86,7 @@ class FsspecFileStore:
         return verified(file, self._read(file.path))
 
     def delete(self, path: str) -> None:
-        """The file and its picture are gone."""
+        """Delete the file and its picture."""
         system, _ = self._place
         for name in (path, beside(path, PICTURE)):
             full = self._path(name)
@@ -94,7 +94,7 @@ class FsspecFileStore:
                 system.rm_file(full)
 
     def sweep(self, known: Container[str], before: datetime) -> int:
-        """How many old files that belong to no task were deleted: what a killed process left behind."""
+        """Delete old files that belong to no task, as a killed process leaves them; return how many."""
         system, root = self._place
         swept = 0
         with self._named_errors(MODELS, "listed"):

@@ -1,4 +1,4 @@
-"""Copies of the store, made while it is written, and put back."""
+"""Copy the store while it is written, and put copies back."""
 
 import sqlite3
 from contextlib import closing
@@ -15,7 +15,7 @@ from trellis_assets.system.atomic_write import atomic_write
 
 
 def backup(database_url: str, target: Path) -> int:
-    """The store as of one moment is in the file; its number of tasks.
+    """Copy the store as of one moment to the file; return its number of tasks.
 
     Raises:
         StoreError: not SQLite, no store there, or the copy is not whole.
@@ -37,7 +37,7 @@ def backup(database_url: str, target: Path) -> int:
 
 
 def restore(database_url: str, source: Path, now: datetime) -> Path | None:
-    """The store is what the backup holds; where the store that was there lies now.
+    """Replace the store by the backup; return where the store that was there lies now.
 
     Call it only while nothing has the store open.
 
@@ -98,7 +98,7 @@ def _sqlite_file(database_url: str, instead: str) -> Path:
 
 
 def _checked(path: Path) -> int:
-    """The number of tasks in a store that is whole.
+    """Return the number of tasks in a store that is whole.
 
     Raises:
         StoreError: it is not.

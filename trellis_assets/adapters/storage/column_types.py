@@ -17,7 +17,7 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """UTC; a naive datetime is a mistake of ours."""
+        """Return UTC; raise for a naive datetime, which is a mistake of ours."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -25,13 +25,13 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Aware UTC."""
+        """Return aware UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
-        """SQLite's text in one step: hundreds of moments are read with each look at who is due."""
+        """Read SQLite's text in one step: hundreds of times are read whenever due polls are looked for."""
         return _utc_of_text if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
 
 
@@ -40,7 +40,7 @@ def _utc_of_text(text: str | None) -> datetime | None:
 
 
 class Words(TypeDecorator[str]):
-    """Text for people. What a database cannot store of it is replaced, what is too long is cut.
+    """Store text for people: replace what a database cannot store of it, and cut what is too long.
 
     Prompts are not such text: one that cannot be stored is refused when it comes.
     """
@@ -49,7 +49,7 @@ class Words(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """PostgreSQL takes neither NUL nor half of a surrogate pair, and counts characters."""
+        """Return text without NUL and half surrogate pairs, which PostgreSQL refuses, cut to its length."""
         if value is None:
             return None
         whole = value.encode("utf-8", "replace").decode("utf-8").replace("\0", "?")
@@ -57,7 +57,7 @@ class Words(TypeDecorator[str]):
 
     @property
     def longest(self) -> int | None:
-        """Characters that there is room for; None: any number."""
+        """Return the characters that there is room for; None: any number."""
         return getattr(self.impl_instance, "length", None)
 
 
@@ -69,14 +69,14 @@ class ShortWords(Words):
 
 
 class Number(TypeDecorator[float]):
-    """NaN is stored as no number: SQLite does so by itself, and a sum over one would be none."""
+    """Store NaN as NULL: SQLite does so by itself, and a sum over NaN is NaN."""
 
     impl = Double
     cache_ok = True
     python_type = float
 
     def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:  # noqa: ARG002
-        """None for NaN."""
+        """Return None for NaN."""
         return None if value is None or math.isnan(value) else value
 
 

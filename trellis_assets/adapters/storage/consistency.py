@@ -163,7 +163,7 @@ class SqlConsistency(Repository):
 
 
 def _archived(session: Session) -> dict[tuple[str, str], tuple[int, ...]]:
-    """The same counts of tasks whose rows are gone, by miner and validator; zeros for others."""
+    """Return the same counts of tasks whose rows are gone, by miner and validator; zeros for others."""
     row = ArchivedTasksRow
     counted = (row.tasks_pulled, row.successful_submissions, row.handed_back)
     group = (row.miner_hotkey, row.validator_hotkey)

@@ -77,7 +77,7 @@ def _read(session: Session, now: datetime, names: Sequence[str] | None) -> list[
 
 
 def _change(session: Session, name: str, change: Callable[[Endpoint], Endpoint]) -> Endpoint:
-    """Change the endpoint, and return it; its row is locked meanwhile."""
+    """Change the endpoint while its row is locked, and return it."""
     insert_ignoring_conflict(session, SlotRow, {"endpoint": name})
     row = session.get_one(SlotRow, name, with_for_update=True, populate_existing=True)
     changed = change(_endpoint_of(row, row.task_key, None))

@@ -1,4 +1,4 @@
-"""Opening a database: engine, pragmas, and the schema at this version."""
+"""Open a database: engine, pragmas, and the schema at this version."""
 
 import contextlib
 import sqlite3
@@ -25,7 +25,7 @@ ADVISORY_LOCK = 17_404
 
 
 def open_engine(database_url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
-    """An engine whose database has the schema of this version.
+    """Return an engine whose database has the schema of this version.
 
     Args:
         database_url: as SQLAlchemy names databases.
@@ -37,7 +37,7 @@ def open_engine(database_url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) ->
     url = parse_url(database_url)
     is_file = is_sqlite_file(url)
     try:
-        engine = _engine(url, busy_timeout_s)  # refuses a URL that is none, before a folder is made for it
+        engine = _engine(url, busy_timeout_s)  # refuses an invalid URL before a folder is made for it
         if is_file:
             refuse_to_replace(Path(str(url.database)))
             Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -52,10 +52,10 @@ def open_engine(database_url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) ->
 
 
 def parse_url(database_url: str) -> URL:
-    """The URL with the driver that will be used.
+    """Return the URL with the driver that will be used.
 
     Raises:
-        StoreError: it is none, or its driver is not installed.
+        StoreError: the URL is invalid, or its driver is not installed.
     """
     try:
         url = postgresql.with_driver(make_url(database_url))
@@ -88,7 +88,7 @@ def _engine(url: URL, busy_timeout_s: float) -> Engine:
 
 
 def is_sqlite_file(url: URL) -> bool:
-    """Whether the database is a file of SQLite, not in memory and not a server."""
+    """Return whether the database is a file of SQLite, not in memory and not a server."""
     return url.get_backend_name() == "sqlite" and url.database not in {None, "", ":memory:"}
 
 
@@ -155,7 +155,7 @@ def _migrate(engine: Engine, url: URL) -> None:
 
 
 def current_revision(engine: Engine) -> str | None:
-    """The schema's revision; None for an empty database."""
+    """Return the schema's revision; None for an empty database."""
     with engine.connect().execution_options(reads_only=True) as connection:
         return _revision(connection)
 

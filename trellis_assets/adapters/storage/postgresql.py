@@ -28,14 +28,14 @@ _SESSION = {
 
 
 def with_driver(url: URL) -> URL:
-    """The URL with psycopg 3 as its driver, where it names none; `postgres://` is PostgreSQL too."""
+    """Return the URL with psycopg 3 as its driver where it names none; `postgres://` is PostgreSQL too."""
     if url.drivername in {"postgres", "postgresql"}:
         return url.set(drivername="postgresql+psycopg")
     return url
 
 
 def connect_arguments(url: URL) -> dict[str, Any]:
-    """What each connection is opened with; options in the URL win."""
+    """Return the arguments of each connection; options in the URL win."""
     options = [f"-c {name}={value}" for name, value in _SESSION.items()]
     asked = url.query.get("options", ())
     options += [asked] if isinstance(asked, str) else asked
@@ -51,7 +51,7 @@ def connect_arguments(url: URL) -> dict[str, Any]:
 
 
 def tune(engine: Engine) -> None:
-    """Reading transactions see one state of the store, and a server that restarts is waited for."""
+    """Let reading transactions see one state of the store, and wait for a server that restarts."""
     reached = False
 
     @event.listens_for(engine, "begin")

@@ -13,7 +13,7 @@ NEWEST = 100_000
 
 
 def stage_times(session: Session, session_id: int | None) -> dict[str, StageTimes]:
-    """By stage, over the newest tasks of the session, or of all."""
+    """Return times by stage, over the newest tasks of the session, or of all."""
     query = select(
         TaskRow.pulled_at,
         TaskRow.generation_started_at,

@@ -18,7 +18,7 @@ _Identity = tuple[int, int]
 
 
 def recovered_file(store: Path) -> Path:
-    """Where the content of a deleted store is saved."""
+    """Return the path at which the content of a deleted store is saved."""
     return store.with_name(store.name + RECOVERED_SUFFIX)
 
 
@@ -44,7 +44,7 @@ class StoreFile:
         self._opened: _Identity | None = None
 
     def guard(self, engine: Engine) -> None:
-        """Connections and transactions of the engine raise `StoreGoneError` once the file is another."""
+        """Let connections and transactions of the engine raise `StoreGoneError` once the file is another."""
         event.listen(engine, "do_connect", self._before_connect)
         event.listen(engine, "begin", self._before_transaction)
 

@@ -158,7 +158,7 @@ TASK_COLUMNS = by_name(
         _FEEDBACK(
             "task_fidelity_score",
             float,
-            "the validator's score, 0 to 1",
+            "the validator's score, 0 to 1; 0 for a result that it rejected",
             field="task_fidelity_score",
             label="fidelity",
             show="{:.4f}".format,

@@ -12,6 +12,21 @@ from numba import njit
 
 from trellis_assets.domain.splats.splats import SH_C0
 
+
+def _can_cache() -> bool:
+    """Return whether compiled code can be kept on disk: beside this file, or in the user's cache folder.
+
+    Where neither can be written, as in a read-only image without a home, every process compiles anew.
+    """
+    try:
+        njit(cache=True)(_can_cache)
+    except RuntimeError:
+        return False
+    return True
+
+
+_CACHE = _can_cache()
+
 # As gsplat, which the validators render with: blur of a pixel added to the projected covariance,
 # least opacity that counts, most that a splat may have, transmittance at which a pixel is done.
 DILATION = np.float32(0.3)
@@ -51,7 +66,7 @@ _ONE = np.float32(1.0)
 _TWO = np.float32(2.0)
 
 
-@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@njit(cache=_CACHE, nogil=True, fastmath=True, error_model="numpy")
 def pack(positions, scales, rotations, opacities, sh):  # noqa: ANN001, ANN201
     """Return (N, 16) records of a scene's splats.
 
@@ -89,7 +104,7 @@ def pack(positions, scales, rotations, opacities, sh):  # noqa: ANN001, ANN201
     return records
 
 
-@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@njit(cache=_CACHE, nogil=True, fastmath=True, error_model="numpy")
 def depth_order(records, rotation, translation, near, far):  # noqa: ANN001, ANN201
     """Return the indices of visible splats between near and far, nearest first (radix sort, 22 bits)."""
     n = len(records)
@@ -133,7 +148,7 @@ def depth_order(records, rotation, translation, near, far):  # noqa: ANN001, ANN
     return order
 
 
-@njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
+@njit(cache=_CACHE, nogil=True, fastmath=True, error_model="numpy", inline="always")
 def _exp(x):  # noqa: ANN001, ANN202
     """Return e**x for -20 < x <= 0, to 3e-6: a power of two by its exponent bits times a polynomial."""
     y = x * np.float32(1.4426950408889634)
@@ -148,7 +163,7 @@ def _exp(x):  # noqa: ANN001, ANN202
     return p * np.int32((np.int32(whole) + 127) << 23).view(np.float32)
 
 
-@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@njit(cache=_CACHE, nogil=True, fastmath=True, error_model="numpy")
 def _harmonics(sh, x, y, z, channel):  # noqa: ANN001, ANN202
     """Return the colour of one channel along the unit direction, before clipping; sh is (1 + K, 3)."""
     value = _HALF + _C0 * sh[0, channel]
@@ -170,7 +185,7 @@ def _harmonics(sh, x, y, z, channel):  # noqa: ANN001, ANN202
     return value
 
 
-@njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
+@njit(cache=_CACHE, nogil=True, fastmath=True, error_model="numpy", inline="always")
 def _is_open(open_pixels, x0, x1, y0, y1):  # noqa: ANN001, ANN202
     """Whether any block of pixels under the rectangle takes more colour; False outside the picture."""
     rows, columns = open_pixels.shape
@@ -189,7 +204,7 @@ def _is_open(open_pixels, x0, x1, y0, y1):  # noqa: ANN001, ANN202
     return False
 
 
-@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@njit(cache=_CACHE, nogil=True, fastmath=True, error_model="numpy")
 def splat(records, sh, order, rotation, translation, position, focal, cx, cy, width, height, most):  # noqa: ANN001, ANN201, C901, PLR0912, PLR0915, PLR0917
     """Return (H, W, 4) float32 and the work done: colour without background and transmittance left.
 

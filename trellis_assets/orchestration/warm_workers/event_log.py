@@ -99,7 +99,10 @@ class CopiedSqliteEventLogStorage(SqliteEventLogStorage):
 
 
 def _place_copy(template: Path, path: Path) -> None:
-    """Put a whole copy at the path, unless another process has done so already."""
+    """Put a whole copy at the path, unless another process has done so already.
+
+    File systems without hard links (exFAT, some network shares) get it by a rename.
+    """
     handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
     os.close(handle)
     scratch = Path(name)
@@ -110,5 +113,8 @@ def _place_copy(template: Path, path: Path) -> None:
         os.link(scratch, path)
     except FileExistsError:
         pass
+    except OSError:
+        if not path.exists():
+            scratch.replace(path)
     finally:
-        scratch.unlink()
+        scratch.unlink(missing_ok=True)

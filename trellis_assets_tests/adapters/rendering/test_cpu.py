@@ -1,5 +1,7 @@
 """The CPU renderer against an independent slow one, and against cases with known answers."""
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -147,3 +149,15 @@ def test_the_bound_changes_no_picture_below_it() -> None:
         cpu.render(scene, cameras, np.asarray, visits_per_pixel=visits) for visits in (1000, 10**9)
     )
     assert np.array_equal(bound, free)
+
+
+def test_the_renderer_loads_where_no_compiled_code_can_be_kept() -> None:
+    """As in a read-only image without a home, where numba has no folder for its cache."""
+    code = """
+from numba.core.caching import CacheImpl
+CacheImpl._locator_classes = []
+from trellis_assets.adapters.rendering import kernels
+print(kernels.splat._cache.__class__.__name__)
+"""
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert loaded.stdout.strip() == "NullCache"

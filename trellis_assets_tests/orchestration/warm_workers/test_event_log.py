@@ -1,5 +1,7 @@
 """The event log whose runs begin as copies: Dagster's own class finds in them what it would have made."""
 
+import errno
+import os
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -46,6 +48,17 @@ def test_processes_that_open_a_new_run_at_once_share_one_database(folder: Path) 
     stores = [CopiedSqliteEventLogStorage(str(folder)) for _ in range(8)]
     with ThreadPoolExecutor(8) as threads:
         assert all(logs == [] for logs in threads.map(lambda s: list(s.get_logs_for_run("a")), stores))
+    assert [path.name for path in folder.iterdir() if "part" in path.name] == []
+
+
+def test_a_file_system_without_hard_links_serves_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_link(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_link)
+    ours = CopiedSqliteEventLogStorage(str(folder))
+    assert list(ours.get_logs_for_run("a")) == []
+    assert ours.get_all_run_ids() == ["a"]
     assert [path.name for path in folder.iterdir() if "part" in path.name] == []
 
 

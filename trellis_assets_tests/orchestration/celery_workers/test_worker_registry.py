@@ -56,12 +56,12 @@ def hire(broker: RedisServer) -> Iterator[Hire]:
 
 
 @pytest.fixture
-def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LOOK_EVERY_S", 0.0)
+def quick_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHECK_EVERY_S", 0.0)
     monkeypatch.setattr(module, "GONE_AFTER_S", 4.0)
 
 
-@pytest.mark.usefixtures("quick_looks")
+@pytest.mark.usefixtures("quick_checks")
 def test_a_worker_that_comes_is_known_and_one_that_leaves_is_missed(broker: RedisServer, hire: Hire) -> None:
     launcher = WorkerQueuesLauncher("left", broker=broker.url, backend=broker.url)
     assert "start one with `trellis-assets worker`" in (launcher.problem(QUEUES) or "")

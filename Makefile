@@ -140,4 +140,4 @@ vendor: ## fetch the gallery's JavaScript libraries again
 	sed -i '/^\/\/# sourceMappingURL=/d' $(VENDOR)/*.js
 
 clean: ## the environment and caches; data/ is kept
-	rm -rf .venv .venv-neural build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-neural .venv-bittensor-9 .coverage* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

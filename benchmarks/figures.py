@@ -83,7 +83,7 @@ def _cell(value: float | str) -> str:
 
 
 def without_nan(value: object) -> object:
-    """The same with nothing where a number is none: JSON has no word for it."""
+    """Return the value with None in the place of NaN, which JSON cannot hold."""
     if isinstance(value, dict):
         return {key: without_nan(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

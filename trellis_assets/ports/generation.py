@@ -25,7 +25,7 @@ class GenerationError(RuntimeError):
 
 
 class PromptRefusedError(GenerationError):
-    """The prompt is at fault, whoever is asked: that speaks against no endpoint."""
+    """The prompt is at fault at every endpoint: no endpoint's breaker counts it."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, is_transient=False)

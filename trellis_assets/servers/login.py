@@ -130,7 +130,7 @@ class Login(BearerToken):
         return is_ours and self._clock() < int(until)
 
     def _signature(self, until: str) -> str:
-        # So that a stolen cookie is no token for the other servers.
+        # A stolen cookie must not serve as a token at the other servers.
         return hmac.new(self._token, f"{self._name}:{until}".encode(), hashlib.sha256).hexdigest()
 
 

@@ -8,8 +8,8 @@ _RANGE = range(18_000, 30_000)
 _CONNECT_TIMEOUT_S = 0.5
 
 
-def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 on which nothing listens.
+def free_port(address: str = "127.0.0.1") -> int:
+    """Return a TCP port of one of this machine's addresses on which nothing listens.
 
     It stays free while its server restarts: a port that the system chooses (port 0) may be given to any
     outgoing connection meanwhile.
@@ -20,11 +20,11 @@ def free_port() -> int:
     for port in random.sample(_RANGE, k=100):
         with socket.socket() as probe:
             try:
-                probe.bind(("127.0.0.1", port))
+                probe.bind((address, port))
             except OSError:
                 continue
             return port
-    raise OSError(f"no free port on 127.0.0.1 from {_RANGE.start} to {_RANGE.stop}")
+    raise OSError(f"no free port on {address} from {_RANGE.start} to {_RANGE.stop}")
 
 
 def is_listening(port: int, address: str = "127.0.0.1") -> bool:

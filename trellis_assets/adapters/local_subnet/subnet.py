@@ -1,5 +1,6 @@
 """A local subnet: several validators and the metagraph file that lists them."""
 
+import contextlib
 import json
 import logging
 import socket
@@ -14,6 +15,7 @@ from trellis_assets.adapters.local_subnet.rules import Rules
 from trellis_assets.adapters.local_subnet.validator import Faults, LocalSubnetValidator
 from trellis_assets.ports import LocalValidator
 from trellis_assets.system.atomic_write import write_atomically
+from trellis_assets.system.tcp_ports import free_port
 
 _log = logging.getLogger(__name__)
 
@@ -104,17 +106,13 @@ def _ports_of(metagraph: Path) -> dict[int, int]:
 
 
 def _free_port(address: str, wanted: int | None) -> int:
-    for port in (wanted, 0):
-        if port is None:
-            continue
-        with socket.socket() as probe:
+    """Return the wanted port if it can be bound, else another free one."""
+    if wanted is not None:
+        with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((address, port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise OSError(f"no free port on {address}")
+            probe.bind((address, wanted))
+            return wanted
+    return free_port(address)
 
 
 def _wait_until_serving(address: str, port: int) -> None:

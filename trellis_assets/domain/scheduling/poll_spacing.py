@@ -23,7 +23,7 @@ def poll_backoff(longest: timedelta) -> BackoffPolicy:
 class PollSpacing:
     """The pauses between two polls of one validator.
 
-    A cooldown is none of them: the validator sets it, and it is kept whatever these say.
+    A cooldown is not a back-off: the validator sets it, and it is kept whatever these pauses are.
 
     Attributes:
         interval: after a poll that did not fail; up to a tenth longer, so that validators do not come due

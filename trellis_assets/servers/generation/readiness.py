@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from trellis_assets.domain.backoff import BackoffPolicy
 from trellis_assets.domain.tasks import printable
 from trellis_assets.ports import BrokenGpuError, GenerationError, PromptRefusedError
 from trellis_assets.servers.generation.jobs import Jobs
@@ -13,8 +14,9 @@ from trellis_assets.system.compat import UTC, StrEnum
 
 _log = logging.getLogger(__name__)
 
-# Between two tries to load: doubled each time where the fault may pass, and long where it lasts.
-FIRST_RETRY_S, LONGEST_RETRY_S, LASTING_RETRY_S = 5.0, 120.0, 300.0
+# Between two tries to load: growing where the fault may pass, and long where it lasts.
+TRANSIENT_BACKOFF = BackoffPolicy.doubling(5, 120, jitter=0.0)
+LASTING_RETRY_S = 300.0
 _REASON = 600
 
 
@@ -34,7 +36,7 @@ def retry_after_s(failures: int, *, is_transient: bool) -> float:
     """
     if not is_transient:
         return LASTING_RETRY_S
-    return min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(failures - 1, 10))
+    return TRANSIENT_BACKOFF.delay(failures).total_seconds()
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from trellis_assets.adapters.splat_io.codec import BytesCodec
+from trellis_assets.domain.backoff import BackoffPolicy
 from trellis_assets.domain.endpoints.faults import FAULT_HEADER
 from trellis_assets.domain.generation_requests import BackendState, GenerationRequest
 from trellis_assets.domain.splats.splats import GaussianSplats
@@ -97,7 +98,7 @@ def test_a_server_that_cannot_load_says_so_and_refuses_no_prompt(
 
 
 def test_a_hub_that_is_away_for_a_while_is_tried_again(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readiness, "FIRST_RETRY_S", 0.05)
+    monkeypatch.setattr(readiness, "TRANSIENT_BACKOFF", BackoffPolicy.of_seconds(0.05))
     away = GenerationError("the hub does not answer", is_transient=True)
     backend = LoadingBackend(away, away)
     url = serve(generation_app(backend, BytesCodec()))

@@ -9,6 +9,7 @@ from trellis_assets.adapters.storage import lost_answers
 from trellis_assets.adapters.storage.answers import count_arrival
 from trellis_assets.adapters.storage.mapping import clear, select_without_pictures, task_of, tasks_of
 from trellis_assets.adapters.storage.models import RecentPromptRow, TaskRow
+from trellis_assets.adapters.storage.noted_events import note_transition
 from trellis_assets.adapters.storage.transactions import Repository
 from trellis_assets.adapters.storage.upsert import insert_ignoring_conflict
 from trellis_assets.domain.columns.column import Part
@@ -51,6 +52,8 @@ class SqlArrivals(Repository):
             row = _stored(session, pulled.task_id, miner_hotkey, validator)
             if not is_new and not row.prompt:
                 row.prompt = pulled.prompt  # retention had dropped an image prompt that is served again
+            if is_new:
+                note_transition(session, row, None)
             if is_new and validator is not None:
                 _remember_prompt(session, row, validator, now)
                 count_arrival(session, miner_hotkey, validator.hotkey, now)
@@ -67,7 +70,8 @@ class SqlArrivals(Repository):
                 lost_answers.forget_acceptance(session, row)
             else:
                 check_transition(key, TaskState(row.state), state)
-            row.state = str(state)
+            before, row.state = TaskState(row.state), str(state)
+            note_transition(session, row, before)
             row.attempt += 1
             row.run_id = row.claimed_until = row.requested_at = row.finished_at = None
             # Only the next feedback counts.

@@ -7,7 +7,9 @@ from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage.mapping import clear
 from trellis_assets.adapters.storage.models import PollRow, TaskRow
+from trellis_assets.adapters.storage.noted_events import note_transition, note_value
 from trellis_assets.domain.columns.column import Part
+from trellis_assets.domain.event_counts import Event
 from trellis_assets.domain.feedback import Feedback, moving_average
 from trellis_assets.domain.lost_answers import (
     TIMING_SLACK,
@@ -55,7 +57,7 @@ def resolve(session: Session, poll: PollRow, task: Task, feedback: Feedback) -> 
     )
     rows = {row.key: row for row in lost}
     for resolution in found:
-        _accept(poll, rows[resolution.key], resolution, after)
+        _accept(session, poll, rows[resolution.key], resolution, after)
 
 
 def _last_standing(poll: PollRow) -> Standing | None:
@@ -88,8 +90,10 @@ def _accepted_before(session: Session, poll: PollRow, before: Standing) -> list[
     return [moment for moment in session.scalars(query) if moment is not None]
 
 
-def _accept(poll: PollRow, row: TaskRow, resolution: Resolution, after: Standing) -> None:
-    row.state, row.reason = str(TaskState.ACCEPTED), REASON
+def _accept(session: Session, poll: PollRow, row: TaskRow, resolution: Resolution, after: Standing) -> None:
+    before, row.state, row.reason = TaskState(row.state), str(TaskState.ACCEPTED), REASON
+    note_transition(session, row, before)
+    note_value(session, row, Event.FIDELITY, resolution.score)
     clear(row, Part.FEEDBACK)
     row.feedback_at, row.validation_failed, row.is_inferred = after.at, False, True
     row.task_fidelity_score, row.average_fidelity_score = resolution.score, resolution.average

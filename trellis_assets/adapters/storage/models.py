@@ -275,6 +275,21 @@ class SnapshotRow(Base):
     figures: Mapped[dict[str, Any]]
 
 
+class EventCountRow(Base):
+    """How often something happened since the store was made: a count that never goes back.
+
+    An empty hotkey stands for no validator, or for all of them.
+    """
+
+    __tablename__ = "event_counts"
+
+    miner_hotkey: Mapped[Hotkey] = mapped_column(primary_key=True)
+    validator_hotkey: Mapped[Hotkey] = mapped_column(primary_key=True)
+    event: Mapped[ShortText] = mapped_column(primary_key=True)
+    detail: Mapped[ShortText] = mapped_column(primary_key=True, comment="outcome, bucket, or sum")
+    total: Mapped[float]
+
+
 class ArchivedTasksRow(Base):
     """Sums over ended tasks whose rows are gone, in the terms of the statistics.
 

@@ -10,7 +10,9 @@ from trellis_assets.adapters.storage import validations
 from trellis_assets.adapters.storage.answers import count_answer
 from trellis_assets.adapters.storage.mapping import columns_of, task_of
 from trellis_assets.adapters.storage.models import TaskRow
+from trellis_assets.adapters.storage.noted_events import note_transition, note_value
 from trellis_assets.adapters.storage.transactions import Repository
+from trellis_assets.domain.event_counts import Event
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation
 from trellis_assets.domain.scheduling.prefetch import ActiveTask
@@ -88,6 +90,9 @@ class SqlTasks(Repository):
                 setattr(row, name, value)
             if verdict is not None:
                 validations.add_to_history(session, row, verdict, is_idle=False)
+                note_value(session, row, Event.VALIDATION_S, row.validation_s)
+            if generation is not None and row.reused_from is None:
+                note_value(session, row, Event.GENERATION_S, row.generation_s)
             session.flush()
             return task_of(row)
 
@@ -109,6 +114,9 @@ class SqlTasks(Repository):
             given = columns_of(submission=submission, feedback=feedback)
             for name, value in given.items():
                 setattr(row, name, value)
+            note_value(session, row, Event.SUBMISSION_S, row.submission_s)
+            if state is TaskState.ACCEPTED:
+                note_value(session, row, Event.FIDELITY, row.task_fidelity_score)
             session.flush()
             task = task_of(row)
             count_answer(session, task, submission, feedback, cooldown_until)
@@ -122,8 +130,12 @@ def _moved(
     row = session.get_one(TaskRow, key, with_for_update=True)
     if run_id is not None and row.run_id != run_id:
         raise ClaimLostError(f"task {key} is claimed by run {row.run_id}, not by {run_id}")
-    check_transition(key, TaskState(row.state), state)
+    before = TaskState(row.state)
+    check_transition(key, before, state)
     row.state, row.reason = str(state), reason
+    note_transition(session, row, before)
+    if state is TaskState.GENERATING and row.generation_started_at is None:
+        note_value(session, row, Event.QUEUE_S, (now - row.pulled_at).total_seconds())
     if (column := STARTED_COLUMN.get(state)) is not None:
         setattr(row, column, now)
     if is_final(state):

@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 from sqlalchemy.orm import Session
 
+from trellis_assets.adapters.storage.noted_events import write_noted
 from trellis_assets.ports import StoreError
 
 
@@ -26,6 +27,7 @@ class Transactions:
         """
         with self._named_errors(), Session(self.engine) as session, session.begin():
             yield session
+            write_noted(session)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from trellis_assets.adapters.storage.engine import HEAD, MIGRATIONS, parse_url
-from trellis_assets.adapters.storage.models import Base
+from trellis_assets.adapters.storage.models import Base, EventCountRow
 from trellis_assets.adapters.storage.store import SqlStore, open_store
 from trellis_assets.domain.submissions import SubmissionKind
 from trellis_assets.domain.tasks import TaskState
@@ -93,6 +93,16 @@ def test_an_earlier_store_is_migrated_with_all_its_rows(
     assert (task.state, task.prompt, task.pulled_at) == (TaskState.ACCEPTED, "x", VALUES[datetime])
     assert differences(store) == []
     store.close()
+
+
+def test_tasks_of_a_store_without_counts_are_counted_once(raw: sa.Engine, empty_database_url: str) -> None:
+    migrate_to(raw, "0014")
+    fill(raw)  # one accepted task, and seven of each outcome in the archive
+    store = open_store(empty_database_url)
+    with store.transactions.reading() as session:
+        found = {(row.event, row.detail): row.total for row in session.scalars(sa.select(EventCountRow))}
+    store.close()
+    assert (found["pulled", ""], found["settled", "accepted"], found["settled", "kept"]) == (8, 8, 7)
 
 
 def test_dagsters_own_database_is_not_taken_for_a_store(raw: sa.Engine, empty_database_url: str) -> None:

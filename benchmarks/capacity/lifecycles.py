@@ -152,7 +152,9 @@ class _Steps:
         with _stage("ask", store, found):
             asyncio.run(pull.poll(validator, report))
         with _stage("dispatch", store, found):
-            (task,) = DispatchRunsStep(self.store, self.clock, MINER, lambda _task: RunStatus.NONE).run()
+            (task,) = DispatchRunsStep(
+                self.store.claims, self.store.tasks, self.clock, MINER, lambda _task: RunStatus.NONE
+            ).run()
         generate = GenerateStep(
             self.store, self.files, BytesCodec(), cast("Any", self.generator), self.clock, GenerationPolicy()
         )

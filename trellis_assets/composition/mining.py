@@ -41,7 +41,7 @@ class MiningSteps(Steps):
             return None
         validator = parts.validator if settings.validation.validate_models else None
         chosen = settings.generation.orientations(generator.endpoints)
-        return OrientModelStep(parts.store, parts.codec, generator, validator, parts.clock, chosen)
+        return OrientModelStep(parts.store.endpoints, parts.codec, generator, validator, parts.clock, chosen)
 
     def validate_step(self) -> ValidateStep:
         """Return the step that scores a model and decides whether it is submitted."""
@@ -59,7 +59,8 @@ class MiningSteps(Steps):
         """Return the step that scores models without a score while nothing is mined."""
         parts = self._adapters
         return ValidateIdleStep(
-            parts.store,
+            parts.store.tasks,
+            parts.store.validations,
             parts.files,
             parts.validator,
             parts.clock,

@@ -36,7 +36,7 @@ class ReportSteps(Steps):
     def export_statistics_step(self) -> ExportStatisticsStep:
         """Return the step that takes the statistics and writes them to a file."""
         session_id, folder = self.settings.mining.session_id, self.settings.storage.reports_folder
-        return ExportStatisticsStep(self.store, self.clock, folder, session_id)
+        return ExportStatisticsStep(self.store.statistics, self.clock, folder, session_id)
 
     def explain_task_step(self) -> "ExplainTaskStep":
         """Return the step that says what recorded tasks teach; its models need scipy."""

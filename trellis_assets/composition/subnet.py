@@ -25,7 +25,9 @@ class SubnetSteps(Steps):
     def refresh_validators_step(self) -> RefreshValidatorsStep:
         """Return the step that stores the metagraph."""
         parts = self._adapters
-        return RefreshValidatorsStep(parts.store, parts.network, parts.clock, self.metagraph_policy())
+        return RefreshValidatorsStep(
+            parts.store.validators, parts.store.polls, parts.network, parts.clock, self.metagraph_policy()
+        )
 
     def metagraph_policy(self) -> MetagraphPolicy:
         """Return where the list of validators comes from, and who is told when the hotkey is not on it."""
@@ -73,7 +75,7 @@ class SubnetSteps(Steps):
 
     def probe_endpoints_step(self) -> ProbeEndpointsStep:
         """Return the step that checks which generation endpoints can take work."""
-        return ProbeEndpointsStep(self.store, self._adapters.generator, self.clock)
+        return ProbeEndpointsStep(self.store.endpoints, self._adapters.generator, self.clock)
 
     def dispatch_runs_step(self, run_status: Callable[[Task], RunStatus]) -> DispatchRunsStep:
         """Return the step that finds the tasks that need a run.
@@ -81,7 +83,9 @@ class SubnetSteps(Steps):
         Args:
             run_status: what became of the last run of a task.
         """
-        return DispatchRunsStep(self.store, self.clock, self._adapters.miner_hotkey, run_status)
+        return DispatchRunsStep(
+            self.store.claims, self.store.tasks, self.clock, self._adapters.miner_hotkey, run_status
+        )
 
     @property
     def notify_step(self) -> NotifyStep | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from trellis_assets.domain.scheduling.run_attempts import GiveUp, Request, RunStatus, Wait, next_attempt
 from trellis_assets.domain.tasks import Task, TaskState
 from trellis_assets.observability.audit_log import audit
-from trellis_assets.ports import Clock, Store
+from trellis_assets.ports import ClaimRepository, Clock, TaskRepository
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,8 @@ class DispatchRunsStep:
         run_status: returns what became of a task's current run key.
     """
 
-    store: Store
+    claims: ClaimRepository
+    tasks: TaskRepository
     clock: Clock
     miner_hotkey: str
     run_status: Callable[[Task], RunStatus]
@@ -37,7 +38,7 @@ class DispatchRunsStep:
         """
         wanted: list[Task] = []
         now = self.clock.now()
-        for task in self.store.claims.unclaimed(self.miner_hotkey, now, window):
+        for task in self.claims.unclaimed(self.miner_hotkey, now, window):
             if starts is not None and len(wanted) >= starts:
                 break
             if task.state is TaskState.SUBMITTING:
@@ -46,13 +47,13 @@ class DispatchRunsStep:
             match next_attempt(task, self.run_status(task), now):
                 case Request(attempt=attempt):
                     if attempt != task.attempt or task.requested_at is None:
-                        self.store.claims.mark_requested(task.key, attempt, now)
+                        self.claims.mark_requested(task.key, attempt, now)
                     if attempt:
                         audit("task taken up again", task=task, level=logging.WARNING, attempt=attempt)
                     wanted.append(replace(task, attempt=attempt))
                 case GiveUp():
                     reason = f"gave up: {task.attempt + 1} runs died"
-                    failed = self.store.tasks.move(task.key, TaskState.FAILED, now=now, reason=reason)
+                    failed = self.tasks.move(task.key, TaskState.FAILED, now=now, reason=reason)
                     audit("task failed", task=failed, level=logging.ERROR, reason=reason)
                 case Wait():
                     pass
@@ -61,5 +62,5 @@ class DispatchRunsStep:
     def _settle_lost_submission(self, task: Task) -> None:
         """Note that the answer is lost: the worker died between sending and storing."""
         reason = "the worker died while the validator was answering"
-        moved = self.store.tasks.move(task.key, TaskState.ANSWER_UNKNOWN, now=self.clock.now(), reason=reason)
+        moved = self.tasks.move(task.key, TaskState.ANSWER_UNKNOWN, now=self.clock.now(), reason=reason)
         audit("submission's answer is lost", task=moved, level=logging.WARNING)

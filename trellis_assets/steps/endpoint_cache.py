@@ -8,7 +8,7 @@ from datetime import datetime
 from trellis_assets.domain.endpoints.endpoints import Endpoint
 from trellis_assets.domain.scheduling.prefetch import ActiveTask
 from trellis_assets.domain.tasks import TaskState
-from trellis_assets.ports import Store
+from trellis_assets.ports import EndpointRepository
 from trellis_assets.system.expiring_cache import AdaptiveCache
 
 # Reading takes at most a tenth of the time.
@@ -25,7 +25,7 @@ class EndpointCache:
     It does not tell which generations started since: `begun_since` counts these.
     """
 
-    store: Store
+    stored: EndpointRepository
     names: Sequence[str]
     timer: Callable[[], float] = time.monotonic
     _pool: AdaptiveCache[list[Endpoint]] = field(init=False)
@@ -35,7 +35,7 @@ class EndpointCache:
 
     def endpoints(self, now: datetime) -> list[Endpoint]:
         """Return the endpoints as they are, or were a moment ago."""
-        return self._pool.get(lambda: self.store.endpoints.named(self.names, now))
+        return self._pool.get(lambda: self.stored.named(self.names, now))
 
     def begun_since(self, tasks: Sequence[ActiveTask]) -> int:
         """Return how many of the tasks are being generated at endpoints that the copy calls free."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from trellis_assets.domain.statistics import StatisticsSnapshot, to_json
-from trellis_assets.ports import Clock, Store
+from trellis_assets.ports import Clock, StatisticsRepository
 from trellis_assets.system.atomic_write import write_atomically
 
 KEPT_FILES = 200
@@ -17,7 +17,7 @@ PREFIX = "statistics_"
 class ExportStatisticsStep:
     """Store a snapshot of the statistics, write it to a file, and delete the oldest files."""
 
-    store: Store
+    statistics: StatisticsRepository
     clock: Clock
     folder: Path
     session_id: int | None
@@ -28,10 +28,10 @@ class ExportStatisticsStep:
         In a session the snapshot is the session's, and the file has the sums since the first session too.
         """
         now = self.clock.now()
-        snapshot = everything = self.store.statistics.snapshot(None, now)
+        snapshot = everything = self.statistics.snapshot(None, now)
         if self.session_id is not None:
-            snapshot = self.store.statistics.snapshot(self.session_id, now)
-        self.store.statistics.save_snapshot(snapshot)
+            snapshot = self.statistics.snapshot(self.session_id, now)
+        self.statistics.save_snapshot(snapshot)
         path = self.folder / f"{PREFIX}{snapshot.taken_at:%Y%m%dT%H%M%S_%f}.json"
         write_atomically(path, json.dumps(_exported(snapshot, everything), indent=2))
         for old in sorted(self.folder.glob(f"{PREFIX}*.json"))[:-KEPT_FILES]:

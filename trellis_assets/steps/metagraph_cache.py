@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from trellis_assets.domain.clock_skew import elapsed
 from trellis_assets.domain.metagraph_reads import MetagraphRead
 from trellis_assets.domain.validators import Validator
-from trellis_assets.ports import Clock, MetagraphError, Store, ValidatorNetwork
+from trellis_assets.ports import Clock, MetagraphError, PollRepository, ValidatorNetwork, ValidatorRepository
 from trellis_assets.steps.refresh_validators import (
     MetagraphPolicy,
     RefreshValidatorsStep,
@@ -33,7 +33,8 @@ class _Stored:
 class MetagraphCache:
     """The stored metagraph, at most `longest_age` old while it can be refreshed."""
 
-    store: Store
+    stored: ValidatorRepository
+    polls: PollRepository
     network: ValidatorNetwork
     clock: Clock
     longest_age: timedelta
@@ -81,7 +82,7 @@ class MetagraphCache:
             MetagraphError: there is no list yet, with what to do.
         """
         try:
-            RefreshValidatorsStep(self.store, self.network, self.clock, self.policy).run()
+            RefreshValidatorsStep(self.stored, self.polls, self.network, self.clock, self.policy).run()
             self._is_doubtful = False
         except MetagraphError:
             self._cache.expire()
@@ -95,8 +96,8 @@ class MetagraphCache:
         return stored
 
     def _from_store(self) -> _Stored:
-        listed, saved_at = self.store.validators.listed()
-        read = self.store.validators.metagraph_read(self.policy.source)
+        listed, saved_at = self.stored.listed()
+        read = self.stored.metagraph_read(self.policy.source)
         if not read.is_current:
             listed, saved_at = [], None  # of another network
         return _Stored(listed, saved_at, read)

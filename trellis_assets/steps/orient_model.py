@@ -12,9 +12,9 @@ from trellis_assets.observability.audit_log import audit
 from trellis_assets.ports import (
     Clock,
     DeclaresOrientation,
+    EndpointRepository,
     LocalValidator,
     SplatCodec,
-    Store,
     ValidationUnavailableError,
 )
 
@@ -31,7 +31,7 @@ class OrientModelStep:
         validator: judges the first models of an endpoint each way up; None where models are not judged.
     """
 
-    store: Store
+    endpoints: EndpointRepository
     codec: SplatCodec
     server: DeclaresOrientation
     validator: LocalValidator | None
@@ -49,13 +49,13 @@ class OrientModelStep:
         declared, is_certain = self.server.declared_orientation(endpoint)
         if is_certain:
             return declared
-        trials = self.store.endpoints.named([endpoint], self.clock.now())[0].orientation_trials
+        trials = self.endpoints.named([endpoint], self.clock.now())[0].orientation_trials
         if trials.decided is not None:
             return trials.decided
         scores = None if trials.is_over else self._scores(task, splats)
         if scores is None:
             return trials.best_guess() if trials.count else declared
-        trials = self.store.endpoints.record_orientation(endpoint, scores)
+        trials = self.endpoints.record_orientation(endpoint, scores)
         audit("orientation judged", task=task, endpoint=endpoint, found=trials.describe())
         return trials.decided or max(scores, key=lambda way: (scores[way], way is declared))
 

@@ -117,9 +117,14 @@ class PollValidatorsStep:
     def __post_init__(self) -> None:
         age = self.policy.metagraph_age
         self.metagraph_cache = MetagraphCache(
-            self.store, self.network, self.clock, age, self.policy.metagraph
+            self.store.validators,
+            self.store.polls,
+            self.network,
+            self.clock,
+            age,
+            self.policy.metagraph,
         )
-        self._endpoint_cache = EndpointCache(self.store, self.policy.endpoints)
+        self._endpoint_cache = EndpointCache(self.store.endpoints, self.policy.endpoints)
         self._handle_response = HandlePollResponseStep(
             self.store,
             self.network,

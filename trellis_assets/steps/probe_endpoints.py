@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from trellis_assets.domain.endpoints.descriptions import why_none_takes_work
 from trellis_assets.domain.endpoints.endpoints import after_probe
 from trellis_assets.observability.audit_log import audit
-from trellis_assets.ports import Clock, Generator, Store
+from trellis_assets.ports import Clock, EndpointRepository, Generator
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeEndpointsStep:
     """Send a health probe to every endpoint of the generator, and store what is new."""
 
-    store: Store
+    endpoints: EndpointRepository
     generator: Generator
     clock: Clock
 
@@ -21,13 +21,13 @@ class ProbeEndpointsStep:
         """Return why no endpoint takes work now; None if one does."""
         probes = self.generator.probe()
         now = self.clock.now()
-        pool = self.store.endpoints.named(self.generator.endpoints, now)
+        pool = self.endpoints.named(self.generator.endpoints, now)
         seen = {probe.endpoint: probe for probe in probes}
         news = [seen[e.name] for e in pool if e.name in seen and after_probe(e, seen[e.name], now) is not e]
         if news:
             was_unreachable = {endpoint.name for endpoint in pool if endpoint.breaker.is_unreachable}
-            self.store.endpoints.record_probes(news, now)
-            pool = self.store.endpoints.named(self.generator.endpoints, now)
+            self.endpoints.record_probes(news, now)
+            pool = self.endpoints.named(self.generator.endpoints, now)
             for probe in news:
                 if (probe.trouble is not None) != (probe.endpoint in was_unreachable):
                     _report(probe.endpoint, probe.trouble)

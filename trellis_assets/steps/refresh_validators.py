@@ -12,7 +12,7 @@ from trellis_assets.domain.metagraph_reads import CHAIN_BACKOFF
 from trellis_assets.domain.tasks import printable
 from trellis_assets.domain.validators import Validator
 from trellis_assets.observability.audit_log import audit
-from trellis_assets.ports import Clock, MetagraphError, Store, ValidatorNetwork
+from trellis_assets.ports import Clock, MetagraphError, PollRepository, ValidatorNetwork, ValidatorRepository
 from trellis_assets.steps.notify import NotifyStep
 
 
@@ -48,7 +48,8 @@ def why_unregistered(listed: Sequence[Validator], hotkey: str, registration: str
 class RefreshValidatorsStep:
     """Read the metagraph, store it, and notify when our hotkey is no longer on it."""
 
-    store: Store
+    validators: ValidatorRepository
+    polls: PollRepository
     network: ValidatorNetwork
     clock: Clock
     policy: MetagraphPolicy = MetagraphPolicy()
@@ -63,15 +64,15 @@ class RefreshValidatorsStep:
             MetagraphError: they cannot be read; what was stored before stays, and the failure with the
                 time of the next try is stored too.
         """
-        before, saved_at = self.store.validators.listed()
-        known = self.store.validators.metagraph_read(self.policy.source)
+        before, saved_at = self.validators.listed()
+        known = self.validators.metagraph_read(self.policy.source)
         if known.is_current and saved_at is not None and elapsed(saved_at, self.clock.now()) < max_age:
             return before
         try:
             listed = list(self.network.metagraph())
         except Exception as error:
             raise self._failed(error, known.failures + 1) from error
-        self.store.validators.save(listed, self.clock.now(), source=self.policy.source)
+        self.validators.save(listed, self.clock.now(), source=self.policy.source)
         if known.failures:
             audit("metagraph read again", failures=known.failures)
         if self.policy.registration is not None:
@@ -83,7 +84,7 @@ class RefreshValidatorsStep:
             error = MetagraphError(f"the list of validators cannot be read: {type(error).__name__}")
         pause = self.policy.backoff.delay(failures, random.random())
         reason = printable(str(error), 500)
-        self.store.validators.record_metagraph_failure(
+        self.validators.record_metagraph_failure(
             self.policy.source,
             failures=failures,
             reason=reason,
@@ -100,7 +101,7 @@ class RefreshValidatorsStep:
         was_registered = any(neuron.hotkey == hotkey for neuron in before)
         problem = why_unregistered(listed, hotkey, registration)
         if problem is None:
-            forgotten = self.store.polls.forget_not_registered(hotkey)
+            forgotten = self.polls.forget_not_registered(hotkey)
             if before and not was_registered:
                 audit("hotkey is registered", hotkey=hotkey, validators_to_poll_again=forgotten)
             return

@@ -17,8 +17,9 @@ from trellis_assets.ports import (
     FileStore,
     LocalValidator,
     MissingFileError,
-    Store,
     StoredFileError,
+    TaskRepository,
+    ValidationRepository,
     ValidationUnavailableError,
 )
 
@@ -34,7 +35,8 @@ class ValidateIdleStep:
         shares_validator: a validation server is used, which other miners may use too.
     """
 
-    store: Store
+    tasks: TaskRepository
+    validations: ValidationRepository
     files: FileStore
     validator: LocalValidator
     clock: Clock
@@ -43,17 +45,17 @@ class ValidateIdleStep:
 
     def busy_with(self) -> str | None:
         """Return which active task this would delay; None if there is none."""
-        tasks = self.store.tasks.active(None if self.shares_validator else self.miner_hotkey)
+        tasks = self.tasks.active(None if self.shares_validator else self.miner_hotkey)
         task = held_back_by(tasks, self.miner_hotkey, shares_validator=self.shares_validator)
         return f"task {task.key} is {task.state}" if task else None
 
     def candidates(self, start: datetime, end: datetime) -> dict[int, datetime]:
         """Return when each task without a score was generated, by key, in start..end (excluded)."""
-        return self.store.validations.unjudged(self.miner_hotkey, start, end)
+        return self.validations.unjudged(self.miner_hotkey, start, end)
 
     def counts(self, start: datetime, end: datetime) -> JudgedCounts:
         """Return how the miner's models of these hours stand."""
-        return self.store.validations.judged_counts(self.miner_hotkey, start, end)
+        return self.validations.judged_counts(self.miner_hotkey, start, end)
 
     def run(self, start: datetime, end: datetime, *, beside_mining: bool = False) -> IdleReport:
         """Score each file of these hours that has no score.
@@ -75,7 +77,7 @@ class ValidateIdleStep:
                 report.interrupted_by = work
                 report.left = keys[position:]
                 break
-            self._judge(self.store.tasks.get(key), report)
+            self._judge(self.tasks.get(key), report)
         audit(
             "idle validation",
             level=logging.INFO if not report.left_out else logging.WARNING,
@@ -89,7 +91,7 @@ class ValidateIdleStep:
         """Wait while a mining run needs the validator, at most 10 s: a backfill must come to its end."""
         waited_s = 0.0
         while waited_s < LONGEST_WAIT_S and is_validator_wanted(
-            self.store.tasks.active(None if self.shares_validator else self.miner_hotkey),
+            self.tasks.active(None if self.shares_validator else self.miner_hotkey),
             self.miner_hotkey,
             shares_validator=self.shares_validator,
         ):
@@ -110,5 +112,5 @@ class ValidateIdleStep:
             audit("not validated", task=task, level=logging.WARNING, reason=str(error))
             report.unavailable.append(task.key)
         else:
-            if self.store.validations.record_idle(task.key, verdict):
+            if self.validations.record_idle(task.key, verdict):
                 report.scored[task.key] = verdict.score

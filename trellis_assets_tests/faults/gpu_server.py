@@ -86,7 +86,7 @@ class Pool:
 
     def look(self) -> str | None:
         """What the poller does every second: why nothing is to be pulled."""
-        return ProbeEndpointsStep(self.store, self.generator, self.clock).run()
+        return ProbeEndpointsStep(self.store.endpoints, self.generator, self.clock).run()
 
     def endpoints(self) -> list[Endpoint]:
         return self.store.endpoints.named(self.generator.endpoints, self.clock.now())

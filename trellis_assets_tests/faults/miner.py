@@ -64,7 +64,7 @@ class Miner:
 
     def closed(self) -> str | None:
         """Why nothing is to be pulled, after a look at the endpoints' doors; as the poller does it."""
-        return ProbeEndpointsStep(self.store, self.generator, self.clock).run()
+        return ProbeEndpointsStep(self.store.endpoints, self.generator, self.clock).run()
 
     def pull(self, policy: PollingPolicy | None = None) -> PollReport:
         return asyncio.run(
@@ -87,7 +87,9 @@ class Miner:
         """What the tick asks runs for; each of them is a run that ended, as far as later ticks know."""
         status = {True: RunStatus.ENDED, False: RunStatus.NONE}
         me = self.network.miner_hotkey
-        tasks = DispatchRunsStep(self.store, self.clock, me, lambda t: status[t.run_key in self._runs]).run()
+        tasks = DispatchRunsStep(
+            self.store.claims, self.store.tasks, self.clock, me, lambda t: status[t.run_key in self._runs]
+        ).run()
         self._runs |= {task.run_key for task in tasks}
         return tasks
 

@@ -56,7 +56,7 @@ def test_what_mining_leaves_passes(
     history.failed("no server")
     history.answered(outcome=SubmissionOutcome.REJECTED, fidelity=0.0)
     clock.advance(60)
-    ExportStatisticsStep(store, clock, tmp_path / "reports", None).run()
+    ExportStatisticsStep(store.statistics, clock, tmp_path / "reports", None).run()
     assert all(findings(step).values())
     assert step.statistics_agree().looked_at == 3 * 3 + 3
 
@@ -139,7 +139,7 @@ def test_exported_statistics_that_are_off_are_named(
 ) -> None:
     task = history.answered()
     clock.advance(60)
-    ExportStatisticsStep(store, clock, tmp_path / "reports", None).run()
+    ExportStatisticsStep(store.statistics, clock, tmp_path / "reports", None).run()
     assert step.statistics_agree().passed
     plant(store, "UPDATE tasks SET state = 'rejected' WHERE key = :key", key=task.key)
     plant(store, "UPDATE validator_polls SET total_successful_submissions = 0")
@@ -152,6 +152,6 @@ def test_a_task_that_ends_while_statistics_are_taken_is_no_fault(
     step: CheckConsistencyStep, history: History, store: SqlStore, clock: FakeClock, tmp_path: Path
 ) -> None:
     clock.advance(5)
-    ExportStatisticsStep(store, clock, tmp_path / "reports", None).run()
+    ExportStatisticsStep(store.statistics, clock, tmp_path / "reports", None).run()
     history.answered()  # stamped one second before, stored after
     assert step.statistics_agree().passed

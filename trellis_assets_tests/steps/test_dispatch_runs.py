@@ -15,7 +15,7 @@ class Waiting:
 
     def __init__(self, store: SqlStore, clock: FakeClock, tasks: int) -> None:
         self.store, self.asked, self.looked_at = store, set[str](), 0
-        self.step = DispatchRunsStep(store, clock, MINER, self.status)
+        self.step = DispatchRunsStep(store.claims, store.tasks, clock, MINER, self.status)
         for number in range(tasks):
             store.arrivals.record(
                 a_pulled_task(f"task-{number}"),
@@ -61,7 +61,7 @@ def test_pictures_of_waiting_tasks_are_not_read_to_start_their_runs(
         store.arrivals.record(
             pulled, validator=validator, miner_hotkey=MINER, now=clock.now(), session_id=None
         )
-    step = DispatchRunsStep(store, clock, MINER, lambda _: RunStatus.NONE)
+    step = DispatchRunsStep(store.claims, store.tasks, clock, MINER, lambda _: RunStatus.NONE)
     tracemalloc.start()
     wanted = step.run(window=8, starts=8)
     earlier = store.arrivals.earlier_with_prompt(

@@ -1,11 +1,11 @@
-"""Endpoints are read as often as that is cheap, and what was begun meanwhile is known all the same."""
+"""The endpoint cache reads as often as is cheap, and counts what began between two reads."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, cast
 
-import pytest
-
+from trellis_assets.adapters.storage.endpoints import SqlEndpoints
 from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.domain.endpoints.endpoints import Endpoint
 from trellis_assets.domain.scheduling.prefetch import ActiveTask
@@ -15,63 +15,51 @@ from trellis_assets.testing.fakes import MINER, NOW
 
 
 @dataclass
-class Stopwatch:
-    now_s: float = 0.0
-    reads: list[float] = field(default_factory=list)
+class SlowEndpoints:
+    """The stored endpoints, each read of which takes so long by the watch."""
 
-    def __call__(self) -> float:
+    stored: SqlEndpoints
+    read_s: float
+    now_s: float = 0.0
+    reads: int = 0
+
+    def time_s(self) -> float:
         return self.now_s
 
+    def named(self, names: Sequence[str], now: datetime) -> list[Endpoint]:
+        self.reads += 1
+        self.now_s += self.read_s
+        return self.stored.named(names, now)
 
-@pytest.fixture
-def watch() -> Stopwatch:
-    return Stopwatch()
-
-
-def a_look(
-    store: SqlStore, watch: Stopwatch, monkeypatch: pytest.MonkeyPatch, takes_s: float
-) -> EndpointCache:
-    read = store.endpoints.named
-
-    def slowly(names: Sequence[str], now: datetime) -> list[Endpoint]:
-        watch.reads.append(watch.now_s)
-        watch.now_s += takes_s
-        return read(names, now)
-
-    monkeypatch.setattr(store.endpoints, "named", slowly)
-    return EndpointCache(store, ("a", "b"), timer=watch)
+    def cached(self) -> EndpointCache:
+        return EndpointCache(cast("Any", self), ("a", "b"), timer=self.time_s)
 
 
-def look_every(seconds: float, times: int, look: EndpointCache, watch: Stopwatch) -> None:
+def read_every(seconds: float, times: int, endpoints: SlowEndpoints) -> None:
+    cache = endpoints.cached()
     for _ in range(times):
-        look.endpoints(NOW)
-        watch.now_s += seconds
+        cache.endpoints(NOW)
+        endpoints.now_s += seconds
 
 
-def test_a_few_endpoints_are_read_each_time(
-    store: SqlStore, watch: Stopwatch, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    look = a_look(store, watch, monkeypatch, takes_s=0.002)
-    look_every(0.05, 20, look, watch)
-    assert len(watch.reads) == 20
+def test_a_few_endpoints_are_read_each_time(store: SqlStore) -> None:
+    endpoints = SlowEndpoints(store.endpoints, read_s=0.002)
+    read_every(0.05, 20, endpoints)
+    assert endpoints.reads == 20
 
 
-def test_reading_many_takes_a_tenth_of_the_time_at_most(
-    store: SqlStore, watch: Stopwatch, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    look = a_look(store, watch, monkeypatch, takes_s=0.04)
-    look_every(0.05, 100, look, watch)
-    assert len(watch.reads) * 0.04 <= watch.now_s / 10 + 0.04
-    assert len(watch.reads) >= 10, "but they are looked at"
+def test_reading_many_takes_a_tenth_of_the_time_at_most(store: SqlStore) -> None:
+    endpoints = SlowEndpoints(store.endpoints, read_s=0.04)
+    read_every(0.05, 100, endpoints)
+    assert endpoints.reads * 0.04 <= endpoints.now_s / 10 + 0.04
+    assert endpoints.reads >= 10, "they are read again all the same"
 
 
-def test_generations_that_started_since_the_last_read_are_counted(
-    store: SqlStore, watch: Stopwatch, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_generations_that_started_since_the_last_read_are_counted(store: SqlStore) -> None:
     store.slots.acquire(["a"], 1, now=NOW, until=NOW + timedelta(seconds=30))
-    look = a_look(store, watch, monkeypatch, takes_s=0.04)
+    cache = SlowEndpoints(store.endpoints, read_s=0.04).cached()
     tasks = [ActiveTask(key, MINER, "5Validator1", TaskState.GENERATING) for key in (1, 2)]
-    look.endpoints(NOW)
-    assert look.begun_since(tasks) == 0, "just read: the second one waits for an endpoint after a failure"
-    look.endpoints(NOW)
-    assert look.begun_since(tasks) == 1
+    cache.endpoints(NOW)
+    assert cache.begun_since(tasks) == 0, "just read: the second one waits for an endpoint after a failure"
+    cache.endpoints(NOW)
+    assert cache.begun_since(tasks) == 1

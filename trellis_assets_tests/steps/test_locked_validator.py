@@ -91,7 +91,7 @@ async def test_a_lock_longer_than_the_cooldown_costs_hardly_an_upload(
     network = LockedNetwork(clock, lock_s)
     pull = PollValidatorsStep(store, network, clock, POLICY)
     submit = SubmitStep(store, files, lambda: network, clock, SubmissionPolicy())
-    dispatch = DispatchRunsStep(store, clock, MINER, status)
+    dispatch = DispatchRunsStep(store.claims, store.tasks, clock, MINER, status)
     model = files.write(1, "spz", b"a model")
     while store.statistics.count_by_state().get(TaskState.ACCEPTED, 0) < 4:
         await pull.run()

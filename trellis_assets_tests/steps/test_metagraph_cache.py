@@ -36,7 +36,9 @@ class Chain(ScriptedNetwork):
 
 
 def listed_on(chain: Chain, store: SqlStore, clock: FakeClock) -> MetagraphCache:
-    return MetagraphCache(store, chain, clock, timedelta(hours=1), MetagraphPolicy(SOURCE))
+    return MetagraphCache(
+        store.validators, store.polls, chain, clock, timedelta(hours=1), MetagraphPolicy(SOURCE)
+    )
 
 
 def registered_on(
@@ -44,7 +46,7 @@ def registered_on(
 ) -> MetagraphCache:
     """Return a list of a chain, which tells who is registered."""
     policy = MetagraphPolicy(SOURCE, registration="btcli subnets register --netuid 17", notify=notify)
-    return MetagraphCache(store, chain, clock, timedelta(hours=1), policy)
+    return MetagraphCache(store.validators, store.polls, chain, clock, timedelta(hours=1), policy)
 
 
 def test_an_outage_without_any_list_is_reported(store: SqlStore, clock: FakeClock) -> None:
@@ -122,7 +124,9 @@ def test_the_list_of_another_network_does_not_serve(store: SqlStore, clock: Fake
     listed_on(chain, store, clock).refresh()
     clock.advance(60)
     chain.is_unreachable = True
-    other = MetagraphCache(store, chain, clock, timedelta(hours=1), MetagraphPolicy("finney/17"))
+    other = MetagraphCache(
+        store.validators, store.polls, chain, clock, timedelta(hours=1), MetagraphPolicy("finney/17")
+    )
     assert other.validators() == []
     assert other.is_old()
     with pytest.raises(MetagraphError):

@@ -78,7 +78,9 @@ def step(
     server: Server,
     chosen: Mapping[str, Orientation | None] | None = None,
 ) -> OrientModelStep:
-    return OrientModelStep(store, BytesCodec(), server, validator, FakeClock(), chosen or {SERVER: None})
+    return OrientModelStep(
+        store.endpoints, BytesCodec(), server, validator, FakeClock(), chosen or {SERVER: None}
+    )
 
 
 @pytest.mark.parametrize(

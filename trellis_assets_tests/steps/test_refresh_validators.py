@@ -11,7 +11,7 @@ TWO_MINUTES = timedelta(minutes=2)
 
 def test_a_list_that_was_stored_a_moment_ago_is_not_read_again(store: SqlStore, clock: FakeClock) -> None:
     network = ScriptedNetwork([a_validator(1)])
-    step = RefreshValidatorsStep(store, network, clock)
+    step = RefreshValidatorsStep(store.validators, store.polls, network, clock)
     assert [v.uid for v in step.run(TWO_MINUTES)] == [1], "nothing was stored yet"
     network.validators = [a_validator(1), a_validator(2)]
     clock.advance(60)

@@ -52,7 +52,7 @@ def validator() -> CountingValidator:
 
 @pytest.fixture
 def step(store: SqlStore, files: LocalFileStore, validator: CountingValidator) -> ValidateIdleStep:
-    return ValidateIdleStep(store, files, validator, FakeClock(NOW), MINER)
+    return ValidateIdleStep(store.tasks, store.validations, files, validator, FakeClock(NOW), MINER)
 
 
 def kept_verdicts(store: SqlStore) -> list[ValidationRow]:

@@ -69,19 +69,21 @@ def _plain(value: Any) -> str | int | float | bool:
     return "" if str(value) in {"None", "<NA>", "NaT"} else str(value)
 
 
-def markdown_picture(webp: bytes, text: str) -> dg.MarkdownMetadataValue:
+def markdown_picture(picture: bytes, text: str, form: str = "webp") -> dg.MarkdownMetadataValue:
     """Return a picture as Markdown that holds its data, so that the UI needs no other server to show it."""
-    return dg.MetadataValue.md(f"![{text}](data:image/webp;base64,{b64encode(webp).decode('ascii')})")
+    return dg.MetadataValue.md(f"![{text}](data:image/{form};base64,{b64encode(picture).decode('ascii')})")
 
 
 def chart_metadata(charts: Iterable[Chart]) -> Metadata:
     """Return the numbers of the charts, which Dagster plots over partitions, and then their pictures."""
-    from trellis_assets.reports.drawing import draw_webp
+    from trellis_assets.reports.drawing import draw_svg_file
 
     charts = list(charts)
     numbers = {name: _plain(value) for chart in charts for name, value in chart.numbers.items()}
     pictures = {
-        chart.key: markdown_picture(draw_webp(chart), chart.title) for chart in charts if not chart.is_empty
+        chart.key: markdown_picture(draw_svg_file(chart), chart.title, "svg+xml")
+        for chart in charts
+        if not chart.is_empty
     }
     return numbers | pictures
 

@@ -1,9 +1,10 @@
 """The store as people read it: models to look at, tables for reports."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
+from trellis_assets.domain.ended_tasks import EndedTask, HourStanding, OutcomeCount
 from trellis_assets.domain.model_filter import ModelFilter
 from trellis_assets.domain.tasks import Task
 
@@ -52,4 +53,24 @@ class ReportQueries(Protocol):
 
     def reasons(self, start: datetime, end: datetime) -> "pd.DataFrame":
         """Count tasks that ended in these hours without a submission, by reason."""
+        ...
+
+    def outcomes(
+        self, start: datetime, end: datetime, *, edges: Sequence[datetime] = ()
+    ) -> list[OutcomeCount]:
+        """Count the tasks that ended in these hours, by hour, state, kind of prompt and endpoint.
+
+        Args:
+            start: of the hours.
+            end: of the hours, excluded.
+            edges: ascending moments that also part the tasks, into spans 0 (before the first) and on.
+        """
+        ...
+
+    def standings(self, start: datetime, end: datetime) -> list[HourStanding]:
+        """Return the last standing of each hour with each validator, oldest first."""
+        ...
+
+    def ended(self, start: datetime, end: datetime, *, newest: int) -> list[EndedTask]:
+        """Return few columns of the newest tasks that ended in these hours, oldest first."""
         ...

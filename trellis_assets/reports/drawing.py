@@ -1,137 +1,60 @@
-"""Draw charts with matplotlib: as SVG for pages, as WebP for Dagster's metadata.
+"""Draw charts as SVG, in one style for the start page, reports and Dagster.
 
-The SVG has no script, and matplotlib escapes the texts that untrusted peers wrote.
+The SVG runs nothing and loads nothing, every text in it is escaped, and a browser shows the value of the
+mark below the pointer without a script.
 """
 
-import io
-import warnings
-from collections.abc import Callable
 from html import escape
-from typing import Any
 
 from trellis_assets.reports.charts import Chart, ChartKind
+from trellis_assets.reports.point_charts import draw_points
+from trellis_assets.reports.row_charts import Drawer, draw_bars, draw_boxes, draw_ranking
+from trellis_assets.reports.svg import BACK, FAINT, FONT_PX, element, words
+from trellis_assets.reports.time_charts import WIDTH, draw_lines, draw_stacked_hours
 
-_INK, _BLUE, _ORANGE, _GREY = "#333333", "#3468b0", "#d9822b", "#b9bec6"
-_COLOURS = {
-    "accepted": "#3a8a4d",
-    "rejected": "#b3423a",
-    "handed_back": _ORANGE,
-    "failed": _INK,
-    "answer_unknown": _GREY,
+_DRAWERS: dict[ChartKind, Drawer] = {
+    ChartKind.STACKED_HOURS: draw_stacked_hours,
+    ChartKind.LINES: draw_lines,
+    ChartKind.BOXES: draw_boxes,
+    ChartKind.POINTS: draw_points,
+    ChartKind.BARS: draw_bars,
+    ChartKind.RANKING: draw_ranking,
 }
-_SIZE_INCHES = (6.4, 2.8)
-_HOUR_IN_DAYS = 1 / 24
+_TITLE_HEIGHT, _UNIT_HEIGHT = 24, 26
+# These write the unit at an axis of their own.
+_HAVE_UNIT = frozenset({ChartKind.BOXES, ChartKind.BARS, ChartKind.POINTS})
 
 
 def draw_svg(chart: Chart) -> str:
-    """Return the chart as an `<svg>` element whose label is the chart's title."""
-    text = _saved(chart, "svg", metadata={"Date": None}).decode("utf-8")
-    label = escape(chart.title, quote=True)
-    return text[text.index("<svg") :].replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+    """Return the chart as an `<svg>` element for a page, whose label is the chart's title.
+
+    The page writes the title itself, as a heading.
+    """
+    return _picture(chart, title="")
 
 
-def draw_webp(chart: Chart) -> bytes:
-    """Return the chart as a WebP file, 640 x 280 pixels."""
-    return _saved(chart, "webp", dpi=100)
+def draw_svg_file(chart: Chart) -> bytes:
+    """Return the chart as an SVG file with its title, for pages that show it as a picture."""
+    return _picture(chart, title=chart.title).encode("utf-8")
 
 
-def _saved(chart: Chart, form: str, **options: Any) -> bytes:
-    import matplotlib as mpl
-
-    # Text stays text in the SVG: the browser has fonts for all scripts, and a page is a quarter of the size.
-    with mpl.rc_context({"svg.fonttype": "none", "font.family": "sans-serif"}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
-        file = io.BytesIO()
-        figure(chart).savefig(file, format=form, **options)
-    return file.getvalue()
-
-
-def figure(chart: Chart) -> Any:
-    """Return the matplotlib figure; for an empty chart one that says so."""
-    from matplotlib.figure import Figure
-
-    drawn = Figure(figsize=_SIZE_INCHES, layout="constrained")
-    axes = drawn.subplots()
+def _picture(chart: Chart, title: str) -> str:
+    top = float(_TITLE_HEIGHT if title else 0)
+    heading = words(title, 0, FONT_PX + 1, bold=True) if title else ""
     if chart.is_empty:
-        axes.set_axis_off()
-        axes.text(0.5, 0.5, f"{chart.title}: nothing yet", ha="center", va="center", color=_INK)
-        return drawn
-    axes.set_title(chart.title, loc="left", fontsize=10, color=_INK)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8)
-    axes.set_ylabel(chart.unit, fontsize=8)
-    _DRAWERS[chart.kind](axes, chart)
-    if chart.y_range is not None:
-        # Afterwards: an open end is fitted to what is drawn.
-        axes.set_ylim(*chart.y_range)
-    return drawn
-
-
-def _draw_stacked_hours(axes: Any, chart: Chart) -> None:
-    below = [0.0] * len(chart.series[0].y)
-    for series in chart.series:
-        axes.bar(
-            series.x,
-            series.y,
-            bottom=below,
-            # From the hour's start on, so that no bar is drawn over another hour.
-            width=_HOUR_IN_DAYS,
-            align="edge",
-            color=_COLOURS.get(series.name, _BLUE),
-            edgecolor="white",
-            linewidth=0.4,
-            label=f"{series.name.replace('_', ' ')} ({sum(series.y):.0f})",
-        )
-        below = [low + value for low, value in zip(below, series.y, strict=True)]
-    _add_legend(axes)
-
-
-def _draw_lines(axes: Any, chart: Chart) -> None:
-    for series in chart.series:
-        axes.plot(series.x, series.y, marker="o", markersize=2.5, label=series.name)
-    _add_legend(axes)
-
-
-def _draw_boxes(axes: Any, chart: Chart) -> None:
-    labels = [f"{series.name}\n{len(series.y)}" for series in chart.series]
-    axes.boxplot([series.y for series in chart.series], tick_labels=labels)
-
-
-def _draw_points(axes: Any, chart: Chart) -> None:
-    axes.plot([0, 1], [0, 1], color=_GREY, linewidth=1)
-    for series in chart.series:
-        axes.scatter(series.x, series.y, s=9, alpha=0.5, color=_BLUE)
-    axes.set(xlim=(0, 1), xlabel=chart.x_unit)
-
-
-def _draw_bars(axes: Any, chart: Chart) -> None:
-    first, *others = chart.series
-    bars = axes.bar(first.x, first.y, color=_BLUE)
-    axes.bar_label(bars, fmt="{:.3g} s" if chart.unit == "seconds" else "{:.3g}", fontsize=7)
-    for series in others:
-        axes.scatter(series.x, series.y, marker="_", s=400, color=_ORANGE)
-
-
-def _draw_ranking(axes: Any, chart: Chart) -> None:
-    (series,) = chart.series
-    places = range(len(series.y) - 1, -1, -1)
-    bars = axes.barh(places, series.y, color=_ORANGE)
-    axes.bar_label(bars, fontsize=7)
-    axes.set_yticks(places, labels=series.x, parse_math=False)
-    axes.set_ylabel("")
-    axes.set_xlabel(chart.unit, fontsize=8)
-
-
-def _add_legend(axes: Any) -> None:
-    axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
-    axes.figure.autofmt_xdate(rotation=30)
-
-
-_DRAWERS: dict[ChartKind, Callable[[Any, Chart], None]] = {
-    ChartKind.STACKED_HOURS: _draw_stacked_hours,
-    ChartKind.LINES: _draw_lines,
-    ChartKind.BOXES: _draw_boxes,
-    ChartKind.POINTS: _draw_points,
-    ChartKind.BARS: _draw_bars,
-    ChartKind.RANKING: _draw_ranking,
-}
+        body, end = words(f"{chart.title}: {chart.empty}", 0, top + FONT_PX + 2, fill=FAINT), top + 24
+    elif chart.kind in _HAVE_UNIT:
+        body, end = _DRAWERS[chart.kind](chart, top)
+    else:
+        unit = words(chart.unit, 0, top + FONT_PX, fill=FAINT)
+        body, end = _DRAWERS[chart.kind](chart, top + _UNIT_HEIGHT)
+        body = unit + body
+    margin = 12.0 if title else 2.0
+    width, height = WIDTH + 2 * margin, end + 2 * margin
+    back = element("rect", x=-margin, y=-margin, width=width, height=height, fill=BACK) if title else ""
+    size = f'width="{width:.0f}" height="{height:.0f}" ' if title else ""
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{escape(chart.title, quote=True)}" '
+        f'{size}viewBox="{-margin:.0f} {-margin:.0f} {width:.0f} {height:.0f}" '
+        f'font-family="system-ui, sans-serif" font-size="{FONT_PX}">{back}{heading}{body}</svg>'
+    )

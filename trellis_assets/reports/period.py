@@ -1,22 +1,21 @@
-"""The tables that the charts of one report are made from."""
+"""What the charts of one report are made from."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from trellis_assets.domain.ended_tasks import EndedTask, HourStanding, OutcomeCount
 from trellis_assets.ports import ReportQueries
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# The newest tasks that charts look at.
+# Distributions are made of the newest tasks; counts and levels are of all.
 MAX_CHARTED_TASKS = 50_000
-# A task that was pulled before the period may end in it; none takes longer.
-_LONGEST_TASK = timedelta(days=1)
 
 
 class ReportPeriod:
-    """A span of time with its tables, each read at most once.
+    """A span of time with its figures, each read at most once.
 
     Attributes:
         start, end: aware UTC; `end` is excluded.
@@ -26,14 +25,19 @@ class ReportPeriod:
         self.ledger, self.start, self.end = ledger, start, end
 
     @cached_property
-    def ended(self) -> "pd.DataFrame":
-        """The tasks that reached their final state in the period, oldest first: the newest 50,000."""
-        import pandas as pd
+    def outcomes(self) -> list[OutcomeCount]:
+        """The tasks that reached their final state in the period, counted."""
+        return self.ledger.outcomes(self.start, self.end)
 
-        pulled = self.ledger.tasks(self.start - _LONGEST_TASK, self.end, newest=MAX_CHARTED_TASKS)
-        tasks = pd.concat(list(pulled), ignore_index=True)
-        is_of_period = (tasks["finished_at"] >= self.start) & (tasks["finished_at"] < self.end)
-        return tasks[is_of_period]
+    @cached_property
+    def standings(self) -> list[HourStanding]:
+        """Our standing with each validator at the end of each hour that had feedback."""
+        return self.ledger.standings(self.start, self.end)
+
+    @cached_property
+    def ended(self) -> list[EndedTask]:
+        """The tasks that reached their final state in the period, oldest first: the newest 50,000."""
+        return self.ledger.ended(self.start, self.end, newest=MAX_CHARTED_TASKS)
 
     @cached_property
     def reasons(self) -> "pd.DataFrame":

@@ -29,6 +29,8 @@ class Report:
         columns: by name, in their order.
         rows: its rows, in frames of equal columns; at least one frame, so that an empty table has columns.
         charts: make what its page and its asset show beside the table.
+        shown: columns that its page has, names before keys, so that they fit the width of a laptop; all of
+            them where it is empty. The files have all.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Report:
     columns: Mapping[str, Column]
     rows: Callable[[ReportPeriod], Iterator["pd.DataFrame"]]
     charts: tuple[Callable[[ReportPeriod], Chart], ...]
+    shown: tuple[str, ...] = ()
 
 
 def _task_rows(period: ReportPeriod) -> Iterator["pd.DataFrame"]:
@@ -73,6 +76,11 @@ REPORTS = {
                 task_charts.fidelity_by_validator,
                 task_charts.not_submitted_by_reason,
             ),
+            shown=(
+                *("validator_uid", "accepted", "rejected", "handed_back", "failed", "answer_unknown"),
+                *("tasks", "mean_fidelity", "mean_local_score", "standing", "standing_change"),
+                *("generation_s", "validator_hotkey", "miner_hotkey"),
+            ),
         ),
         Report(
             "validators",
@@ -80,6 +88,12 @@ REPORTS = {
             VALIDATOR_COLUMNS,
             _validator_rows,
             (task_charts.standings, task_charts.fidelity_by_validator, task_charts.outcomes_by_hour),
+            shown=(
+                *("uid", "last_reward", "success_rate", "total_tasks_received", "total_tasks_submitted"),
+                *("total_successful_submissions", "total_handed_back", "average_score", "validator_average"),
+                *("validator_window", "last_outcome", "last_task_received", "cooldown_until", "stake"),
+                *("hotkey", "miner_hotkey"),
+            ),
         ),
         Report(
             "tasks",
@@ -91,6 +105,10 @@ REPORTS = {
                 task_charts.local_score_against_fidelity,
                 task_charts.seconds_by_stage,
                 task_charts.not_submitted_by_reason,
+            ),
+            shown=(
+                *("key", "prompt", "state", "reason", "validator_uid", "kind", "pulled_at", "generation_s"),
+                *("local_score", "task_fidelity_score", "current_miner_reward", "endpoint"),
             ),
         ),
     )

@@ -169,7 +169,9 @@ def test_a_day_s_reports_are_files_that_the_metadata_names(
     for asset, report in (("reward_report", "rewards"), ("task_report", "tasks")):
         named = metadata(result, asset)
         assert named["accepted"] == 1
-        assert str(named["outcomes_by_hour"]).startswith("![Tasks ended in each hour (UTC)](data:image/webp")
+        assert str(named["outcomes_by_hour"]).startswith(
+            "![Tasks ended in each hour (UTC)](data:image/svg+xml"
+        )
         assert named["download_csv"] == (
             f"{gallery}/report?name={report}&form=csv&since=2026-11-23&until=2026-11-23"
         )

@@ -1,16 +1,30 @@
 """The store as tables for reports: read in chunks, and summed where the database can sum."""
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Engine, Executable, Select, case, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Executable,
+    Select,
+    SQLColumnExpression,
+    String,
+    case,
+    func,
+    literal,
+    select,
+    type_coerce,
+)
 
 from trellis_assets.adapters.storage.frames import typed
 from trellis_assets.adapters.storage.models import PollRow, TaskRow, ValidatorRow
 from trellis_assets.domain.columns.column import Column, Part
 from trellis_assets.domain.columns.other_columns import REASON_COLUMNS, REWARD_COLUMNS, VALIDATOR_COLUMNS
 from trellis_assets.domain.columns.task_columns import REPORTED_TASK_COLUMNS, TASK_COLUMNS
+from trellis_assets.domain.ended_tasks import EndedTask, HourStanding, OutcomeCount
 from trellis_assets.domain.tasks import TaskKind, TaskState
 
 if TYPE_CHECKING:
@@ -104,6 +118,90 @@ class SqlReportQueries:
         query = select(*columns).order_by(grouped.c.tasks.desc(), grouped.c.short_reason)
         return self._frame(query, REASON_COLUMNS)
 
+    def outcomes(
+        self, start: datetime, end: datetime, *, edges: Sequence[datetime] = ()
+    ) -> list[OutcomeCount]:
+        """Count the tasks that ended in start..end (excluded), by hour, span, state, kind and endpoint."""
+        finished = TaskRow.finished_at
+        spans = [(finished < edge, number) for number, edge in enumerate(edges)]
+        span: ColumnElement[int] = case(*spans, else_=len(edges)) if spans else literal(0)
+        hour = self._hour(finished).label("hour")
+        group = (hour, span.label("span"), TaskRow.state, TaskRow.kind, TaskRow.endpoint)
+        query = (
+            select(*group, func.count())
+            .where(finished >= start, finished < end)
+            .group_by(*(column.name for column in group))
+            .order_by("hour")
+        )
+        with self._reading() as connection:
+            rows = connection.execute(query)
+            return [
+                OutcomeCount(_moment(hour), span, state, kind, endpoint, tasks)
+                for hour, span, state, kind, endpoint, tasks in rows
+            ]
+
+    def standings(self, start: datetime, end: datetime) -> list[HourStanding]:
+        """Return the last standing of each hour with each validator, oldest first."""
+        finished = TaskRow.finished_at
+        who = (TaskRow.miner_hotkey, TaskRow.validator_hotkey)
+        hour = self._hour(finished).label("hour")
+        newest = func.row_number().over(
+            partition_by=(*who, hour), order_by=(finished.desc(), TaskRow.key.desc())
+        )
+        answered = [str(TaskState.ACCEPTED), str(TaskState.REJECTED)]
+        ranked = (
+            select(*who, TaskRow.validator_uid, hour, TaskRow.current_miner_reward, newest.label("newest"))
+            .where(finished >= start, finished < end, TaskRow.state.in_(answered))
+            .where(TaskRow.current_miner_reward.is_not(None), TaskRow.validator_hotkey.is_not(None))
+            .subquery()
+        )
+        columns = (
+            ranked.c.miner_hotkey,
+            ranked.c.validator_hotkey,
+            ranked.c.validator_uid,
+            ranked.c.hour,
+            ranked.c.current_miner_reward,
+        )
+        query = select(*columns).where(ranked.c.newest == 1).order_by(ranked.c.hour)
+        with self._reading() as connection:
+            rows = connection.execute(query)
+            return [HourStanding(m, v, uid, _moment(at), reward) for m, v, uid, at, reward in rows]
+
+    def ended(self, start: datetime, end: datetime, *, newest: int) -> list[EndedTask]:
+        """Return few columns of the newest tasks that ended in start..end (excluded), oldest first."""
+        finished = TaskRow.finished_at
+        query = (
+            select(
+                TaskRow.state,
+                TaskRow.validator_uid,
+                TaskRow.local_score,
+                TaskRow.task_fidelity_score,
+                TaskRow.pulled_at,
+                TaskRow.generation_started_at,
+                TaskRow.generation_s,
+                TaskRow.validation_s,
+                TaskRow.submission_s,
+            )
+            .where(finished >= start, finished < end)
+            .order_by(finished.desc(), TaskRow.key.desc())
+            .limit(newest)
+        )
+        with self._reading() as connection:
+            rows = connection.execute(query).all()
+        return [
+            EndedTask(state, uid, local, fidelity, _seconds(pulled, began), *durations)
+            for state, uid, local, fidelity, pulled, began, *durations in reversed(rows)
+        ]
+
+    def _hour(self, column: SQLColumnExpression[Any]) -> ColumnElement[str]:
+        """Return the hour of a time in UTC as text, `2026-11-23 12`, which `_moment` reads."""
+        if self._is_sqlite:
+            return func.substr(type_coerce(column, String), 1, 13)
+        return func.to_char(func.timezone("UTC", column), "YYYY-MM-DD HH24")
+
+    def _reading(self) -> Connection:
+        return self._engine.connect().execution_options(reads_only=True)
+
     @property
     def _is_sqlite(self) -> bool:
         return self._engine.dialect.name == "sqlite"
@@ -111,7 +209,7 @@ class SqlReportQueries:
     def _frame(self, query: Executable, columns: Mapping[str, Column]) -> "pd.DataFrame":
         import pandas as pd
 
-        with self._engine.connect().execution_options(reads_only=True) as connection:
+        with self._reading() as connection:
             found = connection.execute(query)
             return typed(pd.DataFrame(found.all(), columns=list(found.keys())), columns)
 
@@ -136,3 +234,11 @@ def _mean(column: Column, accepted: ColumnElement[bool]) -> ColumnElement[Any]:
 
 def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+
+
+def _moment(hour: str) -> datetime:
+    return datetime.fromisoformat(f"{hour}:00").replace(tzinfo=UTC)
+
+
+def _seconds(start: datetime, end: datetime | None) -> float | None:
+    return None if end is None else (end - start).total_seconds()

@@ -86,7 +86,7 @@ def mine(  # noqa: PLR0917 - the flags of one command
     Ctrl-C finishes running tasks first.
     """
     with clear_errors():
-        from trellis_assets.domain.statistics import to_json
+        from trellis_assets.domain.statistics_export import to_json
         from trellis_assets.settings import GeneratorBackend, Settings
         from trellis_assets.supervisor.session import mine as run_session
         from trellis_assets.supervisor.stop_signal import StopRequestedError

@@ -66,7 +66,7 @@ def stats(as_json: Json = False, data_dir: DataDir = None) -> None:
     """Print the statistics since the beginning."""
     with clear_errors():
         from trellis_assets.composition import Pipeline
-        from trellis_assets.domain.statistics import to_json
+        from trellis_assets.domain.statistics_export import to_json
         from trellis_assets.settings import Settings
 
         pipeline = Pipeline(Settings.load(data_dir=data_dir))

@@ -1,9 +1,8 @@
-"""Counts and averages over tasks, in the shape that the seed's JSON export has."""
+"""Counts and sums over tasks: of sessions, validators and miners, as they were at a moment."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from typing import Any
 
 from trellis_assets.domain.endpoints.endpoints import Endpoint
 
@@ -33,7 +32,7 @@ class Totals:
 
 
 def sum_of(totals: Iterable[Totals]) -> Totals:
-    """All of them together."""
+    """Return the sum of each count."""
     listed = list(totals)
     return Totals(**{part.name: sum(getattr(each, part.name) for each in listed) for part in fields(Totals)})
 
@@ -81,9 +80,14 @@ _COUNTS = (
 
 
 def together(counters: Sequence[ValidatorCounters]) -> ValidatorCounters:
-    """Of one validator, what several miners have seen of it: counts are sums, the mean score is over all of
-    them, and what was last is of the miner that had the last task. The cooldown is the longest.
-    """  # noqa: D205
+    """Return what several miners together have seen of one validator.
+
+    Counts are sums, and the average score is weighted by accepted submissions: three of 0.6 and one of 1.0
+    are 0.7. What was last is taken from the miner that had the last task; the cooldown is the longest.
+
+    Args:
+        counters: at least one, all of the same validator.
+    """
     last = max(counters, key=lambda c: c.last_task_received.timestamp() if c.last_task_received else 0.0)
     scored = [c for c in counters if c.average_score is not None]
     weights = [max(1, c.total_successful_submissions) for c in scored]
@@ -110,33 +114,6 @@ def standing(counters: Iterable[ValidatorCounters]) -> float:
 def standing_change_per_hour(counters: Iterable[ValidatorCounters]) -> float:
     """Return how fast the sum of the standings changes, per hour, by the last hour of feedback of each."""
     return sum(c.reward_per_hour or 0.0 for c in counters)
-
-
-STANDINGS_FOR_S, MOST_STANDINGS, LEAST_SPAN_S = 3600.0, 60, 60.0
-
-
-def kept_standings(known: Sequence[Sequence[float]], *, at_s: float, standing: float) -> list[list[float]]:
-    """Return the standings of the last hour, with one more; of older ones the last.
-
-    Args:
-        known: pairs of unix seconds and standing.
-        at_s: when the new one came, unix seconds.
-        standing: the new one.
-    """
-    earlier = [list(pair) for pair in known if pair[0] < at_s]
-    recent = [pair for pair in earlier if pair[0] > at_s - STANDINGS_FOR_S]
-    return [*earlier[: len(earlier) - len(recent)][-1:], *recent, [at_s, standing]][-MOST_STANDINGS:]
-
-
-def standing_per_hour(standings: Sequence[tuple[float, float]]) -> float | None:
-    """Return how fast a standing changed from the first to the last; None where nothing can be told.
-
-    From 3,000 to 4,500 within half an hour are 3,000 an hour.
-    """
-    if len(standings) < 2 or standings[-1][0] - standings[0][0] < LEAST_SPAN_S:  # noqa: PLR2004 - a first and a last
-        return None
-    (since, first), (until, last) = standings[0], standings[-1]
-    return (last - first) / (until - since) * 3600
 
 
 # From pull to generation, generation itself, the local verdict, from sending to the answer.
@@ -174,105 +151,3 @@ class StatisticsSnapshot:
     def uptime_hours(self) -> float:
         """Hours since the session (or the first task) began."""
         return max(0.0, (self.taken_at - self.started_at).total_seconds() / 3600)
-
-
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole > 0 else 0.0
-
-
-def performance(snapshot: StatisticsSnapshot) -> dict[str, float]:
-    """The seed's performance block: rates per hour, success rate, mean times in seconds.
-
-    `avg_…` are means over everything, as in the seed; `mean_…`, `p50_…` and `p95_…` are over the
-    tasks that `snapshot.stages` was taken from. `total_rewards` is the sum of the latest standings with all
-    validators, and `rewards_per_hour` how fast it changes: rewards are levels, whose sum over tasks means
-    nothing.
-    """
-    totals, hours = snapshot.totals, snapshot.uptime_hours
-    submitted = totals.successful_submissions + totals.rejected_submissions + totals.unknown_submissions
-    rates = {
-        "tasks_per_hour": _ratio(totals.tasks_processed, hours),
-        "success_rate": _ratio(totals.successful_submissions, submitted),
-        "avg_generation_time": _ratio(totals.total_generation_time, totals.successful_generations),
-        "avg_validation_time": _ratio(totals.total_validation_time, totals.successful_validations),
-        "total_rewards": standing(snapshot.validators),
-        "rewards_per_hour": standing_change_per_hour(snapshot.validators),
-    }
-    for stage in STAGES:
-        times = snapshot.stages.get(stage, StageTimes())
-        rates[f"mean_{stage}_time"] = times.mean
-        rates[f"p50_{stage}_time"] = times.p50
-        rates[f"p95_{stage}_time"] = times.p95
-    return rates
-
-
-def to_json(snapshot: StatisticsSnapshot) -> dict[str, Any]:
-    """The snapshot as the seed's JSON export: timestamp, uptime, session, validators, performance.
-
-    The seed knew no endpoints, and one miner: these have blocks of their own, counted since the beginning.
-    Where several miners share the store, `validator_stats` are over all of them.
-    """
-    by_validator: dict[str, list[ValidatorCounters]] = {}
-    for counters in snapshot.validators:
-        by_validator.setdefault(counters.hotkey, []).append(counters)
-    totals = snapshot.totals
-    session: dict[str, Any] = {"session_start": snapshot.started_at.timestamp()}
-    session |= {name: getattr(totals, name) for name in Totals.__dataclass_fields__}
-    session["total_rewards"] = standing(snapshot.validators)
-    return {
-        "timestamp": snapshot.taken_at.isoformat(),
-        "uptime_hours": round(snapshot.uptime_hours, 4),
-        "session_stats": session,
-        "validator_stats": {hotkey: _validator_json(together(of)) for hotkey, of in by_validator.items()},
-        "miner_stats": {hotkey: _miner_json(snapshot, hotkey) for hotkey in snapshot.miners},
-        "endpoint_stats": {e.name: _endpoint_json(e, snapshot.taken_at) for e in snapshot.endpoints},
-        "performance": performance(snapshot),
-    }
-
-
-def _miner_json(snapshot: StatisticsSnapshot, hotkey: str) -> dict[str, Any]:
-    """One miner's share of it."""
-    mine = [v for v in snapshot.validators if v.miner_hotkey == hotkey]
-    return asdict(snapshot.miners[hotkey]) | {
-        "total_rewards": standing(mine),
-        "rewards_per_hour": standing_change_per_hour(mine),
-        "validator_stats": {v.hotkey: _validator_json(v) for v in mine},
-    }
-
-
-def _validator_json(validator: ValidatorCounters) -> dict[str, Any]:
-    received = validator.last_task_received
-    return {
-        "uid": validator.uid,
-        "stake": validator.stake,
-        "total_tasks_pulled": validator.total_pulls,
-        "total_tasks_received": validator.total_tasks_received,
-        "total_tasks_submitted": validator.total_tasks_submitted,
-        "total_successful_submissions": validator.total_successful_submissions,
-        "total_handed_back": validator.total_handed_back,
-        "average_score": validator.average_score,
-        "validator_average": validator.validator_average,
-        "success_rate": validator.success_rate,
-        "last_reward": validator.last_reward,
-        "reward_per_hour": validator.reward_per_hour,
-        "last_duel_rating": validator.last_duel_rating,
-        "last_task_received": received.isoformat() if received else None,
-        "cooldown_until": validator.cooldown_until.isoformat() if validator.cooldown_until else None,
-        "cooldown_violations": validator.cooldown_violations,
-    }
-
-
-def _endpoint_json(endpoint: Endpoint, now: datetime) -> dict[str, Any]:
-    failed, succeeded = endpoint.last_failed_at, endpoint.last_succeeded_at
-    return {
-        "state": str(endpoint.breaker.state(now)),
-        "generations": endpoint.generations,
-        "failures": endpoint.failures,
-        "failures_in_a_row": endpoint.breaker.failures_in_a_row,
-        "total_generation_time": endpoint.generation_s,
-        "recent_generation_time": endpoint.pace_s,
-        "busy_share": endpoint.busy_share,
-        "last_error": endpoint.last_error,
-        "last_failure": failed.isoformat() if failed else None,
-        "last_success": succeeded.isoformat() if succeeded else None,
-    }

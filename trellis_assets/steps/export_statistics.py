@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trellis_assets.domain.statistics import StatisticsSnapshot, to_json
+from trellis_assets.domain.statistics import StatisticsSnapshot
+from trellis_assets.domain.statistics_export import to_json
 from trellis_assets.ports import Clock, StatisticsRepository
 from trellis_assets.system.atomic_write import write_atomically
 

@@ -13,7 +13,7 @@ import pytest
 from trellis_assets.adapters.local_subnet.state import read_decisions
 from trellis_assets.adapters.storage.report_queries import SqlReportQueries
 from trellis_assets.adapters.storage.store import SqlStore, open_store
-from trellis_assets.domain.statistics import to_json
+from trellis_assets.domain.statistics_export import to_json
 from trellis_assets.domain.tasks import TaskState
 from trellis_assets.testing.clean_environment import clean_environment
 from trellis_assets.testing.postgres_server import PostgresServer

@@ -13,7 +13,7 @@ from trellis_assets.adapters.bittensor import client
 from trellis_assets.adapters.bittensor.client import BittensorNetwork
 from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.storage.store import SqlStore
-from trellis_assets.domain.statistics import to_json
+from trellis_assets.domain.statistics_export import to_json
 from trellis_assets.domain.tasks import TaskState
 from trellis_assets.domain.validators import MAX_COOLDOWN, Validator
 from trellis_assets.settings import Settings

@@ -13,7 +13,7 @@ from trellis_assets.adapters.storage import lost_answers
 from trellis_assets.adapters.storage.models import PollRow, TaskRow
 from trellis_assets.adapters.storage.upsert import insert_ignoring_conflict
 from trellis_assets.domain.feedback import Feedback, moving_average
-from trellis_assets.domain.statistics import kept_standings
+from trellis_assets.domain.standings import kept_standings
 from trellis_assets.domain.submission_lock import lock_after_refusal, lock_after_scoring
 from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import Task

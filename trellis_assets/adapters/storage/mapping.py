@@ -11,7 +11,8 @@ from trellis_assets.domain.columns.column import Column, Part
 from trellis_assets.domain.columns.task_columns import columns_of_part
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation, StoredFile
-from trellis_assets.domain.statistics import ValidatorCounters, standing_per_hour
+from trellis_assets.domain.standings import standing_per_hour
+from trellis_assets.domain.statistics import ValidatorCounters
 from trellis_assets.domain.submissions import Submission
 from trellis_assets.domain.tasks import Task, TaskKind, TaskState
 from trellis_assets.domain.validators import Validator

@@ -13,7 +13,8 @@ from trellis_assets.adapters.storage.sessions import started_at
 from trellis_assets.adapters.storage.stage_times import stage_times
 from trellis_assets.adapters.storage.totals import totals, totals_by_miner
 from trellis_assets.adapters.storage.transactions import Repository
-from trellis_assets.domain.statistics import StatisticsSnapshot, ValidatorCounters, sum_of, to_json
+from trellis_assets.domain.statistics import StatisticsSnapshot, ValidatorCounters, sum_of
+from trellis_assets.domain.statistics_export import to_json
 from trellis_assets.domain.tasks import TaskState
 
 

@@ -17,7 +17,8 @@ from trellis_assets.defs.metadata import (
 )
 from trellis_assets.defs.resources import ReportsResource
 from trellis_assets.domain.columns.other_columns import VALIDATOR_COLUMNS
-from trellis_assets.domain.statistics import StatisticsSnapshot, performance, standing, sum_of, to_json
+from trellis_assets.domain.statistics import StatisticsSnapshot, standing, sum_of
+from trellis_assets.domain.statistics_export import performance, to_json
 
 # The schedule runs every ten minutes: one that was missed warns, two fail.
 _FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(minutes=35), warn_window=timedelta(minutes=25))

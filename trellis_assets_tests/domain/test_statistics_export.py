@@ -1,7 +1,6 @@
-"""Averages and rates, against figures computed by hand."""
+"""The JSON export, against figures computed by hand."""
 
 import json
-import math
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,36 +8,10 @@ import pytest
 
 from trellis_assets.domain.endpoints.breaker import Breaker
 from trellis_assets.domain.endpoints.endpoints import Endpoint
-from trellis_assets.domain.feedback import finite_in, moving_average
-from trellis_assets.domain.statistics import (
-    StatisticsSnapshot,
-    Totals,
-    ValidatorCounters,
-    kept_standings,
-    performance,
-    standing_per_hour,
-    sum_of,
-    to_json,
-)
-from trellis_assets.testing.fakes import NOW, a_feedback
-
-
-def test_the_first_value_starts_the_average_and_later_ones_weigh_five_percent() -> None:
-    assert moving_average(None, 0.8) == pytest.approx(0.99), "the validators' own starts at 1"
-    assert moving_average(0.8, 0.6) == pytest.approx(0.95 * 0.8 + 0.05 * 0.6)
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"), [(math.nan, 0.0), (math.inf, 1.0), (-math.inf, 0.0), (0.5, 0.5), (7.0, 1.0)]
-)
-def test_a_strangers_number_is_cut_to_its_range(value: float, expected: float) -> None:
-    assert finite_in(value, 0.0, 1.0) == expected
-
-
-def test_feedback_of_a_failed_scoring_is_no_acceptance() -> None:
-    assert a_feedback(0.8).is_accepted
-    assert not a_feedback(0.0).is_accepted
-    assert not a_feedback(0.8, validation_failed=True).is_accepted
+from trellis_assets.domain.standings import kept_standings, standing_per_hour
+from trellis_assets.domain.statistics import StatisticsSnapshot, Totals, ValidatorCounters
+from trellis_assets.domain.statistics_export import performance, to_json
+from trellis_assets.testing.fakes import NOW
 
 
 def _snapshot(totals: Totals, hours: float) -> StatisticsSnapshot:
@@ -83,15 +56,7 @@ def test_rewards_are_the_latest_standings_and_their_change_not_a_sum_over_tasks(
     assert exported["miner_stats"]["m"]["total_rewards"] == 7500.0
 
 
-def test_standings_of_the_last_hour_are_kept_and_the_one_before() -> None:
-    kept: list[list[float]] = []
-    for minutes in range(0, 300, 10):
-        kept = kept_standings(kept, at_s=minutes * 60.0, standing=float(minutes))
-    assert [pair[1] for pair in kept] == [230.0, 240.0, 250.0, 260.0, 270.0, 280.0, 290.0]
-    assert standing_per_hour([(0.0, 5.0)]) is None
-
-
-def test_nothing_done_yet_divides_by_nothing() -> None:
+def test_rates_are_zero_before_anything_was_done() -> None:
     assert set(performance(_snapshot(Totals(), hours=0)).values()) == {0.0}
 
 
@@ -127,13 +92,6 @@ def test_miners_that_meet_the_same_validator_are_told_apart_and_summed_up() -> N
     assert (of_both["total_tasks_submitted"], of_both["success_rate"]) == (5, 0.8)
     assert of_both["average_score"] == pytest.approx(0.7), "three of 0.6 and one of 1.0"
     assert (of_both["last_reward"], of_both["last_task_received"]) == (2.0, later.isoformat())
-
-
-def test_sums_are_over_every_part() -> None:
-    assert sum_of([Totals(tasks_pulled=1, total_fidelity=0.5), Totals(tasks_pulled=2)]) == Totals(
-        tasks_pulled=3, total_fidelity=0.5
-    )
-    assert sum_of([]) == Totals()
 
 
 def test_the_export_tells_how_each_endpoint_does() -> None:

@@ -1,5 +1,6 @@
 """What the steps need from the outside world, as Protocols. Adapters implement them."""
 
+from trellis_assets.ports.candidates import CandidateRepository, DecisionRepository
 from trellis_assets.ports.clock import (
     Clock,
 )
@@ -72,11 +73,13 @@ __all__ = [
     "Arrival",
     "ArrivalRepository",
     "BrokenGpuError",
+    "CandidateRepository",
     "ClaimLostError",
     "ClaimRepository",
     "Clock",
     "ConsistencyRepository",
     "CoolingDown",
+    "DecisionRepository",
     "DeclaresOrientation",
     "DurationRepository",
     "EndpointFaultError",

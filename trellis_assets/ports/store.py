@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from trellis_assets.ports.candidates import CandidateRepository, DecisionRepository
 from trellis_assets.ports.endpoints import (
     DurationRepository,
     EndpointRepository,
@@ -58,6 +59,16 @@ class Store(Protocol):
     @property
     def tasks(self) -> TaskRepository:
         """Tasks and their states."""
+        ...
+
+    @property
+    def candidates(self) -> CandidateRepository:
+        """Models that were made for tasks, submitted or not."""
+        ...
+
+    @property
+    def decisions(self) -> DecisionRepository:
+        """Why candidates were made and submitted."""
         ...
 
     @property

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from trellis_assets.domain.candidates import StoredDecision
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation
 from trellis_assets.domain.scheduling.prefetch import ActiveTask
@@ -129,6 +130,7 @@ class TaskRepository(Protocol):
         verdict: Verdict | None = None,
         submission: Submission | None = None,
         feedback: Feedback | None = None,
+        decision: StoredDecision | None = None,
         run_id: str | None = None,
     ) -> Task:
         """Move the task to `state`, and store what is given.

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
+from trellis_assets.domain.candidates import StoredCandidate
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation, StoredFile
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
@@ -137,6 +138,25 @@ def a_generation(**changes: object) -> Generation:
         "spz": StoredFile("models/a.spz", 10, "0" * 64),
     }
     return Generation(**(fields | changes))  # type: ignore[arg-type]
+
+
+def a_candidate(task_key: int = 1, **changes: object) -> StoredCandidate:
+    """Return the first candidate of a task, made by the usual recipe; `changes` replaces fields."""
+    fields: dict[str, object] = {
+        "task_key": task_key,
+        "number": 0,
+        "recipe": "usual",
+        "recipe_version": "0" * 12,
+        "generator": "test 1",
+        "endpoint": "local",
+        "seed": 7,
+        "started_at": NOW,
+        "finished_at": NOW + timedelta(seconds=2),
+        "duration_s": 2.0,
+        "splat_count": 20_000,
+        "spz": StoredFile("models/a.spz", 10, "0" * 64),
+    }
+    return StoredCandidate(**(fields | changes))  # type: ignore[arg-type]
 
 
 def a_verdict(score: float = 0.8, **changes: object) -> Verdict:

@@ -7,6 +7,8 @@ from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage.models import (
     ArchivedTasksRow,
+    CandidateRow,
+    DecisionRow,
     RecentPromptRow,
     TaskRow,
     ValidationRow,
@@ -20,9 +22,10 @@ _KEY = ("session_id", "miner_hotkey", "validator_hotkey")
 
 
 def archive_tasks(session: Session, before: datetime, limit: int) -> int:
-    """Turn tasks that ended before into sums, and delete their rows and verdicts; return how many.
+    """Turn tasks that ended before into sums, and delete their rows, verdicts, candidates and decisions.
 
-    A task stays while its file does: whoever finds the file can still find out whose it is.
+    Return how many. A task stays while its file does: whoever finds the file can still find out whose it is.
+    Files of its other candidates are swept when no row names them any more.
     """
     keys = list(
         session.scalars(
@@ -39,7 +42,8 @@ def archive_tasks(session: Session, before: datetime, limit: int) -> int:
     )
     for some in chunks(keys):
         _add_sums(session, some)
-        session.execute(delete(ValidationRow).where(ValidationRow.task_key.in_(some)))
+        for beside in (ValidationRow, CandidateRow, DecisionRow):
+            session.execute(delete(beside).where(beside.task_key.in_(some)))
         session.execute(delete(RecentPromptRow).where(RecentPromptRow.task_key.in_(some)))
         session.execute(delete(TaskRow).where(TaskRow.key.in_(some)))
     return len(keys)

@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage.archive import archive_tasks
-from trellis_assets.adapters.storage.models import RecentPromptRow, SnapshotRow, TaskRow
+from trellis_assets.adapters.storage.models import CandidateRow, RecentPromptRow, SnapshotRow, TaskRow
 from trellis_assets.adapters.storage.transactions import Repository
 from trellis_assets.adapters.storage.upsert import chunks
 from trellis_assets.domain.retention import ExpiredFiles, Forgotten, StoredModel
@@ -79,10 +79,14 @@ class SqlRetention(Repository):
             for some in chunks(gone.models):
                 deleted = update(TaskRow).where(TaskRow.spz_path.in_(some)).values(model_deleted_at=now)
                 session.execute(deleted)
+                candidates = update(CandidateRow).where(
+                    CandidateRow.spz_path.in_(some), CandidateRow.files_deleted_at.is_(None)
+                )
+                session.execute(candidates.values(files_deleted_at=now))
             return Forgotten(tuple(plys), tuple(pictures))
 
     def known_files(self) -> set[str]:
-        """Return paths of all files that a task needs or may need."""
+        """Return paths of all files that a task needs or may need, and of candidates that are kept."""
         spz = select(TaskRow.spz_path).where(
             TaskRow.spz_path.is_not(None), TaskRow.model_deleted_at.is_(None)
         )
@@ -90,8 +94,19 @@ class SqlRetention(Repository):
             select(path).where(path.is_not(None))
             for path in (TaskRow.ply_path, TaskRow.picture_path, TaskRow.cut_path)
         )
+        kept = (
+            select(path).where(
+                path.is_not(None), CandidateRow.spz_path.is_not(None), CandidateRow.files_deleted_at.is_(None)
+            )
+            for path in (
+                CandidateRow.spz_path,
+                CandidateRow.ply_path,
+                CandidateRow.picture_path,
+                CandidateRow.cut_path,
+            )
+        )
         with self._reading() as session:
-            return {path for path in session.scalars(spz.union(*others)) if path}
+            return {path for path in session.scalars(spz.union(*others, *kept)) if path}
 
     def _count(self, statement: Any) -> int:
         with self._writing() as session:

@@ -3,8 +3,10 @@
 from sqlalchemy import Engine
 
 from trellis_assets.adapters.storage.arrivals import SqlArrivals
+from trellis_assets.adapters.storage.candidates import SqlCandidates
 from trellis_assets.adapters.storage.claims import SqlClaims
 from trellis_assets.adapters.storage.consistency import SqlConsistency
+from trellis_assets.adapters.storage.decisions import SqlDecisions
 from trellis_assets.adapters.storage.durations import SqlDurations
 from trellis_assets.adapters.storage.endpoints import SqlEndpoints
 from trellis_assets.adapters.storage.engine import BUSY_TIMEOUT_S, open_engine
@@ -47,6 +49,8 @@ class SqlStore:
         self.arrivals = SqlArrivals(transactions)
         self.claims = SqlClaims(transactions)
         self.tasks = SqlTasks(transactions)
+        self.candidates = SqlCandidates(transactions)
+        self.decisions = SqlDecisions(transactions)
         self.settled = SqlSettledTasks(transactions)
         self.endpoints = SqlEndpoints(transactions)
         self.slots = SqlSlots(transactions)

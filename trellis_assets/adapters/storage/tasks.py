@@ -8,10 +8,12 @@ from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage import validations
 from trellis_assets.adapters.storage.answers import count_answer
+from trellis_assets.adapters.storage.decisions import add_decision
 from trellis_assets.adapters.storage.mapping import columns_of, task_of
 from trellis_assets.adapters.storage.models import TaskRow
 from trellis_assets.adapters.storage.noted_events import note_transition, note_value
 from trellis_assets.adapters.storage.transactions import Repository
+from trellis_assets.domain.candidates import StoredDecision
 from trellis_assets.domain.event_counts import Event
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation
@@ -78,11 +80,12 @@ class SqlTasks(Repository):
         verdict: Verdict | None = None,
         submission: Submission | None = None,
         feedback: Feedback | None = None,
+        decision: StoredDecision | None = None,
         run_id: str | None = None,
     ) -> Task:
         """Move the task to the state, and store what is given."""
         with self._writing() as session:
-            row = _moved(session, key, state, now=now, reason=reason, run_id=run_id)
+            row = moved_row(session, key, state, now=now, reason=reason, run_id=run_id)
             given = columns_of(
                 generation=generation, verdict=verdict, submission=submission, feedback=feedback
             )
@@ -93,6 +96,8 @@ class SqlTasks(Repository):
                 note_value(session, row, Event.VALIDATION_S, row.validation_s)
             if generation is not None and row.reused_from is None:
                 note_value(session, row, Event.GENERATION_S, row.generation_s)
+            if decision is not None:
+                add_decision(session, decision)
             session.flush()
             return task_of(row)
 
@@ -110,7 +115,7 @@ class SqlTasks(Repository):
     ) -> Task:
         """Move the task to the state that its answer means, and count the answer, in one transaction."""
         with self._writing() as session:
-            row = _moved(session, key, state, now=now, reason=reason, run_id=run_id)
+            row = moved_row(session, key, state, now=now, reason=reason, run_id=run_id)
             given = columns_of(submission=submission, feedback=feedback)
             for name, value in given.items():
                 setattr(row, name, value)
@@ -123,7 +128,7 @@ class SqlTasks(Repository):
             return task
 
 
-def _moved(
+def moved_row(
     session: Session, key: int, state: TaskState, *, now: datetime, reason: str | None, run_id: str | None
 ) -> TaskRow:
     """Return the locked row in its new state; see `ports.TaskRepository.move` for the errors."""

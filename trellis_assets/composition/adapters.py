@@ -13,6 +13,7 @@ from trellis_assets.ports import (
     Generator,
     LocalValidator,
     ModelCatalogue,
+    MonitoringRepository,
     ReportQueries,
     SplatCodec,
     Store,
@@ -74,6 +75,11 @@ class Adapters:
     def catalogue(self) -> ModelCatalogue:
         """Return the store's models, for the gallery."""
         return self.database.catalogue
+
+    @property
+    def monitoring(self) -> MonitoringRepository:
+        """Return what is exported of the store as metrics."""
+        return self.database.monitoring
 
     @cached_property
     def files(self) -> FileStore:

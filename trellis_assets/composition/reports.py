@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from trellis_assets.composition.metrics import exposition
 from trellis_assets.composition.steps import Steps
 from trellis_assets.domain.diagnostics import CheckResult
 from trellis_assets.ports import ReportQueries
@@ -67,6 +68,7 @@ class ReportSteps(Steps):
             write_report=lambda name, since, until, path: write_days(
                 parts.ledger, name, since=since, until=until, path=path, now=parts.clock.now()
             ),
+            encode_metrics=exposition(parts).encode,
             exports=self.settings.storage.reports_folder,
             examine=examine,
             notice=notice,

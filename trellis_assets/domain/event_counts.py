@@ -9,8 +9,8 @@ it again. So each event is counted once, when it happens, in the transaction tha
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import accumulate
+from typing import NamedTuple
 
 from trellis_assets.domain.tasks import TaskState, is_final
 from trellis_assets.system.compat import StrEnum
@@ -49,8 +49,7 @@ STAGE_EVENTS: Mapping[str, Event] = {
 }
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class EventKey:
+class EventKey(NamedTuple):
     """One count.
 
     Attributes:

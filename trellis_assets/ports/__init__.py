@@ -35,6 +35,7 @@ from trellis_assets.ports.maintenance import (
     Notifier,
     RetentionRepository,
 )
+from trellis_assets.ports.monitoring import MonitoringRepository
 from trellis_assets.ports.network import (
     CoolingDown,
     HttpExchange,
@@ -93,6 +94,7 @@ __all__ = [
     "MetagraphError",
     "MissingFileError",
     "ModelCatalogue",
+    "MonitoringRepository",
     "NoTask",
     "NotRegistered",
     "Notifier",

@@ -70,7 +70,12 @@ class StorageSettings(SettingsGroup):
         """Return the SQLAlchemy URL of the store (may hold a password: never print it)."""
         if self.database_url is not None:
             return self.database_url.get_secret_value()
-        return f"sqlite:///{self.folder / 'trellis.db'}"
+        return f"sqlite:///{self.store_file}"
+
+    @property
+    def store_file(self) -> Path | None:
+        """Return the store's own file; None where a URL names the store."""
+        return None if self.database_url is not None else self.folder / "trellis.db"
 
     @property
     def file_options(self) -> dict[str, Any]:

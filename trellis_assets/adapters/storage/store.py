@@ -11,6 +11,7 @@ from trellis_assets.adapters.storage.durations import SqlDurations
 from trellis_assets.adapters.storage.endpoints import SqlEndpoints
 from trellis_assets.adapters.storage.engine import BUSY_TIMEOUT_S, open_engine
 from trellis_assets.adapters.storage.model_catalogue import SqlModelCatalogue
+from trellis_assets.adapters.storage.monitoring import SqlMonitoring
 from trellis_assets.adapters.storage.polls import SqlPolls
 from trellis_assets.adapters.storage.report_queries import SqlReportQueries
 from trellis_assets.adapters.storage.retention import SqlRetention
@@ -62,6 +63,7 @@ class SqlStore:
         self.consistency = SqlConsistency(transactions)
         self.retention = SqlRetention(transactions)
         self.catalogue = SqlModelCatalogue(transactions)
+        self.monitoring = SqlMonitoring(transactions)
         self.reports = SqlReportQueries(engine)
 
     def close(self) -> None:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from trellis_assets.domain.diagnostics import CheckResult, Health, as_json, worst
 from trellis_assets.ports import ModelCatalogue
 from trellis_assets.servers.gallery.model_files import ModelFiles
 from trellis_assets.servers.gallery.model_routes import file_routes, model_routes
 from trellis_assets.servers.gallery.packed_files import PackedFiles
-from trellis_assets.servers.gallery.pages import Pages
+from trellis_assets.servers.gallery.pages import HEADERS, Pages
 from trellis_assets.servers.gallery.report_routes import WriteReport, report_routes
 
 
@@ -22,6 +22,7 @@ class GalleryParts:
     """What the gallery shows, and what it links to.
 
     Attributes:
+        encode_metrics: returns all metrics as text with its media type, for a scraper's Accept header.
         exports: the folder of the exported statistics.
         notice: a quick check; what people who look at models should know, such as that mining is paused.
     """
@@ -29,6 +30,7 @@ class GalleryParts:
     catalogue: ModelCatalogue
     models: ModelFiles
     write_report: WriteReport
+    encode_metrics: Callable[[str], tuple[bytes, str]]
     exports: Path
     examine: Callable[[], Sequence[CheckResult]]
     dagster_url: str
@@ -64,5 +66,11 @@ def gallery_app(parts: GalleryParts) -> FastAPI:
         """Return the results of all health checks; 503 if one has failed."""
         results = parts.examine()
         return JSONResponse(as_json(results), 503 if worst(results) is Health.FAILED else 200)
+
+    @app.get("/metrics")
+    def metrics(request: Request) -> Response:
+        """Return the metrics of all processes of the data folder, for Prometheus."""
+        text, media_type = parts.encode_metrics(request.headers.get("accept", ""))
+        return Response(text, headers=HEADERS | {"content-type": media_type, "cache-control": "no-store"})
 
     return app

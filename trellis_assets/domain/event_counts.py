@@ -73,8 +73,8 @@ def transition(before: TaskState | None, after: TaskState) -> list[tuple[Event, 
     Example:
         A lost answer that turns out to be an acceptance leaves one outcome for another:
 
-        >>> [detail for _, detail in transition(TaskState.ANSWER_UNKNOWN, TaskState.ACCEPTED)]
-        ['answer_unknown', 'accepted']
+        >>> " -> ".join(detail for _, detail in transition(TaskState.ANSWER_UNKNOWN, TaskState.ACCEPTED))
+        'answer_unknown -> accepted'
     """
     counted = [] if before is not None else [(Event.PULLED, "")]
     if before is not None and is_final(before):

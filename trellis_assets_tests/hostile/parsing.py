@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
+from trellis_assets.adapters.bittensor.messages import HttpAnswer
 from trellis_assets.adapters.bittensor.responses import read_pull, read_submission
-from trellis_assets.adapters.bittensor.transport import HttpAnswer
 from trellis_assets.adapters.http_client.response import (
     MalformedResponseError,
     ResponseBounds,

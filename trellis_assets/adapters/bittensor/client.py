@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from trellis_assets.adapters.bittensor import synapses
+from trellis_assets.adapters.bittensor.messages import CallFailure, HttpAnswer
 from trellis_assets.adapters.bittensor.metagraph import read_metagraph
 from trellis_assets.adapters.bittensor.requests import signed_request
 from trellis_assets.adapters.bittensor.responses import (
@@ -17,7 +18,7 @@ from trellis_assets.adapters.bittensor.responses import (
     read_pull,
     read_submission,
 )
-from trellis_assets.adapters.bittensor.transport import CallFailure, HttpAnswer, ValidatorTransport
+from trellis_assets.adapters.bittensor.transport import ValidatorTransport
 from trellis_assets.adapters.bittensor.wallet import load_hotkey
 from trellis_assets.adapters.http_client.response import ResponseBounds
 from trellis_assets.domain.clock_offset import TOLERANCE_S

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trellis_assets.adapters.bittensor.import_guard import bt
-from trellis_assets.adapters.bittensor.transport import HttpRequest
+from trellis_assets.adapters.bittensor.messages import HttpRequest
 from trellis_assets.adapters.http_client.response import ResponseBounds
 from trellis_assets.domain.validators import Validator
 

@@ -4,7 +4,7 @@ import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from trellis_assets.adapters.bittensor.transport import CallFailure, HttpAnswer
+from trellis_assets.adapters.bittensor.messages import CallFailure, HttpAnswer
 from trellis_assets.adapters.bittensor.wire import (
     FEEDBACK_RANGES,
     FeedbackFields,

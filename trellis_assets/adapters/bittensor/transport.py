@@ -10,69 +10,18 @@ import ipaddress
 import resource
 import socket
 import time
-from dataclasses import dataclass
-from datetime import datetime
 from weakref import WeakKeyDictionary
 
+from trellis_assets.adapters.bittensor.messages import CallFailure, HttpAnswer, HttpRequest
 from trellis_assets.adapters.bittensor.response_memory import AnswerInArrival, AnswerMemory
-from trellis_assets.adapters.http_client.response import (
-    MalformedResponseError,
-    ResponseBounds,
-    ResponseReader,
-)
+from trellis_assets.adapters.http_client.request import encode_request
+from trellis_assets.adapters.http_client.response import MalformedResponseError, ResponseReader
 from trellis_assets.domain.tasks import printable
 
 CONNECT_TIMEOUT_S = 5.0
 _READ_BYTES = 32 * 1024
 # The subnet has at most 256 neurons. A quarter of the files this process may open is left to everything else.
 _MOST_CONNECTIONS = 256
-
-
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
-    """What is sent, and what may come back.
-
-    Attributes:
-        path: where on the server, as "/PullTask".
-        headers: without Host, Content-Length and Connection; values are ASCII.
-        body: JSON.
-        bounds: of the response.
-    """
-
-    path: str
-    headers: dict[str, str]
-    body: bytes
-    bounds: ResponseBounds
-
-
-@dataclass(frozen=True, slots=True)
-class HttpAnswer:
-    """A whole response.
-
-    Attributes:
-        server_time: what the `Date` header says, in UTC; None without one.
-        round_trip_s: from the start of the connection to the last byte.
-    """
-
-    status: int
-    body: bytearray
-    server_time: datetime | None
-    round_trip_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class CallFailure:
-    """No whole response came.
-
-    Attributes:
-        reason: one printable line.
-        never_sent: not even a connection was made.
-        is_malformed: what came is not HTTP, or exceeds a bound.
-    """
-
-    reason: str
-    never_sent: bool = False
-    is_malformed: bool = False
 
 
 class ValidatorTransport:
@@ -221,14 +170,4 @@ def _encode(request: HttpRequest, host: str) -> bytes:
         "Accept-Encoding": "identity",
         "Connection": "close",
     }
-    if not all(
-        f"{name}{value}".isascii() and f"{name}{value}".isprintable() for name, value in headers.items()
-    ):
-        raise ValueError("a header is not printable ASCII")
-    lines = [
-        f"POST {request.path} HTTP/1.1",
-        *(f"{name}: {value}" for name, value in headers.items()),
-        "",
-        "",
-    ]
-    return "\r\n".join(lines).encode("ascii") + request.body
+    return encode_request("POST", request.path, headers, request.body)

@@ -4,11 +4,11 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from secrets import token_hex
 from typing import Any
 from urllib.parse import urlencode
 
 from trellis_assets.adapters.http_client.connection import NoConnectionError, connected, exchange
+from trellis_assets.adapters.http_client.request import encode_request, multipart_form
 from trellis_assets.adapters.http_client.response import (
     MalformedResponseError,
     ResponseBounds,
@@ -98,7 +98,7 @@ class BoundedClient:
         Raises:
             NoAnswerError: none came in bounds.
         """
-        return self._ask("GET", url, b"", None)
+        return self._call("GET", url, b"", None)
 
     def post_form(self, url: str, fields: Mapping[str, str]) -> Answer:
         """Return the answer to a form.
@@ -111,7 +111,7 @@ class BoundedClient:
         except UnicodeEncodeError as error:
             text = f"the prompt is not valid Unicode: {error.reason}"
             raise NoAnswerError(text, is_transient=False) from None
-        return self._ask("POST", url, content, _FORM)
+        return self._call("POST", url, content, _FORM)
 
     def post_file(self, url: str, fields: Mapping[str, str], name: str, file: bytes) -> Answer:
         """Return the answer to a multipart form with one uploaded file, in the field `name`.
@@ -119,16 +119,8 @@ class BoundedClient:
         Raises:
             NoAnswerError: none came in bounds.
         """
-        boundary = token_hex(16)
-        parts = [
-            f'Content-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'.encode()
-            for field, value in fields.items()
-        ]
-        head = f'Content-Disposition: form-data; name="{name}"; filename="prompt"\r\n'
-        parts.append(head.encode() + b"Content-Type: application/octet-stream\r\n\r\n" + file + b"\r\n")
-        between = f"--{boundary}\r\n".encode()
-        content = between + between.join(parts) + f"--{boundary}--\r\n".encode()
-        return self._ask("POST", url, content, f"multipart/form-data; boundary={boundary}")
+        content, content_type = multipart_form(fields, name, file)
+        return self._call("POST", url, content, content_type)
 
     def post_json(self, url: str, fields: Mapping[str, Any]) -> Answer:
         """Return the answer to a JSON object.
@@ -137,9 +129,9 @@ class BoundedClient:
             NoAnswerError: none came in bounds.
         """
         # ASCII escapes, so that lone surrogates in a prompt are no error here.
-        return self._ask("POST", url, json.dumps(fields).encode("ascii"), _JSON)
+        return self._call("POST", url, json.dumps(fields).encode("ascii"), _JSON)
 
-    def _ask(self, method: str, url: str, content: bytes, content_type: str | None) -> Answer:
+    def _call(self, method: str, url: str, content: bytes, content_type: str | None) -> Answer:
         where = shown_url(url)
         reader = ResponseReader(self._bounds)
         failure = self._exchange(method, url, content, content_type, reader)
@@ -184,7 +176,7 @@ class BoundedClient:
     def _encode(
         self, method: str, target: Target, proxy: Target | None, content: bytes, content_type: str | None
     ) -> bytes:
-        # A proxy is asked for the whole URL, except through a tunnel.
+        # A proxy gets the whole URL, except through a tunnel.
         by_proxy = proxy is not None and not target.is_tls
         headers = {
             "Host": target.authority,
@@ -198,8 +190,4 @@ class BoundedClient:
             "Content-Length": None if content_type is None else str(len(content)),
         }
         place = f"http://{target.authority}{target.path}" if by_proxy else target.path
-        lines = [f"{method} {place} HTTP/1.1"]
-        lines += [f"{name}: {value}" for name, value in headers.items() if value is not None]
-        if not all(line.isascii() and line.isprintable() for line in lines):
-            raise ValueError("a header is not printable ASCII")
-        return "\r\n".join([*lines, "", ""]).encode("ascii") + content
+        return encode_request(method, place, headers, content)

@@ -8,7 +8,8 @@ from typing import cast
 
 from sqlalchemy import Engine
 
-from trellis_assets.adapters.storage.engine import HEAD, parse_url
+from trellis_assets.adapters.storage.engine import parse_url
+from trellis_assets.adapters.storage.schema_upgrade import HEAD
 from trellis_assets.adapters.storage.store_file import recovered_file
 from trellis_assets.ports import StoreError
 from trellis_assets.system.atomic_write import atomic_write

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from trellis_assets.adapters.bittensor.messages import CallFailure, HttpAnswer
 from trellis_assets.adapters.bittensor.responses import read_pull, read_submission
-from trellis_assets.adapters.bittensor.transport import CallFailure, HttpAnswer
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import (

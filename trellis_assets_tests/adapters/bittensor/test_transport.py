@@ -7,13 +7,9 @@ import threading
 import pytest
 
 from trellis_assets.adapters.bittensor import response_memory
+from trellis_assets.adapters.bittensor.messages import CallFailure, HttpAnswer, HttpRequest
 from trellis_assets.adapters.bittensor.response_memory import AnswerMemory
-from trellis_assets.adapters.bittensor.transport import (
-    CallFailure,
-    HttpAnswer,
-    HttpRequest,
-    ValidatorTransport,
-)
+from trellis_assets.adapters.bittensor.transport import ValidatorTransport
 from trellis_assets.adapters.http_client.response import ResponseBounds, ResponseReader
 from trellis_assets.testing.hostile_peer import JSON, answers, hostile_peer
 

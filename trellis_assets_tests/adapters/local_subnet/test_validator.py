@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from trellis_assets.adapters.bittensor.client import BittensorNetwork
+from trellis_assets.adapters.bittensor.messages import HttpAnswer
 from trellis_assets.adapters.bittensor.requests import signed_request
 from trellis_assets.adapters.bittensor.synapses import GetVersion, SubmitResults
-from trellis_assets.adapters.bittensor.transport import HttpAnswer, ValidatorTransport
+from trellis_assets.adapters.bittensor.transport import ValidatorTransport
 from trellis_assets.adapters.generation.embedded.generator import EmbeddedGenerator
 from trellis_assets.adapters.http_client.response import ResponseBounds
 from trellis_assets.adapters.local_subnet.prompts import PromptSource

@@ -12,8 +12,9 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from trellis_assets.adapters.storage.engine import HEAD, MIGRATIONS, parse_url
+from trellis_assets.adapters.storage.engine import parse_url
 from trellis_assets.adapters.storage.models import Base, EventCountRow
+from trellis_assets.adapters.storage.schema_upgrade import HEAD, MIGRATIONS
 from trellis_assets.adapters.storage.store import SqlStore, open_store
 from trellis_assets.domain.submissions import SubmissionKind
 from trellis_assets.domain.tasks import TaskState

@@ -5,33 +5,9 @@ from typing import Annotated
 import typer
 
 from trellis_assets.cli.app import DataDir, app, clear_errors
-from trellis_assets.servers.generation.options import (
-    DEFAULT_HOST,
-    DEFAULT_PORT,
-    Backend,
-    Device,
-    Host,
-    Lazy,
-    Port,
-)
+from trellis_assets.servers.generation.cli import server
 
-
-@app.command()
-def server(
-    host: Host = DEFAULT_HOST,
-    port: Port = DEFAULT_PORT,
-    backend: Backend = None,
-    device: Device = None,
-    lazy: Lazy = None,
-) -> None:
-    """Run a generation server.
-
-    It has the routes of a TRELLIS server.
-    """
-    with clear_errors():
-        from trellis_assets.servers.generation.command import serve
-
-        serve(host=host, port=port, backend=backend, device=device, is_lazy=lazy)
+app.command()(clear_errors()(server))
 
 
 @app.command()

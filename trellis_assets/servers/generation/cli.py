@@ -1,4 +1,4 @@
-"""Options of the generation server's command, the same wherever it is called from."""
+"""The generation server's command, the same in `trellis-assets` and in `trellis-assets-server`."""
 
 from typing import Annotated, Optional
 
@@ -31,3 +31,19 @@ Lazy = Annotated[
     ),
 ]
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8096
+
+
+def server(
+    host: Host = DEFAULT_HOST,
+    port: Port = DEFAULT_PORT,
+    backend: Backend = None,
+    device: Device = None,
+    lazy: Lazy = None,
+) -> None:
+    """Run a generation server.
+
+    It has the routes of a TRELLIS server.
+    """
+    from trellis_assets.servers.generation.command import serve  # noqa: PLC0415 - keeps --help quick
+
+    serve(host=host, port=port, backend=backend, device=device, is_lazy=lazy)

@@ -14,6 +14,7 @@ from trellis_assets.ports import (
     LocalValidator,
     ModelCatalogue,
     MonitoringRepository,
+    RecipeSource,
     ReportQueries,
     SplatCodec,
     Store,
@@ -148,6 +149,13 @@ class Adapters:
         from trellis_assets.adapters.generation.embedded.generator import EmbeddedGenerator
 
         return EmbeddedGenerator()
+
+    @cached_property
+    def recipes(self) -> RecipeSource:
+        """Return the recipes of the settings' file, or the shipped ones."""
+        from trellis_assets.adapters.recipes_file import RecipesFile
+
+        return RecipesFile(self.settings.generation.recipes_file)
 
     @cached_property
     def validator(self) -> LocalValidator:

@@ -31,6 +31,7 @@ class MiningSteps(Steps):
             self.settings.generation.policy(),
             pictures=pictures,
             orient=self.orient_model_step(),
+            recipes=parts.recipes,
         )
 
     def orient_model_step(self) -> OrientModelStep | None:

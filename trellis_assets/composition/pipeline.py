@@ -3,6 +3,7 @@
 from functools import cached_property
 
 from trellis_assets.adapters.prompt_lists import read_prompts
+from trellis_assets.adapters.recipes_file import read_recipes
 from trellis_assets.composition.adapters import Adapters
 from trellis_assets.composition.maintenance import MaintenanceSteps
 from trellis_assets.composition.mining import MiningSteps
@@ -36,7 +37,7 @@ class Pipeline(Adapters):
         return ReportSteps(self)
 
     def check(self) -> None:
-        """Check what mining needs: store, files, webhook, hotkey or prompts, generator, validator.
+        """Check what mining needs: store, files, recipes, webhook, hotkey or prompts, generator, validator.
 
         Raises:
             StoreError, StoredFileError, WalletError, SettingsError: with what to do.
@@ -44,6 +45,7 @@ class Pipeline(Adapters):
         settings = self.settings
         self.store.statistics.count_by_state()
         self.check_files()
+        read_recipes(settings.generation.recipes_file)
         self.notify_step  # noqa: B018 - reads the URL
         if settings.mining.harvest:
             self.network.miner_hotkey  # noqa: B018 - reads the key

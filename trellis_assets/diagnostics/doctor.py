@@ -19,6 +19,7 @@ from trellis_assets.diagnostics.machine_checks import (
 )
 from trellis_assets.diagnostics.mining_checks import check_mining
 from trellis_assets.diagnostics.proxy_checks import check_proxies
+from trellis_assets.diagnostics.recipe_checks import check_recipes
 from trellis_assets.diagnostics.subnet_checks import check_subnet, check_wallet
 from trellis_assets.diagnostics.worker_checks import check_workers
 from trellis_assets.domain.diagnostics import CheckResult, Health
@@ -34,6 +35,7 @@ _CHECKS: dict[str, Callable[[CheckContext], list[CheckResult]]] = {
     "wallet": check_wallet,
     "subnet": check_subnet,
     "generator": check_generator,
+    "recipes": check_recipes,
     "validation": check_validation,
     "gpu": check_gpu,
     "mining": check_mining,

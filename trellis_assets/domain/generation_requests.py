@@ -32,6 +32,10 @@ class Sampling:
     image_guidance: float | None = None
 
 
+# Asks for nothing.
+ENDPOINTS_OWN = Sampling()
+
+
 class Route(StrEnum):
     """How a text prompt becomes a model."""
 
@@ -58,7 +62,7 @@ class GenerationRequest:
     prompt: str
     kind: TaskKind
     seed: int
-    sampling: Sampling = Sampling()
+    sampling: Sampling = ENDPOINTS_OWN
     route: Route | None = None
 
     @property

@@ -25,10 +25,17 @@ from trellis_assets.ports.generation import (
     PictureRoute,
     PictureSource,
     PromptRefusedError,
+    RecordsSettings,
     ServerBackend,
+    TellsSettings,
     UnclearFaultError,
     UnsupportedPromptError,
     Watch,
+)
+from trellis_assets.ports.learning import (
+    ONE_RECIPE,
+    RecipeSource,
+    SettledTaskRepository,
 )
 from trellis_assets.ports.maintenance import (
     ConsistencyRepository,
@@ -71,6 +78,7 @@ from trellis_assets.ports.validation import (
 from trellis_assets.ports.validators import PollRepository, ValidatorRepository
 
 __all__ = [
+    "ONE_RECIPE",
     "Arrival",
     "ArrivalRepository",
     "BrokenGpuError",
@@ -103,10 +111,13 @@ __all__ = [
     "PollRepository",
     "PollResponse",
     "PromptRefusedError",
+    "RecipeSource",
+    "RecordsSettings",
     "ReportQueries",
     "RetentionRepository",
     "ServerBackend",
     "SessionRepository",
+    "SettledTaskRepository",
     "SharedDemandRepository",
     "SlotRepository",
     "SplatCodec",
@@ -118,6 +129,7 @@ __all__ = [
     "SubmissionAnswer",
     "TaskAssigned",
     "TaskRepository",
+    "TellsSettings",
     "TooCostlyToJudgeError",
     "UnclearFaultError",
     "Unreachable",

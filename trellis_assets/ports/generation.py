@@ -5,7 +5,15 @@ from typing import Any, Protocol, runtime_checkable
 
 from trellis_assets.domain.endpoints.endpoints import Probe
 from trellis_assets.domain.endpoints.orientation import Orientation
-from trellis_assets.domain.generation_requests import BackendState, GenerationRequest, PictureKind, Route
+from trellis_assets.domain.generation_requests import (
+    ENDPOINTS_OWN,
+    BackendState,
+    GenerationRequest,
+    PictureKind,
+    Route,
+    Sampling,
+)
+from trellis_assets.domain.generation_settings import UsedSettings
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 
@@ -80,8 +88,25 @@ class Generator(Protocol):
         """Whether this backend takes such prompts."""
         ...
 
-    def generate(self, prompt: str, *, kind: TaskKind, seed: int, endpoint: str) -> GaussianSplats:
+    def generate(
+        self,
+        prompt: str,
+        *,
+        kind: TaskKind,
+        seed: int,
+        endpoint: str,
+        sampling: Sampling = ENDPOINTS_OWN,
+        route: Route | None = None,
+    ) -> GaussianSplats:
         """The model for a prompt; the same for the same prompt and seed where the backend can.
+
+        Args:
+            prompt: words, or a picture's base64 text.
+            kind: of prompt.
+            seed: of the random numbers.
+            endpoint: that makes it.
+            sampling: settings of the samplers; an endpoint that lacks them makes the model without.
+            route: of words; an endpoint that lacks it makes the model by its own.
 
         Raises:
             GenerationError: with whether it is worth retrying.
@@ -95,6 +120,15 @@ class DeclaresOrientation(Protocol):
 
     def declared_orientation(self, endpoint: str) -> tuple[Orientation, bool]:
         """Return what the last answer of the endpoint spoke for, and whether that is certain."""
+        ...
+
+
+@runtime_checkable
+class TellsSettings(Protocol):
+    """A generator whose endpoints may say what they made a model with."""
+
+    def used_settings(self, endpoint: str) -> UsedSettings | None:
+        """Return what the endpoint's last model was made with; None where it does not say."""
         ...
 
 
@@ -139,6 +173,15 @@ class ServerBackend(Protocol):
 
     def unload(self) -> None:
         """Models and their GPU memory are given back; the next order loads them again."""
+        ...
+
+
+@runtime_checkable
+class RecordsSettings(Protocol):
+    """A backend that knows what it made a model with."""
+
+    def used_settings(self, order: GenerationRequest) -> UsedSettings | None:
+        """Return what the request's model was made with; None where that is forgotten."""
         ...
 
 

@@ -1,10 +1,31 @@
-"""Recorded tasks, for learning."""
+"""Recorded tasks, for learning, and the recipes that candidates are made by."""
 
 from typing import TYPE_CHECKING, Protocol
+
+from trellis_assets.domain.learning.recipes import USUAL, Recipe
 
 if TYPE_CHECKING:
     # Its module imports scipy, which every process with ports would then wait for.
     from trellis_assets.domain.learning.settled_tasks import SettledTask
+
+
+class RecipeSource(Protocol):
+    """The recipes in force."""
+
+    def current(self) -> tuple[Recipe, ...]:
+        """Return the recipes, at least one: the first is the usual one."""
+        ...
+
+
+class UsualRecipe:
+    """The one recipe that changes nothing."""
+
+    def current(self) -> tuple[Recipe, ...]:
+        """Return it."""
+        return (USUAL,)
+
+
+ONE_RECIPE: RecipeSource = UsualRecipe()
 
 
 class SettledTaskRepository(Protocol):

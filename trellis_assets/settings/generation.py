@@ -12,7 +12,7 @@ from trellis_assets.domain.task_policies import GenerationPolicy
 from trellis_assets.settings.base import SettingsGroup
 from trellis_assets.settings.choices import AUTO_ORIENTATION, DuplicatePolicy, GeneratorBackend
 from trellis_assets.settings.errors import SettingsError
-from trellis_assets.settings.field_types import Hours, OptionalSecret, Orientations, Seconds, Urls
+from trellis_assets.settings.field_types import Hours, OptionalSecret, Orientations, Seconds, Urls, UserPath
 
 
 class GenerationSettings(SettingsGroup):
@@ -46,6 +46,9 @@ class GenerationSettings(SettingsGroup):
         description="reuse: submit the best earlier result; skip: hand duplicates back.",
     )
     duplicate_window_h: Hours = Field(24, description="Hours in which a prompt counts as seen.")
+    recipes_file: UserPath | None = Field(
+        None, description="How candidates are made (TOML, see docs/earning.md); default: the shipped recipes."
+    )
     prepare_submission: bool = Field(
         True, description="Centre, scale and trim models for the validators' renderer."
     )

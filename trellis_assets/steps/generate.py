@@ -8,6 +8,7 @@ from trellis_assets.domain.duplicates import Duplicate, Fresh, Reusable, judge_p
 from trellis_assets.domain.generation_requests import PictureKind
 from trellis_assets.domain.generations import Generation, StoredFile
 from trellis_assets.domain.heartbeats import Stage
+from trellis_assets.domain.learning.recipes import Recipe
 from trellis_assets.domain.splats.preparation import PreparedModel, prepare_for_submission, unprepared
 from trellis_assets.domain.splats.quality_checks import collapsed
 from trellis_assets.domain.splats.splats import GaussianSplats
@@ -16,11 +17,13 @@ from trellis_assets.domain.task_policies import GenerationPolicy
 from trellis_assets.domain.tasks import LEASE, Task, TaskState
 from trellis_assets.observability.audit_log import audit
 from trellis_assets.ports import (
+    ONE_RECIPE,
     Clock,
     FileStore,
     GenerationError,
     Generator,
     PictureSource,
+    RecipeSource,
     SplatCodec,
     Store,
     StoredFileError,
@@ -45,6 +48,7 @@ class GenerateStep:
     Attributes:
         pictures: gives what a model was made from; None where the generator has no such pictures.
         orient: turns models head up; None where the generator knows its own orientation.
+        recipes: how candidates are made; the first is the usual one.
     """
 
     store: Store
@@ -55,6 +59,7 @@ class GenerateStep:
     policy: GenerationPolicy
     pictures: PictureSource | None = None
     orient: OrientModelStep | None = None
+    recipes: RecipeSource = ONE_RECIPE
 
     def run(self, key: int, run_id: str) -> Task | None:
         """Return the task generated, reused or declined; None if another run holds it.
@@ -168,13 +173,14 @@ class GenerateStep:
             picture=pictures.get(PictureKind.PICTURE),
             cut=pictures.get(PictureKind.CUT),
         )
-        return self._generated(task, generation, model, run_id)
+        return self._generated(task, generation, model, made.recipe, run_id)
 
     def _made(self, task: Task, run_id: str) -> Made:
         """Return a model that is not collapsed, or the last candidate: another seed mostly helps."""
         step = GenerateWithFailoverStep(self.store, self.generator, self.clock, self.policy.retries)
+        recipe = self.recipes.current()[0]
         for candidate in range(MOST_COLLAPSED):
-            made = step.run(task, run_id, candidate)
+            made = step.run(task, run_id, candidate, recipe)
             if (problem := collapsed(made.splats)) is None:
                 return made
             audit("collapsed model", task=task, level=logging.WARNING, seed=made.seed, reason=problem)
@@ -195,7 +201,7 @@ class GenerateStep:
         if self.pictures is None:
             return {}
         kept: dict[PictureKind, StoredFile] = {}
-        made_from = self.pictures.pictures(task.prompt, seed=made.seed, endpoint=made.endpoint)
+        made_from = self.pictures.pictures(made.prompt, seed=made.seed, endpoint=made.endpoint)
         for kind, data in made_from.items():
             try:
                 kept[kind] = self.files.write(task.key, "webp", data)
@@ -203,7 +209,9 @@ class GenerateStep:
                 audit(f"no {kind} is kept", task=task, level=logging.WARNING, reason=str(error))
         return kept
 
-    def _generated(self, task: Task, generation: Generation, model: PreparedModel, run_id: str) -> Task:
+    def _generated(
+        self, task: Task, generation: Generation, model: PreparedModel, recipe: Recipe, run_id: str
+    ) -> Task:
         now = self.clock.now()
         moved = retry_store(
             self.clock,
@@ -220,5 +228,6 @@ class GenerateStep:
             bytes=generation.spz.size,
             seconds=round(generation.duration_s, 3),
             preparation=model.summary,
+            recipe=recipe.label,
         )
         return moved

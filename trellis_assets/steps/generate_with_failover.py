@@ -13,7 +13,10 @@ from trellis_assets.domain.endpoints.descriptions import describe_endpoint
 from trellis_assets.domain.endpoints.endpoints import Endpoint, has_only_failed_at, is_of_prompt
 from trellis_assets.domain.endpoints.fault_attribution import prompt_mark
 from trellis_assets.domain.endpoints.selection import free_endpoints, is_any_healthy, taking_work
+from trellis_assets.domain.generation_settings import UsedSettings
 from trellis_assets.domain.heartbeats import Stage
+from trellis_assets.domain.learning.recipe_use import RecipeRequest, request_by
+from trellis_assets.domain.learning.recipes import USUAL, Recipe
 from trellis_assets.domain.scheduling.slot_polling import slot_poll_interval_s
 from trellis_assets.domain.splats.quality_checks import too_few
 from trellis_assets.domain.splats.splats import GaussianSplats
@@ -26,6 +29,7 @@ from trellis_assets.ports import (
     PromptRefusedError,
     Store,
     StoreError,
+    TellsSettings,
     UnclearFaultError,
     UnsupportedPromptError,
 )
@@ -43,13 +47,20 @@ LONGEST_WAIT_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A generated model, with its endpoint and times."""
+    """A generated model, with its endpoint and times.
+
+    Attributes:
+        prompt: as it was put to the endpoint.
+        recipe: that the model was made by, which is the wanted one only where the endpoint followed it.
+    """
 
     splats: GaussianSplats
     endpoint: str
     seed: int
     started_at: datetime
     finished_at: datetime
+    prompt: str
+    recipe: Recipe
 
 
 @dataclass(slots=True)
@@ -67,6 +78,7 @@ class _Tries:
     Attributes:
         mark: of its prompt.
         seed: of the candidate that is being made.
+        wanted: prompt and settings by its recipe.
         failed: endpoints where it failed and may be tried again, one entry per failure.
         unfit: endpoints that would say the same again.
         since: when it failed first at an endpoint that may be tried again.
@@ -75,6 +87,7 @@ class _Tries:
 
     mark: str
     seed: int
+    wanted: RecipeRequest
     failed: list[str] = field(default_factory=list)
     unfit: set[str] = field(default_factory=set)
     since: datetime | None = None
@@ -94,8 +107,11 @@ class GenerateWithFailoverStep:
     clock: Clock
     retries: int
 
-    def run(self, task: Task, run_id: str, candidate: int = 0) -> Made:
+    def run(self, task: Task, run_id: str, candidate: int = 0, recipe: Recipe = USUAL) -> Made:
         """Return the model of this candidate of the task, counted from 0: each has a seed of its own.
+
+        Endpoints that the recipe names go first; where none of them is healthy the others make the model,
+        which then does not count as the recipe's.
 
         Each try takes the free endpoint that has failed this task least.
 
@@ -107,7 +123,8 @@ class GenerateWithFailoverStep:
             UnsupportedPromptError: no endpoint takes such prompts.
             GenerationError: no retry or no endpoint is left, or none was healthy for ten minutes.
         """
-        tries = _Tries(prompt_mark(task.prompt), generation_seed(task, candidate))
+        wanted = request_by(recipe, task.prompt, task.kind)
+        tries = _Tries(prompt_mark(task.prompt), generation_seed(task, candidate), wanted)
         while True:
             with self._turn(task.key, tries) as turn:
                 try:
@@ -149,6 +166,11 @@ class GenerateWithFailoverStep:
         pool = self.store.endpoints.named(left, now)
         return any(has_only_failed_at(endpoint, tries.mark) for endpoint in pool)
 
+    def _preferred(self, pool: list[Endpoint], recipe: Recipe) -> list[Endpoint]:
+        """Return the endpoints that the recipe names, or all where none of them is healthy."""
+        named = [endpoint for endpoint in pool if recipe.may_use(endpoint.name)]
+        return named if is_any_healthy(named) else pool
+
     def _endpoints_left(self, tries: _Tries) -> list[str]:
         return [name for name in self.generator.endpoints if name not in tries.unfit]
 
@@ -158,13 +180,28 @@ class GenerateWithFailoverStep:
         audit("generation started", task=task, endpoint=endpoint, seed=seed)
         enter_stage(Stage.GENERATING)
         try:
-            splats = self.generator.generate(task.prompt, kind=task.kind, seed=seed, endpoint=endpoint)
+            splats = self._asked(tries.wanted, task, seed, endpoint)
             _refuse_too_few(splats, endpoint)
         except GenerationError as error:
             turn.outcome = _outcome_of(error, self._seconds_since(started), tries.mark)
             raise
         turn.outcome = Outcome(self._seconds_since(started))
-        return Made(splats, endpoint, seed, started, self.clock.now())
+        by = tries.wanted.made_by(endpoint, self._used(endpoint))
+        return Made(splats, endpoint, seed, started, self.clock.now(), tries.wanted.prompt, by)
+
+    def _asked(self, wanted: RecipeRequest, task: Task, seed: int, endpoint: str) -> GaussianSplats:
+        return self.generator.generate(
+            wanted.prompt,
+            kind=task.kind,
+            seed=seed,
+            endpoint=endpoint,
+            sampling=wanted.sampling,
+            route=wanted.route,
+        )
+
+    def _used(self, endpoint: str) -> UsedSettings | None:
+        generator = self.generator
+        return generator.used_settings(endpoint) if isinstance(generator, TellsSettings) else None
 
     def _seconds_since(self, started: datetime) -> float:
         # A clock that was set back meanwhile must not make the endpoint look faster than it is.
@@ -197,7 +234,7 @@ class GenerateWithFailoverStep:
         while True:
             enter_stage(Stage.WAITING)
             now = self.clock.now()
-            pool = self.store.endpoints.named(names, now)
+            pool = self._preferred(self.store.endpoints.named(names, now), tries.wanted.recipe)
             free = free_endpoints(pool, now, tries.failed)
             free_since = (free_since or now) if free else None
             if free_since is not None and (

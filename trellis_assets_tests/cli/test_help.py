@@ -19,7 +19,10 @@ FROM_SETTINGS = [
     if isinstance(option.show_default, str) and "TRELLIS_" in option.show_default
 ]
 # Unset means this.
-WORDS = {"TRELLIS_TASK_LIMIT": "no limit", "TRELLIS_SUBNET_PROMPTS_FILE": "the shipped list"}
+WORDS = {
+    "TRELLIS_TASK_LIMIT": "no limit", "TRELLIS_SUBNET_PROMPTS_FILE": "the shipped list",
+    "TRELLIS_RECIPES_FILE": "the shipped recipes",
+}
 
 
 @pytest.mark.parametrize(("option", "shown"), FROM_SETTINGS, ids=[option for option, _ in FROM_SETTINGS])

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.generation.embedded.generator import EmbeddedGenerator
@@ -34,7 +35,7 @@ class BallGenerator(EmbeddedGenerator):
         super().__init__()
         self.made, self.when_done = 0, when_done
 
-    def generate(self, prompt: str, *, kind: TaskKind, seed: int, endpoint: str) -> GaussianSplats:
+    def generate(self, prompt: str, *, kind: TaskKind, seed: int, endpoint: str, **_: Any) -> GaussianSplats:
         self.made += 1
         self.when_done()
         return a_ball()

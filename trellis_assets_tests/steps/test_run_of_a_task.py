@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ class FailingGenerator(EmbeddedGenerator):
         self.failures = list(failures)
         self.calls = 0
 
-    def generate(self, prompt: str, *, kind: TaskKind, seed: int, endpoint: str) -> GaussianSplats:
+    def generate(self, prompt: str, *, kind: TaskKind, seed: int, endpoint: str, **_: Any) -> GaussianSplats:
         self.calls += 1
         if self.failures:
             raise self.failures.pop(0)
@@ -68,7 +69,7 @@ class CollapsingGenerator(EmbeddedGenerator):
         super().__init__()
         self.left, self.seeds = collapsed, list[int]()
 
-    def generate(self, prompt: str, *, kind: TaskKind, seed: int, endpoint: str) -> GaussianSplats:
+    def generate(self, prompt: str, *, kind: TaskKind, seed: int, endpoint: str, **_: Any) -> GaussianSplats:
         self.seeds.append(seed)
         splats = super().generate(prompt, kind=kind, seed=seed, endpoint=endpoint)
         self.left -= 1
@@ -396,7 +397,7 @@ class _Interrupted(EmbeddedGenerator):
         super().__init__()
         self.interrupt = interrupt
 
-    def generate(self, prompt: str, *, kind: TaskKind, seed: int, endpoint: str) -> GaussianSplats:
+    def generate(self, prompt: str, *, kind: TaskKind, seed: int, endpoint: str, **_: Any) -> GaussianSplats:
         self.interrupt()
         return super().generate(prompt, kind=kind, seed=seed, endpoint=endpoint)
 

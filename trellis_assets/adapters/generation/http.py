@@ -1,6 +1,7 @@
 """TRELLIS generation servers over HTTP (PROTOCOL 7)."""
 
 import base64
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,6 +12,7 @@ from trellis_assets.adapters.generation.http_answers import (
     declared_orientation,
     is_fault_of_prompt,
     model_in,
+    refuses_settings,
     trouble_in,
 )
 from trellis_assets.adapters.generation.model_pictures import OfferedPictures, offer_in
@@ -18,7 +20,13 @@ from trellis_assets.adapters.http_client import Answer, BoundedClient, NoAnswerE
 from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
 from trellis_assets.domain.endpoints.endpoints import Probe
 from trellis_assets.domain.endpoints.orientation import Orientation
-from trellis_assets.domain.generation_requests import PictureKind, Route
+from trellis_assets.domain.generation_requests import ENDPOINTS_OWN, PictureKind, Route, Sampling
+from trellis_assets.domain.generation_settings import (
+    SETTINGS_HEADER,
+    UsedSettings,
+    form_fields,
+    read_header,
+)
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import (
@@ -27,6 +35,8 @@ from trellis_assets.ports import (
     UnclearFaultError,
     UnsupportedPromptError,
 )
+
+_log = logging.getLogger(__name__)
 
 # About what scoring services accept (PROTOCOL 6.1); a bare PLY of two million splats fits.
 MAX_ANSWER_BYTES = 512 * 1024 * 1024
@@ -70,6 +80,9 @@ class HttpGenerator:
         self._route = route
         self._offered = OfferedPictures(token)
         self._declared: dict[str, tuple[Orientation, bool]] = {}
+        self._used: dict[str, UsedSettings | None] = {}
+        # Settings that an endpoint has refused: it makes models without them.
+        self._declined: set[tuple[str, Sampling, Route | None]] = set()
         self._prober = BoundedClient(timeout_s=PROBE_TIMEOUT_S, max_bytes=PROBE_MAX_BYTES, token=token)
 
     @property
@@ -104,8 +117,20 @@ class HttpGenerator:
         """Whether the servers may take such prompts. The reference server turns out not to take pictures."""
         return kind in {TaskKind.TEXT, TaskKind.IMAGE}
 
-    def generate(self, prompt: str, *, kind: TaskKind, seed: int, endpoint: str) -> GaussianSplats:
+    def generate(
+        self,
+        prompt: str,
+        *,
+        kind: TaskKind,
+        seed: int,
+        endpoint: str,
+        sampling: Sampling = ENDPOINTS_OWN,
+        route: Route | None = None,
+    ) -> GaussianSplats:
         """Return the server's model, whichever format it answers in.
+
+        A server that refuses sampler settings or the route is asked once more without them, and not with
+        them again: a task is not lost for a recipe. `used_settings` tells what the model was made with.
 
         Raises:
             GenerationError: transient; the server is unreachable, slow, busy or failing.
@@ -116,18 +141,26 @@ class HttpGenerator:
         """
         _check_prompt(prompt, kind)
         url = self._urls[endpoint]
-        form = {_FIELDS[kind]: prompt, "seed": str(seed), "return_compressed": "true"}
-        if kind is TaskKind.TEXT and self._route is not None:
-            form["route"] = self._route
-        answer = self._ask(lambda: self._client.post_form(f"{url}/generate/", form))
         where = shown_url(url)
+        own = {} if kind is TaskKind.IMAGE or self._route is None else {"route": str(self._route)}
+        wanted = form_fields(sampling) | ({} if route is None else {"route": str(route)})
+        declined = (endpoint, sampling, route)
+        extra = own if declined in self._declined else own | wanted
+        self._used[endpoint] = None
+        answer = self._posted(url, {_FIELDS[kind]: prompt}, seed, extra)
+        if extra != own and refuses_settings(answer):
+            answer = self._posted(url, {_FIELDS[kind]: prompt}, seed, own)
+            if answer.status == httpx.codes.OK:
+                self._declined.add(declined)
+                _log.warning("%s refuses the settings of a recipe, and makes models without them", where)
         is_refused = answer.status == httpx.codes.UNPROCESSABLE_ENTITY and not is_fault_of_prompt(answer)
         if kind is TaskKind.IMAGE and is_refused:
             # The picture itself is sound, so that it is the form's field that the server lacks.
-            answer = self._upload(url, prompt, seed)
+            answer = self._upload(url, prompt, seed, {} if declined in self._declined else wanted)
             if answer.status in {httpx.codes.UNPROCESSABLE_ENTITY, httpx.codes.BAD_REQUEST}:
                 raise UnsupportedPromptError(f"{where} takes no pictures: {answer.excerpt}")
         splats = model_in(answer, where)
+        self._used[endpoint] = read_header(answer.headers.get(SETTINGS_HEADER.lower()))
         self._declared[endpoint] = declared_orientation(answer.headers)
         if (offer := offer_in(answer, url)) is not None:
             self._offered.remember((endpoint, prompt, seed), offer)
@@ -137,10 +170,18 @@ class HttpGenerator:
         """Return what the last answer of the endpoint spoke for, and whether that is certain."""
         return self._declared.get(endpoint, (Orientation.AS_IS, False))
 
-    def _upload(self, url: str, prompt: str, seed: int) -> Answer:
+    def used_settings(self, endpoint: str) -> UsedSettings | None:
+        """Return what the endpoint's last model was made with; None where it does not say."""
+        return self._used.get(endpoint)
+
+    def _posted(self, url: str, prompt: Mapping[str, str], seed: int, extra: Mapping[str, str]) -> Answer:
+        form = {**prompt, "seed": str(seed), "return_compressed": "true", **extra}
+        return self._ask(lambda: self._client.post_form(f"{url}/generate/", form))
+
+    def _upload(self, url: str, prompt: str, seed: int, extra: Mapping[str, str]) -> Answer:
         """Return the answer to the picture sent as an uploaded file, as other servers take it."""
         file = base64.b64decode(prompt)
-        fields = {"seed": str(seed), "return_compressed": "true"}
+        fields = {"seed": str(seed), "return_compressed": "true", **extra}
         return self._ask(
             lambda: self._client.post_file(f"{url}/generate/", fields, "prompt_image_file", file)
         )

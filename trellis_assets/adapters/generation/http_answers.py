@@ -64,6 +64,17 @@ def is_fault_of_prompt(answer: Answer) -> bool:
     return answer.status in _REFUSALS and answer.headers.get(FAULT_HEADER.lower()) == PROMPT_FAULT
 
 
+def refuses_settings(answer: Answer) -> bool:
+    """Return whether the answer may mean that the server lacks a field, or the route, that it was sent."""
+    if is_fault_of_prompt(answer):
+        return False
+    return answer.status in {
+        httpx.codes.BAD_REQUEST,
+        httpx.codes.UNPROCESSABLE_ENTITY,
+        httpx.codes.NOT_IMPLEMENTED,
+    }
+
+
 def model_in(answer: Answer, where: str) -> GaussianSplats:
     """Return the model in an answer.
 

@@ -78,6 +78,10 @@ class Recipe:
         return any(fnmatchcase(endpoint, pattern) for pattern in self.endpoints)
 
 
+# Changes nothing: what a model was made by before there were recipes.
+USUAL = Recipe("usual")
+
+
 def parse_recipes(text: str) -> tuple[Recipe, ...]:
     """Return the recipes of a `recipes.toml`, in order; the first is what `single` uses.
 

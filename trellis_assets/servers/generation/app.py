@@ -22,6 +22,7 @@ from trellis_assets.servers.generation.picture_routes import (
     check_route,
     picture_headers,
     picture_router,
+    settings_headers,
 )
 from trellis_assets.servers.generation.readiness import Readiness, ServerState
 from trellis_assets.servers.generation.request_forms import form_in_openapi, read_form
@@ -105,7 +106,7 @@ def generation_app(
         splats = await _generated(readiness, order, request)
         encode = codec.encode_spz if is_compressed else codec.encode_ply
         answer = _model(await asyncio.to_thread(encode, splats), order.seed, is_compressed=is_compressed)
-        answer.headers.update(picture_headers(backend, order))
+        answer.headers.update(picture_headers(backend, order) | settings_headers(backend, order))
         return answer
 
     @app.post("/clear_cache/")

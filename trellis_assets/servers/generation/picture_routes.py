@@ -7,8 +7,9 @@ from starlette.status import HTTP_501_NOT_IMPLEMENTED
 
 from trellis_assets.domain.endpoints.faults import FAULT_HEADER, SERVER_FAULT
 from trellis_assets.domain.generation_requests import GenerationRequest, PictureKind, Route
+from trellis_assets.domain.generation_settings import SETTINGS_HEADER, header_of
 from trellis_assets.domain.tasks import TaskKind
-from trellis_assets.ports import PictureRoute, ServerBackend
+from trellis_assets.ports import PictureRoute, RecordsSettings, ServerBackend
 
 # An answer with a model names what to ask `GET /models/{id}/{picture}.png` for.
 MODEL_ID, PICTURES = "X-Model-Id", "X-Model-Pictures"
@@ -40,6 +41,12 @@ def picture_headers(backend: ServerBackend, order: GenerationRequest) -> dict[st
     if not isinstance(backend, PictureRoute) or not (made := backend.pictures(order.model_id)):
         return {}
     return {MODEL_ID: order.model_id, PICTURES: ",".join(made)}
+
+
+def settings_headers(backend: ServerBackend, order: GenerationRequest) -> dict[str, str]:
+    """Return the header that tells what the model was made with; none where the backend does not know."""
+    used = backend.used_settings(order) if isinstance(backend, RecordsSettings) else None
+    return {} if used is None else {SETTINGS_HEADER: header_of(used)}
 
 
 def described(backend: ServerBackend) -> dict[str, Any]:

@@ -21,7 +21,8 @@ from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.adapters.splat_io.sniff import decode_splats
 from trellis_assets.adapters.weights.revisions import Revisions
 from trellis_assets.composition import Pipeline
-from trellis_assets.domain.generation_requests import Route
+from trellis_assets.domain.generation_requests import Route, Sampling
+from trellis_assets.domain.generation_settings import UsedSettings, read_header
 from trellis_assets.domain.retention import RetentionPolicy
 from trellis_assets.domain.tasks import Task, TaskKind
 from trellis_assets.ports import EndpointFaultError, MissingFileError
@@ -93,6 +94,13 @@ def test_answer_names_the_pictures_and_the_server_hands_them_out(
     assert len(package.given) == 1
     assert httpx.get(f"{server}/models/{'0' * 32}/cut.png").status_code == 404
     assert httpx.get(f"{model}/other.png").status_code == 422
+
+
+def test_answer_says_what_the_model_was_made_with_the_repeated_one_too(server: str) -> None:
+    for _ in range(2):
+        answer = post(server, prompt="a red vase", ss_sampling_steps="3", guidance_scale="2")
+        used = read_header(answer.headers["x-model-settings"])
+        assert used == UsedSettings(Sampling(3, 8.5, 14, 9.0, 2.0), Route.PICTURE)
 
 
 def test_all_models_are_tried_at_the_start_and_health_says_so(

@@ -3,7 +3,8 @@
 from trellis_assets.adapters.generation.embedded.generator import EmbeddedGenerator
 from trellis_assets.adapters.generation.embedded.vocabulary import load_vocabulary
 from trellis_assets.adapters.weights.revisions import Revisions
-from trellis_assets.domain.generation_requests import BackendState, GenerationRequest
+from trellis_assets.domain.generation_requests import BackendState, GenerationRequest, Route
+from trellis_assets.domain.generation_settings import UsedSettings
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import Watch
@@ -36,6 +37,10 @@ class EmbeddedBackend:
         """
         watch("building", 0.0)
         return self._generator.generate(order.prompt, kind=order.kind, seed=order.seed, endpoint="embedded")
+
+    def used_settings(self, order: GenerationRequest) -> UsedSettings:
+        """Return that words take the direct route; there are no samplers."""
+        return UsedSettings(route=Route.DIRECT if order.kind is TaskKind.TEXT else None)
 
     def state(self) -> BackendState:
         """Return an empty state: no weights are loaded."""

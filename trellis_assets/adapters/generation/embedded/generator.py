@@ -15,6 +15,8 @@ from trellis_assets.adapters.generation.embedded.vocabulary import Part, load_vo
 from trellis_assets.adapters.generation.this_machine import on_this_machine
 from trellis_assets.adapters.prompt_images import PromptImageError, decode_prompt_image
 from trellis_assets.domain.endpoints.endpoints import Probe
+from trellis_assets.domain.generation_requests import ENDPOINTS_OWN, Route, Sampling
+from trellis_assets.domain.generation_settings import UsedSettings
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import PromptRefusedError
@@ -55,7 +57,20 @@ class EmbeddedGenerator:
         """Whether such prompts can be read: words and pictures."""
         return kind in {TaskKind.TEXT, TaskKind.IMAGE}
 
-    def generate(self, prompt: str, *, kind: TaskKind, seed: int, endpoint: str) -> GaussianSplats:  # noqa: ARG002
+    def used_settings(self, endpoint: str) -> UsedSettings:  # noqa: ARG002 - all are alike
+        """Return that words take the direct route; there are no samplers."""
+        return UsedSettings(route=Route.DIRECT)
+
+    def generate(
+        self,
+        prompt: str,
+        *,
+        kind: TaskKind,
+        seed: int,
+        endpoint: str,  # noqa: ARG002 - all are alike
+        sampling: Sampling = ENDPOINTS_OWN,  # noqa: ARG002 - there are no samplers
+        route: Route | None = None,  # noqa: ARG002 - there is one route
+    ) -> GaussianSplats:
         """Return a model of 32,000 splats whose centres span a unit cube around the origin.
 
         Raises:

@@ -11,14 +11,16 @@ from trellis_assets.adapters.generation.picture.memory import (
     free_memory,
     plan_for,
 )
-from trellis_assets.adapters.generation.picture.picture_cache import PictureCache, png_file
+from trellis_assets.adapters.generation.picture.picture_cache import REQUESTS, PictureCache, png_file
 from trellis_assets.adapters.generation.picture.stages import Pictures, PictureStages
 from trellis_assets.adapters.generation.trellis.backend import TrellisBackend
 from trellis_assets.domain.generation_requests import BackendState, GenerationRequest, PictureKind, Route
+from trellis_assets.domain.generation_settings import UsedSettings
 from trellis_assets.domain.picture_route import Background, MemoryProfile
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import Watch
+from trellis_assets.system.bounded_cache import BoundedCache
 
 
 class PictureBackend:
@@ -41,6 +43,7 @@ class PictureBackend:
         self._profile, self._device = profile, device
         self._plan: MemoryPlan | None = None
         self._kept = PictureCache()
+        self._used: BoundedCache[str, UsedSettings] = BoundedCache(REQUESTS)
         self.default_route = default_route
 
     @property
@@ -97,10 +100,29 @@ class PictureBackend:
         else:
             self._kept.keep(order, made)
             cut = b64encode(png_file(made.cut)).decode("ascii")
-            return self._trellis.generate(replace(order, prompt=cut, kind=TaskKind.IMAGE), watch)
+            inner = replace(order, prompt=cut, kind=TaskKind.IMAGE)
+            splats = self._trellis.generate(inner, watch)
+            self._note_settings(order, self._trellis.used_settings(inner))
+            return splats
         # Outside the handler: the traceback holds the tensors that fill the memory.
         self.unload()
         raise fault
+
+    def used_settings(self, order: GenerationRequest) -> UsedSettings | None:
+        """Return what the request's model was made with; None where that is forgotten."""
+        return self._used.get(order.model_id) or self._trellis.used_settings(order)
+
+    def _note_settings(self, order: GenerationRequest, used: UsedSettings | None) -> None:
+        """Remember what TRELLIS used, with what the picture of words was made with."""
+        if used is None:
+            return
+        if order.kind is TaskKind.TEXT:
+            asked = order.sampling.image_guidance
+            guidance = self._stages.settings.guidance if asked is None else asked
+            used = replace(
+                used, sampling=replace(used.sampling, image_guidance=guidance), route=Route.PICTURE
+            )
+        self._used.keep(order.model_id, used)
 
     def state(self) -> BackendState:
         """Return what is loaded of all three stages."""

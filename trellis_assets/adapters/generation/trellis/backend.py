@@ -9,7 +9,7 @@ from trellis_assets.adapters.generation.trellis.conversion import splats_of
 from trellis_assets.adapters.generation.trellis.faults import gpu_fault, is_gpu_fault
 from trellis_assets.adapters.generation.trellis.loading import load_background_removal, load_pipeline
 from trellis_assets.adapters.generation.trellis.progress import watched
-from trellis_assets.adapters.generation.trellis.sampling import sampler_settings
+from trellis_assets.adapters.generation.trellis.sampling import sampler_settings, used_settings
 from trellis_assets.adapters.generation.trellis.trial import ignore_progress, trial_request
 from trellis_assets.adapters.gpu.card_lock import card_lock
 from trellis_assets.adapters.gpu.memory import memory_of, release_memory
@@ -20,9 +20,14 @@ from trellis_assets.domain.generation_requests import (
     GenerationRequest,
     GenerationStoppedError,
 )
+from trellis_assets.domain.generation_settings import UsedSettings
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import GenerationError, PromptRefusedError, Watch
+from trellis_assets.system.bounded_cache import BoundedCache
+
+# Twice as many as the server's result cache has models.
+_REMEMBERED = 16
 
 
 class TrellisBackend:
@@ -54,6 +59,7 @@ class TrellisBackend:
         self._pipelines: dict[TaskKind, Any] = {}
         self._parked: set[TaskKind] = set()
         self._lock = Lock()
+        self._used: BoundedCache[str, UsedSettings] = BoundedCache(_REMEMBERED)
 
     @property
     def name(self) -> str:
@@ -120,6 +126,10 @@ class TrellisBackend:
         self._has_failed = True
         return fault
 
+    def used_settings(self, order: GenerationRequest) -> UsedSettings | None:
+        """Return what the request's model was made with; None where that is forgotten."""
+        return self._used.get(order.model_id)
+
     def state(self) -> BackendState:
         """Return what is loaded, and the memory of the device where it is a GPU that was used."""
         loaded = tuple(f"{kind}: {self._models[kind]}" for kind in list(self._pipelines))
@@ -148,6 +158,7 @@ class TrellisBackend:
         condition = pipeline.get_cond([_prompt_for(pipeline, order)])
         torch.manual_seed(order.seed)
         structure, latent = sampler_settings(pipeline, order)
+        self._used.keep(order.model_id, used_settings(pipeline, order, structure, latent))
         with watched(pipeline.models["sparse_structure_flow_model"], "structure", structure, watch):
             coords = pipeline.sample_sparse_structure(condition, 1, structure)
         if len(coords) == 0:

@@ -1,8 +1,10 @@
 """Steps and guidance of TRELLIS's two samplers."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from trellis_assets.domain.generation_requests import GenerationRequest
+from trellis_assets.domain.generation_requests import GenerationRequest, Route, Sampling
+from trellis_assets.domain.generation_settings import UsedSettings
 from trellis_assets.domain.tasks import TaskKind
 
 # Tuned for pictures of words, and so for TRELLIS's image models alone (PROTOCOL 7).
@@ -27,6 +29,33 @@ def sampler_settings(pipeline: Any, order: GenerationRequest) -> tuple[Sampler, 
         _settings("ss" if is_picture else None, own[0], wanted.ss_steps, wanted.ss_guidance),
         _settings("slat" if is_picture else None, own[1], wanted.slat_steps, wanted.slat_guidance),
     )
+
+
+def used_settings(
+    pipeline: Any, order: GenerationRequest, structure: Sampler, latent: Sampler
+) -> UsedSettings:
+    """Return what the samplers were given, with what comes from the pipeline itself.
+
+    Args:
+        pipeline: of TRELLIS.
+        order: the request.
+        structure: as `sampler_settings` returned it.
+        latent: likewise.
+    """
+    structure = {**pipeline.sparse_structure_sampler_params, **structure}
+    latent = {**pipeline.slat_sampler_params, **latent}
+    sampling = Sampling(
+        ss_steps=int(structure["steps"]),
+        ss_guidance=_guidance(structure),
+        slat_steps=int(latent["steps"]),
+        slat_guidance=_guidance(latent),
+    )
+    return UsedSettings(sampling, Route.DIRECT if order.kind is TaskKind.TEXT else None)
+
+
+def _guidance(given: Mapping[str, Any]) -> float | None:
+    strength = given.get("cfg_strength")
+    return None if strength is None else float(strength)
 
 
 def _settings(tuned: str | None, own: Sampler, steps: int | None, guidance: float | None) -> Sampler:

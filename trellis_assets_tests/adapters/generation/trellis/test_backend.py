@@ -10,7 +10,13 @@ import torch
 
 from trellis_assets.adapters.generation.trellis.conversion import splats_of
 from trellis_assets.adapters.prompt_lists import default_pictures
-from trellis_assets.domain.generation_requests import GenerationRequest, GenerationStoppedError, Sampling
+from trellis_assets.domain.generation_requests import (
+    GenerationRequest,
+    GenerationStoppedError,
+    Route,
+    Sampling,
+)
+from trellis_assets.domain.generation_settings import UsedSettings
 from trellis_assets.domain.splats.splats import SH_C0
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.ports import GenerationError
@@ -243,3 +249,17 @@ def test_missing_weights_are_named(package: type[StandInPipeline]) -> None:
 def test_a_picture_that_cannot_be_read_is_refused(package: type[StandInPipeline]) -> None:
     with pytest.raises(GenerationError, match="no PNG"):
         trellis_backend(MODELS).generate(order("aGVsbG8=", TaskKind.IMAGE), ignore)
+
+
+def test_backend_says_what_the_samplers_were_given_with_the_pipelines_own(
+    package: type[StandInPipeline],
+) -> None:
+    backend = trellis_backend(MODELS)
+    words = order(sampling=Sampling(ss_steps=3, slat_guidance=2.5))
+    backend.generate(words, ignore)
+    given = UsedSettings(Sampling(3, 7.5, 20, 2.5), Route.DIRECT)
+    assert backend.used_settings(words) == given
+    assert backend.used_settings(order("another")) is None
+    picture = order(default_pictures()[0], TaskKind.IMAGE)
+    backend.generate(picture, ignore)
+    assert backend.used_settings(picture) == UsedSettings(Sampling(13, 8.5, 14, 9.0))

@@ -20,7 +20,8 @@ FROM_SETTINGS = [
 ]
 # Unset means this.
 WORDS = {
-    "TRELLIS_TASK_LIMIT": "no limit", "TRELLIS_SUBNET_PROMPTS_FILE": "the shipped list",
+    "TRELLIS_TASK_LIMIT": "no limit",
+    "TRELLIS_SUBNET_PROMPTS_FILE": "the shipped list",
     "TRELLIS_RECIPES_FILE": "the shipped recipes",
 }
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import ledger
 import queries
 import run_history
+import scrape
 import soak
 import splats
 import startup
@@ -175,6 +176,7 @@ def main() -> None:
         ),
         "splats": keep_splats,
         "queries": lambda: keep("queries", queries.main(), f"{queries.TASKS:,} tasks in SQLite, in memory"),
+        "scrape": lambda: keep("scrape", scrape.main(), f"{scrape.TASKS:,} tasks in SQLite, in memory"),
         "ledger": keep_ledger,
         "run_history": lambda: keep(
             "run_history",

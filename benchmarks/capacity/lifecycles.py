@@ -1,8 +1,8 @@
 """Whole lifecycles of tasks through the real steps over a real store, one after another, in this process.
 
-Fakes of the subnet, the generator and the validator cost nothing; what is left is the store, the files and
-the work on the model. The store has a day of history and the given number of busy endpoints, since the cost
-of a query depends on both.
+The subnet, the generator and the validator are played and cost nothing; what is left is the store, the files
+and the work on the model. The store has a day's history, and so many endpoints at work for other tasks as
+asked, since what a question costs depends on both.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ LONG = timedelta(hours=1)
 
 
 class FreeGenerator:
-    """A generator that returns the same model at once; only the endpoint in the middle is free."""
+    """Always the same model, at once; the endpoint in the middle is the one that is free."""
 
     name = "free 1"
 
@@ -63,30 +63,30 @@ class FreeGenerator:
         return a_ball(SPLATS)
 
     def problem(self) -> None:
-        """Return None: it always works."""
+        """It is well."""
 
     def supports(self, _kind: TaskKind) -> bool:
-        """Return True: it takes every kind."""
+        """Everything."""
         return True
 
     def generate(self, _prompt: str, **_named: object) -> GaussianSplats:
-        """Return the model."""
+        """The model."""
         return self._model
 
 
 class FreeValidator:
-    """A validator that accepts everything at once."""
+    """Likes everything, at once."""
 
     name = "free 1"
 
     def validate(self, _spz: bytes, **_named: object) -> Any:
-        """Return a good verdict."""
+        """A good verdict."""
         return a_verdict()
 
 
 @dataclass
 class LifecycleCosts:
-    """The costs of so many tasks.
+    """What was found, of so many tasks.
 
     Attributes:
         asked: by stage and method of the store.
@@ -101,7 +101,7 @@ class LifecycleCosts:
 
 
 def measure_lifecycles(url: str, folder: Path, *, endpoints: int, tasks: int) -> LifecycleCosts:
-    """Mine so many tasks with all endpoints but one busy, and return what they cost."""
+    """So many tasks have been done, with all but one of the endpoints busy."""
     opened = open_store(url)
     generator = FreeGenerator(endpoints)
     fill(opened, generator.endpoints)

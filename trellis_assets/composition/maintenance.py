@@ -18,7 +18,7 @@ class MaintenanceSteps(Steps):
         """Return the step that deletes what retention does not keep."""
         parts, settings = self._adapters, self.settings
         policy = settings.retention.policy(settings.generation.duplicate_window)
-        return MaintainStep(parts.store.retention, parts.files, parts.clock, policy)
+        return MaintainStep(parts.store.retention, parts.store.candidates, parts.files, parts.clock, policy)
 
     def check_consistency_step(self) -> CheckConsistencyStep:
         """Return the checks of the task table and the model files."""

@@ -2,7 +2,9 @@
 
 from trellis_assets.composition.steps import Steps
 from trellis_assets.ports import DeclaresOrientation, PictureSource
+from trellis_assets.steps.choose_rule import ChooseRuleStep
 from trellis_assets.steps.generate import GenerateStep
+from trellis_assets.steps.judge_model import JudgeModelStep
 from trellis_assets.steps.orient_model import OrientModelStep
 from trellis_assets.steps.preview import MadeFromStep, PreviewStep
 from trellis_assets.steps.submit import SubmitStep
@@ -31,7 +33,26 @@ class MiningSteps(Steps):
             self.settings.generation.policy(),
             pictures=pictures,
             orient=self.orient_model_step(),
+            judge=self.judge_model_step(),
+            rules=self.choose_rule_step(),
             recipes=parts.recipes,
+        )
+
+    def judge_model_step(self) -> JudgeModelStep | None:
+        """Return the step that scores candidates; None where models are not validated."""
+        parts, policy = self._adapters, self.settings.validation.policy()
+        if not policy.is_enabled:
+            return None
+        return JudgeModelStep(parts.validator, parts.clock, requires_verdict=policy.requires_verdict)
+
+    def choose_rule_step(self) -> ChooseRuleStep:
+        """Return the step that finds the policy in force for a task."""
+        settings = self.settings
+        return ChooseRuleStep(
+            settings.mining.wanted_policy(),
+            settings.validation.validate_models,
+            settings.validation.min_score,
+            self._adapters.recipes,
         )
 
     def orient_model_step(self) -> OrientModelStep | None:

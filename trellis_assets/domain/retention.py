@@ -11,6 +11,7 @@ class RetentionPolicy:
 
     Attributes:
         prompts_for: remembered prompts: the duplicate window.
+        candidates_for: files of models that were made for a task, or on its prompt, and are not the task's.
         ply_for: PLY files; the submitted SPZ has all that a validator saw.
         models_for: SPZ files.
         best_for: SPZ files of models whose score is at least `best_score`.
@@ -20,6 +21,7 @@ class RetentionPolicy:
     """
 
     prompts_for: timedelta = timedelta(hours=24)
+    candidates_for: timedelta = timedelta(days=2)
     ply_for: timedelta = timedelta(days=2)
     models_for: timedelta = timedelta(days=14)
     best_for: timedelta = timedelta(days=90)

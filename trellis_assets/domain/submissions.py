@@ -43,6 +43,7 @@ class HandBackReason(StrEnum):
     BELOW_VALIDATOR_THRESHOLD = "below_validator_threshold"
     INVALID_MODEL = "invalid_model"
     NO_VERDICT = "no_verdict"
+    NOT_WORTH_THE_RISK = "not_worth_the_risk"  # by the learnt policy
     UNSUPPORTED_TASK = "unsupported_task"
 
 

@@ -44,8 +44,15 @@ class SlotRepository(Protocol):
         """Free the endpoint and note how the generation ended; None where that says nothing about it."""
         ...
 
-    def is_next_in_line(self, task_key: int, now: datetime) -> bool:
-        """Return whether no other waiting task goes before this one."""
+    def is_next_in_line(self, task_key: int, now: datetime, *, is_extra: bool = False) -> bool:
+        """Return whether no other waiting task goes before this one.
+
+        Args:
+            task_key: of this one.
+            now: aware UTC.
+            is_extra: it has a candidate and would make another one: a task without any goes first, unless it
+                is worth less.
+        """
         ...
 
 

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import NoDecode
 
 from trellis_assets.domain.endpoints.orientation import Orientation
+from trellis_assets.domain.learning.wanted_policy import PolicyError, parse_policy
 from trellis_assets.domain.server_backends import SERVER_BACKENDS
 from trellis_assets.settings.choices import AUTO_ORIENTATION
 from trellis_assets.settings.network_name import check_network
@@ -131,6 +132,13 @@ def _check_template(value: str) -> str:
     return value
 
 
+def _check_policy(value: str) -> str:
+    try:
+        return parse_policy(value).label
+    except PolicyError as error:
+        raise ValueError(f"must be a policy: {error}") from None
+
+
 # Longer times and larger counts are mistakes, and would overflow somewhere.
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Hours = Annotated[float, Field(gt=0, le=24 * 36_500)]
@@ -147,6 +155,7 @@ Orientations = Annotated[
 ]
 Queues = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_check_queues)]
 Network = Annotated[str, AfterValidator(check_network)]
+Policy = Annotated[str, AfterValidator(_check_policy)]
 LogLevel = Annotated[str, AfterValidator(_check_log_level)]
 
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_empty_is_none)]

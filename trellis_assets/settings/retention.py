@@ -16,6 +16,9 @@ class RetentionSettings(SettingsGroup):
     title: ClassVar[str] = "Retention"
 
     keep_ply_days: Days = Field(2, description="Days until PLY files are deleted.")
+    keep_candidates_days: Days = Field(
+        2, description="Days until files of models that were made for a task and not submitted are deleted."
+    )
     keep_models_days: Days = Field(14, description="Days until SPZ files are deleted.")
     keep_best_days: Days = Field(90, description="Days until SPZ files of the best models are deleted.")
     best_score: float = Field(0.85, ge=0, le=1, description="Models from this score on are the best.")
@@ -41,6 +44,7 @@ class RetentionSettings(SettingsGroup):
         """
         return RetentionPolicy(
             prompts_for=duplicate_window,
+            candidates_for=timedelta(days=self.keep_candidates_days),
             ply_for=timedelta(days=self.keep_ply_days),
             models_for=timedelta(days=self.keep_models_days),
             best_for=timedelta(days=self.keep_best_days),

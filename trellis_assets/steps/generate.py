@@ -1,17 +1,11 @@
 """Generate a model for a claimed task, and store it; or decide to hand the task back."""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from trellis_assets.domain.candidates import StoredDecision
 from trellis_assets.domain.duplicates import Duplicate, Fresh, Reusable, judge_prompt
-from trellis_assets.domain.generation_requests import PictureKind
-from trellis_assets.domain.generations import Generation, StoredFile
-from trellis_assets.domain.heartbeats import Stage
-from trellis_assets.domain.learning.recipes import Recipe
-from trellis_assets.domain.splats.preparation import PreparedModel, prepare_for_submission, unprepared
-from trellis_assets.domain.splats.quality_checks import collapsed
-from trellis_assets.domain.splats.splats import GaussianSplats
+from trellis_assets.domain.generations import Generation
 from trellis_assets.domain.submissions import HandBackReason
 from trellis_assets.domain.task_policies import GenerationPolicy
 from trellis_assets.domain.tasks import LEASE, Task, TaskState
@@ -27,18 +21,16 @@ from trellis_assets.ports import (
     SplatCodec,
     Store,
     StoredFileError,
-    StoreError,
     UnsupportedPromptError,
 )
-from trellis_assets.steps.generate_with_failover import GenerateWithFailoverStep, Made
+from trellis_assets.steps.choose_rule import RuleSource, SingleRule
+from trellis_assets.steps.generate_with_failover import GenerateWithFailoverStep
+from trellis_assets.steps.judge_model import JudgeModelStep
 from trellis_assets.steps.lease_heartbeat import lease_heartbeat
+from trellis_assets.steps.make_candidates import MakeCandidatesStep
 from trellis_assets.steps.orient_model import OrientModelStep
+from trellis_assets.steps.store_model import StoreModelStep
 from trellis_assets.steps.store_retry import retry_store
-from trellis_assets.system.stages import enter_stage
-
-# Candidates that may collapse before the task is handed back. Where one of seven does, three in a row are
-# one task in 300; more would be a fault of the endpoint that another seed does not mend.
-MOST_COLLAPSED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +40,8 @@ class GenerateStep:
     Attributes:
         pictures: gives what a model was made from; None where the generator has no such pictures.
         orient: turns models head up; None where the generator knows its own orientation.
+        judge: scores candidates; None where models are not validated.
+        rules: the policy in force for each task.
         recipes: how candidates are made; the first is the usual one.
     """
 
@@ -59,6 +53,8 @@ class GenerateStep:
     policy: GenerationPolicy
     pictures: PictureSource | None = None
     orient: OrientModelStep | None = None
+    judge: JudgeModelStep | None = None
+    rules: RuleSource = field(default_factory=SingleRule)
     recipes: RecipeSource = ONE_RECIPE
 
     def run(self, key: int, run_id: str) -> Task | None:
@@ -76,10 +72,19 @@ class GenerateStep:
         with lease_heartbeat(self.clock, lambda until: self.store.claims.extend(key, run_id, until)):
             return self._decided_by_duplicate(task, run_id) or self._generate(task, run_id)
 
-    def _decline(self, task: Task, run_id: str, reason: HandBackReason, detail: str = "") -> Task:
+    def _decline(
+        self,
+        task: Task,
+        run_id: str,
+        reason: HandBackReason,
+        detail: str = "",
+        decision: StoredDecision | None = None,
+    ) -> Task:
         text = f"{reason}: {detail}" if detail else str(reason)
         state = TaskState.DECLINED if task.is_harvested else TaskState.FAILED
-        declined = self.store.tasks.move(task.key, state, now=self.clock.now(), reason=text, run_id=run_id)
+        declined = self.store.tasks.move(
+            task.key, state, now=self.clock.now(), reason=text, decision=decision, run_id=run_id
+        )
         audit("task declined", task=declined, level=logging.WARNING, reason=text)
         return declined
 
@@ -135,99 +140,36 @@ class GenerateStep:
         if not self.generator.supports(task.kind):
             detail = f"{self.generator.name} takes no {task.kind} prompts"
             return self._decline(task, run_id, HandBackReason.UNSUPPORTED_TASK, detail)
+        rule = self.rules.for_task(task)
         try:
-            made = self._made(task, run_id)
+            decision, made = self._candidates_step().run(task, rule, run_id)
         except UnsupportedPromptError as error:
             return self._decline(task, run_id, HandBackReason.UNSUPPORTED_TASK, str(error))
         except GenerationError as error:
             return self._decline(task, run_id, HandBackReason.GENERATION_FAILED, str(error))
-        splats = made.splats
-        if (problem := collapsed(splats)) is not None:
-            return self._decline(task, run_id, HandBackReason.INVALID_MODEL, problem)
-        enter_stage(Stage.STORING)
-        if self.orient is not None:
-            splats = self.orient.run(task, made.endpoint, splats)
-        # The slot is free again: preparing and writing need no GPU.
-        model = (prepare_for_submission if self.policy.prepare else unprepared)(splats)
-        if len(model.splats) == 0:
-            detail = f"no usable splat of {len(splats)}"
-            return self._decline(task, run_id, HandBackReason.INVALID_MODEL, detail)
-        try:
-            spz = self.codec.encode_spz(model.splats)
-        except ValueError as error:
-            return self._decline(task, run_id, HandBackReason.INVALID_MODEL, str(error))
-        written = retry_store(
-            self.clock, lambda: self.files.write(task.key, "spz", spz), task=task, what="the model"
-        )
-        pictures = self._kept_pictures(task, made)
-        generation = Generation(
-            generator=self.generator.name,
-            endpoint=made.endpoint,
-            seed=made.seed,
-            started_at=made.started_at,
-            finished_at=made.finished_at,
-            duration_s=(made.finished_at - made.started_at).total_seconds(),
-            splat_count=len(model.splats),
-            spz=written,
-            ply=self._kept_ply(task, splats),
-            picture=pictures.get(PictureKind.PICTURE),
-            cut=pictures.get(PictureKind.CUT),
-        )
-        return self._generated(task, generation, model, made.recipe, run_id)
-
-    def _made(self, task: Task, run_id: str) -> Made:
-        """Return a model that is not collapsed, or the last candidate: another seed mostly helps."""
-        step = GenerateWithFailoverStep(self.store, self.generator, self.clock, self.policy.retries)
-        recipe = self.recipes.current()[0]
-        for candidate in range(MOST_COLLAPSED):
-            made = step.run(task, run_id, candidate, recipe)
-            if (problem := collapsed(made.splats)) is None:
-                return made
-            audit("collapsed model", task=task, level=logging.WARNING, seed=made.seed, reason=problem)
-        return made
-
-    def _kept_ply(self, task: Task, splats: GaussianSplats) -> StoredFile | None:
-        """Store the PLY, which is for people: a task does not fail for it."""
-        if not self.policy.keep_ply:
-            return None
-        try:
-            return self.files.write(task.key, "ply", self.codec.encode_ply(splats))
-        except (StoreError, ValueError) as error:
-            audit("no PLY is kept", task=task, level=logging.WARNING, reason=str(error))
-            return None
-
-    def _kept_pictures(self, task: Task, made: Made) -> Mapping[PictureKind, StoredFile]:
-        """Store what the model was made from, which is for people: a task does not fail for it."""
-        if self.pictures is None:
-            return {}
-        kept: dict[PictureKind, StoredFile] = {}
-        made_from = self.pictures.pictures(made.prompt, seed=made.seed, endpoint=made.endpoint)
-        for kind, data in made_from.items():
-            try:
-                kept[kind] = self.files.write(task.key, "webp", data)
-            except StoreError as error:
-                audit(f"no {kind} is kept", task=task, level=logging.WARNING, reason=str(error))
-        return kept
-
-    def _generated(
-        self, task: Task, generation: Generation, model: PreparedModel, recipe: Recipe, run_id: str
-    ) -> Task:
-        now = self.clock.now()
-        moved = retry_store(
+        chosen = next((each for each in made if each.number == decision.candidate), None)
+        if chosen is None:
+            is_worth = HandBackReason.INVALID_MODEL if made else HandBackReason.NOT_WORTH_THE_RISK
+            return self._decline(task, run_id, is_worth, decision.reason, decision)
+        return retry_store(
             self.clock,
-            lambda: self.store.tasks.move(
-                task.key, TaskState.GENERATED, now=now, generation=generation, run_id=run_id
+            lambda: self.store.candidates.choose(
+                chosen, now=self.clock.now(), run_id=run_id, decision=decision
             ),
             task=task,
             what="the generation",
         )
-        audit(
-            "generation finished",
-            task=moved,
-            splats=generation.splat_count,
-            bytes=generation.spz.size,
-            seconds=round(generation.duration_s, 3),
-            preparation=model.summary,
-            recipe=recipe.label,
+
+    def _candidates_step(self) -> MakeCandidatesStep:
+        store, clock, policy = self.store, self.clock, self.policy
+        return MakeCandidatesStep(
+            store,
+            self.files,
+            clock,
+            GenerateWithFailoverStep(store, self.generator, clock, policy.retries),
+            StoreModelStep(
+                self.files, self.codec, self.generator.name, clock, policy, self.pictures, self.orient
+            ),
+            self.judge,
+            self.recipes,
         )
-        return moved

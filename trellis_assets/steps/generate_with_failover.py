@@ -38,11 +38,20 @@ from trellis_assets.system.stages import enter_stage
 
 # A free endpoint is left to the task with the highest priority for so long; that task may be delayed.
 YIELD_S = 0.5
+# An extra candidate is worth less the longer it takes: after so long the task goes on without it.
+EXTRA_WAIT_S = 30.0
 # Between tries at endpoints of which each has failed the task already.
 TRY_BACKOFF = BackoffPolicy.doubling(2, 60, jitter=0.0)
 # An active task keeps its validator from being polled, and to hand it back costs a cooldown: a server that
 # restarts is waited for. A task never expires with its validator (PROTOCOL 4.6).
 LONGEST_WAIT_S = 600.0
+
+
+class EndpointsBusyError(GenerationError):
+    """No endpoint was free for an extra candidate: tasks without one go first."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, is_transient=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,7 @@ class _Tries:
         mark: of its prompt.
         seed: of the candidate that is being made.
         wanted: prompt and settings by its recipe.
+        is_extra: the task has another candidate, so that tasks without one go first.
         failed: endpoints where it failed and may be tried again, one entry per failure.
         unfit: endpoints that would say the same again.
         since: when it failed first at an endpoint that may be tried again.
@@ -88,6 +98,7 @@ class _Tries:
     mark: str
     seed: int
     wanted: RecipeRequest
+    is_extra: bool = False
     failed: list[str] = field(default_factory=list)
     unfit: set[str] = field(default_factory=set)
     since: datetime | None = None
@@ -107,11 +118,21 @@ class GenerateWithFailoverStep:
     clock: Clock
     retries: int
 
-    def run(self, task: Task, run_id: str, candidate: int = 0, recipe: Recipe = USUAL) -> Made:
+    def run(
+        self,
+        task: Task,
+        run_id: str,
+        candidate: int = 0,
+        recipe: Recipe = USUAL,
+        *,
+        is_extra: bool = False,
+    ) -> Made:
         """Return the model of this candidate of the task, counted from 0: each has a seed of its own.
 
         Endpoints that the recipe names go first; where none of them is healthy the others make the model,
         which then does not count as the recipe's.
+
+        An extra candidate waits at most `EXTRA_WAIT_S` for an endpoint that no task without one waits for.
 
         Each try takes the free endpoint that has failed this task least.
 
@@ -121,10 +142,12 @@ class GenerateWithFailoverStep:
         Raises:
             PromptRefusedError: the prompt is at fault.
             UnsupportedPromptError: no endpoint takes such prompts.
+            EndpointsBusyError: no endpoint was free for an extra candidate.
             GenerationError: no retry or no endpoint is left, or none was healthy for ten minutes.
         """
         wanted = request_by(recipe, task.prompt, task.kind)
-        tries = _Tries(prompt_mark(task.prompt), generation_seed(task, candidate), wanted)
+        seed = generation_seed(task, candidate)
+        tries = _Tries(prompt_mark(task.prompt), seed, wanted, is_extra)
         while True:
             with self._turn(task.key, tries) as turn:
                 try:
@@ -237,18 +260,26 @@ class GenerateWithFailoverStep:
             pool = self._preferred(self.store.endpoints.named(names, now), tries.wanted.recipe)
             free = free_endpoints(pool, now, tries.failed)
             free_since = (free_since or now) if free else None
-            if free_since is not None and (
-                (now - free_since).total_seconds() >= YIELD_S or self.store.slots.is_next_in_line(key, now)
-            ):
+            if free_since is not None and self._may_take(key, tries, free_since, now):
                 endpoint = self.store.slots.acquire(free, key, now=now, until=now + LEASE)
                 if endpoint is not None:
                     return endpoint
+            if tries.is_extra and (now - since).total_seconds() >= EXTRA_WAIT_S:
+                raise EndpointsBusyError(f"no endpoint was free for it in {EXTRA_WAIT_S:.0f} s")
             if is_any_healthy(pool):
                 healthy_at = now
             elif (now - healthy_at).total_seconds() >= LONGEST_WAIT_S and not taking_work(pool, now):
                 raise GenerationError(_gave_up(pool, now), is_transient=False)
             waited_s = (now - since).total_seconds()
             self.clock.sleep(slot_poll_interval_s(pool, now, waited_s))
+
+    def _may_take(self, key: int, tries: _Tries, free_since: datetime, now: datetime) -> bool:
+        """Return whether no waiting task goes first, or has not taken the endpoint for a moment.
+
+        An extra candidate never goes before a task without one that is worth as much.
+        """
+        is_held_up = (now - free_since).total_seconds() >= YIELD_S and not tries.is_extra
+        return is_held_up or self.store.slots.is_next_in_line(key, now, is_extra=tries.is_extra)
 
 
 def _outcome_of(error: GenerationError, seconds: float, mark: str) -> Outcome | None:

@@ -8,7 +8,8 @@ from datetime import timedelta
 
 from trellis_assets.domain.backoff import BackoffPolicy
 from trellis_assets.domain.heartbeats import Stage
-from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome, quality_gate
+from trellis_assets.domain.learning.candidate_rules import gate_of
+from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.task_policies import SubmissionPolicy
 from trellis_assets.domain.tasks import LEASE, Task, TaskState
 from trellis_assets.domain.validators import Validator
@@ -84,10 +85,13 @@ class SubmitStep:
 
     def _gated(self, task: Task, run_id: str) -> Task:
         """Apply the quality gate once more: the settings may have changed since the validation."""
-        gate = quality_gate(
-            task.verdict, min_score=self.policy.min_score, validator_threshold=task.validation_threshold
-        )
+        min_score, threshold = self.policy.min_score, task.validation_threshold
+        gate = gate_of(None, task.verdict, min_score=min_score, threshold=threshold)
         if gate is None or task.state is TaskState.DECLINED:
+            return task
+        last = next(reversed(self.store.decisions.of_task(task.key)), None)
+        gate = gate_of(last, task.verdict, min_score=min_score, threshold=threshold)
+        if gate is None:
             return task
         reason = gate_reason(gate, task.verdict, task, self.policy.min_score)
         return self.store.tasks.move(

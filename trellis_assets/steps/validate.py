@@ -1,11 +1,13 @@
 """Validate a generated model on our side, and decide whether it is submitted or handed back."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from trellis_assets.domain.backoff import BackoffPolicy, retry
+from trellis_assets.domain.candidates import StoredDecision
 from trellis_assets.domain.generations import StoredFile
-from trellis_assets.domain.submissions import HandBackReason, quality_gate
+from trellis_assets.domain.learning.candidate_rules import gate_of
+from trellis_assets.domain.learning.search import Move
+from trellis_assets.domain.submissions import HandBackReason
 from trellis_assets.domain.task_policies import ValidationPolicy
 from trellis_assets.domain.tasks import LEASE, Task, TaskState
 from trellis_assets.domain.verdicts import Verdict
@@ -16,14 +18,9 @@ from trellis_assets.ports import (
     LocalValidator,
     Store,
     StoredFileError,
-    TooCostlyToJudgeError,
-    ValidationUnavailableError,
 )
+from trellis_assets.steps.judge_model import JudgeModelStep
 from trellis_assets.steps.lease_heartbeat import lease_heartbeat
-
-TRIES, BACKOFF = 2, BackoffPolicy.of_seconds(1, jitter=0.0)
-# Where no model is submitted without a verdict, a validator that restarts is waited for: two minutes in all.
-REQUIRED_TRIES, REQUIRED_BACKOFF = 6, BackoffPolicy.of_seconds(1, 5, 15, 30, 60, jitter=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +54,9 @@ class ValidateStep:
 
     def _validate(self, task: Task, run_id: str) -> Task:
         key = task.key
+        if task.state is TaskState.GENERATED and task.verdict is not None:
+            # It was judged to be chosen among several.
+            return self._gated(task, task.verdict, None, run_id, is_decided=True)
         self.store.tasks.move(key, TaskState.VALIDATING, now=self.clock.now(), run_id=run_id)
         try:
             spz = self.files.read(_spz(task))
@@ -66,19 +66,39 @@ class ValidateStep:
             return self.store.tasks.move(
                 key, TaskState.PULLED, now=self.clock.now(), reason=str(error), run_id=run_id
             )
-        verdict, unavailable = self._verdict(task, spz)
-        gate = quality_gate(
+        judge = JudgeModelStep(self.validator, self.clock, requires_verdict=self.policy.requires_verdict)
+        verdict, unavailable = judge.run(task, spz)
+        return self._gated(task, verdict, unavailable, run_id, is_decided=False)
+
+    def _gated(
+        self, task: Task, verdict: Verdict | None, unavailable: str | None, run_id: str, *, is_decided: bool
+    ) -> Task:
+        """Move the task by its verdict, or by the decision that was taken when it was judged."""
+        last = self._last_decision(task) if is_decided else None
+        gate = gate_of(
+            last,
             verdict,
             min_score=self.policy.min_score,
-            validator_threshold=task.validation_threshold,
+            threshold=task.validation_threshold,
             requires_verdict=self.policy.requires_verdict,
         )
-        state, reason = TaskState.VALIDATED, unavailable
+        state, reason, decision, now = TaskState.VALIDATED, unavailable, None, self.clock.now()
         if gate is not None:
             state = TaskState.DECLINED if task.is_harvested else TaskState.KEPT
             reason = gate_reason(gate, verdict, task, self.policy.min_score, unavailable)
+            if gate is HandBackReason.NOT_WORTH_THE_RISK and last is not None:
+                reason = f"{gate}: {last.reason}"
+            last = last or self._last_decision(task)
+            if last is not None and last.move != Move.HAND_BACK:
+                decision = replace(last, at=now, move=str(Move.HAND_BACK), reason=reason, recipe=None)
         moved = self.store.tasks.move(
-            key, state, now=self.clock.now(), verdict=verdict, reason=reason, run_id=run_id
+            task.key,
+            state,
+            now=now,
+            verdict=None if is_decided else verdict,
+            reason=reason,
+            decision=decision,
+            run_id=run_id,
         )
         audit(
             "model validated" if verdict else "model not validated",
@@ -89,29 +109,8 @@ class ValidateStep:
         )
         return moved
 
-    def _verdict(self, task: Task, spz: bytes) -> tuple[Verdict | None, str | None]:
-        """Return the local verdict, or why there is none."""
-        is_required = self.policy.requires_verdict
-
-        def validate() -> Verdict | TooCostlyToJudgeError:
-            try:
-                return self.validator.validate(spz, prompt=task.prompt, kind=task.kind)
-            except TooCostlyToJudgeError as error:
-                return error  # another try would cost as much
-
-        try:
-            verdict = retry(
-                validate,
-                on=ValidationUnavailableError,
-                policy=REQUIRED_BACKOFF if is_required else BACKOFF,
-                tries=REQUIRED_TRIES if is_required else TRIES,
-                sleep=self.clock.sleep,
-            )
-        except ValidationUnavailableError as error:
-            return None, f"local validation unavailable: {error}"
-        if isinstance(verdict, TooCostlyToJudgeError):
-            return None, f"local validation unavailable: {verdict}"
-        return verdict, None
+    def _last_decision(self, task: Task) -> StoredDecision | None:
+        return next(reversed(self.store.decisions.of_task(task.key)), None)
 
 
 def _spz(task: Task) -> StoredFile:

@@ -36,7 +36,7 @@ def history(store: SqlStore, files: LocalFileStore) -> History:
 @pytest.fixture
 def maintain(store: SqlStore, files: LocalFileStore, clock: FakeClock) -> Maintain:
     policy = RetentionPolicy(tasks_for=30 * DAY)
-    return MaintainStep(store.retention, files, clock, policy).run
+    return MaintainStep(store.retention, store.candidates, files, clock, policy).run
 
 
 def rows(store: SqlStore, table: type) -> int:
@@ -47,7 +47,7 @@ def rows(store: SqlStore, table: type) -> int:
 def test_nothing_goes_before_its_time(history: History, maintain: Maintain, clock: FakeClock) -> None:
     task = history.answered()
     clock.advance(3600)
-    assert maintain() == Maintained(0, 0, 0, 0, 0, 0, 0)
+    assert maintain() == Maintained(0, 0, 0, 0, 0, 0, 0, 0)
     assert task.generation is not None
     assert history.files is not None
     assert history.files.read(task.generation.spz)

@@ -1,7 +1,9 @@
 """Generation slots: each endpoint works on one task at a time, across all processes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import not_, or_, select, update
 from sqlalchemy.orm import Session
@@ -65,34 +67,46 @@ class SqlSlots(Repository):
             if outcome is not None:
                 record_outcome(session, endpoint, outcome, now)
 
-    def is_next_in_line(self, task_key: int, now: datetime) -> bool:
-        """Return whether no other waiting task goes before this one."""
+    def is_next_in_line(self, task_key: int, now: datetime, *, is_extra: bool = False) -> bool:
+        """Return whether no other waiting task goes before this one.
+
+        An extra candidate goes behind every task without one that is worth as much.
+        """
         with self._reading() as session:
             waiting = _waiting_tasks(session, now)
+            if is_extra and any(task.key != task_key for task in waiting):
+                (extra,) = _waiting(session, _CONTENDERS.where(TaskRow.key == task_key))
+                waiting = [task for task in waiting if task.key != task_key]
+                waiting.append(replace(extra, is_extra=True))
+            elif is_extra:
+                return True
             pace = generation_s(session) or 0.0
         return not waiting or first_in_line(waiting, pace, now).key == task_key
 
 
+_CONTENDERS = select(
+    TaskRow.key,
+    TaskRow.pulled_at,
+    TaskRow.validator_stake,
+    PollRow.total_successful_submissions,
+    PollRow.total_tasks_submitted,
+).outerjoin(
+    PollRow,
+    (PollRow.miner_hotkey == TaskRow.miner_hotkey) & (PollRow.hotkey == TaskRow.validator_hotkey),
+)
+
+
 def _waiting_tasks(session: Session, now: datetime) -> list[WaitingTask]:
     """Return tasks whose runs live and wait for an endpoint."""
-    query = (
-        select(
-            TaskRow.key,
-            TaskRow.pulled_at,
-            TaskRow.validator_stake,
-            PollRow.total_successful_submissions,
-            PollRow.total_tasks_submitted,
-        )
-        .outerjoin(
-            PollRow,
-            (PollRow.miner_hotkey == TaskRow.miner_hotkey) & (PollRow.hotkey == TaskRow.validator_hotkey),
-        )
-        .where(
-            TaskRow.finished_at.is_(None),
-            TaskRow.state == str(TaskState.PULLED),
-            not_(is_not_ahead(TaskRow.claimed_until, now, LEASE)),
-        )
+    query = _CONTENDERS.where(
+        TaskRow.finished_at.is_(None),
+        TaskRow.state == str(TaskState.PULLED),
+        not_(is_not_ahead(TaskRow.claimed_until, now, LEASE)),
     )
+    return _waiting(session, query)
+
+
+def _waiting(session: Session, query: Any) -> list[WaitingTask]:
     return [
         WaitingTask(key, pulled_at, stake or 0.0, accepted or 0, submitted or 0)
         for key, pulled_at, stake, accepted, submitted in session.execute(query)

@@ -6,15 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trellis_assets.domain.learning.search import Decision, Move
-from trellis_assets.system.compat import StrEnum
-
-
-class PolicyName(StrEnum):
-    """How tasks are mined (`TRELLIS_POLICY`)."""
-
-    SINGLE = "single"
-    BEST_OF_N = "best-of-N"
-    LEARNED = "learned"
+from trellis_assets.domain.learning.wanted_policy import PolicyName
 
 
 @dataclass(frozen=True, slots=True)

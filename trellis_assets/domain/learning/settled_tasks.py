@@ -8,9 +8,10 @@ import numpy as np
 from trellis_assets.domain.learning.acceptance import Answers
 from trellis_assets.domain.learning.beliefs import Beliefs, TaskView, clock_of
 from trellis_assets.domain.learning.evidence import Evidence
-from trellis_assets.domain.learning.policy import Candidate, InForce, PolicyName, policy_in_force
+from trellis_assets.domain.learning.policy import Candidate, InForce, policy_in_force
 from trellis_assets.domain.learning.score_distribution import Scores
 from trellis_assets.domain.learning.search import Decision
+from trellis_assets.domain.learning.wanted_policy import PolicyName
 
 # Until recipes are stored with each model, all are of one.
 RECIPE = "usual"

@@ -4,7 +4,6 @@ import pytest
 
 from trellis_assets.domain.learning.policy import (
     Candidate,
-    PolicyName,
     best_candidate,
     fixed_move,
     generator_of,
@@ -12,6 +11,7 @@ from trellis_assets.domain.learning.policy import (
     policy_in_force,
 )
 from trellis_assets.domain.learning.search import Move
+from trellis_assets.domain.learning.wanted_policy import PolicyName
 from trellis_assets.domain.submissions import quality_gate
 from trellis_assets.testing.fakes import a_verdict
 

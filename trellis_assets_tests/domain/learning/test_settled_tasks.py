@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from trellis_assets.domain.learning.evidence import learn
-from trellis_assets.domain.learning.policy import PolicyName
 from trellis_assets.domain.learning.search import Move
 from trellis_assets.domain.learning.settled_tasks import SettledTask, explain, record_of
+from trellis_assets.domain.learning.wanted_policy import PolicyName
 
 
 def a_settled(key: int, **changes: object) -> SettledTask:

@@ -229,7 +229,7 @@ def test_pictures_go_with_their_model_and_not_before(pipeline: Pipeline, task: T
     assert task.generation.picture is not None
     store, engine = pipeline.store, pipeline.database.engine
     clock = FakeClock(task.generation.finished_at)
-    maintain = MaintainStep(store.retention, pipeline.files, clock, RetentionPolicy())
+    maintain = MaintainStep(store.retention, store.candidates, pipeline.files, clock, RetentionPolicy())
     clock.advance(2 * 86_400)
     maintain.run()
     assert pipeline.files.read(task.generation.picture)

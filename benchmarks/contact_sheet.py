@@ -1,4 +1,4 @@
-"""A contact sheet of the embedded generator's models: each captioned with what was read in its prompt.
+"""A contact sheet of the embedded generator's models, each with what the parser found in its prompt.
 
 The prompts themselves are not printed: they may be somebody else's.
 """
@@ -23,7 +23,7 @@ SIDE, CAPTION, COLUMNS = 256, 34, 6
 
 
 def caption(design: Design) -> str:
-    """Object, colours and material in two lines."""
+    """Return object, colours and material in two lines."""
     names = {value: name for name, value in reversed(load_vocabulary().colours.items())}
     colours = [names.get(colour, "") for colour in (design.main, design.second)]
     pattern = f", {design.pattern}" if design.pattern else ""
@@ -31,7 +31,7 @@ def caption(design: Design) -> str:
 
 
 def sheet(prompts: list[str]) -> Image.Image:
-    """The models of the prompts in rows of `COLUMNS`."""
+    """Draw the models of the prompts in rows of `COLUMNS`."""
     rows = -(-len(prompts) // COLUMNS)
     page = Image.new("RGB", (COLUMNS * SIDE, rows * (SIDE + CAPTION)), "white")
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(13)
@@ -47,7 +47,7 @@ def sheet(prompts: list[str]) -> Image.Image:
 
 
 def main() -> None:
-    """The sheet is in the file."""
+    """Write the sheet to the file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prompts", type=Path, help="one per line; default: the shipped ones")
     parser.add_argument("--count", type=int, default=24)

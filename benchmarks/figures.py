@@ -1,4 +1,4 @@
-"""Runs benchmarks, keeps their figures as JSON and writes them into docs/figures.md."""
+"""Run benchmarks, keep their figures as JSON and write them into docs/figures.md."""
 
 import argparse
 import json
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import ledger
 import queries
 import run_history
+import scrape
 import soak
 import splats
 import startup
@@ -37,14 +38,14 @@ TAKES_LONG = ("earning", "earning_decision", "orchestration", "soak", "capacity"
 
 
 def machine() -> str:
-    """Cores, memory, processor and Python, in words."""
+    """Return cores, memory, processor and Python, in words."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     cores = len(os.sched_getaffinity(0))
     return f"{cores} cores, {memory:.0f} GB, {platform.machine()}, Python {platform.python_version()}"
 
 
 def keep(name: str, rows: list[Row], note: str, page_file: Path = PAGE, **more: object) -> None:
-    """The figures are in `results/NAME.json`, with what more is given, and in their part of the page."""
+    """Write the figures to `results/NAME.json`, with what more is given, and to their part of the page."""
     RESULTS.mkdir(exist_ok=True)
     record = {
         "machine": machine(),
@@ -61,7 +62,7 @@ def keep(name: str, rows: list[Row], note: str, page_file: Path = PAGE, **more: 
 
 
 def table(record: dict[str, object]) -> str:
-    """The record as Markdown."""
+    """Return the record as Markdown."""
     rows = record["rows"]
     assert isinstance(rows, list)
     columns = list(rows[0])
@@ -92,18 +93,18 @@ def without_nan(value: object) -> object:
 
 
 def keep_splats() -> None:
-    """Models: read, written, drawn, judged."""
+    """Keep how long models take to read, write, render and validate."""
     name, spz = splats.model()
     keep("splats", splats.main(), f"model {name}, {len(spz):,} bytes of SPZ, best of {splats.PASSES}")
 
 
 def keep_ledger() -> None:
-    """Statistics, reports and pages over a million tasks."""
+    """Keep how long statistics, reports and pages take over a million tasks."""
     keep("ledger", ledger.main(), f"1,000,000 tasks over {ledger.DAYS} days in SQLite, first pass")
 
 
 def keep_orchestration(given: argparse.Namespace) -> None:
-    """Three miners under the same conditions; `--quick` is for looking, and keeps nothing."""
+    """Compare three miners under the same conditions; `--quick` only prints."""
     results = bench.main(given, lambda line: print(line, file=sys.stderr, flush=True))
     shown = [{column: row[column] for column in bench.SHOWN} for row in results["medians"]]
     note = bench.note(given)
@@ -116,7 +117,7 @@ def keep_orchestration(given: argparse.Namespace) -> None:
 
 
 def keep_polling() -> None:
-    """A subnet of full size."""
+    """Keep how long a subnet of full size takes to poll."""
     keep(
         "polling",
         polling.main(),
@@ -125,7 +126,7 @@ def keep_polling() -> None:
 
 
 def keep_soak(given: argparse.Namespace) -> None:
-    """Whether anything grows; fewer tasks than usual are for looking, and nothing is kept."""
+    """Keep whether anything grows; fewer tasks than usual are only printed."""
     rows, verdicts = soak.main(given, lambda line: print(line, file=sys.stderr, flush=True))
     if given.soak_tasks < soak.TASKS:
         for found in (rows, verdicts):
@@ -136,7 +137,7 @@ def keep_soak(given: argparse.Namespace) -> None:
 
 
 def keep_capacity(given: argparse.Namespace) -> None:
-    """What a task costs, and what that means for many endpoints."""
+    """Keep what a task costs, and what that means for many endpoints."""
     note = capacity.note(given)  # how busy the machine is, before we make it so
     tables = capacity.main(given, lambda line: print(line, file=sys.stderr, flush=True))
     for name, rows in tables.items():
@@ -144,7 +145,7 @@ def keep_capacity(given: argparse.Namespace) -> None:
 
 
 def keep_earning(given: argparse.Namespace) -> None:
-    """Policies in simulated days; fewer seeds than usual are for looking, and nothing is kept."""
+    """Keep what policies earn in simulated days; fewer seeds than usual are only printed."""
     rows, verdicts, note = earning.main(given)
     for name, found in (("earning", rows), ("earning_verdicts", verdicts)):
         if given.earning_seeds < earning.LEAST_SEEDS:
@@ -154,7 +155,7 @@ def keep_earning(given: argparse.Namespace) -> None:
 
 
 def keep_scaling(given: argparse.Namespace) -> None:
-    """Two miners and more and more workers; fewer tasks than usual are for looking, and nothing is kept."""
+    """Keep how two miners scale with workers; fewer tasks than usual are only printed."""
     rows, note = scaling.main(given, lambda line: print(line, file=sys.stderr, flush=True))
     if scaling.is_whole(given):
         keep("scaling", rows, note)
@@ -163,7 +164,7 @@ def keep_scaling(given: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Benchmarks by name; without, all that take minutes."""
+    """Run the named benchmarks; without a name, all that take minutes."""
     parts = (bench, soak, capacity, scaling, earning)
     options = [part.options() for part in parts]
     parser = argparse.ArgumentParser(description=__doc__, parents=options)
@@ -175,6 +176,7 @@ def main() -> None:
         ),
         "splats": keep_splats,
         "queries": lambda: keep("queries", queries.main(), f"{queries.TASKS:,} tasks in SQLite, in memory"),
+        "scrape": lambda: keep("scrape", scrape.main(), f"{scrape.TASKS:,} tasks in SQLite, in memory"),
         "ledger": keep_ledger,
         "run_history": lambda: keep(
             "run_history",

@@ -39,7 +39,7 @@ PAGES = {
 
 
 def fill(folder: Path, tasks: int) -> None:
-    """The store in the folder has so many tasks, evenly over the last `DAYS` days."""
+    """Fill the folder's store with so many tasks, evenly over the last `DAYS` days."""
     from sqlalchemy import insert
 
     from trellis_assets.adapters.storage.models import PollRow, RecentPromptRow, TaskRow, ValidatorRow
@@ -99,14 +99,14 @@ def fill(folder: Path, tasks: int) -> None:
 
 
 def chunks(tasks: int, now: datetime) -> Iterator[list[dict[str, Any]]]:
-    """Rows of the task table: of ten, eight accepted, one handed back, one failed; all but some judged."""
+    """Yield rows of the task table: of ten, eight accepted, one handed back, one failed; most validated."""
     start, step = now - timedelta(days=DAYS), timedelta(days=DAYS) / tasks
     for first in range(0, tasks, _CHUNK):
         yield [row_of(n, start + step * n) for n in range(first, min(first + _CHUNK, tasks))]
 
 
 def row_of(number: int, pulled: datetime) -> dict[str, Any]:
-    """A task that ended; every column is given, as a bulk insert wants."""
+    """Return the row of a finished task with every column, as a bulk insert wants."""
     kind = number % 10
     state = "handed_back" if kind == 0 else "failed" if kind == 1 else "accepted"
     made, won = kind != 0, state == "accepted"
@@ -161,7 +161,7 @@ def row_of(number: int, pulled: datetime) -> dict[str, Any]:
 
 
 def prompt_of(row: dict[str, Any]) -> dict[str, Any]:
-    """What is remembered of the row's prompt."""
+    """Return the row of the prompt table."""
     return {
         "task_key": row["key"],
         "miner_hotkey": MINER,
@@ -172,7 +172,7 @@ def prompt_of(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def work_of(name: str, folder: Path) -> Callable[[], object]:
-    """The work of a measure, with everything it needs at hand."""
+    """Return the function to time for a measure, with everything that it needs loaded."""
     from trellis_assets.composition import Pipeline
     from trellis_assets.settings import Settings
 
@@ -206,7 +206,7 @@ def work_of(name: str, folder: Path) -> Callable[[], object]:
 
 
 def measure(name: str, folder: Path) -> None:
-    """One measure, as a JSON line."""
+    """Print one measure as a JSON line."""
     work = work_of(name, folder)
     began = time.perf_counter()
     work()
@@ -216,7 +216,7 @@ def measure(name: str, folder: Path) -> None:
 
 
 def main(tasks: int = 1_000_000) -> list[dict[str, float | str]]:
-    """All measures, each in a process of its own."""
+    """Return all measures, each from a process of its own."""
     names = [*ASSETS, *CHECKS, *PAGES, "trellis-assets report tasks, all as Parquet"]
     rows = []
     with tempfile.TemporaryDirectory() as folder:

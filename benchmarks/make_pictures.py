@@ -1,4 +1,4 @@
-"""Makes the image prompts that the project ships: pictures of the embedded generator's own models."""
+"""Make the image prompts that the project ships: pictures of the embedded generator's own models."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ PROMPTS = {
 
 
 def main() -> None:
-    """Each picture is in the package."""
+    """Write each picture into the package."""
     folder = Path(__file__).parents[1] / "trellis_assets" / "resources" / "pictures"
     folder.mkdir(exist_ok=True)
     for name, prompt in PROMPTS.items():

@@ -1,4 +1,4 @@
-"""How long the questions that mining asks all the time take over a store of a million tasks.
+"""How long the queries that mining makes all the time take over a store of a million tasks.
 
 Each is timed as the store runs it, with the making of its answer, within one transaction. "Own" is the time
 of this thread alone, which other work on the machine hardly changes. The last row is a whole call: it waits
@@ -46,7 +46,7 @@ Row = dict[str, float | str]
 
 
 def fill(folder: Path, tasks: int) -> None:
-    """The store has so many tasks: the newest under way, some before them unjudged, the others ended."""
+    """Fill the store with so many tasks: the newest active, some not validated, the others finished."""
     ledger.fill(folder, tasks)
     store = open_store(f"sqlite:///{folder / 'trellis.db'}")
     now = datetime.now(UTC)
@@ -72,12 +72,12 @@ def fill(folder: Path, tasks: int) -> None:
 
 
 def a_validator(uid: int) -> Validator:
-    """A neuron that may be asked."""
+    """Return a neuron that may be polled."""
     return Validator(uid=uid, hotkey=f"5Validator{uid}", ip="127.0.0.1", port=9000, stake=1000.0 + uid)
 
 
 def questions(store: SqlStore, tasks: int) -> dict[str, Question]:
-    """By name; each is asked with the number of its repetition."""
+    """Return the queries by name; each is called with the number of its repetition."""
     now = datetime.now(UTC)
     soon, past = now + timedelta(seconds=30), now - timedelta(seconds=1)
     oldest = store.tasks.get(1).pulled_at
@@ -117,7 +117,7 @@ def questions(store: SqlStore, tasks: int) -> dict[str, Question]:
 
 
 class HeldTransaction(Transactions):
-    """One transaction for all calls: what is measured is not the way to the disk."""
+    """One transaction for all calls, so that no sync to the disk is measured."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -131,7 +131,7 @@ class HeldTransaction(Transactions):
 
 
 def measure(store: SqlStore, name: str, question: Question, times: int) -> Row:
-    """The question asked so many times, the first not counted."""
+    """Make the query so many times, the first not counted."""
     took = []
     with Session(store.engine) as session:
         held = HeldTransaction(session)
@@ -143,7 +143,7 @@ def measure(store: SqlStore, name: str, question: Question, times: int) -> Row:
 
 
 def timed(call: Callable[[], object]) -> tuple[float, float]:
-    """Milliseconds that the call took, by the clock and of this thread's own time."""
+    """Return the milliseconds that the call took, by the clock and in CPU time of this thread."""
     began, began_own = time.perf_counter(), time.thread_time()
     call()
     own = time.thread_time() - began_own
@@ -151,7 +151,7 @@ def timed(call: Callable[[], object]) -> tuple[float, float]:
 
 
 def as_row(name: str, took: list[tuple[float, float]]) -> Row:
-    """The median, and the times that one in a hundred is above."""
+    """Return the medians and the 99th percentiles."""
     by_clock, own = [both[0] for both in took], [both[1] for both in took]
     return {
         "question": name,
@@ -163,7 +163,7 @@ def as_row(name: str, took: list[tuple[float, float]]) -> Row:
 
 
 def whole_calls(store: SqlStore, times: int) -> Row:
-    """An endpoint that is taken, each time synced to the disk before the call returns."""
+    """Measure taking an endpoint, synced to the disk each time before the call returns."""
     now = datetime.now(UTC)
     past = now - timedelta(seconds=1)
     took = [timed(lambda: store.slots.acquire(["http://one"], 1, now=now, until=past)) for _ in range(times)]
@@ -171,7 +171,7 @@ def whole_calls(store: SqlStore, times: int) -> Row:
 
 
 def main(tasks: int = TASKS, times: int | None = None) -> list[Row]:
-    """All questions, over one store; `times` asks each so often, and not as often as it deserves."""
+    """Measure all queries over one store; `times` overrides how often each is made."""
     with tempfile.TemporaryDirectory() as folder:
         fill(Path(folder), tasks)
         store = open_store(f"sqlite:///{Path(folder) / 'trellis.db'}")

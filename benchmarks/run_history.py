@@ -29,7 +29,7 @@ Row = dict[str, float | str]
 
 
 def lengthen(history: Path, instance: dg.DagsterInstance, runs: int) -> None:
-    """The instance remembers so many runs: copies of those that it has, under ids of their own.
+    """Give the instance so many runs: copies of those that it has, under ids of their own.
 
     Args:
         history: the folder of Dagster's SQLite storage.
@@ -49,7 +49,7 @@ def lengthen(history: Path, instance: dg.DagsterInstance, runs: int) -> None:
 
 
 def _copy_rows(database: Path, table: str, copies: list[tuple[str, str]]) -> None:
-    """Each copy has the original's rows, with its own id wherever the original's stood."""
+    """Copy the original's rows for each copy, with the copy's id in place of the original's."""
     with sqlite3.connect(database, timeout=60) as connection:
         names = [row[1] for row in connection.execute(f"PRAGMA table_info({table})") if row[1] != "id"]
         columns = ", ".join(names)
@@ -69,7 +69,7 @@ def _copy_rows(database: Path, table: str, copies: list[tuple[str, str]]) -> Non
 
 
 def measure(few: int, many: int, tasks: int) -> list[Row]:
-    """Medians over so many tasks at each length, of the data folder that the environment names."""
+    """Return medians over so many tasks at each length, of the data folder that the environment names."""
     logging.disable(logging.CRITICAL)
     settings = Settings.load()
     history = dagster_home(settings) / "storage" / "history"
@@ -105,7 +105,7 @@ def _medians(bench: Bench, tasks: int) -> dict[str, float]:
 
 
 def main(few: int = FEW, many: int = MANY, tasks: int = TASKS) -> list[Row]:
-    """Measured in a process of its own, on SQLite."""
+    """Measure on SQLite, in a process of its own."""
     rows: list[Row] = apart(__file__, few, many, tasks)
     return rows
 

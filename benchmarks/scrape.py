@@ -80,7 +80,7 @@ def measure(folder: Path, name: str, times: int) -> Row:
 
 
 def main(tasks: int = TASKS, times: int = TIMES) -> list[Row]:
-    """Scrapes of a miner with 8 validators, and with many."""
+    """Scrape a miner with 8 validators, and one with many."""
     with tempfile.TemporaryDirectory() as folder:
         ledger.fill(Path(folder), tasks)
         store = open_store(f"sqlite:///{Path(folder) / 'trellis.db'}")

@@ -52,7 +52,7 @@ Row = dict[str, float | str]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The miner at a moment: megabytes of its processes and of the parts of its folder."""
+    """Megabytes of the miner's processes and of the parts of its folder at a moment."""
 
     time: float
     memory_mb: float
@@ -62,7 +62,7 @@ class Sample:
 
 @dataclass
 class Maintenance:
-    """The hourly job, more often: one process at a time, ended when its time has come again."""
+    """The hourly job, more often: one process at a time, ended when the next one is due."""
 
     arena: Arena
     runs: int = 0
@@ -71,7 +71,7 @@ class Maintenance:
     failures: list[int] = field(default_factory=list)
 
     def when_due(self) -> None:
-        """A clean-up was started if the last one is over and old enough."""
+        """Start a clean-up if the last one is over and old enough."""
         if self._process is not None:
             code = self._process.poll()
             if code is None:
@@ -93,13 +93,13 @@ class Maintenance:
         self.runs += 1
 
     def end(self) -> None:
-        """No clean-up is under way."""
+        """End a clean-up that is under way."""
         if self._process is not None:
             self._process.wait(120)
 
 
 def disk_mb(folder: Path) -> dict[str, float]:
-    """Of each part of the data folder."""
+    """Return the megabytes of each part of the data folder."""
     return {part: sum(map(_bytes_of, folder.glob(pattern))) / 1e6 for part, pattern in PARTS.items()}
 
 
@@ -118,7 +118,7 @@ def _blocks(file: Path) -> int:
 
 
 def soak(around: Arena, tasks: int, say: Callable[[str], None]) -> tuple[list[Sample], Maintenance]:
-    """The miner has had so many results taken; what it looked like meanwhile.
+    """Mine until so many results were accepted, and return samples of the miner meanwhile.
 
     Raises:
         TimeoutError: no result came for long.
@@ -152,7 +152,7 @@ def soak(around: Arena, tasks: int, say: Callable[[str], None]) -> tuple[list[Sa
 
 
 def rows_of(around: Arena, samples: Sequence[Sample], stretch: int) -> Iterator[Row]:
-    """One row per stretch of tasks."""
+    """Return one row per stretch of tasks."""
     since = samples[0].time
     for number, group in enumerate(stretches(around.tasks(), stretch), 1):
         until = group[-1].arrived or since
@@ -175,7 +175,7 @@ def rows_of(around: Arena, samples: Sequence[Sample], stretch: int) -> Iterator[
 
 
 def verdicts(rows: Sequence[Row], base: int) -> list[Row]:
-    """The last stretch against the one that ended at the base: what has grown by more than a tenth."""
+    """Compare the last stretch with the one that ended at the base: what has grown by more than a tenth."""
     before = next(row for row in rows if int(row["tasks"]) >= base)
     found: list[Row] = []
     for figure in JUDGED:
@@ -194,7 +194,7 @@ def verdicts(rows: Sequence[Row], base: int) -> list[Row]:
 
 
 def options() -> argparse.ArgumentParser:
-    """What can be asked for."""
+    """Return the options of the command line."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--soak-tasks", type=int, default=TASKS)
     parser.add_argument("--soak-base", type=int, default=BASE)
@@ -203,7 +203,7 @@ def options() -> argparse.ArgumentParser:
 
 
 def main(given: argparse.Namespace, say: Callable[[str], None]) -> tuple[list[Row], list[Row]]:
-    """Rows per stretch, and what they say."""
+    """Return rows per stretch, and the verdicts on them."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         place = Path(given.keep or folder) / "soak"
         with arena(place, Conditions(service_s=0.0, submit_delay_s=0.0)) as around:
@@ -215,7 +215,7 @@ def main(given: argparse.Namespace, say: Callable[[str], None]) -> tuple[list[Ro
 
 
 def note(given: argparse.Namespace) -> str:
-    """What the figures were measured under."""
+    """Return the conditions that the figures were measured under."""
     limits = ", ".join(f"{name}={value[:8]}" for name, value in LIMITS.items())
     return (
         f"{given.soak_tasks} tasks, generation and answers at no cost, local validation off, clean-up every "

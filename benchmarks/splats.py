@@ -19,7 +19,7 @@ PASSES = 5
 
 
 def model() -> tuple[str, bytes]:
-    """A real model where one is at hand, else a ball of as many splats; its name and SPZ bytes."""
+    """Return a real model's name and SPZ bytes, or a ball of as many splats where there is none."""
     folder = os.environ.get("TRELLIS_SAMPLES")
     path = Path(folder) / "robocop.spz" if folder else None
     if path and path.exists():
@@ -31,7 +31,7 @@ def model() -> tuple[str, bytes]:
 
 
 def work_of(name: str) -> Callable[[], object]:
-    """The work of a measure, with everything it needs at hand."""
+    """Return the function to time for a measure, with everything that it needs loaded."""
     from trellis_assets.adapters.splat_io.ply import read_ply, write_ply
     from trellis_assets.adapters.splat_io.spz import decode_spz, encode_spz
 
@@ -81,7 +81,7 @@ MEASURES = (
 
 
 def measure(name: str) -> None:
-    """One JSON line: best and median milliseconds, peak memory."""
+    """Print one JSON line: best and median milliseconds, peak memory."""
     work = work_of(name)
     work()
     times = []
@@ -95,7 +95,7 @@ def measure(name: str) -> None:
 
 
 def main() -> list[dict[str, float | str]]:
-    """All measures, one process each."""
+    """Return all measures, each from a process of its own."""
     found = []
     for name in MEASURES:
         ran = subprocess.run(

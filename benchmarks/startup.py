@@ -1,4 +1,4 @@
-"""How long it takes until the command line, the definitions and their check are there."""
+"""How long the command line, the definitions and their check take to start."""
 
 import json
 import os
@@ -26,7 +26,7 @@ Row = dict[str, float | str]
 
 
 def run(arguments: list[str], folder: str, home: Path | None) -> tuple[float, float]:
-    """Seconds by the clock and of CPU that the command took, everything it started included."""
+    """Return the seconds by the clock and of CPU that the command took, with everything that it started."""
     environment = os.environ | {"TRELLIS_DATA_DIR": folder, "PYTHONPATH": str(ROOT)}
     environment.pop("DAGSTER_HOME", None)
     if home is not None:
@@ -39,7 +39,7 @@ def run(arguments: list[str], folder: str, home: Path | None) -> tuple[float, fl
 
 
 def main() -> list[Row]:
-    """Each command several times, the first not counted: it compiles what has changed.
+    """Return medians of several runs of each command, without the first, which compiles what has changed.
 
     Dagster's home is there already, as a miner's is; without one, Dagster makes a database for each command.
     """

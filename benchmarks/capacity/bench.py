@@ -1,4 +1,4 @@
-"""Measures what a task costs, and simulates 1 to 1,000 endpoints on it: the tables of docs/capacity.md."""
+"""Measure what a task costs, and simulate 1 to 1,000 endpoints on it: the tables of docs/capacity.md."""
 
 import argparse
 import logging
@@ -46,14 +46,14 @@ Say = Callable[[str], None]
 
 
 def options() -> argparse.ArgumentParser:
-    """What can be asked for."""
+    """Return the options of the command line."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--small", action="store_true", help="a quarter of the tasks: minutes, less exact")
     return parser
 
 
 def main(given: argparse.Namespace, say: Say) -> dict[str, list[Row]]:
-    """The tables by name."""
+    """Return the tables by name."""
     many = _QUICK if given.small else _FULL
     logging.disable(logging.CRITICAL)
     around = surroundings.poll_cost() | surroundings.broker_cost()
@@ -93,7 +93,7 @@ def main(given: argparse.Namespace, say: Say) -> dict[str, list[Row]]:
 
 
 def note(given: argparse.Namespace) -> str:
-    """What the figures were measured under."""
+    """Return the conditions that the figures were measured under."""
     many = _QUICK if given.small else _FULL
     return (
         f"medians over {many['lifecycles']} tasks in a store with {HISTORY:,} more, of models of {SPLATS:,} "
@@ -104,7 +104,7 @@ def note(given: argparse.Namespace) -> str:
 
 @contextmanager
 def _databases(database: str) -> Iterator[Callable[[], str | None]]:
-    """Makes URLs of new databases; None stands for the files of SQLite."""
+    """Yield a function that makes URLs of new databases; None stands for files of SQLite."""
     if database == SQLITE:
         yield lambda: None
         return
@@ -116,7 +116,7 @@ def _databases(database: str) -> Iterator[Callable[[], str | None]]:
 
 
 def bounds() -> list[Row]:
-    """What the subnet lets miners do, whatever they run on."""
+    """Return the rates that the subnet allows, whatever a miner runs on."""
     rows: list[Row] = []
     for validators in (5, VALIDATORS, 64):
         a_miner = validators / 300
@@ -134,7 +134,7 @@ def cost_rows(
     dagster: Mapping[str, Mapping[str, float]],
     around: Mapping[str, float],
 ) -> list[Row]:
-    """Of one task, with one endpoint in the store."""
+    """Return what one task costs, with one endpoint in the store."""
 
     def both(measure: str, of: Callable[[str], float]) -> Row:
         return {"measure": measure} | {database: of(database) for database in (SQLITE, POSTGRESQL)}
@@ -174,7 +174,7 @@ def _broker(around: Mapping[str, float]) -> float:
 
 
 def operation_rows(lifecycles: Mapping[tuple[str, int], LifecycleCosts]) -> list[Row]:
-    """Milliseconds of one call, by how many endpoints there are."""
+    """Return the milliseconds of one call, by number of endpoints."""
     rows: list[Row] = []
     for database in (SQLITE, POSTGRESQL):
         for name in OPERATIONS:
@@ -188,7 +188,7 @@ def operation_rows(lifecycles: Mapping[tuple[str, int], LifecycleCosts]) -> list
 
 
 def limit_rows(costs: Mapping[tuple[str, int], Costs]) -> list[Row]:
-    """Tasks per second that each part could serve if it did nothing else."""
+    """Return the tasks per second that each part could serve if it did nothing else."""
     rows: list[Row] = []
     for (database, endpoints), cost in costs.items():
         servers = 1 if database == SQLITE else DATABASE_CORES
@@ -208,7 +208,7 @@ def limit_rows(costs: Mapping[tuple[str, int], Costs]) -> list[Row]:
 
 
 def simulated(costs: Mapping[tuple[str, int], Costs], say: Say) -> list[Row]:
-    """All scenarios: under the subnet's rules, and with validators that always have a task."""
+    """Simulate all scenarios: under the subnet's rules, and with validators that always have a task."""
     rows = []
     for (_, endpoints), cost in costs.items():
         for generation_s in GENERATION_S:
@@ -220,7 +220,7 @@ def simulated(costs: Mapping[tuple[str, int], Costs], say: Say) -> list[Row]:
 
 
 def scenario_for(endpoints: int, generation_s: float, *, is_bound: bool) -> Scenario:
-    """Miners enough to keep the endpoints busy, as far as the subnet has places, and workers enough."""
+    """Return a scenario with enough workers, and miners if the subnet has places, to keep endpoints busy."""
     usual = Scenario(endpoints, generation_s, 1, VALIDATORS, 1, 1)
     needed = endpoints / generation_s
     run_s = generation_s + usual.submission_s + 2
@@ -237,7 +237,7 @@ def scenario_for(endpoints: int, generation_s: float, *, is_bound: bool) -> Scen
 
 
 def outcome(scenario: Scenario, costs: Costs, seconds: float = MEASURED_S) -> Row:
-    """What came of a scenario, and which part was the busiest."""
+    """Return the figures of a scenario, and its busiest part."""
     subnet = Subnet(scenario, costs)
     subnet.run(WARM_UP_S, seconds)
     rate, busy = subnet.done / seconds, subnet.endpoints.utilisation

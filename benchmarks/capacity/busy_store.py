@@ -1,4 +1,4 @@
-"""A store as it is in the midst of mining: a history, and a task under way at all endpoints but one."""
+"""A store in the middle of mining: a history, and an active task at all endpoints but one."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ _CHUNK = 2_000
 
 
 def fill(store: SqlStore, endpoints: Sequence[str]) -> None:
-    """A history of days, the metagraph, and a task under way at every endpoint but the one in the middle."""
+    """Store days of history, the metagraph, and an active task at each endpoint but the one in the middle."""
     now = SystemClock().now()
     free = endpoints[len(endpoints) // 2]
     busy = [endpoint for endpoint in endpoints if endpoint != free]
@@ -43,7 +43,7 @@ def fill(store: SqlStore, endpoints: Sequence[str]) -> None:
 
 
 def keep_busy(store: SqlStore) -> None:
-    """The runs of what is under way have just renewed their leases."""
+    """Renew the leases of the active tasks."""
     until = SystemClock().now() + LEASE
     with store.engine.begin() as connection:
         of_others = TaskRow.finished_at.is_(None), TaskRow.task_id.startswith("busy-")
@@ -67,7 +67,7 @@ def _unkeyed(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def bytes_per_task(store: SqlStore) -> float:
-    """What the database takes for each task in it, indexes and all else included."""
+    """Return the bytes of the database per task, indexes and everything else included."""
     with Session(store.engine) as session:
         tasks = session.scalar(select(func.count()).select_from(TaskRow)) or 1
         if store.engine.dialect.name == "sqlite":

@@ -1,4 +1,4 @@
-"""What the measurements mean for the simulation: who is busy for how long with each part of a task's life."""
+"""What the simulation takes from the measurements: how long each part of a task's life keeps whom busy."""
 
 import statistics
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ OF_SLOTS = frozenset({"endpoints.named", "slots.is_next_in_line", "slots.acquire
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """Seconds of one part of a life: in the process that does it, at the store, and at Dagster's storage."""
+    """Seconds that one part of a task's life takes: in its process, in the store and in Dagster's storage."""
 
     own_s: float = 0.0
     store_s: float = 0.0
@@ -24,28 +24,28 @@ class Demand:
 
     @property
     def total_s(self) -> float:
-        """From its beginning to its end, where it waits for nobody."""
+        """Return the seconds from its beginning to its end without waiting."""
         return self.own_s + self.store_s + self.log_s
 
     def times(self, count: float) -> "Demand":
-        """So many of it."""
+        """Return the demand of so many."""
         return Demand(self.own_s * count, self.store_s * count, self.log_s * count)
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Of one database, with so many endpoints in the store; see the stages in `capacity.lifecycles`.
+    """What each part of a task's life costs over one database, with so many endpoints in the store.
 
     Attributes:
-        round: one look of the poller at the store, whether anybody is to be asked.
-        asking: of one pull, until its request is away.
-        arrival: a task that came, until its run is with the launcher.
-        claim, generate, validate, submit: of its run; `generate` once the model is there.
-        renewal: of its leases, every 8 s.
-        look, in_line, acquire_slot, release_slot: one look for a free endpoint, whose turn it is, its hold
-            and its return.
+        round: one round of the poller that reads the store and finds nothing due.
+        asking: one pull, until its request is sent.
+        arrival: a task that came, until its run is at the launcher.
+        claim, generate, validate, submit: stages of its run; `generate` without the endpoint's own time.
+        renewal: extending its leases, every 8 s.
+        look, in_line, acquire_slot, release_slot: looking for a free endpoint once, finding out whose turn it
+            is, taking the endpoint and giving it back.
         dagster: the run's own events.
-        broker_s: of one run at the broker; 0 where there is none.
+        broker_s: seconds of one run at the broker; 0 where there is none.
     """
 
     database: str
@@ -67,7 +67,7 @@ class Costs:
 
     @property
     def run(self) -> Demand:
-        """All that happens once per run, without what depends on how long it waits."""
+        """Return what happens once per run, without what depends on how long it waits."""
         parts = (self.claim, self.generate, self.validate, self.submit, self.dagster)
         return sum((*parts, self.look, self.in_line, self.acquire_slot, self.release_slot), Demand())
 
@@ -82,16 +82,16 @@ def costs_of(
     dagster: Mapping[str, float],
     around: Mapping[str, float],
 ) -> Costs:
-    """What was measured, by parts of a life.
+    """Return the measurements by part of a task's life.
 
     Args:
         database: SQLITE or POSTGRESQL.
         endpoints: in the store where it was measured.
-        asked: by stage and method of the store, over all tasks.
-        stage_cpu_s: by stage, over all tasks, the store's questions included.
-        tasks: how many lived.
-        dagster: of `capacity.dagster_runs`.
-        around: of `capacity.surroundings`.
+        asked: calls by stage and method of the store, over all tasks.
+        stage_cpu_s: by stage, over all tasks, calls of the store included.
+        tasks: how many were mined.
+        dagster: what `capacity.dagster_runs` measured.
+        around: what `capacity.surroundings` measured.
     """
 
     def stage(name: str, without: Iterable[str] = ()) -> Demand:
@@ -126,10 +126,10 @@ def costs_of(
 
 
 def question_of(database: str, asked: Asked) -> Demand:
-    """Of one call of a method: the median.
+    """Return the median seconds of one call of a method.
 
-    Writers of SQLite exclude each other from their beginning to their end; its readers hinder nobody.
-    Of PostgreSQL, what the asking process does not compute passes at the server.
+    Writers of SQLite exclude each other from begin to commit; its readers do not block.
+    With PostgreSQL, the time that the calling process does not compute is the server's.
     """
     seconds, cpu_s = statistics.median(asked.seconds), statistics.median(asked.cpu_s)
     if database == SQLITE:
@@ -138,7 +138,7 @@ def question_of(database: str, asked: Asked) -> Demand:
 
 
 def _dagster(found: Mapping[str, float], what: str) -> Demand:
-    """Of the making of a run, or the execution of its ops.
+    """Return what making a run costs, or executing its ops.
 
     In SQLite each run has a file of its own: only the waits for the disk are shared, as those for a server.
     """

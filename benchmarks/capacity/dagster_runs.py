@@ -1,7 +1,7 @@
 """What Dagster itself costs a task: making its run, executing its ops, and keeping their events.
 
 The runs are those of the product, over its own instance, one after another in this process, as a warm worker
-executes them. Tasks are made from prompts and kept, so that nobody is asked for anything.
+executes them. Tasks are made from prompts and kept, so that no validator or server is called.
 """
 
 import json
@@ -38,14 +38,14 @@ WARM_UP = 3
 
 @dataclass
 class StorageTime:
-    """Of Dagster's storages in this process; a call within a call is part of it."""
+    """Seconds spent in Dagster's storages by this process; a call within a call is part of the outer one."""
 
     seconds: float = 0.0
     cpu_s: float = 0.0
     _depth: int = 0
 
     def watch(self, storage: object) -> None:
-        """All public methods of the storage are timed from now on."""
+        """Time all public methods of the storage from now on."""
         for name in dir(type(storage)):
             method = getattr(type(storage), name, None)
             if not name.startswith("_") and callable(method):
@@ -69,19 +69,19 @@ class StorageTime:
 
 
 class Nowhere(RunLauncher[dg.DagsterInstance]):
-    """Launches nothing: who measures executes the run."""
+    """A launcher that launches nothing: the benchmark executes the run itself."""
 
     def launch_run(self, context: Any) -> None:
-        """Nothing."""
+        """Launch nothing."""
 
     def terminate(self, run_id: str) -> bool:  # noqa: ARG002 - the base's
-        """Nothing runs."""
+        """Return False: nothing runs."""
         return False
 
 
 @dataclass
 class Bench:
-    """The product's parts over an instance whose storages are timed."""
+    """The product's parts over a Dagster instance whose storages are timed."""
 
     instance: dg.DagsterInstance
     pipeline: Pipeline
@@ -90,7 +90,7 @@ class Bench:
     found: dict[str, list[float]] = field(default_factory=dict)
 
     def one_task(self) -> str:
-        """A task had its run, and the same ops another one over the task that is final: Dagster alone.
+        """Execute a task's run, and the same ops again over the finished task: Dagster's part alone.
 
         Returns:
             The first run's id.
@@ -124,7 +124,7 @@ class Bench:
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[Bench]:
-    """The data folder's instance, with what starts and executes a task's run."""
+    """Open the data folder's instance, with what starts and executes a task's run."""
     write_dagster_home(settings, 1)
     with dg.DagsterInstance.from_config(str(dagster_home(settings))) as instance:
         instance._run_launcher = Nowhere()  # type: ignore[no-untyped-call]  # noqa: SLF001
@@ -137,7 +137,7 @@ def opened(settings: Settings) -> Iterator[Bench]:
 
 
 def measure(tasks: int) -> dict[str, float]:
-    """Medians, of the data folder and databases that the environment's settings name."""
+    """Return medians for the data folder and databases that the environment names."""
     logging.disable(logging.CRITICAL)
     settings = Settings.load()
     with opened(settings) as bench:
@@ -150,7 +150,7 @@ def measure(tasks: int) -> dict[str, float]:
 
 
 def _event_bytes(instance: dg.DagsterInstance, home: Path, run_id: str) -> float:
-    """What the events of a run take."""
+    """Return the bytes that the events of a run take."""
     files = list((home / "storage" / "history" / "runs").glob(f"{run_id}.db*"))
     if files:
         return sum(path.stat().st_size for path in files)
@@ -162,13 +162,13 @@ def _event_bytes(instance: dg.DagsterInstance, home: Path, run_id: str) -> float
 
 
 def main(tasks: int, database_url: str | None = None, dagster_url: str | None = None) -> dict[str, float]:
-    """Measured in a process of its own; without URLs, on SQLite."""
+    """Measure in a process of its own; without URLs, on SQLite."""
     urls = {"TRELLIS_DATABASE_URL": database_url, "TRELLIS_DAGSTER_DATABASE_URL": dagster_url}
     return dict(apart(__file__, tasks, settings={name: url for name, url in urls.items() if url}))
 
 
 def apart(script: str, *arguments: int, settings: Mapping[str, str] | None = None) -> Any:
-    """What the script prints as its last line, run over a data folder that goes with it.
+    """Run a script over a temporary data folder, and return what its last line says.
 
     Raises:
         RuntimeError: it failed; with the end of what it said.

@@ -1,8 +1,8 @@
 """Whole lifecycles of tasks through the real steps over a real store, one after another, in this process.
 
-The subnet, the generator and the validator are played and cost nothing; what is left is the store, the files
-and the work on the model. The store has a day's history, and so many endpoints at work for other tasks as
-asked, since what a question costs depends on both.
+Fakes of the subnet, the generator and the validator cost nothing; what is left is the store, the files and
+the work on the model. The store has a day of history and the given number of busy endpoints, since the cost
+of a query depends on both.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ LONG = timedelta(hours=1)
 
 
 class FreeGenerator:
-    """Always the same model, at once; the endpoint in the middle is the one that is free."""
+    """A generator that returns the same model at once; only the endpoint in the middle is free."""
 
     name = "free 1"
 
@@ -63,30 +63,30 @@ class FreeGenerator:
         return a_ball(SPLATS)
 
     def problem(self) -> None:
-        """It is well."""
+        """Return None: it always works."""
 
     def supports(self, _kind: TaskKind) -> bool:
-        """Everything."""
+        """Return True: it takes every kind."""
         return True
 
     def generate(self, _prompt: str, **_named: object) -> GaussianSplats:
-        """The model."""
+        """Return the model."""
         return self._model
 
 
 class FreeValidator:
-    """Likes everything, at once."""
+    """A validator that accepts everything at once."""
 
     name = "free 1"
 
     def validate(self, _spz: bytes, **_named: object) -> Any:
-        """A good verdict."""
+        """Return a good verdict."""
         return a_verdict()
 
 
 @dataclass
 class LifecycleCosts:
-    """What was found, of so many tasks.
+    """The costs of so many tasks.
 
     Attributes:
         asked: by stage and method of the store.
@@ -101,7 +101,7 @@ class LifecycleCosts:
 
 
 def measure_lifecycles(url: str, folder: Path, *, endpoints: int, tasks: int) -> LifecycleCosts:
-    """So many tasks have been done, with all but one of the endpoints busy."""
+    """Mine so many tasks with all endpoints but one busy, and return what they cost."""
     opened = open_store(url)
     generator = FreeGenerator(endpoints)
     fill(opened, generator.endpoints)

@@ -45,7 +45,7 @@ class Scenario:
 
 @dataclass(slots=True, eq=False)
 class Miner:
-    """One hotkey: its poller, when each validator may be asked, and its tasks that wait for an endpoint."""
+    """One hotkey: its poller, when each validator may be polled, and its tasks that wait for an endpoint."""
 
     poller: Station
     due_at: list[float]
@@ -55,7 +55,7 @@ class Miner:
 
 @dataclass
 class Subnet:
-    """All miners over one store. `run` simulates; then the figures are there."""
+    """All miners over one store. `run` simulates, and fills in the figures."""
 
     scenario: Scenario
     costs: Costs
@@ -87,12 +87,12 @@ class Subnet:
 
     @property
     def stations(self) -> dict[str, Station]:
-        """All that is shared, by name."""
+        """Return the shared stations by name."""
         shared = {"store": self.store, "slot rows": self.slot_rows, "event log": self.log}
         return shared | {"broker": self.broker, "run workers": self.hands, "worker CPU": self.cores}
 
     def run(self, warm_up_s: float, seconds: float) -> None:
-        """Figures are of the seconds after the warm-up."""
+        """Simulate; the figures are of the seconds after the warm-up."""
         self.simulation.run(warm_up_s)
         for station in (*self.stations.values(), self.endpoints, *(m.poller for m in self.miners)):
             station.forget()
@@ -102,7 +102,7 @@ class Subnet:
     # --- who asks -------------------------------------------------------------------------------
 
     def _polling(self, miner: Miner) -> Process:
-        """Rounds of the poller: `PollingLoop`."""
+        """Do the poller's rounds, as `PollingLoop` does."""
         while True:
             yield miner.poller
             yield from self._spend(self.costs.round)
@@ -116,7 +116,7 @@ class Subnet:
             yield min(max(until_due_s, POLL_CHECK_S), IDLE_REST_S)
 
     def _room(self, miner: Miner) -> int:
-        """`prefetch_count`: as many as endpoints that are free by the time a task could be here."""
+        """Return how many tasks to poll for, as `prefetch_count` does."""
         now, ends = self.simulation.now, self._ends
         while ends and ends[0] <= now:
             ends.popleft()
@@ -166,7 +166,7 @@ class Subnet:
         miner.due_at[number] = earliest if scenario.cooldown_s else now
 
     def _endpoint(self) -> Process:
-        """`GenerateWithFailoverStep`: who waits looks, asks whose turn it is, and takes the endpoint."""
+        """Wait for an endpoint and take it, as `GenerateWithFailoverStep` does."""
         me, since, free_since = object(), self.simulation.now, math.inf
         self._line.append(me)
         while True:
@@ -191,7 +191,7 @@ class Subnet:
         return self._line[0] is me
 
     def _renewing(self, seconds: float) -> Process:
-        """So long, with the leases renewed meanwhile."""
+        """Pass so many seconds, renewing the leases meanwhile."""
 
         def renewals() -> Process:
             for _ in range(int(seconds / RENEW_EVERY_S)):
@@ -202,7 +202,7 @@ class Subnet:
         yield seconds
 
     def _work(self, demand: Demand) -> Process:
-        """By a run: its own part keeps a core of the workers busy."""
+        """Do a part of a run, which keeps a core of the workers busy."""
         yield from served(self.cores, demand.own_s)
         yield from self._spend(Demand(0.0, demand.store_s, demand.log_s))
 

@@ -1,4 +1,4 @@
-"""What a store is asked, how often, and how long each question takes: in it and in the asking process."""
+"""Which methods of a store are called, how often, and how long each takes: in the store and in the caller."""
 
 import time
 from collections import defaultdict
@@ -15,7 +15,7 @@ from trellis_assets.adapters.storage.transactions import Repository
 
 @dataclass(slots=True)
 class Asked:
-    """Of one method within one stage: how long each call took, and the transactions of all."""
+    """Calls of one method within one stage: how long each took, and the transactions of all."""
 
     seconds: list[float] = field(default_factory=list)
     cpu_s: list[float] = field(default_factory=list)

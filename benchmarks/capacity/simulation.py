@@ -14,7 +14,7 @@ Process = Generator[Union[float, "Station"], None, None]
 
 
 class Simulation:
-    """Time, and who goes on when. `now` is in seconds from the beginning."""
+    """The clock and the processes that wait for a time. `now` is in seconds from the beginning."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -22,11 +22,11 @@ class Simulation:
         self._order = count()
 
     def start(self, process: Process, after_s: float = 0.0) -> None:
-        """The process goes on after so long; of several at one moment, in the order of these calls."""
+        """Resume the process after so many seconds; several of one moment, in the order of these calls."""
         heapq.heappush(self._due, (self.now + after_s, next(self._order), process))
 
     def run(self, until_s: float) -> None:
-        """It is `until_s`, and everything due until then has happened."""
+        """Do everything that is due until `until_s`."""
         while self._due and self._due[0][0] <= until_s:
             self.now, _, process = heapq.heappop(self._due)
             self._advance(process)
@@ -42,7 +42,7 @@ class Simulation:
 
 
 class Station:
-    """Some servers with one queue before them: first come, first served."""
+    """Some servers with one queue: first come, first served."""
 
     def __init__(self, simulation: Simulation, servers: int) -> None:
         self._simulation = simulation
@@ -54,16 +54,16 @@ class Station:
 
     @property
     def free(self) -> int:
-        """Servers that nobody has."""
+        """Return how many servers are free."""
         return self.servers - self.taken
 
     @property
     def waiting(self) -> int:
-        """Processes that wait for a server."""
+        """Return how many processes wait for a server."""
         return len(self._queue)
 
     def take(self, process: Process) -> bool:
-        """Whether the process has a server now; else it goes on when it gets one."""
+        """Take a server if one is free, and return whether; else the process resumes when it gets one."""
         if self.free:
             self._account()
             self.taken += 1
@@ -72,7 +72,7 @@ class Station:
         return False
 
     def release(self) -> None:
-        """A server is given back, or goes to who has waited longest."""
+        """Give a server back, or to the process that has waited longest."""
         if self._queue:
             self._simulation.start(self._queue.popleft())
             return
@@ -80,13 +80,13 @@ class Station:
         self.taken -= 1
 
     def forget(self) -> None:
-        """Utilisation counts from now on."""
+        """Count utilisation from now on."""
         self._account()
         self._since, self._busy_s = self._simulation.now, 0.0
 
     @property
     def utilisation(self) -> float:
-        """The share of the servers' time that they were taken, since it counts."""
+        """Return the share of time that the servers were busy since `forget`."""
         self._account()
         passed_s = self._simulation.now - self._since
         return self._busy_s / (passed_s * self.servers) if passed_s > 0 else 0.0
@@ -98,7 +98,7 @@ class Station:
 
 
 def served(station: Station, seconds: float) -> Process:
-    """A server of the station was busy with it for so long."""
+    """Keep a server of the station busy for so many seconds."""
     yield station
     yield seconds
     station.release()

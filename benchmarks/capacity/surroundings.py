@@ -20,7 +20,7 @@ MESSAGES = 500
 
 
 def poll_cost() -> dict[str, float]:
-    """Of one pull: CPU of this process for signing, sending and reading, and how long it took, seconds."""
+    """Return what one pull takes, in seconds: this process's CPU (signing, sending, reading) and duration."""
     from trellis_assets.adapters.bittensor.client import BittensorNetwork
 
     with tempfile.TemporaryDirectory() as name:
@@ -53,7 +53,7 @@ def poll_cost() -> dict[str, float]:
 
 
 def broker_cost() -> dict[str, float]:
-    """Of one message through Celery and Redis: the server's CPU and the sender's; empty without a Redis."""
+    """Return the CPU seconds of one message through Celery, of Redis and the sender; empty without Redis."""
     program = shutil.which("redis-server")
     if program is None:
         return {}
@@ -83,7 +83,7 @@ def broker_cost() -> dict[str, float]:
 
 
 def _drain(app: object) -> None:
-    """Every message was received and acknowledged, as workers do."""
+    """Receive and acknowledge every message, as workers do."""
     with app.connection_for_read() as connection:  # type: ignore[attr-defined]
         queue = connection.SimpleQueue("mining")
         for _ in range(MESSAGES + 1):

@@ -1,4 +1,4 @@
-"""Runs every policy in every regime with every seed, and writes docs/earning.md."""
+"""Run every policy in every regime with every seed, and write docs/earning.md."""
 
 import argparse
 import sys
@@ -32,7 +32,7 @@ POLICIES = (*FIXED, "learned", "oracle")
 
 
 def recipe_regimes() -> dict[str, Regime]:
-    """A and B with two recipes: one 0.05 better, the other faster by 3 s and by more."""
+    """Return regimes A and B with two recipes: one 0.05 better, the other faster by 3 s and by more."""
     found = {}
     for letter, faster in (("A", 3.0), ("A", 9.0), ("B", 3.0), ("B", 9.0)):
         regime = REGIMES[letter]
@@ -56,12 +56,12 @@ class Job:
 
 
 def the_regime(name: str) -> Regime:
-    """The regime of this name."""
+    """Return the regime of this name."""
     return REGIMES[name] if name in REGIMES else recipe_regimes()[name]
 
 
 def run(job: Job) -> dict[str, float]:
-    """The figures of one day."""
+    """Return the figures of one day."""
     regime = the_regime(job.regime)
     world = World(regime, job.seed)
     contender: Contender
@@ -75,7 +75,7 @@ def run(job: Job) -> dict[str, float]:
 
 
 def figures(regime: Regime, world: World, day: Day) -> dict[str, float]:
-    """What is kept of a day."""
+    """Return what is kept of a day."""
     kept = {"rate": rate_after(day), "tasks": float(len(day.times_s)), "gpu": float(day.gpu_s.sum())}
     if regime.raised:
         kept["recovered"] = rate_after_change(day, regime.raised_at_s)
@@ -91,7 +91,7 @@ Results = dict[Job, dict[str, float]]
 
 
 def run_all(seeds: int, workers: int, say: Callable[[str], None]) -> Results:
-    """Every day, in parallel."""
+    """Simulate every day, in parallel."""
     recipe_seeds = max(1, seeds // 2)
     jobs = [Job(r, p, s) for r in REGIMES for s in range(seeds) for p in POLICIES]
     jobs += [
@@ -107,19 +107,19 @@ def run_all(seeds: int, workers: int, say: Callable[[str], None]) -> Results:
 
 
 def ratios(results: Results, regime: str, policy: str, to: str, what: str = "rate") -> list[float]:
-    """One ratio a seed, the same prompts on both sides."""
+    """Return one ratio per seed, with the same prompts on both sides."""
     seeds = sorted({job.seed for job in results if job.regime == regime})
     return [results[Job(regime, policy, seed)][what] / results[Job(regime, to, seed)][what] for seed in seeds]
 
 
 def told(values: Sequence[float]) -> str:
-    """Median and interval in words."""
+    """Return median and interval in words."""
     median, low, high = median_interval(values)
     return f"{median:.2f} ({low:.2f}-{high:.2f})"
 
 
 def table(results: Results) -> list[Row]:
-    """Accepted results an hour of every policy, as ratios to one ungated candidate."""
+    """Return accepted results per hour of every policy, as ratios to one ungated candidate."""
     rows: list[Row] = []
     for regime in REGIMES:
         row: Row = {"regime": REGIMES[regime].name}
@@ -130,7 +130,7 @@ def table(results: Results) -> list[Row]:
 
 
 def verdicts(results: Results) -> list[Row]:
-    """The bar: what must hold, what was found, and whether it does."""
+    """Return what must hold, what was found, and whether it holds."""
     rows: list[Row] = []
 
     def add(what: str, needed: float, values: Sequence[float], *, is_upper: bool = False) -> None:
@@ -175,7 +175,7 @@ def verdicts(results: Results) -> list[Row]:
 
 
 def note(given: argparse.Namespace, results: Results) -> str:
-    """What was run."""
+    """Return what was run."""
     learned = [found["seconds"] for job, found in results.items() if job.policy == "learned"]
     pairs = max(1, given.earning_seeds // 2)
     return (
@@ -187,7 +187,7 @@ def note(given: argparse.Namespace, results: Results) -> str:
 
 
 def options() -> argparse.ArgumentParser:
-    """What the command line takes."""
+    """Return the options of the command line."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--earning-seeds", type=int, default=SEEDS)
     parser.add_argument("--earning-workers", type=int, default=2)
@@ -195,7 +195,7 @@ def options() -> argparse.ArgumentParser:
 
 
 def main(given: argparse.Namespace) -> tuple[list[Row], list[Row], str]:
-    """The table, the verdicts, and what was run."""
+    """Return the table, the verdicts, and what was run."""
 
     def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)

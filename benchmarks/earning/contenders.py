@@ -42,18 +42,18 @@ MOST = 5
 
 
 class Fixed:
-    """So many candidates, the best one submitted, with or without today's gate."""
+    """A fixed number of candidates, the best one submitted, with or without today's gate."""
 
     def __init__(self, regime: Regime, wanted: int, *, is_gated: bool) -> None:
         self._wanted, self._is_gated = wanted, is_gated
         self._threshold, self._recipe = regime.announced, next(iter(regime.recipes))
 
     def first(self, ready: Sequence[int]) -> int:
-        """The validator that waits longest."""
+        """Return the validator that waits longest."""
         return ready[0]
 
     def move(self, task: TaskUnderWay, now_s: float) -> tuple[Move, str | int | None]:  # noqa: ARG002
-        """The rule of today, or of N candidates."""
+        """Return the move of today's rule, or of N candidates."""
         move = fixed_move(
             task.candidates,
             wanted=self._wanted,
@@ -89,7 +89,7 @@ class Learner:
         self._drawn: dict[int, Beliefs] = {}
 
     def first(self, ready: Sequence[int]) -> int:
-        """The validator whose tasks bring most a GPU second; of equals, the one that waits longest."""
+        """Return the validator that brings most per GPU second; of equals, the one that waits longest."""
         if self.beliefs is None:
             return ready[0]
         values = [self.beliefs.value_per_gpu_second(v) for v in ready]
@@ -97,7 +97,7 @@ class Learner:
         return next(v for v, value in zip(ready, values, strict=True) if value >= 0.9 * best)
 
     def move(self, task: TaskUnderWay, now_s: float) -> tuple[Move, str | int | None]:
-        """What the beliefs say; the rule of today for the control share, and while too little is known."""
+        """Return the move by the beliefs; by today's rule as control, and while too little is known."""
         accepted = self._accepted
         in_force = policy_in_force(
             PolicyName.LEARNED, judges=True, accepted=accepted, rejected=len(self._answers) - accepted
@@ -192,7 +192,7 @@ class Oracle:
     def _accepts(
         self, scores: FloatArray, now_s: float, validators: FloatArray, better: float = 0.0
     ) -> FloatArray:
-        """P(accepted) of valid candidates by their local scores and the hidden thresholds."""
+        """Return P(accepted) of valid candidates by their local scores and the hidden thresholds."""
         r = self._regime
         thresholds = np.array([self._world.threshold(int(v), now_s) for v in validators])
         thresholds = thresholds.reshape((-1,) + (1,) * (scores.ndim - 1))
@@ -240,7 +240,7 @@ class Oracle:
         return market
 
     def first(self, ready: Sequence[int]) -> int:
-        """The validator whose tasks bring most a GPU second; of equals, the one that waits longest."""
+        """Return the validator that brings most per GPU second; of equals, the one that waits longest."""
         market = self._market
         if market is None:
             return ready[0]
@@ -249,7 +249,7 @@ class Oracle:
         return next(v for v in ready if values[v] >= 0.9 * best)
 
     def move(self, task: TaskUnderWay, now_s: float) -> tuple[Move, str | int | None]:
-        """The optimal search with true distributions."""
+        """Return the move of the optimal search with the true distributions."""
         market, validator = self._prices(now_s), np.array([task.validator])
         prices = Prices(market.gpu, float(market.clock[task.validator]))
         worths = [

@@ -1,4 +1,4 @@
-"""What a decision costs the processor, with many validators and as many answers as beliefs are made of."""
+"""How much processor time a decision takes, with many validators and all answers that beliefs are made of."""
 
 from time import process_time
 
@@ -16,7 +16,7 @@ DECISIONS, FITS = 300, 5
 
 
 def main() -> list[Row]:
-    """Milliseconds of processor time, for a second candidate, and to learn anew, by number of validators."""
+    """Return milliseconds of CPU for a second candidate, and to learn anew, by number of validators."""
     return [_row(validators) for validators in VALIDATORS]
 
 

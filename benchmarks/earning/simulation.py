@@ -49,7 +49,7 @@ class Contender(Protocol):
         """Return what to do: the recipe of the next candidate, or the index of the one to submit."""
 
     def settled(self, task: TaskUnderWay, submitted: int | None, outcome: Submit, now_s: float) -> None:
-        """Take note of the end of a task."""
+        """Note the end of a task."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +90,7 @@ class _Simulation:
         self._rows: list[tuple[float, bool, int, float, str]] = []
 
     def run(self) -> Day:
-        """The whole day."""
+        """Simulate the whole day."""
         end_s = BEGIN_S + self._world.regime.length_s
         self._at(BEGIN_S, "look", None)
         while self._events:
@@ -111,7 +111,7 @@ class _Simulation:
         heapq.heappush(self._events, (time, self._count, event, task))
 
     def _start_tasks(self, now: float) -> None:
-        """Every free endpoint has a task, as far as a validator may be pulled."""
+        """Start a task at every free endpoint, as long as a validator may be polled."""
         while self._free:
             open_ = [v for v, m in enumerate(self._miners) if m.assigned is None and m.cooldown_until <= now]
             if not open_:
@@ -131,7 +131,7 @@ class _Simulation:
         self._go_on(task, now + PULL_S)
 
     def _go_on(self, task: TaskUnderWay, now: float) -> None:
-        """The next candidate is being made, or the task on its way back."""
+        """Start the next candidate, or submit the task."""
         move, what = self._contender.move(task, now)
         if move is Move.GENERATE and len(task.candidates) < MOST_CANDIDATES:
             recipe = str(what)

@@ -13,7 +13,7 @@ HOUR_S = 3600.0  # days begin at 1 h: times of the simulator are never near 0
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """A recipe as it is: how much better its candidates are, and how long one takes with judging, seconds."""
+    """A recipe's true values: how much better its candidates are, and seconds of making and judging one."""
 
     better: float = 0.0
     generation_s: float = 18.0
@@ -84,7 +84,7 @@ class HiddenTask:
 
 
 class World:
-    """Draws tasks by validator and number, whoever asks and when."""
+    """Draws tasks by validator and number, the same for every policy at every time."""
 
     def __init__(self, regime: Regime, seed: int) -> None:
         self.regime, self._seed = regime, seed
@@ -96,18 +96,18 @@ class World:
         self._tasks: dict[tuple[int, int], HiddenTask] = {}
 
     def threshold(self, validator: int, now_s: float) -> float:
-        """What the validator accepts from, at this time."""
+        """Return the score from which the validator accepts at this time."""
         if self._is_dead[validator]:
             return 2.0
         is_raised = self._raises[validator] and now_s >= self.regime.raised_at_s
         return float(self._thresholds[validator]) + (self.regime.raised if is_raised else 0.0)
 
     def is_dead(self, validator: int) -> bool:
-        """Whether the validator accepts nothing."""
+        """Return whether the validator accepts nothing."""
         return bool(self._is_dead[validator])
 
     def task(self, validator: int, number: int) -> HiddenTask:
-        """The validator's task of this number."""
+        """Return the validator's task of this number."""
         r = self.regime
         rng = np.random.default_rng((self._seed, 2, validator, number))
         rest, local = rng.standard_normal(MOST_CANDIDATES), rng.standard_normal(MOST_CANDIDATES)
@@ -119,7 +119,7 @@ class World:
         )
 
     def candidate(self, task: HiddenTask, index: int, recipe: str) -> tuple[float, float, bool]:
-        """What a candidate is: the validators' quality, the local score, and whether the data checks pass.
+        """Return a candidate: its quality for validators, its local score, and whether the data checks pass.
 
         Where the local score says nothing, no data check tells a collapsed model either.
         """
@@ -131,5 +131,5 @@ class World:
         return quality, quality + float(task.local[index]), not is_collapsed
 
     def validators_score(self, task: HiddenTask, quality: float) -> float:
-        """What a validator measures."""
+        """Return the score that a validator measures."""
         return quality + self.regime.validator_noise * task.error

@@ -1,1 +1,1 @@
-"""What the miner costs and waits beside generating: measured from outside, against two other miners."""
+"""What the miner costs and waits apart from generating: measured from outside, against two other miners."""

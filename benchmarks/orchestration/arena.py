@@ -38,7 +38,7 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class Arena:
-    """A folder with its validators and generation server at work."""
+    """A folder whose validators and generation server run."""
 
     folder: Path
     generator_url: str
@@ -46,28 +46,28 @@ class Arena:
 
     @property
     def decisions(self) -> Path:
-        """The validators' log."""
+        """Return the path of the validators' log."""
         return self.folder / "subnet" / "validators.jsonl"
 
     @property
     def store(self) -> Path:
-        """This project's store, where it is the contender."""
+        """Return this project's store, where it is the contender."""
         return self.folder / "data" / "trellis.db"
 
     def accepted(self) -> int:
-        """Results that validators have taken so far."""
+        """Return how many results validators have accepted so far."""
         if not self.decisions.exists():
             return 0
         return self.decisions.read_text(encoding="utf-8").count('"event": "accepted"')
 
     def tasks(self) -> list[TaskLifecycle]:
-        """The lifecycles of all tasks so far."""
+        """Return the lifecycles of all tasks so far."""
         return task_lifecycles(read_lines(self.decisions), read_lines(self.folder / "generations.jsonl"))
 
 
 @contextmanager
 def arena(folder: Path, conditions: Conditions) -> Iterator[Arena]:
-    """Validators and server serve until the block ends."""
+    """Run validators and server until the block ends."""
     folder.mkdir(parents=True)
     port, hotkey = free_port(), make_wallet(folder / "wallets")
     metagraph = folder / "subnet" / "metagraph.json"
@@ -90,7 +90,7 @@ def arena(folder: Path, conditions: Conditions) -> Iterator[Arena]:
 
 
 def miner_settings(folder: Path, metagraph: Path, generator_urls: Sequence[str]) -> dict[str, str]:
-    """Of a miner in the folder, which has its wallet, before validators that always have a task."""
+    """Return the settings of a miner with its wallet in the folder; validators always have a task for it."""
     return {
         "TRELLIS_DATA_DIR": str(folder / "data"),
         "TRELLIS_NETWORK": f"file:{metagraph}",
@@ -106,13 +106,13 @@ def miner_settings(folder: Path, metagraph: Path, generator_urls: Sequence[str])
 
 
 def our_environment() -> dict[str, str]:
-    """This process's, without anybody's settings; our own modules can be imported."""
+    """Return this process's environment without any setting; our own modules can be imported."""
     paths = os.pathsep.join([str(ROOT), str(ROOT / "benchmarks")])
     return clean_environment() | {"PYTHONPATH": paths, "BT_NO_PARSE_CLI_ARGS": "1"}
 
 
 def make_wallet(folder: Path, uri: str = "//TrellisAssetsBenchmark") -> str:
-    """A wallet that is in the folder from now on; its hotkey's address."""
+    """Create a wallet in the folder, and return its hotkey's address."""
     os.environ.setdefault("BT_NO_PARSE_CLI_ARGS", "1")
     import bittensor as bt
 
@@ -126,7 +126,7 @@ def make_wallet(folder: Path, uri: str = "//TrellisAssetsBenchmark") -> str:
 def running(
     command: list[str], environment: Mapping[str, str], log: Path, folder: Path | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """The command runs below a subreaper until the block ends; nothing of it is left then."""
+    """Run the command below a subreaper until the block ends; then nothing of it is left."""
     with log.open("ab") as out:
         process = subprocess.Popen(
             [sys.executable, "-S", "-E", str(SUBREAPER), *command],
@@ -144,7 +144,7 @@ def running(
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """The process and its whole family are gone."""
+    """End the process and all its descendants."""
     deadline = time.monotonic() + STOP_TIMEOUT_S
     while process.poll() is None and time.monotonic() < deadline:
         # The miner leaves at once when it is told twice.
@@ -161,7 +161,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def wait_until(is_so: Callable[[], bool], what: str, timeout_s: float = START_TIMEOUT_S) -> None:
-    """Return once it is so.
+    """Wait until the condition holds.
 
     Raises:
         TimeoutError: it did not come.

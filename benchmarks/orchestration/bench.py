@@ -1,4 +1,4 @@
-"""Measures the three miners one after another under the same conditions, several times over.
+"""Measure the three miners one after another under the same conditions, several times over.
 
 `make bench-orchestration` takes half an hour and writes the page; with `ARGS=--quick`, some minutes, and it
 only prints what it found.
@@ -46,14 +46,14 @@ _NAMES = ("service_s", "pull_delay_s", "contender")
 
 
 def window_s(service_s: float, *, quick: bool) -> float:
-    """How long is measured: a multiple of the default sensor's 30 s, and several long services."""
+    """Return how many seconds to measure: a multiple of the default sensor's 30, and several generations."""
     if quick:
         return 30.0 if service_s <= 1 else 60.0
     return 60.0 if service_s <= 1 else 90.0
 
 
 def measure(start: Callable[[Arena], Any], conditions: Conditions, folder: Path, seconds: float) -> Row:
-    """One contender from its start to the end of its window."""
+    """Measure one contender from its start to the end of its window."""
     warm_up = WARM_UP_TASKS if conditions.service_s <= 1 else SLOW_WARM_UP_TASKS
     with arena(folder, conditions) as around:
         began = time.time()
@@ -81,7 +81,7 @@ def measure(start: Callable[[Arena], Any], conditions: Conditions, folder: Path,
 
 
 def _watch(around: Arena, seconds: float) -> None:
-    """A window has passed, with enough results to tell a rate by."""
+    """Wait until a window has passed with enough results for a rate."""
     before = around.accepted()
     for _ in range(MOST_WINDOWS):
         time.sleep(seconds)
@@ -92,7 +92,7 @@ def _watch(around: Arena, seconds: float) -> None:
 def one_run(
     folder: Path, profiles: Sequence[float], given: argparse.Namespace, say: Callable[[str], None]
 ) -> list[Row]:
-    """All contenders in all profiles, once."""
+    """Measure all contenders in all profiles once."""
     rows = []
     settings = dict(setting.split("=", 1) for setting in given.set)
     for service_s in profiles:
@@ -116,7 +116,7 @@ def one_run(
 
 
 def measured(service_s: float, given: argparse.Namespace) -> list[tuple[str, float]]:
-    """Contenders with the latency of the validators they meet."""
+    """Return the contenders, each with a latency of its validators."""
     names = [name for name in CONTENDERS if not given.contender or name in given.contender]
     if given.pull_delay_s:
         return [(name, delay_s) for name in names for delay_s in given.pull_delay_s]
@@ -125,7 +125,7 @@ def measured(service_s: float, given: argparse.Namespace) -> list[tuple[str, flo
 
 
 def medians(runs: Sequence[Sequence[Row]]) -> list[Row]:
-    """Each figure of each profile and contender as its median over the runs that have it."""
+    """Return the median of each figure by profile and contender, over the runs that have it."""
     rows: list[Row] = []
     for first in runs[0]:
         same = [row for run in runs for row in run if _key(row) == _key(first)]
@@ -137,7 +137,7 @@ def medians(runs: Sequence[Sequence[Row]]) -> list[Row]:
 
 
 def ratios(runs: Sequence[Sequence[Row]]) -> list[Row]:
-    """This project against each other contender: medians of the ratios within each run.
+    """Return this project's figures over each other contender's: medians of the ratios within each run.
 
     Tasks per hour: how many times as many. CPU and memory: what share of the other's.
     """
@@ -159,13 +159,13 @@ def _key(row: Row) -> tuple[float | str | None, ...]:
 
 
 def _figure(run: Sequence[Row], of: Row, figure: str) -> float:
-    """Not a number where the run has no such row, or its contender finished nothing: no ratio, no zero."""
+    """Return the figure; not a number where the run has no such row or its contender finished nothing."""
     found = [float(row[figure]) for row in run if _key(row) == _key(of)]
     return (found[0] or math.nan) if found else math.nan
 
 
 def options() -> argparse.ArgumentParser:
-    """What can be asked for."""
+    """Return the options of the command line."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--runs", type=int, help="of each profile")
     parser.add_argument("--quick", action="store_true", help="one run, one profile, short windows")
@@ -184,7 +184,7 @@ def options() -> argparse.ArgumentParser:
 
 
 def note(given: argparse.Namespace) -> str:
-    """What the figures were measured under."""
+    """Return the conditions that the figures were measured under."""
     often = ", ".join(f"{times} at {service_s:g} s" for service_s, times in how_often(given).items())
     changed = f"; {', '.join(given.set)}" if given.set else ""
     return (
@@ -195,7 +195,7 @@ def note(given: argparse.Namespace) -> str:
 
 
 def how_often(given: argparse.Namespace) -> dict[float, int]:
-    """Service times with how many runs each has."""
+    """Return the service times with their numbers of runs."""
     if given.quick:
         return dict.fromkeys(given.profile or [1.0], 1)
     return {
@@ -204,7 +204,7 @@ def how_often(given: argparse.Namespace) -> dict[float, int]:
 
 
 def main(given: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
-    """All runs, their medians and ratios."""
+    """Measure all runs, and return their medians and ratios."""
     often = how_often(given)
     runs = []
     for number in range(max(often.values())):

@@ -17,14 +17,14 @@ DAGSTER_YAML = "telemetry:\n  enabled: false\n"
 def project(
     arena: Arena, settings: Mapping[str, str] | None = None
 ) -> AbstractContextManager["Popen[bytes]"]:
-    """This project, as its operator starts it."""
+    """Return the command of this project, as its operator starts it."""
     command = [sys.executable, "-m", "trellis_assets.cli", "mine", "--no-validate"]
     environment = {**arena.environment, **(settings or {})}
     return running(command, environment, arena.folder / "contender.log")
 
 
 def dagster_defaults(arena: Arena) -> AbstractContextManager["Popen[bytes]"]:
-    """The same ops under Dagster as it comes."""
+    """Return the command of the same ops under Dagster with its defaults."""
     home = arena.folder / "dagster"
     home.mkdir()
     (home / "dagster.yaml").write_text(DAGSTER_YAML, encoding="utf-8")
@@ -34,7 +34,7 @@ def dagster_defaults(arena: Arena) -> AbstractContextManager["Popen[bytes]"]:
 
 
 def serial_miner(arena: Arena) -> AbstractContextManager["Popen[bytes]"]:
-    """The subnet's reference miner."""
+    """Return the command of the subnet's reference miner."""
     command = [sys.executable, "-m", "orchestration.serial_miner"]
     return running(command, arena.environment, arena.folder / "contender.log")
 

@@ -1,4 +1,4 @@
-"""The same ops over the same store as one writes them first in Dagster, with every default it has.
+"""The same ops over the same store, as one would first write them in Dagster, with all its defaults.
 
 A sensor with the default interval (30 s) polls within its tick; a run per task goes through the default
 queue (looked at every 5 s) and launcher (a process per run) to the default executor (a process per op).
@@ -15,13 +15,13 @@ from trellis_assets.domain.tasks import WORKABLE_STATES
 
 @dg.job
 def mine_one_task() -> None:
-    """One task from its validator's request to its feedback."""
+    """Mine one task, from its pull to its feedback."""
     submit(validate(generate()))
 
 
 @dg.sensor(job=mine_one_task, default_status=dg.DefaultSensorStatus.RUNNING)
 def poll_validators(subnet: SubnetResource) -> list[dg.RunRequest]:
-    """A run per task; Dagster starts a run key once, so that asking again is harmless."""
+    """Request a run per task; Dagster starts a run key once, so that requesting it again is harmless."""
     parts = subnet.get()
     asyncio.run(parts.poll_validators_step().run())
     return [

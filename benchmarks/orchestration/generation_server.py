@@ -1,4 +1,4 @@
-"""A generation server whose service time is known: one model at a time, always the same one.
+"""A generation server with a known service time: one model at a time, always the same one.
 
 Each generation is a line of a log: what was asked for, when it began and when it ended.
 """
@@ -23,7 +23,7 @@ SPLATS = 8000
 
 
 def small_model() -> GaussianSplats:
-    """Opaque splats on a ball: valid, and quick to read and write."""
+    """Return opaque splats on a ball: valid, and quick to read and write."""
     rng = np.random.default_rng(17)
     normals = rng.normal(size=(SPLATS, 3))
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
@@ -38,7 +38,7 @@ def small_model() -> GaussianSplats:
 
 
 def application(service_s: float, log: Path) -> FastAPI:
-    """The server; its log is written as generations end."""
+    """Return the server; it logs each generation when it ends."""
     app = FastAPI()
     model = BytesCodec().encode_spz(small_model())
     one_at_a_time = asyncio.Lock()

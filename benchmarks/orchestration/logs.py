@@ -12,7 +12,7 @@ ENDED = ("accepted", "rejected", "handed_back", "bad_signature", "scoring_failed
 
 @dataclass(frozen=True, slots=True)
 class TaskLifecycle:
-    """Unix seconds at which a task was handed out, generated from and to, and answered; None: not yet."""
+    """When a task was handed out, generated (from and to) and answered, in unix seconds; None: not yet."""
 
     task_id: str
     assigned: float
@@ -24,7 +24,7 @@ class TaskLifecycle:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of a stretch of time. Times in seconds; a figure without any task is not a number."""
+    """The figures of a stretch of time. Times in seconds; a figure without any task is not a number."""
 
     tasks: int
     tasks_per_hour: float
@@ -36,7 +36,7 @@ class Figures:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The objects of a log; a last line that is not whole yet is left out."""
+    """Return the objects of a log without an incomplete last line."""
     if not path.exists():
         return []
     text = path.read_text(encoding="utf-8")
@@ -68,7 +68,7 @@ def task_lifecycles(
 
 
 def figures(tasks: Sequence[TaskLifecycle], start: float, end: float) -> Figures:
-    """Of the stretch `start` to `end`: by accepted results, and by the generations that began in it."""
+    """Return the figures from `start` to `end`, by accepted results and by generations that began then."""
     accepted = [t for t in tasks if t.outcome == "accepted" and t.arrived and start < t.arrived <= end]
     begun = [t.started - t.assigned for t in tasks if t.started is not None and start < t.started <= end]
     sent = [t.arrived - t.ended for t in accepted if t.arrived is not None and t.ended is not None]
@@ -87,7 +87,7 @@ def figures(tasks: Sequence[TaskLifecycle], start: float, end: float) -> Figures
 
 
 def quantile(values: Iterable[float], share: float) -> float:
-    """The least value that this share of the values does not exceed."""
+    """Return the least value that this share of the values does not exceed."""
     ordered = sorted(values)
     if not ordered:
         return float("nan")
@@ -95,6 +95,6 @@ def quantile(values: Iterable[float], share: float) -> float:
 
 
 def stretches(tasks: Sequence[TaskLifecycle], count: int) -> list[list[TaskLifecycle]]:
-    """Accepted tasks in the order their results arrived, so many at a time; a rest is left out."""
+    """Yield accepted tasks in the order of their results, so many at a time; a remainder is left out."""
     accepted = sorted((t for t in tasks if t.outcome == "accepted"), key=lambda t: t.arrived or 0.0)
     return [accepted[n : n + count] for n in range(0, len(accepted) - count + 1, count)]

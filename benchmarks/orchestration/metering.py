@@ -15,7 +15,7 @@ _TRIES = 20
 
 
 def family(pid: int) -> list[int]:
-    """The process and all its descendants, parents first; empty when it is gone."""
+    """Return the process and all its descendants, parents first; nothing when it has ended."""
     try:
         root = psutil.Process(pid)
         return [pid, *(child.pid for child in root.children(recursive=True))]
@@ -24,7 +24,7 @@ def family(pid: int) -> list[int]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Of the whole tree since its beginning, with descendants that have ended and were waited for.
+    """Return the CPU seconds of the whole tree, with descendants that have ended and were reaped.
 
     A child that ends between two readings would count twice or not at all: read until nobody came or went.
     """
@@ -48,7 +48,7 @@ def _ticks(pid: int) -> int:
 
 
 def memory_mb(pid: int) -> float:
-    """Of the whole tree now; pages that processes share count once (PSS)."""
+    """Return the megabytes of the whole tree; pages that processes share count once (PSS)."""
     total = 0
     for member in family(pid):
         with contextlib.suppress(OSError):
@@ -60,7 +60,7 @@ def memory_mb(pid: int) -> float:
 
 @dataclass
 class MemorySampler:
-    """Looks at a tree's memory twice a second until stopped."""
+    """Samples a tree's memory twice a second until stopped."""
 
     pid: int
     samples: list[float] = field(default_factory=list)
@@ -85,5 +85,5 @@ class MemorySampler:
 
     @property
     def peak_mb(self) -> float:
-        """The most that was seen."""
+        """Return the largest sample."""
         return max(self.samples, default=0.0)

@@ -1,4 +1,4 @@
-"""A subnet of full size where nobody has a task: how long until the miner has asked every validator."""
+"""A subnet of full size without tasks: how long until the miner has polled every validator."""
 
 import tempfile
 import time
@@ -15,7 +15,7 @@ TIMEOUT_S = 300.0
 
 
 def main(folder: Path | None = None, validators: int = VALIDATORS) -> list[dict[str, float | str]]:
-    """Seconds from the first question to the last one of the first round, by the validators' log."""
+    """Return the seconds from the first to the last poll of the first round, by the validators' log."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         place = (folder or Path(temporary)) / "polling"
         conditions = Conditions(
@@ -39,7 +39,7 @@ def main(folder: Path | None = None, validators: int = VALIDATORS) -> list[dict[
 
 
 def _asked(around: Arena) -> dict[int, float]:
-    """By validator, when it first answered; unix seconds."""
+    """Return when each validator first answered, in unix seconds."""
     found: dict[int, float] = {}
     for line in read_lines(around.decisions):
         found.setdefault(line["validator_uid"], datetime.fromisoformat(line["time"]).timestamp())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def request_waits_s(store: Path, since: float, until: float) -> list[float]:
-    """From pulled to run requested, seconds, of tasks pulled in since..until (unix seconds).
+    """Return the seconds from pull to requested run of tasks pulled in since..until (unix seconds).
 
     Returns:
         Nothing for a contender that has no such store.

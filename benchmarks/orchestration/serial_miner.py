@@ -29,14 +29,14 @@ GENERATION_TIMEOUT_S = 300
 
 @dataclass
 class Choice:
-    """Which validator is asked next: the scan goes round from the last one found."""
+    """Which validator is polled next: the scan continues after the last one found."""
 
     validators: list[Validator]
     next_index: int = 0
     cooldowns: dict[str, float] = field(default_factory=dict)
 
     def next_validator(self) -> Validator | None:
-        """The next that serves, has the stake and is not cooling down."""
+        """Return the next validator that serves, has the stake and is not cooling down."""
         now, count = time.time(), len(self.validators)
         for step in range(count):
             index = (self.next_index + step) % count
@@ -48,12 +48,12 @@ class Choice:
         return None
 
     def rest(self, validator: Validator, until: float | None = None) -> None:
-        """The validator is not asked before then, by default not for five minutes."""
+        """Leave the validator alone until then, by default for five minutes."""
         self.cooldowns[validator.hotkey] = time.time() + OWN_COOLDOWN_S if until is None else until
 
 
 async def work(endpoint: str, choice: Choice, network: BittensorNetwork) -> None:
-    """One worker, for ever."""
+    """Work as one worker, for ever."""
     while True:
         validator = choice.next_validator()
         if validator is None:
@@ -72,7 +72,7 @@ async def work(endpoint: str, choice: Choice, network: BittensorNetwork) -> None
 async def answer_task(
     pulled: PulledTask, validator: Validator, endpoint: str, choice: Choice, network: BittensorNetwork
 ) -> None:
-    """The validator has a model, or an empty result when none could be made."""
+    """Send the validator a model, or an empty result when none could be made."""
     spz = await generate(endpoint, pulled.prompt)
     kind = SubmissionKind.RESULT if spz else SubmissionKind.HAND_BACK
     task = as_task(pulled, validator, network.miner_hotkey)
@@ -84,7 +84,7 @@ async def answer_task(
 
 
 async def generate(endpoint: str, prompt: str) -> bytes:
-    """The model's bytes; none after any failure."""
+    """Return the model's bytes; none after any failure."""
     timeout = aiohttp.ClientTimeout(total=GENERATION_TIMEOUT_S)
     try:
         async with (
@@ -98,7 +98,7 @@ async def generate(endpoint: str, prompt: str) -> bytes:
 
 
 def as_task(pulled: PulledTask, validator: Validator, miner_hotkey: str) -> Task:
-    """What the network adapter signs and sends."""
+    """Return what the network adapter signs and sends."""
     return Task(
         key=0,
         task_id=pulled.task_id,
@@ -117,7 +117,7 @@ def as_task(pulled: PulledTask, validator: Validator, miner_hotkey: str) -> Task
 
 
 async def main() -> None:
-    """All workers, until the process is ended."""
+    """Run all workers until the process is ended."""
     settings = Settings.load()
     network = BittensorNetwork(settings, SystemClock())
     choice = Choice(sorted(network.metagraph(), key=lambda validator: validator.uid))

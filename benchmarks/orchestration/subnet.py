@@ -31,7 +31,7 @@ class NewPrompts:
     given: int = 0
 
     def next_task(self) -> dict[str, str]:
-        """A task as it goes on the wire."""
+        """Return a task as it goes on the wire."""
         self.given += 1
         number = 0 if self.same_every and self.given % self.same_every == 0 else self.given
         prompt = f"a glazed ceramic vase, number {number} of validator {self.uid}"
@@ -39,12 +39,12 @@ class NewPrompts:
 
 
 class AcceptsAll:
-    """A scorer that does not look."""
+    """A scorer that accepts everything unseen."""
 
     name = "accepts all"
 
     def validate(self, spz: bytes, *, prompt: str, kind: TaskKind) -> Verdict:  # noqa: ARG002 - the port's
-        """The same good score for everything."""
+        """Return the same good score for everything."""
         return Verdict(validator=self.name, score=SCORE, started_at=datetime.now(UTC), duration_s=0.0)
 
     def problem(self) -> None:

@@ -1,4 +1,4 @@
-"""Runs a command and stays its family's root: whoever loses its parent becomes a child of this process.
+"""Run a command and adopt its orphans: a process that loses its parent becomes a child of this one.
 
 So the CPU time of every process that the command ever started is found in one tree: as its own, or as that
 of children which were waited for.
@@ -14,7 +14,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main(command: list[str]) -> int:
-    """Return the command's exit code, once it and all orphans it left have ended."""
+    """Return the command's exit code once it and all orphans that it left have ended."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Measures two miners with one, two and three worker hosts, each time from the start, in one go."""
+"""Measure two miners with one, two and three worker hosts, each time from the start, in one go."""
 
 import argparse
 import json
@@ -29,7 +29,7 @@ Row = dict[str, float | str]
 
 
 def options() -> argparse.ArgumentParser:
-    """What can be asked for."""
+    """Return the options of the command line."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument(
         "--scaling-tasks", type=int, default=TASKS, help="measured for each number of workers"
@@ -41,7 +41,7 @@ def options() -> argparse.ArgumentParser:
 
 
 def measure(around: Cluster, load: Load, tasks: int) -> Row:
-    """So many results after the warm-up: how fast they came, and what the endpoints did meanwhile."""
+    """Measure how fast so many results came after the warm-up, and what the endpoints did meanwhile."""
     wait_accepted(around, 0, WARM_UP_TIMEOUT_S, each=WARM_UP_EACH)
     psutil.cpu_percent()
     cpu_before, before = cpu_seconds(os.getpid()), around.accepted().total()
@@ -54,7 +54,7 @@ def measure(around: Cluster, load: Load, tasks: int) -> Row:
 
 
 def found(around: Cluster, load: Load, *, skipped: int, tasks: int) -> Row:
-    """What the logs say of so many results after those that are skipped."""
+    """Return what the logs say of so many results after those that are skipped."""
     accepted = [d for d in around.decisions() if d["event"] == "accepted"][skipped - 1 : skipped + tasks]
     since, until = (datetime.fromisoformat(d["time"]).timestamp() for d in (accepted[0], accepted[-1]))
     stretch = figures(around.tasks(), since, until)
@@ -70,7 +70,7 @@ def found(around: Cluster, load: Load, *, skipped: int, tasks: int) -> Row:
 
 
 def against_first(rows: Sequence[Row]) -> list[Row]:
-    """Each row with how many times the throughput of the first one it has."""
+    """Return each row with its throughput over the first one's."""
     first = float(rows[0]["tasks_per_hour"])
     shown: list[Row] = []
     for row in rows:
@@ -82,13 +82,13 @@ def against_first(rows: Sequence[Row]) -> list[Row]:
 
 
 def one(folder: Path, workers: int, load: Load, tasks: int) -> tuple[Row, Hosts]:
-    """The figures with so many worker hosts."""
+    """Return the figures with so many worker hosts."""
     with hosts(workers) as apart, cluster(folder / f"{workers}-workers", load, apart) as around:
         return {"workers": str(workers)} | measure(around, load, tasks), apart
 
 
 def note(given: argparse.Namespace, isolation: str, load: Load) -> str:
-    """What the figures were measured under."""
+    """Return the conditions that the figures were measured under."""
     return (
         f"{given.scaling_tasks} tasks each, {load.endpoints} endpoints of {load.service_s:g} s, "
         f"{load.validators} validators that always have a task and answer a submission after "
@@ -98,7 +98,7 @@ def note(given: argparse.Namespace, isolation: str, load: Load) -> str:
 
 
 def main(given: argparse.Namespace, say: Callable[[str], None]) -> tuple[list[Row], str]:
-    """A row for each number of worker hosts, and what they were measured under."""
+    """Return a row for each number of worker hosts, and the conditions."""
     load, rows, isolation = Load(service_s=given.scaling_service_s), [], ""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         folder = given.keep_scaling or Path(temporary)
@@ -111,5 +111,5 @@ def main(given: argparse.Namespace, say: Callable[[str], None]) -> tuple[list[Ro
 
 
 def is_whole(given: argparse.Namespace) -> bool:
-    """Whether it was asked for as the page shows it."""
+    """Return whether the options are those that the page shows."""
     return given.scaling_tasks >= TASKS and not given.workers

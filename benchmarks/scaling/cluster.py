@@ -1,4 +1,4 @@
-"""Two miners on one store with their workers, before one subnet: what is measured, from start to end."""
+"""Two miners on one store with their workers and one subnet: what is measured, from start to end."""
 
 import sys
 import time
@@ -43,7 +43,7 @@ class Load:
 
 @contextmanager
 def cluster(folder: Path, load: Load, hosts: Hosts) -> Iterator[Cluster]:
-    """Both miners mine with as many worker hosts as there are until the block ends."""
+    """Let both miners mine, with as many worker hosts as there are, until the block ends."""
     folder.mkdir(parents=True)
     wallets = {
         name: make_wallet(folder / name / "wallets", f"//TrellisAssetsBenchmark/{name}") for name in MINERS
@@ -84,7 +84,7 @@ def _subnet(folder: Path, load: Load, address: str, hotkeys: Sequence[str]) -> l
 
 
 def _endpoint(stack: ExitStack, folder: Path, load: Load, address: str, number: int) -> str:
-    """A generation server is at the URL."""
+    """Start a generation server at the URL."""
     port = free_port()
     command = [sys.executable, "-m", "orchestration.generation_server", "--host", address]
     command += ["--port", str(port), "--service-s", str(load.service_s)]
@@ -97,7 +97,7 @@ def _endpoint(stack: ExitStack, folder: Path, load: Load, address: str, number: 
 def _start_workers(
     stack: ExitStack, folder: Path, load: Load, hosts: Hosts, settings: Mapping[str, Mapping[str, str]]
 ) -> None:
-    """A worker of each miner on each host: one signs for its own hotkey only."""
+    """Start a worker of each miner on each host: a worker signs for one hotkey only."""
     for host in range(len(hosts.prefixes)):
         for name in MINERS:
             data = folder / name / f"host-{host}"
@@ -108,7 +108,7 @@ def _start_workers(
 
 
 def _wait_for_workers(broker_url: str, wanted: frozenset[str]) -> None:
-    """Workers of these names have answered: who joins later would be measured as a smaller cluster.
+    """Wait until the workers of these names have answered; otherwise a smaller cluster would be measured.
 
     Raises:
         TimeoutError: naming those that have not.

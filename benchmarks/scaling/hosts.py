@@ -1,4 +1,4 @@
-"""Worker hosts on one machine: network namespaces at a bridge, or process groups where none can be had."""
+"""Worker hosts on one machine: network namespaces at a bridge, or process groups where not allowed."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ TOOLS = ("ip", "nsenter", "unshare")
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """Where the servers listen, and how a command becomes a host's.
+    """Where the servers listen, and how a command runs on a host.
 
     Attributes:
         address: reached by every host.
@@ -33,13 +33,13 @@ class Hosts:
     isolation: str
 
     def command(self, host: int, *command: str) -> list[str]:
-        """The command as it runs on the host."""
+        """Return the command as it runs on the host."""
         return [*self.prefixes[host], *command]
 
 
 @contextmanager
 def hosts(count: int) -> Iterator[Hosts]:
-    """So many hosts, gone with their network when the block ends."""
+    """Yield so many hosts; they and their network are removed when the block ends."""
     if (lack := why_no_namespaces()) is not None:
         yield Hosts("127.0.0.1", [()] * count, f"hosts are process groups ({lack})")
         return
@@ -57,7 +57,7 @@ def hosts(count: int) -> Iterator[Hosts]:
 
 
 def why_no_namespaces() -> str | None:
-    """What is missing; None where namespaces can be made."""
+    """Return what is missing; None where namespaces can be made."""
     if os.geteuid() != 0:
         return "network namespaces want root"
     if missing := [tool for tool in TOOLS if shutil.which(tool) is None]:
@@ -69,7 +69,7 @@ def why_no_namespaces() -> str | None:
 
 @contextmanager
 def _namespace(number: int) -> Iterator[int]:
-    """A namespace with a cable to the bridge; gives the process that keeps it."""
+    """Make a namespace with a cable to the bridge, and return the process that keeps it."""
     near, far = f"tr{os.getpid()}-{number}", "uplink"
     with subprocess.Popen(["unshare", "--net", "sleep", "infinity"], preexec_fn=die_with_parent) as namespace:  # noqa: PLW1509
         try:
@@ -87,7 +87,7 @@ def _namespace(number: int) -> Iterator[int]:
 
 
 def _wait_apart(pid: int) -> None:
-    """The process has left our namespace."""
+    """Wait until the process has left our namespace."""
     ours = Path("/proc/self/ns/net").readlink()
     deadline = time.monotonic() + 10
     while Path(f"/proc/{pid}/ns/net").readlink() == ours:
@@ -97,7 +97,7 @@ def _wait_apart(pid: int) -> None:
 
 
 def _take_away(device: str) -> None:
-    """No such device is no error."""
+    """Remove the device, if there is one."""
     subprocess.run(["ip", "link", "delete", device], capture_output=True, check=False)
 
 

@@ -12,7 +12,7 @@ from orchestration.logs import ENDED, TaskLifecycle, read_lines, task_lifecycles
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Everything at work.
+    """The folders and logs of a running cluster.
 
     Attributes:
         hotkeys: of the miners, by name.
@@ -22,27 +22,27 @@ class Cluster:
     hotkeys: Mapping[str, str]
 
     def decisions(self) -> list[dict[str, Any]]:
-        """What the validators decided so far."""
+        """Return what the validators decided so far."""
         return read_lines(self.folder / "subnet" / "validators.jsonl")
 
     def accepted(self) -> Counter[str]:
-        """Results that validators took so far, by the miner's name."""
+        """Return how many results validators accepted so far, by the miner's name."""
         names = {hotkey: name for name, hotkey in self.hotkeys.items()}
         return Counter(names[d["miner_hotkey"]] for d in self.decisions() if d["event"] == "accepted")
 
     def answered_twice(self) -> int:
-        """Tasks that more than one answer was given for."""
+        """Return the tasks that were answered more than once."""
         answers = Counter(d["task_id"] for d in self.decisions() if d["event"] in ENDED)
         return sum(count > 1 for count in answers.values())
 
     def tasks(self) -> list[TaskLifecycle]:
-        """The lifecycles of all tasks so far."""
+        """Return the lifecycles of all tasks so far."""
         logs = sorted(self.folder.glob("endpoint-*.jsonl"))
         return task_lifecycles(self.decisions(), [line for log in logs for line in read_lines(log)])
 
 
 def wait_accepted(around: Cluster, wanted: int, timeout_s: float, *, each: int = 0) -> None:
-    """Validators have taken so many results, and so many of each miner.
+    """Wait until validators have accepted so many results, and so many of each miner.
 
     Raises:
         TimeoutError: they have not, in this time.

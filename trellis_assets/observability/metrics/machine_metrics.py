@@ -105,15 +105,11 @@ def _poller(facts: MachineFacts) -> Iterator[Metric]:
 
 
 def _run_workers(facts: MachineFacts) -> Iterator[Metric]:
-    workers, busy = facts.figure(RUN_WORKERS, "workers"), facts.figure(RUN_WORKERS, "busy")
-    if workers is None or busy is None or not facts.is_alive(RUN_WORKERS):
-        return
-    yield gauge(
-        "run_workers",
-        "Warm run workers, by what they do.",
-        ("state",),
-        [(("busy",), busy), (("idle",), workers - busy)],
+    is_alive = facts.is_alive(RUN_WORKERS)
+    workers, busy, queued = (
+        facts.figure(RUN_WORKERS, name) if is_alive else None for name in ("workers", "busy", "queued")
     )
-    yield gauge(
-        "runs_queued", "Runs that wait for a worker.", (), [((), facts.figure(RUN_WORKERS, "queued"))]
-    )
+    idle = None if workers is None or busy is None else workers - busy
+    states = [(("busy",), busy), (("idle",), idle)]
+    yield gauge("run_workers", "Warm run workers, by what they do.", ("state",), states)
+    yield gauge("runs_queued", "Runs that wait for a worker.", (), [((), queued)])

@@ -8,6 +8,7 @@ from trellis_assets.composition.steps import Steps
 from trellis_assets.domain.diagnostics import CheckResult
 from trellis_assets.ports import ReportQueries
 from trellis_assets.steps.export_statistics import ExportStatisticsStep
+from trellis_assets.steps.read_earnings import ReadEarningsStep
 
 if TYPE_CHECKING:
     from trellis_assets.reports.files import ReportPublisher
@@ -38,6 +39,17 @@ class ReportSteps(Steps):
         """Return the step that takes the statistics and writes them to a file."""
         session_id, folder = self.settings.mining.session_id, self.settings.storage.reports_folder
         return ExportStatisticsStep(self.store.statistics, self.clock, folder, session_id)
+
+    def read_earnings_step(self) -> ReadEarningsStep:
+        """Return the step that reads what mining earned and cost, for whoever shows it."""
+        parts, settings = self._adapters, self.settings
+        return ReadEarningsStep(
+            earnings=parts.store.earnings,
+            clock=parts.clock,
+            miner_hotkey=parts.miner_hotkey,
+            source=settings.network.metagraph_source,
+            prices=settings.cost.prices(),
+        )
 
     def explain_task_step(self) -> "ExplainTaskStep":
         """Return the step that says what recorded tasks teach; its models need scipy."""

@@ -4,6 +4,7 @@ from trellis_assets.ports.candidates import CandidateRepository, DecisionReposit
 from trellis_assets.ports.clock import (
     Clock,
 )
+from trellis_assets.ports.earnings import EarningsRepository
 from trellis_assets.ports.endpoints import (
     DurationRepository,
     EndpointRepository,
@@ -91,6 +92,7 @@ __all__ = [
     "DecisionRepository",
     "DeclaresOrientation",
     "DurationRepository",
+    "EarningsRepository",
     "EndpointFaultError",
     "EndpointRepository",
     "FileStore",

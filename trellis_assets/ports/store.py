@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from trellis_assets.ports.candidates import CandidateRepository, DecisionRepository
+from trellis_assets.ports.earnings import EarningsRepository
 from trellis_assets.ports.endpoints import (
     DurationRepository,
     EndpointRepository,
@@ -104,6 +105,11 @@ class Store(Protocol):
     @property
     def sessions(self) -> SessionRepository:
         """Sessions of mining."""
+        ...
+
+    @property
+    def earnings(self) -> EarningsRepository:
+        """What mining earns and costs."""
         ...
 
     @property

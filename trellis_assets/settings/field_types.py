@@ -114,6 +114,12 @@ def _check_log_level(value: str) -> str:
     return value.upper()
 
 
+def _check_currency(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]{3}", value):
+        raise ValueError("must be three letters, such as USD or EUR")
+    return value.upper()
+
+
 def _check_commit(value: str | None) -> str | None:
     if value is not None and not re.fullmatch(r"[0-9a-f]{40}", value):
         raise ValueError("must be the 40 hexadecimal digits of a commit: a branch or a tag can be moved")
@@ -144,6 +150,8 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Hours = Annotated[float, Field(gt=0, le=24 * 36_500)]
 Days = Annotated[float, Field(gt=0, le=36_500)]
 Count = Annotated[int, Field(le=10**9)]
+# Of anything in any currency: more is a mistake.
+Price = Annotated[float, Field(ge=0, le=1e9)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 UserPath = Annotated[Path, AfterValidator(_check_path)]
@@ -157,6 +165,8 @@ Queues = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterVali
 Network = Annotated[str, AfterValidator(check_network)]
 Policy = Annotated[str, AfterValidator(_check_policy)]
 LogLevel = Annotated[str, AfterValidator(_check_log_level)]
+
+Currency = Annotated[str, AfterValidator(_check_currency)]
 
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_empty_is_none)]
 Broker = Annotated[OptionalSecret, AfterValidator(_check_broker)]

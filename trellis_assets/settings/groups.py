@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pydantic.fields import FieldInfo
 
 from trellis_assets.settings.base import SettingsGroup, is_secret
+from trellis_assets.settings.cost import CostSettings
 from trellis_assets.settings.generation import GenerationSettings
 from trellis_assets.settings.mining import MiningSettings
 from trellis_assets.settings.network import NetworkSettings
@@ -22,6 +23,7 @@ GROUPS: Mapping[str, type[SettingsGroup]] = {
     "validation": ValidationSettings,
     "retention": RetentionSettings,
     "mining": MiningSettings,
+    "cost": CostSettings,
     "orchestration": OrchestrationSettings,
     "servers": ServersSettings,
 }

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from trellis_assets.settings.base import GIVEN_VARIABLE, variable_name
 from trellis_assets.settings.choices import FILE_NETWORK_PREFIX
+from trellis_assets.settings.cost import CostSettings
 from trellis_assets.settings.generation import GenerationSettings
 from trellis_assets.settings.groups import FIELDS, GROUP_OF, GROUPS, SECRETS
 from trellis_assets.settings.loading import read_variables
@@ -37,6 +38,7 @@ class Settings:
     validation: ValidationSettings
     retention: RetentionSettings
     mining: MiningSettings
+    cost: CostSettings
     orchestration: OrchestrationSettings
     servers: ServersSettings
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from trellis_assets.composition import Pipeline
 from trellis_assets.diagnostics.chain_checks import read_validators_at_start
 from trellis_assets.domain.scheduling.prefetch import ENDPOINTS_FLAG
+from trellis_assets.domain.sessions import MINER_FLAG
 from trellis_assets.domain.statistics import StatisticsSnapshot
 from trellis_assets.orchestration.dagster_home import name_secrets
 from trellis_assets.orchestration.first_day import record_first_day
@@ -58,10 +59,10 @@ def mine(settings: Settings, say: Callable[[str], None]) -> StatisticsSnapshot:
 def _open_session(first: Pipeline) -> Pipeline:
     """Record a new session, and return the pipeline with its settings."""
     settings, store = first.settings, first.store
-    flags = _flags(settings) | {ENDPOINTS_FLAG: list(first.generator.endpoints)}
+    hotkey = first.network.miner_hotkey if settings.mining.harvest else None
+    flags = _flags(settings) | {ENDPOINTS_FLAG: list(first.generator.endpoints), MINER_FLAG: hotkey}
     session_id = store.sessions.start(first.clock.now(), flags)
     first_day = record_first_day(settings, (store.sessions.first_start() or first.clock.now()).date())
-    hotkey = first.network.miner_hotkey if settings.mining.harvest else None
     known = {"session_id": session_id, "first_day": first_day, "miner_hotkey": hotkey}
     return Pipeline(settings.changed(**known))
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from trellis_assets.domain.candidates import StoredCandidate
+from trellis_assets.domain.earnings.economy import NeuronRecord
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation, StoredFile
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
@@ -195,3 +196,30 @@ def an_answer(outcome: SubmissionOutcome, **changes: object) -> SubmissionAnswer
         "message": "answered",
     }
     return SubmissionAnswer(**(fields | changes))  # type: ignore[arg-type]
+
+
+def a_neuron_record(**changes: object) -> NeuronRecord:
+    """Return a record of our neuron, of 256 in a full subnet, at 1.5 alpha a tempo; `changes` replaces."""
+    fields: dict[str, object] = {
+        "source": "finney/17",
+        "miner_hotkey": MINER,
+        "first_read_at": NOW,
+        "read_at": NOW,
+        "block": 7_000_000,
+        "uid": 42,
+        "incentive": 0.01,
+        "emission_alpha": 1.5,
+        "tempo_blocks": 360,
+        "price_tao": 0.02,
+        "alpha_stake": 12.5,
+        "stake_weight": 12.5,
+        "pruning_score": 1.0,
+        "rank": 20,
+        "miners": 180,
+        "registered_at_block": 6_000_000,
+        "immune_blocks": 0,
+        "pruning_position": 200,
+        "neurons": 256,
+        "places": 256,
+    }
+    return NeuronRecord(**(fields | changes))  # type: ignore[arg-type]

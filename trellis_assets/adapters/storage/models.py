@@ -250,6 +250,34 @@ class MetagraphReadRow(Base):
     reason: Mapped[str | None] = mapped_column(Words, comment="of the last failure")
 
 
+class NeuronRecordRow(Base):
+    """Our own neuron as the chain had it, by miner and hour: the last read of each hour."""
+
+    __tablename__ = "neuron_records"
+
+    source: Mapped[ShortText] = mapped_column(primary_key=True, comment="network and subnet")
+    miner_hotkey: Mapped[Hotkey] = mapped_column(primary_key=True)
+    hour: Mapped[datetime] = mapped_column(primary_key=True, comment="its start")
+    first_read_at: Mapped[datetime]
+    read_at: Mapped[datetime]
+    block: Mapped[int]
+    uid: Mapped[int]
+    incentive: Mapped[float] = mapped_column(comment="share of all miners' emission, 0 to 1")
+    emission_alpha: Mapped[float] = mapped_column(comment="alpha that the last epoch paid")
+    tempo_blocks: Mapped[int]
+    price_tao: Mapped[float | None] = mapped_column(comment="TAO for one alpha")
+    alpha_stake: Mapped[float]
+    stake_weight: Mapped[float]
+    pruning_score: Mapped[float]
+    rank: Mapped[int | None] = mapped_column(comment="by incentive, 1 is the largest")
+    miners: Mapped[int] = mapped_column(comment="with an incentive")
+    registered_at_block: Mapped[int]
+    immune_blocks: Mapped[int] = mapped_column(comment="left")
+    pruning_position: Mapped[int | None] = mapped_column(comment="1 is removed next")
+    neurons: Mapped[int]
+    places: Mapped[int]
+
+
 class PollRow(Base):
     """What one miner knows of one validator: when to ask, and how it went so far."""
 

@@ -8,6 +8,7 @@ from trellis_assets.adapters.storage.claims import SqlClaims
 from trellis_assets.adapters.storage.consistency import SqlConsistency
 from trellis_assets.adapters.storage.decisions import SqlDecisions
 from trellis_assets.adapters.storage.durations import SqlDurations
+from trellis_assets.adapters.storage.earnings import SqlEarnings
 from trellis_assets.adapters.storage.endpoints import SqlEndpoints
 from trellis_assets.adapters.storage.engine import BUSY_TIMEOUT_S, open_engine
 from trellis_assets.adapters.storage.model_catalogue import SqlModelCatalogue
@@ -59,6 +60,7 @@ class SqlStore:
         self.shared_demand = SqlSharedDemand(transactions)
         self.validations = SqlValidations(transactions)
         self.sessions = SqlSessions(transactions)
+        self.earnings = SqlEarnings(transactions)
         self.statistics = SqlStatistics(transactions)
         self.consistency = SqlConsistency(transactions)
         self.retention = SqlRetention(transactions)

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+
+from trellis_assets.domain.learning.sigmoid import expit
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from trellis_assets.domain.learning.acceptance import (
     FEATURE_UNIT,
@@ -18,6 +17,7 @@ from trellis_assets.domain.learning.beliefs import Beliefs
 from trellis_assets.domain.learning.prices import Fluid, Load, Market
 from trellis_assets.domain.learning.score_distribution import ScoreModel, Scores, fit_scores
 from trellis_assets.domain.learning.search import Clock
+from trellis_assets.domain.learning.sigmoid import expit
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -12,10 +12,10 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from trellis_assets.domain.learning.score_distribution import ScoreModel
 from trellis_assets.domain.learning.search import Clock
+from trellis_assets.domain.learning.sigmoid import ndtri
 
 FloatArray = NDArray[np.float64]
 # Acceptance (v, ...) of scores (v, ...) or (1, ...) by each validator.

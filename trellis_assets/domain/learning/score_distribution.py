@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+
+from trellis_assets.domain.learning.sigmoid import ndtri
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -1,13 +1,17 @@
-"""The bittensor library, imported so that it leaves this process's arguments and logs alone.
+"""The bittensor library, imported so that it leaves this process's arguments, logs and threads alone.
 
 On import it would parse `sys.argv`, take the handlers off every logger there is and let them say
-nothing below CRITICAL: the audit trail of pulls and submissions, and Dagster's own logs.
+nothing below CRITICAL: the audit trail of pulls and submissions, and Dagster's own logs. It would also start
+two threads that carry its log lines through a queue; a process with threads must not fork.
 """
 
+import atexit
 import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from logging.handlers import QueueHandler
+from typing import Any
 
 os.environ.setdefault("BT_NO_PARSE_CLI_ARGS", "1")
 
@@ -41,7 +45,19 @@ def no_folders_made() -> Iterator[None]:
             os.environ["READ_ONLY"] = before
 
 
+def _log_without_threads(machine: Any) -> None:
+    """End the two threads of bittensor's logs; what it logs goes to this process's handlers instead."""
+    atexit.unregister(machine._listener.stop)  # noqa: SLF001 - it has no public way to stop
+    machine._listener.stop()  # noqa: SLF001
+    logger = logging.getLogger("bittensor")
+    logger.handlers = [each for each in logger.handlers if not isinstance(each, QueueHandler)]
+    machine._queue.close()  # noqa: SLF001
+    machine._queue.join_thread()  # noqa: SLF001
+
+
 with loggers_kept(), no_folders_made():
     import bittensor as bt
+
+_log_without_threads(bt.logging)
 
 __all__ = ["bt"]

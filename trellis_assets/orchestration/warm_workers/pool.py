@@ -17,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from types import FrameType
 
+from trellis_assets.adapters.rendering.cpu import warm_up
 from trellis_assets.domain.heartbeats import Stage
 from trellis_assets.orchestration.warm_workers import workers
 from trellis_assets.orchestration.warm_workers.pid_files import remove_stale_pid_files
@@ -26,9 +27,10 @@ from trellis_assets.system.heartbeat_files import RUN_WORKERS, write_heartbeat
 
 _log = logging.getLogger(__name__)
 
-# What a mining run imports; bittensor is left to the workers: it starts threads.
+# What a mining run imports, once for all workers: they share the memory, and start at once.
 PRELOADED = (
     "trellis_assets.definitions",
+    "trellis_assets.adapters.bittensor.client",
     "trellis_assets.adapters.storage.store",
     "trellis_assets.adapters.splat_io.codec",
     "trellis_assets.adapters.generation.http",
@@ -144,6 +146,7 @@ def main() -> None:
     bounds = {Stage(name): float(bound) for name, bound in json.loads(options.stages).items()}
     for name in PRELOADED:
         import_module(name)
+    warm_up()  # every run draws at least a preview; the compiled kernels are most of a worker's memory
     gc.collect()
     gc.freeze()  # collections in the forks leave these pages shared
     limits = PoolLimits(most=options.most, stages=bounds)

@@ -61,9 +61,6 @@ def serve(line: socket.socket, home: Path) -> None:
 
     A worker whose pool is killed finishes its run first: it may be waiting for a validator's answer.
     """
-    # bittensor starts threads when it is imported, which a fork would not take along.
-    import trellis_assets.adapters.bittensor.client  # noqa: F401
-
     pool = _PoolLine(line)
     listen_to_stages(pool.tell_stage)
     try:

@@ -29,3 +29,20 @@ def test_the_audit_trail_and_other_logs_outlive_the_import(tmp_path: Path) -> No
     lines = (tmp_path / "trellis.jsonl").read_text().splitlines()
     assert [json.loads(line)["event"] for line in lines] == ["before", "after"]
     assert done.stdout.splitlines()[-2:] == ["still here", "1 20"]
+
+
+THREADS = """
+import logging, threading
+from trellis_assets.adapters.bittensor.import_guard import bt
+logging.basicConfig(format="heard: %(message)s")
+bt.logging.warning("a warning of the library")
+print([thread.name for thread in threading.enumerate()])
+"""
+
+
+def test_the_import_leaves_no_thread_and_its_warnings_are_heard() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", THREADS], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "['MainThread']"
+    assert "heard: a warning of the library" in done.stderr

@@ -1,11 +1,11 @@
-# `make run` and `make test` do all the set-up they need in .venv.
-PYTHON ?= python3.11
+# `make run` and `make test` do all the set-up they need in .venv. PYTHON=… names another Python than the one
+# that requirements/install finds, UV=… another uv (UV= for pip alone).
 BIN := .venv/bin
-export TRELLIS_SAMPLES
+export TRELLIS_SAMPLES PYTHON
 
-.PHONY: run test test-neural test-distributed test-postgres test-faults-long quick chaos chaos-workers hostile fuzz test-interop bench bench-orchestration bench-capacity bench-earning bench-scaling soak lint types format audit coverage docs vendor clean setup docs-settings
+.PHONY: run test test-neural test-distributed test-postgres test-faults-long quick chaos chaos-workers hostile fuzz test-interop bench bench-orchestration bench-capacity bench-earning bench-scaling soak lint types format audit coverage docs vendor clean product extras setup lock package docs-settings test-debian13 test-debian12
 
-run: setup ## mine on the local subnet with the Dagster UI at http://127.0.0.1:3000
+run: product ## mine on the local subnet with the Dagster UI at http://127.0.0.1:3000
 	$(BIN)/trellis-assets mine --ui
 
 test: setup lint types ## what must hold on one machine
@@ -14,15 +14,16 @@ test: setup lint types ## what must hold on one machine
 
 # OpenCLIP needs torchvision. Its release for torch 2.13 exists on PyPI as a GPU build only, with 3 GB of
 # libraries; 0.15.2 is the last whose Python part works without its compiled one, of which nothing is used
-# here. So it is kept out of .venv, and this environment looks into .venv for everything else (41 MB).
+# here. So it is kept out of .venv, and this environment looks into .venv for everything else (41 MB). It has no
+# wheel for Python 3.12 and later.
 NEURAL := .venv-neural
 test-neural: $(NEURAL)/installed ## our networks against OpenCLIP, torchmetrics and the subnet's recorded scores
 	$(NEURAL)/bin/python -m pytest trellis_assets_tests/adapters/validation/neural
 
-$(NEURAL)/installed: .venv/installed
+$(NEURAL)/installed: .venv/development
 	rm -rf $(NEURAL)
-	$(PYTHON) -m venv --without-pip $(NEURAL)
-	echo "$(CURDIR)/.venv/lib/python3.11/site-packages" > $(NEURAL)/lib/python3.11/site-packages/base.pth
+	$(BIN)/python -m venv --without-pip $(NEURAL)
+	cd $(NEURAL)/lib/python3.* && ls -d $(CURDIR)/.venv/lib/python3.*/site-packages > site-packages/base.pth
 	$(BIN)/pip --python $(NEURAL)/bin/python install --quiet --no-deps torchvision==0.15.2 open_clip_torch==3.3.0 timm==1.0.31
 	touch $@
 
@@ -30,8 +31,8 @@ test-distributed: setup ## what must hold of several miners and workers, over Po
 	$(BIN)/pytest -n 2 --dist loadfile -m distributed
 
 # The release that the subnet's validators run on, with the libraries of its time.
-.venv-bittensor-9/installed:
-	$(PYTHON) -m venv .venv-bittensor-9
+.venv-bittensor-9/installed: .venv/product
+	$(BIN)/python -m venv .venv-bittensor-9
 	.venv-bittensor-9/bin/pip install --quiet --requirement trellis_assets_tests/interop/requirements.txt
 	touch $@
 
@@ -62,7 +63,7 @@ chaos-workers: setup ## the same with three Celery workers, over PostgreSQL and 
 hostile: setup ## mine beside a hostile validator for every attack, and measure pace, memory and lag
 	$(BIN)/python -m trellis_assets_tests.hostile --out benchmarks/results/hostile.json
 
-docs-settings: setup ## write docs/settings.md
+docs-settings: product ## write docs/settings.md
 	$(BIN)/trellis-assets settings --markdown > docs/settings.md
 
 bench: setup ## measure, and write docs/figures.md
@@ -106,22 +107,37 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-audit: ## known vulnerabilities of what constraints.txt pins, where the advisories can be had
-	$(PYTHON) .ci/audit
+audit: .venv/product ## known vulnerabilities of what is locked, where the advisories can be had
+	$(BIN)/python .ci/audit
 
-setup: .venv/installed .venv/compiled
+lock: ## write requirements/ again, by uv; ARGS=--upgrade for the newest versions that pyproject.toml allows
+	requirements/lock $(ARGS)
+
+product: .venv/product .venv/compiled ## what mining needs, in .venv
+
+extras: product .venv/extras ## the optional dependencies too: networks with torch, PostgreSQL, Celery, S3
+
+setup: extras .venv/development ## the tests' tools too
+
+package: .venv/product ## the wheel, in dist/
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 # Anew, so that nothing of an earlier version stays: a torchvision that fits no more breaks what finds it.
-# torch first and alone: the range admits builds with gigabytes of GPU libraries, 2.13.0 has a CPU wheel.
-.venv/installed: pyproject.toml constraints.txt
-	$(PYTHON) -m venv --clear .venv
-	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/pip install --quiet --constraint constraints.txt "torch==2.13.0"
-	$(BIN)/pip install --quiet --constraint constraints.txt --group dev --editable ".[neural,picture,postgres,celery,s3]"
+LOCKS := requirements/
+.venv/product: pyproject.toml $(LOCKS)product.txt $(LOCKS)build.txt $(LOCKS)uv.txt $(LOCKS)install
+	$(LOCKS)install product
+	touch $@
+
+.venv/extras: .venv/product $(LOCKS)extras.txt $(LOCKS)torch.txt
+	$(LOCKS)install extras
+	touch $@
+
+.venv/development: .venv/extras $(LOCKS)development.txt
+	$(LOCKS)install development
 	touch $@
 
 # The renderer's kernels are compiled once, here, and not while a task waits.
-.venv/compiled: .venv/installed trellis_assets/adapters/rendering/kernels.py
+.venv/compiled: .venv/product trellis_assets/adapters/rendering/kernels.py
 	$(BIN)/python -c "from trellis_assets.adapters.rendering.cpu import warm_up; warm_up()"
 	touch $@
 

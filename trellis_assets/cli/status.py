@@ -1,4 +1,4 @@
-"""Commands that report: health, settings, statistics, reports, a model file."""
+"""Commands that report: health, statistics, reports, a model file."""
 
 import json
 from pathlib import Path
@@ -29,36 +29,6 @@ def doctor(as_json: Json = False, data_dir: DataDir = None) -> None:
             advice = f"\n{'':<24}-> {result.advice}" if result.advice else ""
             typer.echo(f"{result.part:<14}{result.health:<10}{result.text}{advice}")
         raise typer.Exit(1 if worst(results) is Health.FAILED else 0)
-
-
-@app.command()
-def settings(
-    as_json: Json = False,
-    as_markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print the documentation of all settings instead.")
-    ] = False,
-) -> None:
-    """List every setting with its value, by group.
-
-    The lines can be used as a .env: what is not set, and secrets, are comments.
-    """
-    with clear_errors():
-        from trellis_assets.settings import FIELDS, Settings, documentation
-
-        if as_markdown:
-            typer.echo(documentation.markdown(), nl=False)
-            return
-        loaded = Settings.load()
-        if as_json:
-            meanings = [info.description for info in FIELDS.values()]
-            rows = [
-                {"variable": variable, "value": value, "meaning": meaning}
-                for (variable, value), meaning in zip(loaded.shown().items(), meanings, strict=True)
-            ]
-            typer.echo(json.dumps(rows))
-            return
-        for line in documentation.listing(loaded):
-            typer.echo(line)
 
 
 @app.command()

@@ -9,7 +9,7 @@ from trellis_assets.adapters.weights.hub import fetch_file, loadable
 from trellis_assets.adapters.weights.revisions import Revisions
 from trellis_assets.settings import SettingsError
 
-PACKAGES = ("ftfy", "transformers", "tokenizers", "torchmetrics", "safetensors", "huggingface_hub")
+PACKAGES = ("torch", "ftfy", "transformers", "tokenizers", "torchmetrics", "safetensors", "huggingface_hub")
 CLIP = "laion/CLIP-convnext_large_d.laion2B-s26B-b102K-augreg"
 PICTURE_CLIP = "microsoft/LLM2CLIP-Openai-L-14-336"
 BACKBONE = "facebook/dinov2-small"

@@ -56,9 +56,9 @@ refresh_validators_job = dg.define_asset_job(
 
 publish_reports_job = dg.define_asset_job(
     "publish_reports_job",
-    selection=dg.AssetSelection.groups("reports"),
+    selection=dg.AssetSelection.groups("reports", "learning"),
     executor_def=dg.in_process_executor,
-    description="Writes a day's reports to the reports folder.",
+    description="Writes a day's reports, and what is learnt, to the reports folder.",
 )
 
 validate_idle_job = dg.define_asset_job(

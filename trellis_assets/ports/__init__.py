@@ -35,6 +35,7 @@ from trellis_assets.ports.generation import (
 )
 from trellis_assets.ports.learning import (
     ONE_RECIPE,
+    LearningQueries,
     RecipeSource,
     SettledTaskRepository,
 )
@@ -99,6 +100,7 @@ __all__ = [
     "GenerationError",
     "Generator",
     "HttpExchange",
+    "LearningQueries",
     "LocalValidator",
     "MalformedResponse",
     "MetagraphError",

@@ -1,8 +1,10 @@
 """Recorded tasks, for learning, and the recipes that candidates are made by."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from trellis_assets.domain.learning.recipes import USUAL, Recipe
+from trellis_assets.domain.learning.recorded import PolicyOutcome, RecordedCandidate, RecordedModel
 
 if TYPE_CHECKING:
     # Its module imports scipy, which every process with ports would then wait for.
@@ -46,4 +48,27 @@ class SettledTaskRepository(Protocol):
         Raises:
             StoreError: there is none.
         """
+        ...
+
+
+class LearningQueries(Protocol):
+    """What was recorded until a moment (aware UTC, excluded), for the pages of what is learnt.
+
+    Rows come oldest first; `newest` bounds their number.
+    """
+
+    def settled(self, until: datetime, newest: int) -> "list[SettledTask]":
+        """Return settled tasks of validators that have a model."""
+        ...
+
+    def candidates(self, until: datetime, newest: int) -> list[RecordedCandidate]:
+        """Return candidates, submitted or not."""
+        ...
+
+    def models(self, until: datetime, newest: int) -> list[RecordedModel]:
+        """Return the models of settled tasks whose outcome is known."""
+        ...
+
+    def policies(self, until: datetime, newest: int) -> list[PolicyOutcome]:
+        """Return by which policy settled tasks were mined, and what came of them."""
         ...

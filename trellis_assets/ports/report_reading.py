@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from trellis_assets.domain.ended_tasks import EndedTask, HourStanding, OutcomeCount
 from trellis_assets.domain.model_filter import ModelFilter
 from trellis_assets.domain.tasks import Task
+from trellis_assets.ports.learning import LearningQueries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +39,11 @@ class ModelCatalogue(Protocol):
 
 class ReportQueries(Protocol):
     """The store as tables, for reports. Times are aware UTC; `end` is excluded."""
+
+    @property
+    def learning(self) -> LearningQueries:
+        """What was recorded, for the pages of what is learnt."""
+        ...
 
     def tasks(self, start: datetime, end: datetime, *, newest: int | None = None) -> Iterator["pd.DataFrame"]:
         """Yield tasks pulled in these hours, oldest first, in chunks of equal columns; at least one chunk."""

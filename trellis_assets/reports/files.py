@@ -8,7 +8,8 @@ from pathlib import Path
 from trellis_assets.ports import ReportQueries
 from trellis_assets.reports.charts import Chart
 from trellis_assets.reports.period import ReportPeriod
-from trellis_assets.reports.tables import REPORTS, Report
+from trellis_assets.reports.report import Report
+from trellis_assets.reports.tables import REPORTS
 from trellis_assets.reports.writing import Format, write_table
 from trellis_assets.settings import SettingsError
 from trellis_assets.system.atomic_write import write_atomically

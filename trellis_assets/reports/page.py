@@ -16,7 +16,7 @@ from trellis_assets.reports.chart_tables import ChartTable, table_of
 from trellis_assets.reports.charts import Chart
 from trellis_assets.reports.drawing import draw_svg
 from trellis_assets.reports.period import ReportPeriod
-from trellis_assets.reports.tables import Report
+from trellis_assets.reports.report import Report
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,6 +51,7 @@ def render_page(report: Report, period: ReportPeriod, charts: Sequence[Chart]) -
     rows = list(islice(_rows(frame[list(shown)] for frame in report.rows(period)), MAX_SHOWN_ROWS + 1))
     return _template().render(
         title=report.title,
+        scope=report.scope,
         start=f"{period.start:%Y-%m-%d %H:%M}",
         end=f"{period.end:%Y-%m-%d %H:%M}",
         columns={name.replace("_", " "): report.columns[name].meaning for name in shown},

@@ -1,11 +1,10 @@
 """What the charts of one report are made from."""
 
-from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from trellis_assets.domain.ended_tasks import EndedTask, HourStanding, OutcomeCount
-from trellis_assets.ports import ReportQueries
+from trellis_assets.reports.learnt import LearntPeriod
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,15 +13,8 @@ if TYPE_CHECKING:
 MAX_CHARTED_TASKS = 50_000
 
 
-class ReportPeriod:
-    """A span of time with its figures, each read at most once.
-
-    Attributes:
-        start, end: aware UTC; `end` is excluded.
-    """
-
-    def __init__(self, ledger: ReportQueries, start: datetime, end: datetime) -> None:
-        self.ledger, self.start, self.end = ledger, start, end
+class ReportPeriod(LearntPeriod):
+    """A span of time with its figures, each read at most once, and what was learnt until its end."""
 
     @cached_property
     def outcomes(self) -> list[OutcomeCount]:

@@ -4,41 +4,19 @@ To add one: add a `Report` to `REPORTS`, and `report_asset(…)` to `defs/assets
 publish it each day. The command line and the gallery offer every report of `REPORTS`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from trellis_assets.domain.columns.column import Column
 from trellis_assets.domain.columns.other_columns import REWARD_COLUMNS, VALIDATOR_COLUMNS
 from trellis_assets.domain.columns.task_columns import REPORTED_TASK_COLUMNS
 from trellis_assets.ports import ReportQueries
 from trellis_assets.reports import task_charts
-from trellis_assets.reports.charts import Chart
+from trellis_assets.reports.learning_tables import LEARNING_REPORTS
 from trellis_assets.reports.period import ReportPeriod
+from trellis_assets.reports.report import Report
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """A table with charts, over a period.
-
-    Attributes:
-        name: in commands, URLs and folders.
-        columns: by name, in their order.
-        rows: its rows, in frames of equal columns; at least one frame, so that an empty table has columns.
-        charts: make what its page and its asset show beside the table.
-        shown: columns that its page has, names before keys, so that they fit the width of a laptop; all of
-            them where it is empty. The files have all.
-    """
-
-    name: str
-    title: str
-    columns: Mapping[str, Column]
-    rows: Callable[[ReportPeriod], Iterator["pd.DataFrame"]]
-    charts: tuple[Callable[[ReportPeriod], Chart], ...]
-    shown: tuple[str, ...] = ()
 
 
 def _task_rows(period: ReportPeriod) -> Iterator["pd.DataFrame"]:
@@ -111,5 +89,6 @@ REPORTS = {
                 *("local_score", "task_fidelity_score", "current_miner_reward", "endpoint"),
             ),
         ),
+        *LEARNING_REPORTS,
     )
 }

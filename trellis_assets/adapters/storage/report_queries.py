@@ -26,6 +26,7 @@ from trellis_assets.domain.columns.other_columns import REASON_COLUMNS, REWARD_C
 from trellis_assets.domain.columns.task_columns import REPORTED_TASK_COLUMNS, TASK_COLUMNS
 from trellis_assets.domain.ended_tasks import EndedTask, HourStanding, OutcomeCount
 from trellis_assets.domain.tasks import TaskKind, TaskState
+from trellis_assets.ports import LearningQueries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +40,14 @@ class SqlReportQueries:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+
+    @property
+    def learning(self) -> LearningQueries:
+        """Return what was recorded, for the pages of what is learnt."""
+        # Its models need scipy, which most processes never load.
+        from trellis_assets.adapters.storage.learning_queries import SqlLearningQueries
+
+        return SqlLearningQueries(self._engine)
 
     def tasks(self, start: datetime, end: datetime, *, newest: int | None = None) -> Iterator["pd.DataFrame"]:
         """Return tasks pulled in start..end (excluded) in chunks, oldest first; at most `newest`."""

@@ -11,7 +11,7 @@ from trellis_assets.domain.submissions import SubmissionKind
 from trellis_assets.domain.tasks import FINAL_STATES, TaskState
 from trellis_assets.ports import StoreError
 
-_COLUMNS: tuple[Any, ...] = (
+SETTLED_COLUMNS: tuple[Any, ...] = (
     TaskRow.key,
     TaskRow.validator_hotkey,
     TaskRow.validator_stake,
@@ -37,7 +37,7 @@ class SqlSettledTasks(Repository):
     def newest(self, limit: int, *, before_key: int | None = None) -> list[SettledTask]:
         """Return the newest settled tasks of validators that have a model, oldest first."""
         query = (
-            select(*_COLUMNS)
+            select(*SETTLED_COLUMNS)
             .where(TaskRow.state.in_([str(state) for state in FINAL_STATES]))
             .where(TaskRow.validator_hotkey.is_not(None), TaskRow.spz_path.is_not(None))
             .order_by(TaskRow.key.desc())
@@ -46,18 +46,19 @@ class SqlSettledTasks(Repository):
         if before_key is not None:
             query = query.where(TaskRow.key < before_key)
         with self._reading() as session:
-            return [_settled(row) for row in session.execute(query)][::-1]
+            return [settled_of(row) for row in session.execute(query)][::-1]
 
     def get(self, key: int) -> SettledTask:
         """Return one task, settled or not."""
         with self._reading() as session:
-            row = session.execute(select(*_COLUMNS).where(TaskRow.key == key)).one_or_none()
+            row = session.execute(select(*SETTLED_COLUMNS).where(TaskRow.key == key)).one_or_none()
         if row is None:
             raise StoreError(f"there is no task {key} in the store")
-        return _settled(row)
+        return settled_of(row)
 
 
-def _settled(row: Row[Any]) -> SettledTask:
+def settled_of(row: Row[Any]) -> SettledTask:
+    """Return the row of `SETTLED_COLUMNS` as a task."""
     is_result = row.submission_kind == SubmissionKind.RESULT and not row.is_inferred
     return SettledTask(
         key=row.key,

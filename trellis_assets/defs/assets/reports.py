@@ -18,7 +18,8 @@ from trellis_assets.defs.metadata import (
 from trellis_assets.defs.partitions import days, span_of
 from trellis_assets.defs.resources import ReportsResource
 from trellis_assets.reports.period import ReportPeriod
-from trellis_assets.reports.tables import REPORTS, Report
+from trellis_assets.reports.report import Report
+from trellis_assets.reports.tables import REPORTS
 
 
 def report_asset(
@@ -28,6 +29,7 @@ def report_asset(
     deps: Sequence[dg.AssetsDefinition | dg.AssetSpec],
     description: str,
     shown: Sequence[str],
+    group: str = "reports",
 ) -> dg.AssetsDefinition:
     """Return the asset that publishes a report of each day.
 
@@ -37,13 +39,14 @@ def report_asset(
         deps: what the report is made from.
         description: what the asset page says.
         shown: columns of the first rows that the asset page shows, those that matter first.
+        group: of assets.
     """
 
     @dg.asset(
         name=name,
         deps=deps,
         partitions_def=days,
-        group_name="reports",
+        group_name=group,
         kinds={"parquet", "csv"},
         owners=OWNERS,
         metadata=column_schema(report.columns),

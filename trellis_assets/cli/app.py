@@ -74,14 +74,17 @@ def _name_mistyped_settings() -> None:
 @contextmanager
 def clear_errors() -> Iterator[None]:
     """End with one clear text and exit code 2, not with a traceback, where a person can fix the cause."""
-    from trellis_assets.cli.operator_errors import OPERATOR_ERRORS
-
     try:
         yield
-    except OPERATOR_ERRORS as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
     except BrokenPipeError:
         # The reader of our output has ended, `head` for example: not an error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(0) from None
+    except Exception as error:
+        # Imported where it is needed: the modules that define these errors take half a second to import.
+        from trellis_assets.cli.operator_errors import OPERATOR_ERRORS
+
+        if not isinstance(error, OPERATOR_ERRORS):
+            raise
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None

@@ -57,7 +57,6 @@ class SessionProcesses:
         workspace = write_dagster_home(self.settings, self.code_port)
         is_warm = self.settings.orchestration.run_launcher is RunLauncherName.WARM
         if is_warm:
-            self._close_orphaned_runs()
             # Called last, when every child has ended: a run that is still called in progress is orphaned.
             self.stack.callback(self._close_orphaned_runs)
         become_subreaper()
@@ -68,6 +67,9 @@ class SessionProcesses:
             self._start_local_subnet()
         workers = self._start_run_workers() if is_warm else None
         code_server = self._start_code_server()
+        if is_warm:
+            # While the children import what they need. Nothing starts runs before the daemon does.
+            self._close_orphaned_runs()
         for child in (workers, code_server):
             if child is not None:
                 child.wait_ready(START_TIMEOUT_S)

@@ -31,10 +31,11 @@ CHECKS = (
     "statistics_agree",
 )
 PAGES = {
-    "gallery: newest": "/",
-    "gallery: text that is rare": "/?text=vase+777777",
-    "gallery: text that is not there": "/?text=xyzzy",
-    "gallery: a day of one validator": "/?validator=5Validator3&score=0.8&day=",
+    "gallery: start page": "/",
+    "gallery: newest": "/models",
+    "gallery: text that is rare": "/models?text=vase+777777",
+    "gallery: text that is not there": "/models?text=xyzzy",
+    "gallery: a day of one validator": "/models?validator=5Validator3&score=0.8&day=",
 }
 
 

@@ -30,8 +30,10 @@ from trellis_assets.adapters.storage.tasks import SqlTasks
 from trellis_assets.adapters.storage.transactions import Transactions
 from trellis_assets.adapters.storage.validations import SqlValidations
 from trellis_assets.adapters.storage.validators import SqlValidators
+from trellis_assets.domain.overview import span_edges
 from trellis_assets.domain.tasks import UNFINISHED_STATES, WORKABLE_STATES, TaskState
 from trellis_assets.domain.validators import Validator
+from trellis_assets.steps.read_overview import MAX_TASKS
 
 TASKS = 1_000_000
 TIMES = 2000
@@ -116,6 +118,24 @@ def questions(store: SqlStore, tasks: int) -> dict[str, Question]:
     }
 
 
+def start_page(store: SqlStore) -> dict[str, Question]:
+    """By name; what the gallery's start page reads anew every ten seconds while somebody looks at it."""
+    now = datetime.now(UTC)
+    day = timedelta(days=1)
+    return {
+        "start page: two days counted": lambda _, __: store.reports.outcomes(
+            now - 2 * day, now, edges=span_edges(now)
+        ),
+        "start page: standings of a day": lambda _, __: store.reports.standings(now - day, now),
+        f"start page: newest {MAX_TASKS:,} of a day": lambda _, __: store.reports.ended(
+            now - day, now, newest=MAX_TASKS
+        ),
+        "start page: reasons of a day": lambda _, __: store.reports.reasons(
+            now - day, now, with_rejected=True
+        ),
+    }
+
+
 class HeldTransaction(Transactions):
     """One transaction for all calls, so that no sync to the disk is measured."""
 
@@ -182,6 +202,8 @@ def main(tasks: int = TASKS, times: int | None = None) -> list[Row]:
             lambda held, _: SqlStatistics(held).count_by_state(1),
             times or SLOW_TIMES,
         )
+        slow = start_page(store)
+        rows += [measure(store, name, ask, times or SLOW_TIMES) for name, ask in slow.items()]
         rows += [counts, whole_calls(store, times or DISK_TIMES)]
         store.close()
     return rows

@@ -73,7 +73,7 @@ def gallery(
         mining = CachedDiagnostics(
             lambda: check_mining_without_raising(CheckContext(pipeline, reads_key=False))
         )
-        parts = pipeline.reports.gallery_parts(doctor, lambda: notice(mining()))
+        parts = pipeline.reports.gallery_parts(doctor, lambda: notice(mining()), mining)
         token = secret(settings.servers.server_token)
         bound, port = settings.servers.gallery_host, settings.servers.gallery_port
         typer.echo(f"gallery: http://{shown_host(bound)}:{port}", err=True)

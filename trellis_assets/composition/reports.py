@@ -9,6 +9,7 @@ from trellis_assets.domain.diagnostics import CheckResult
 from trellis_assets.ports import ReportQueries
 from trellis_assets.steps.export_statistics import ExportStatisticsStep
 from trellis_assets.steps.read_earnings import ReadEarningsStep
+from trellis_assets.steps.read_overview import ReadOverviewStep
 
 if TYPE_CHECKING:
     from trellis_assets.reports.files import ReportPublisher
@@ -57,16 +58,22 @@ class ReportSteps(Steps):
 
         return ExplainTaskStep(self.store, self.clock, len(self._adapters.generator.endpoints))
 
+    def read_overview_step(self) -> ReadOverviewStep:
+        """Return the step that reads the figures of the start page."""
+        return ReadOverviewStep(self.store.statistics, self.store.tasks, self.ledger, self.clock)
+
     def gallery_parts(
         self,
         examine: Callable[[], Sequence[CheckResult]] = tuple,
         notice: Callable[[], str | None] = lambda: None,
+        mining: Callable[[], Sequence[CheckResult]] = tuple,
     ) -> "GalleryParts":
         """Return what the gallery shows.
 
         Args:
             examine: checks the miner's health.
             notice: says why nothing is mined; None while it is.
+            mining: checks whether a miner works.
         """
         from trellis_assets.adapters.rendering.pictures import webp_preview
         from trellis_assets.reports.report_command import write_days
@@ -84,5 +91,7 @@ class ReportSteps(Steps):
             exports=self.settings.storage.reports_folder,
             examine=examine,
             notice=notice,
+            overview=self.read_overview_step().run,
+            mining=mining,
             dagster_url=self.settings.servers.webserver_address,
         )

@@ -12,7 +12,7 @@ from trellis_assets.composition import Pipeline
 from trellis_assets.diagnostics.machine_checks import CheckContext
 from trellis_assets.domain.diagnostics import CheckResult, Health
 from trellis_assets.domain.heartbeats import STARTS_WITHIN_S, Heartbeat, why_poller_is_stuck
-from trellis_assets.domain.mining_progress import MiningFacts, judge_mining
+from trellis_assets.domain.mining_progress import NOT_RUNNING, MiningFacts, judge_mining
 from trellis_assets.domain.tasks import printable
 from trellis_assets.domain.validators import EligibilityPolicy, is_eligible
 from trellis_assets.orchestration.dagster_home import dagster_home, name_secrets
@@ -60,7 +60,7 @@ def check_mining(context: CheckContext) -> list[CheckResult]:
 
     settings = context.settings
     if not _is_mining(settings):
-        return [CheckResult("mining", Health.WARNING, "no miner uses this folder", "trellis-assets mine")]
+        return [CheckResult("mining", Health.WARNING, NOT_RUNNING, "trellis-assets mine")]
     state = _dagster_state(settings)
     beats, now = Heartbeats.read(settings), time.monotonic()
     session_s = beats.session.age_s("started_at", now) if beats.session is not None else None

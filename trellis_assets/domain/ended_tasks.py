@@ -13,6 +13,8 @@ class OutcomeCount(NamedTuple):
         state: in which they ended.
         kind: of their prompts, text or image.
         endpoint: that made their models; None where none was made.
+        validator_hotkey: of the validator that gave them; None for default prompts.
+        generation_s: seconds that their generations took in all.
     """
 
     hour: datetime
@@ -20,7 +22,9 @@ class OutcomeCount(NamedTuple):
     state: str
     kind: str
     endpoint: str | None
+    validator_hotkey: str | None
     tasks: int
+    generation_s: float
 
 
 class HourStanding(NamedTuple):

@@ -11,6 +11,7 @@ from trellis_assets.domain.validators import PollRecord
 # After so many seconds without a poll, people are told why.
 STILL_AFTER_S = 60.0
 PART = "mining"
+NOT_RUNNING = "no miner uses this folder"
 # The last is what stores of earlier versions hold for a malformed response.
 _FAILURES = frozenset({"Unreachable", "MalformedResponse", "Rubbish"})
 _SHOWN = 3
@@ -88,6 +89,17 @@ def judge_mining(facts: MiningFacts, *, turn_on: str) -> CheckResult:
 def is_still(result: CheckResult) -> bool:
     """Return whether the result says that no validator has been polled for a while, well or not."""
     return result.part == PART and result.text.startswith("no poll for")
+
+
+def name_of_state(result: CheckResult) -> str:
+    """Return in a word or two what the result says: mining, waiting, paused, not running, outage."""
+    if result.health is Health.OK:
+        return "Mining"
+    if result.health is Health.FAILED:
+        return "Outage"
+    if result.text == NOT_RUNNING:
+        return "Not running"
+    return "Waiting" if is_still(result) else "Paused"
 
 
 def _all_polls_fail(facts: MiningFacts) -> CheckResult | None:

@@ -57,14 +57,22 @@ class ReportQueries(Protocol):
         """Return per miner and validator everything so far."""
         ...
 
-    def reasons(self, start: datetime, end: datetime) -> "pd.DataFrame":
-        """Count tasks that ended in these hours without a submission, by reason."""
+    def reasons(
+        self, start: datetime, end: datetime, *, with_rejected: bool = False
+    ) -> list[tuple[str, int]]:
+        """Count tasks that ended in these hours without a submission, by reason, the most frequent first.
+
+        Args:
+            start: of the hours.
+            end: of the hours, excluded.
+            with_rejected: count rejected results too.
+        """
         ...
 
     def outcomes(
         self, start: datetime, end: datetime, *, edges: Sequence[datetime] = ()
     ) -> list[OutcomeCount]:
-        """Count the tasks that ended in these hours, by hour, state, kind of prompt and endpoint.
+        """Count the tasks that ended in these hours, by hour, state, kind, endpoint, validator.
 
         Args:
             start: of the hours.

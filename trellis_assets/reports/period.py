@@ -1,13 +1,9 @@
 """What the charts of one report are made from."""
 
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from trellis_assets.domain.ended_tasks import EndedTask, HourStanding, OutcomeCount
 from trellis_assets.reports.learnt import LearntPeriod
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # Distributions are made of the newest tasks; counts and levels are of all.
 MAX_CHARTED_TASKS = 50_000
@@ -32,6 +28,6 @@ class ReportPeriod(LearntPeriod):
         return self.ledger.ended(self.start, self.end, newest=MAX_CHARTED_TASKS)
 
     @cached_property
-    def reasons(self) -> "pd.DataFrame":
-        """Columns `reason` and `tasks`: how many tasks ended without a submission."""
+    def reasons(self) -> list[tuple[str, int]]:
+        """Reasons why tasks ended without a submission, with counts, the most frequent first."""
         return self.ledger.reasons(self.start, self.end)

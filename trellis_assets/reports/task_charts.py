@@ -172,16 +172,21 @@ def stages_chart(ended: Sequence[EndedTask]) -> Chart:
 
 def not_submitted_by_reason(period: ReportPeriod) -> Chart:
     """Count the tasks that ended without a submission, by the kind of reason, the most frequent first."""
-    counts = period.reasons
-    return reasons_chart(list(zip(counts["reason"], counts["tasks"], strict=True)))
+    return reasons_chart(period.reasons)
 
 
-def reasons_chart(counts: Sequence[tuple[str, int]]) -> Chart:
-    """Return counted reasons as a ranking; those that come first are shown."""
+def reasons_chart(counts: Sequence[tuple[str, int]], *, with_rejected: bool = False) -> Chart:
+    """Return counted reasons as a ranking; those that come first are shown.
+
+    Args:
+        counts: the most frequent first.
+        with_rejected: whether rejected results are among them.
+    """
+    name = "accepted" if with_rejected else "submitted"
     shown = counts[:_MAX_REASONS]
     return Chart(
-        key="not_submitted_by_reason",
-        title="Not submitted, by reason",
+        key=f"not_{name}_by_reason",
+        title=f"Not {name}, by reason",
         kind=ChartKind.RANKING,
         unit="tasks",
         series=(
@@ -191,6 +196,6 @@ def reasons_chart(counts: Sequence[tuple[str, int]]) -> Chart:
                 tuple(float(tasks) for _, tasks in shown),
             ),
         ),
-        numbers={"not_submitted": int(sum(tasks for _, tasks in counts))},
-        empty="every task that ended was submitted",
+        numbers={f"not_{name}": int(sum(tasks for _, tasks in counts))},
+        empty=f"every task that ended was {name}",
     )

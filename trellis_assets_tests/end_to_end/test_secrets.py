@@ -105,7 +105,8 @@ def pages(ui: str, gallery: str, token: str) -> Iterator[bytes]:
     yield httpx.get(f"{ui}/server_info").content
     assert httpx.get(f"{gallery}/doctor").status_code == 401, "a token that is set is asked for here too"
     headers = {"authorization": f"Bearer {token}"}
-    for address in ("/", "/models/2", "/doctor", "/reports", "/report?name=tasks&form=csv"):
+    addresses = ("/", "/live", "/models", "/models/2", "/doctor", "/reports", "/report?name=tasks&form=csv")
+    for address in addresses:
         answer = httpx.get(f"{gallery}{address}", headers=headers, timeout=60)
         assert answer.status_code in {200, 404, 503}
         yield answer.content + str(answer.headers).encode()

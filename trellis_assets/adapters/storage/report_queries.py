@@ -22,7 +22,7 @@ from sqlalchemy import (
 from trellis_assets.adapters.storage.frames import typed
 from trellis_assets.adapters.storage.models import PollRow, TaskRow, ValidatorRow
 from trellis_assets.domain.columns.column import Column, Part
-from trellis_assets.domain.columns.other_columns import REASON_COLUMNS, REWARD_COLUMNS, VALIDATOR_COLUMNS
+from trellis_assets.domain.columns.other_columns import REWARD_COLUMNS, VALIDATOR_COLUMNS
 from trellis_assets.domain.columns.task_columns import REPORTED_TASK_COLUMNS, TASK_COLUMNS
 from trellis_assets.domain.ended_tasks import EndedTask, HourStanding, OutcomeCount
 from trellis_assets.domain.tasks import TaskKind, TaskState
@@ -110,34 +110,46 @@ class SqlReportQueries:
         )
         return self._frame(query, VALIDATOR_COLUMNS)
 
-    def reasons(self, start: datetime, end: datetime) -> "pd.DataFrame":
+    def reasons(
+        self, start: datetime, end: datetime, *, with_rejected: bool = False
+    ) -> list[tuple[str, int]]:
         """Count the tasks that ended in start..end (excluded) without a submission, by reason."""
-        unsubmitted = [str(TaskState.HANDED_BACK), str(TaskState.FAILED), str(TaskState.KEPT)]
+        states = [str(TaskState.HANDED_BACK), str(TaskState.FAILED), str(TaskState.KEPT)]
+        if with_rejected:
+            states.append(str(TaskState.REJECTED))
         colon = func.instr(TaskRow.reason, ":") if self._is_sqlite else func.strpos(TaskRow.reason, ":")
         short = case((colon > 0, func.substr(TaskRow.reason, 1, colon - 1)), else_=TaskRow.reason)
         # By another name than the column's: databases group by the column where both have one.
-        reason = func.coalesce(short, "none").label("short_reason")
+        reason = func.coalesce(short, TaskRow.state).label("short_reason")
         grouped = (
             select(reason, func.count().label("tasks"))
-            .where(TaskRow.finished_at >= start, TaskRow.finished_at < end, TaskRow.state.in_(unsubmitted))
+            .where(TaskRow.finished_at >= start, TaskRow.finished_at < end, TaskRow.state.in_(states))
             .group_by("short_reason")
             .subquery()
         )
-        columns = (grouped.c.short_reason.label("reason"), grouped.c.tasks)
-        query = select(*columns).order_by(grouped.c.tasks.desc(), grouped.c.short_reason)
-        return self._frame(query, REASON_COLUMNS)
+        query = select(grouped).order_by(grouped.c.tasks.desc(), grouped.c.short_reason)
+        with self._reading() as connection:
+            return [(reason, tasks) for reason, tasks in connection.execute(query)]
 
     def outcomes(
         self, start: datetime, end: datetime, *, edges: Sequence[datetime] = ()
     ) -> list[OutcomeCount]:
-        """Count the tasks that ended in start..end (excluded), by hour, span, state, kind and endpoint."""
+        """Count the tasks that ended in start..end (excluded), by hour, state, kind, endpoint, validator."""
         finished = TaskRow.finished_at
         spans = [(finished < edge, number) for number, edge in enumerate(edges)]
         span: ColumnElement[int] = case(*spans, else_=len(edges)) if spans else literal(0)
         hour = self._hour(finished).label("hour")
-        group = (hour, span.label("span"), TaskRow.state, TaskRow.kind, TaskRow.endpoint)
+        group = (
+            hour,
+            span.label("span"),
+            TaskRow.state,
+            TaskRow.kind,
+            TaskRow.endpoint,
+            TaskRow.validator_hotkey,
+        )
+        seconds = func.coalesce(func.sum(TaskRow.generation_s), 0.0)
         query = (
-            select(*group, func.count())
+            select(*group, func.count(), seconds)
             .where(finished >= start, finished < end)
             .group_by(*(column.name for column in group))
             .order_by("hour")
@@ -145,8 +157,8 @@ class SqlReportQueries:
         with self._reading() as connection:
             rows = connection.execute(query)
             return [
-                OutcomeCount(_moment(hour), span, state, kind, endpoint, tasks)
-                for hour, span, state, kind, endpoint, tasks in rows
+                OutcomeCount(_moment(hour), span, state, kind, endpoint, validator, tasks, seconds or 0.0)
+                for hour, span, state, kind, endpoint, validator, tasks, seconds in rows
             ]
 
     def standings(self, start: datetime, end: datetime) -> list[HourStanding]:

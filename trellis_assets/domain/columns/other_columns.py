@@ -1,4 +1,4 @@
-"""The columns of tables beside that of tasks: rewards, validators, reasons, neurons; in their order."""
+"""The columns of tables beside that of tasks: rewards, validators, neurons; in their order."""
 
 from datetime import datetime
 
@@ -49,12 +49,6 @@ VALIDATOR_COLUMNS = by_name(
         Column("validator_average", float, "the validator's own average of our scores, 0 to 1"),
         Column("validator_window", int, "results accepted in four hours, as the validator counts them"),
         Column("success_rate", float, "accepted per submitted, 0 to 1"),
-    )
-)
-REASON_COLUMNS = by_name(
-    (
-        Column("reason", str, "why tasks were not submitted"),
-        Column("tasks", int, "tasks that ended so"),
     )
 )
 NEURON_COLUMNS = by_name(

@@ -1,6 +1,7 @@
-"""The gallery: the newest models as pictures and in 3D, with everything to download."""
+"""The gallery: how mining goes, and the newest models as pictures and in 3D, with everything to download."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +10,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from trellis_assets.domain.diagnostics import CheckResult, Health, as_json, worst
+from trellis_assets.domain.overview import Overview
 from trellis_assets.ports import ModelCatalogue
+from trellis_assets.servers.gallery.live_figures import LiveReader
 from trellis_assets.servers.gallery.model_files import ModelFiles
 from trellis_assets.servers.gallery.model_routes import file_routes, model_routes
+from trellis_assets.servers.gallery.overview_routes import overview_routes
 from trellis_assets.servers.gallery.packed_files import PackedFiles
 from trellis_assets.servers.gallery.pages import HEADERS, Pages
 from trellis_assets.servers.gallery.report_routes import WriteReport, report_routes
@@ -24,6 +28,8 @@ class GalleryParts:
     Attributes:
         encode_metrics: returns all metrics as text with its media type, for a scraper's Accept header.
         exports: the folder of the exported statistics.
+        overview: reads the figures of the start page.
+        mining: checks whether a miner works.
         notice: a quick check; what people who look at models should know, such as that mining is paused.
     """
 
@@ -34,15 +40,27 @@ class GalleryParts:
     exports: Path
     examine: Callable[[], Sequence[CheckResult]]
     dagster_url: str
+    overview: Callable[[], Overview]
+    mining: Callable[[], Sequence[CheckResult]] = tuple
     notice: Callable[[], str | None] = lambda: None
 
 
 def gallery_app(parts: GalleryParts) -> FastAPI:
     """Return the application. It only reads."""
     # FastAPI's own documentation pages load scripts from other hosts.
-    app = FastAPI(title="trellis-assets gallery", docs_url=None, redoc_url=None, openapi_url=None)
+    reader = LiveReader(parts.overview, parts.mining, parts.examine)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        reader.begin()
+        yield
+
+    app = FastAPI(
+        title="trellis-assets gallery", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan
+    )
     packed = PackedFiles()
     pages = Pages(parts.dagster_url, packed.address)
+    app.include_router(overview_routes(reader, pages))
     app.include_router(model_routes(parts.catalogue, pages, parts.notice))
     app.include_router(file_routes(parts.catalogue, parts.models))
     app.include_router(report_routes(parts.write_report, parts.exports, pages))

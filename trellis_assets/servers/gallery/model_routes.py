@@ -23,7 +23,7 @@ def model_routes(catalogue: ModelCatalogue, pages: Pages, notice: Callable[[], s
     """Return the routes of the grid and of a model's page."""
     router = APIRouter()
 
-    @router.get("/")
+    @router.get("/models")
     def grid(request: Request) -> HTMLResponse:
         """Show the newest models that match the filter."""
         given = dict(request.query_params)

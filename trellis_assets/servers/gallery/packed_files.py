@@ -46,6 +46,9 @@ class PackedFiles:
             for path in sorted((package / folder).iterdir())
             if path.is_file()
         }
+        # The style of the charts, which reports hold in themselves.
+        charts = Path(str(files("trellis_assets.reports"))) / "charts.css"
+        self._files["static/charts.css"] = PackedFile(charts.read_bytes(), "text/css")
         digest = hashlib.sha256()
         for name, file in self._files.items():
             digest.update(name.encode() + hashlib.sha256(file.data).digest())

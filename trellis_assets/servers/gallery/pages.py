@@ -1,6 +1,7 @@
 """Render the gallery's pages: everything escaped, and with a policy that runs only our own scripts."""
 
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 import jinja2
@@ -27,6 +28,10 @@ class Pages:
         self._templates = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, loader=loader)
         self._templates.globals["dagster_url"] = dagster_url
         self._templates.globals["files"] = files
+
+    def fragment(self, name: str, values: Mapping[str, Any]) -> str:
+        """Return the part `name` of a page with these values."""
+        return self._templates.get_template(f"{name}.html.jinja").render(values)
 
     def render(self, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
         """Return the page `name` with these values."""

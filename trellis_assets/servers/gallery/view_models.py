@@ -87,7 +87,7 @@ def made_from(task: Task) -> list[tuple[str, str]]:
 def older_page(tasks: Sequence[Task], given: dict[str, str]) -> str | None:
     """Return the URL of the page of older tasks."""
     kept = {name: value for name, value in given.items() if value and name != "before"}
-    return f"/?{urlencode(kept | {'before': str(tasks[-1].key)})}" if tasks else None
+    return f"/models?{urlencode(kept | {'before': str(tasks[-1].key)})}" if tasks else None
 
 
 def _validator(task: Task) -> str | None:

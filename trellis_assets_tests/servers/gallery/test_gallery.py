@@ -68,7 +68,7 @@ def client(pipeline: Pipeline, serve: Serve) -> httpx.Client:
     return httpx.Client(base_url=url)
 
 
-def shown(client: httpx.Client, address: str = "/") -> str:
+def shown(client: httpx.Client, address: str = "/models") -> str:
     answer = client.get(address)
     assert answer.status_code == 200, answer.text
     return answer.text
@@ -121,7 +121,7 @@ def test_filters_narrow_what_is_shown(
     history.answered("a red vase")
     history.answered("a red chair", fidelity=0.9, validator=a_validator(2))
     history.answered("a 100% wool hat")
-    page = shown(client, f"/?{asked}")
+    page = shown(client, f"/models?{asked}")
     assert {p for p in ("a red vase", "a red chair", "a 100% wool hat") if p in page} == found
 
 
@@ -138,7 +138,7 @@ def test_filters_narrow_what_is_shown(
 def test_a_filter_that_cannot_be_meant_is_answered_clearly(
     client: httpx.Client, asked: str, message: str
 ) -> None:
-    answer = client.get(f"/?{asked}")
+    answer = client.get(f"/models?{asked}")
     assert answer.status_code == 400
     assert message in answer.text
 
@@ -149,20 +149,20 @@ def test_a_full_page_leads_to_older_models_under_the_same_filter(
     monkeypatch.setattr("trellis_assets.servers.gallery.model_routes.PAGE", 2)
     for number in range(3):
         history.answered(f"vase & {number}")
-    first = shown(client, "/?text=vase+%26")
-    assert "/?text=vase+%26&amp;before=2" in first
-    assert "vase &amp; 0" in shown(client, "/?text=vase+%26&before=2")
+    first = shown(client, "/models?text=vase+%26")
+    assert "/models?text=vase+%26&amp;before=2" in first
+    assert "vase &amp; 0" in shown(client, "/models?text=vase+%26&before=2")
 
 
 def test_tasks_without_a_model_and_outcomes_can_be_chosen(client: httpx.Client, history: History) -> None:
     history.answered("a red vase")
     history.handed_back("duplicate")
     assert shown(client).count('<a href="/models/') == 1
-    everything = shown(client, "/?tasks=all")
+    everything = shown(client, "/models?tasks=all")
     assert everything.count('<a href="/models/') == 2
     assert "no model" in everything
-    assert shown(client, "/?tasks=all&outcome=handed_back").count('<a href="/models/') == 1
-    assert "outcome: one of" in client.get("/?outcome=lost").text
+    assert shown(client, "/models?tasks=all&outcome=handed_back").count('<a href="/models/') == 1
+    assert "outcome: one of" in client.get("/models?outcome=lost").text
     without = shown(client, "/models/2")
     assert "This task has no model." in without
     assert "viewer.js" not in without
@@ -223,7 +223,7 @@ HOSTILE = [
 @pytest.mark.parametrize("prompt", HOSTILE)
 def test_a_hostile_prompt_is_text(client: httpx.Client, history: History, prompt: str) -> None:
     history.answered(prompt)
-    for page in (shown(client), shown(client, "/models/1"), shown(client, f"/?text={quote(prompt)}")):
+    for page in (shown(client), shown(client, "/models/1"), shown(client, f"/models?text={quote(prompt)}")):
         assert "<script>alert" not in page
         assert "<img src=x" not in page
         assert "49" not in re.sub(r'nonce="[^"]*"|[0-9a-f]{16,}', "", page), (
@@ -375,6 +375,6 @@ def test_a_paused_miner_is_told_above_the_models(tmp_path: Path, serve: Callable
     told: list[CheckResult] = [CheckResult("mining", Health.OK, "at work: last tick 3 s ago")]
     parts = Pipeline(Settings.load(data_dir=tmp_path)).reports.gallery_parts(notice=lambda: notice(told))
     url = serve(guarded_gallery(parts, host="127.0.0.1", token=None))
-    assert "at work" not in httpx.get(url).text
+    assert "at work" not in httpx.get(f"{url}/models").text
     told[:] = [CheckResult("mining", Health.WARNING, "paused: <the task_sensor> is stopped", "turn it on")]
-    assert "paused: &lt;the task_sensor&gt; is stopped (turn it on)" in httpx.get(url).text
+    assert "paused: &lt;the task_sensor&gt; is stopped (turn it on)" in httpx.get(f"{url}/models").text

@@ -74,7 +74,7 @@ def colourful(screenshot: Path) -> float:
 
 
 def test_a_model_is_found_turned_and_downloaded(page: Page, address: str, tmp_path: Path) -> None:
-    page.goto(address)
+    page.goto(f"{address}/models")
     assert page.locator(".grid li").count() == 2
     page.get_by_label("Validator").select_option(label="uid 1")
     page.get_by_role("button", name="Show").click()
@@ -125,7 +125,7 @@ def test_no_page_has_a_serious_fault_of_accessibility(
     parts = Pipeline(Settings.load(data_dir=tmp_path)).reports.gallery_parts()
     locked = serve(guarded_gallery(parts, host="0.0.0.0", token="a-token-of-many-characters"))
     found = {}
-    for url in (address, f"{address}/?tasks=all", f"{address}/models/1", f"{address}/reports", locked):
+    for url in (address, f"{address}/models?tasks=all", f"{address}/models/1", f"{address}/reports", locked):
         page.set_viewport_size({"width": 390, "height": 844})
         page.goto(url)
         results = Axe().run(page).response

@@ -38,6 +38,7 @@ class SubnetSteps(Steps):
             registration=None if network.reads_file else network.registration_command,
             notify=self.notify_step,
             link=self.settings.servers.webserver_address,
+            earnings=self.store.earnings,
         )
 
     def poll_validators_step(self, cadence: timedelta = timedelta(0)) -> PollValidatorsStep:

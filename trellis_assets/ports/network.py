@@ -1,11 +1,11 @@
 """The subnet as a miner sees it, and what validators answer."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from trellis_assets.domain.feedback import Feedback
+from trellis_assets.domain.metagraph import Metagraph
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import PulledTask, Task
 from trellis_assets.domain.validators import Validator
@@ -105,8 +105,8 @@ class ValidatorNetwork(Protocol):
         """Our ss58 address."""
         ...
 
-    def metagraph(self) -> Sequence[Validator]:
-        """All neurons listed now.
+    def metagraph(self) -> Metagraph:
+        """All neurons listed now, and what they are paid.
 
         Raises:
             MetagraphError: with what to do about it.

@@ -8,11 +8,21 @@ from datetime import timedelta
 
 from trellis_assets.domain.backoff import BackoffPolicy
 from trellis_assets.domain.clock_skew import elapsed
+from trellis_assets.domain.earnings.deregistration import deregistration_risk
+from trellis_assets.domain.earnings.economy import is_recent, own_neuron
+from trellis_assets.domain.metagraph import Metagraph
 from trellis_assets.domain.metagraph_reads import CHAIN_BACKOFF
 from trellis_assets.domain.tasks import printable
 from trellis_assets.domain.validators import Validator
 from trellis_assets.observability.audit_log import audit
-from trellis_assets.ports import Clock, MetagraphError, PollRepository, ValidatorNetwork, ValidatorRepository
+from trellis_assets.ports import (
+    Clock,
+    EarningsRepository,
+    MetagraphError,
+    PollRepository,
+    ValidatorNetwork,
+    ValidatorRepository,
+)
 from trellis_assets.steps.notify import NotifyStep
 
 
@@ -27,6 +37,7 @@ class MetagraphPolicy:
             registered, as a file does not.
         notify: sends a message that the hotkey was deregistered.
         link: that goes with the message.
+        earnings: where records of our own neuron are kept; None keeps none.
     """
 
     source: str = "unnamed"
@@ -34,6 +45,7 @@ class MetagraphPolicy:
     registration: str | None = None
     notify: NotifyStep | None = None
     link: str = ""
+    earnings: EarningsRepository | None = None
 
 
 def why_unregistered(listed: Sequence[Validator], hotkey: str, registration: str) -> str | None:
@@ -69,15 +81,38 @@ class RefreshValidatorsStep:
         if known.is_current and saved_at is not None and elapsed(saved_at, self.clock.now()) < max_age:
             return before
         try:
-            listed = list(self.network.metagraph())
+            metagraph = self.network.metagraph()
+            listed = list(metagraph)
         except Exception as error:
             raise self._failed(error, known.failures + 1) from error
         self.validators.save(listed, self.clock.now(), source=self.policy.source)
+        self._record_own_neuron(metagraph)
         if known.failures:
             audit("metagraph read again", failures=known.failures)
         if self.policy.registration is not None:
             self._see_registration(before if known.is_current else [], listed, self.policy.registration)
         return listed
+
+    def _record_own_neuron(self, metagraph: Metagraph) -> None:
+        """Store what our own neuron is paid, and notify when its deregistration has become near."""
+        # A file is read every few seconds: what is wrong with it is not said each time.
+        if metagraph.economy_fault is not None and self.policy.registration is not None:
+            reason = printable(metagraph.economy_fault, 200)
+            audit("earnings not read", level=logging.WARNING, reason=reason)
+        earnings, hotkey, now = self.policy.earnings, self.network.miner_hotkey, self.clock.now()
+        if earnings is None or metagraph.economy is None:
+            return
+        found = own_neuron(metagraph.economy, hotkey, source=self.policy.source, now=now)
+        before = earnings.latest(self.policy.source, hotkey)
+        if found is None or (before is not None and is_recent(before, now)):
+            return
+        earnings.record(found)
+        risk = deregistration_risk(found)
+        if risk is None or (before is not None and deregistration_risk(before) is not None):
+            return
+        audit("deregistration is near", level=logging.WARNING, hotkey=hotkey, reason=risk)
+        if self.policy.notify is not None:
+            self.policy.notify.run("deregistration is near", risk, self.policy.link)
 
     def _failed(self, error: Exception, failures: int) -> MetagraphError:
         if not isinstance(error, MetagraphError):

@@ -47,6 +47,7 @@ class ChainState:
     """What the node says; may be changed while it serves.
 
     Attributes:
+        price_rao: of one alpha; None: the call fails.
         genesis: the hash of block 0.
         calls: method names in the order they were asked for.
     """
@@ -55,6 +56,7 @@ class ChainState:
     netuid: int = 17
     block: int = 7_000_000
     mode: Mode = Mode.OK
+    price_rao: int | None = 20_000_000
     genesis: str = "0x" + "d5" * 32
     calls: list[str] = field(default_factory=list)
     connections: int = 0
@@ -134,6 +136,8 @@ class _Node:
                 case Mode.OLD_RUNTIME:
                     return without_listing_calls(option, keeps_neurons_lite=True)
             return option
+        if name == "SwapRuntimeApi_current_alpha_price" and self._state.price_rao is not None:
+            return self._state.price_rao.to_bytes(8, "little")
         if self._state.mode is Mode.TRAP or not name.endswith(("metagraph", "mechagraph")):
             raise _RefusedCallError(_CALL_FAILED, "Client error: Execution failed: trap")
         netuid = int.from_bytes(arguments[:2], "little")

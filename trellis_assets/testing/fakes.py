@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from trellis_assets.domain.candidates import StoredCandidate
-from trellis_assets.domain.earnings.economy import NeuronRecord
+from trellis_assets.domain.earnings.economy import NeuronRecord, SubnetEconomy
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation, StoredFile
+from trellis_assets.domain.metagraph import Metagraph
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import PulledTask, Task, TaskKind, TaskState, prompt_hash
 from trellis_assets.domain.validators import Validator
@@ -42,6 +43,7 @@ class ScriptedNetwork:
     """A subnet whose responses are scripted.
 
     Attributes:
+        economy: what the metagraph says that neurons are paid.
         pulls: responses to polls, by hotkey; `NoTask` when none is left.
         answers: responses to submissions, in order.
         pulled: hotkeys that were polled.
@@ -52,15 +54,16 @@ class ScriptedNetwork:
     def __init__(self, validators: Sequence[Validator]) -> None:
         self.miner_hotkey = MINER
         self.validators = list(validators)
+        self.economy: SubnetEconomy | None = None
         self.pulls: dict[str, list[PollResponse]] = {}
         self.answers: list[SubmissionAnswer] = []
         self.pulled: list[str] = []
         self.submitted: list[tuple[str, SubmissionKind, bytes]] = []
         self.before_answer: Callable[[], None] = lambda: None
 
-    def metagraph(self) -> Sequence[Validator]:
+    def metagraph(self) -> Metagraph:
         """Return the validators as they were set."""
-        return self.validators
+        return Metagraph(tuple(self.validators), self.economy)
 
     async def pull(self, validator: Validator) -> PollResponse:
         """Return the next response of this validator."""

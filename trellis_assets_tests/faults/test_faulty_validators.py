@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,7 @@ from trellis_assets.adapters.bittensor import client
 from trellis_assets.adapters.bittensor.client import BittensorNetwork
 from trellis_assets.adapters.file_storage.local import LocalFileStore
 from trellis_assets.adapters.storage.store import SqlStore
+from trellis_assets.domain.metagraph import Metagraph
 from trellis_assets.domain.statistics_export import to_json
 from trellis_assets.domain.tasks import TaskState
 from trellis_assets.domain.validators import MAX_COOLDOWN, Validator
@@ -45,8 +46,8 @@ class Subnet(BittensorNetwork):
         if fault == "hangs":
             self._settings = self.patient(PATIENCE_S)
 
-    def metagraph(self) -> Sequence[Validator]:
-        return self.listed
+    def metagraph(self) -> Metagraph:
+        return Metagraph(tuple(self.listed))
 
 
 @dataclass

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from trellis_assets.adapters.storage.store import SqlStore
-from trellis_assets.domain.validators import Validator
+from trellis_assets.domain.metagraph import Metagraph
 from trellis_assets.ports import MetagraphError
 from trellis_assets.steps import metagraph_cache
 from trellis_assets.steps.metagraph_cache import MetagraphCache
@@ -26,13 +26,13 @@ class Chain(ScriptedNetwork):
         self.error: Exception | None = None
         self.asked = 0
 
-    def metagraph(self) -> list[Validator]:
+    def metagraph(self) -> Metagraph:
         self.asked += 1
         if self.error is not None:
             raise self.error
         if self.is_unreachable:
             raise MetagraphError("the chain is away")
-        return self.validators
+        return super().metagraph()
 
 
 def listed_on(chain: Chain, store: SqlStore, clock: FakeClock) -> MetagraphCache:

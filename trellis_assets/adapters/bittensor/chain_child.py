@@ -20,14 +20,27 @@ SS58_FORMAT = 42
 # Fields of a metagraph: the name that the runtime gives each, and its number in a selective call. What else
 # is wanted of the same block is added here: it costs no further read.
 FIELDS = {
+    "owner_hotkey": 5,
     "block": 7,
+    "tempo": 8,
+    "alpha_in": 12,
+    "tao_in": 14,
+    "max_uids": 31,
+    "immunity_period": 36,
     "hotkeys": 52,
     "axons": 55,
     "validator_permit": 57,
+    "pruning_score": 58,
+    "emission": 60,
+    "incentives": 62,
     "consensus": 63,
+    "block_at_registration": 66,
+    "alpha_stake": 67,
     "total_stake": 69,
 }
 _API = "SubnetInfoRuntimeApi"
+# The price of the subnet's alpha is in no metagraph but as a mean over weeks.
+_PRICE_API, _PRICE_CALL = "SwapRuntimeApi", "current_alpha_price"
 # The call of older runtimes: its stake is one hotkey's alpha, not the weight that the subnet counts.
 _OLD_API, _OLD_CALL = "NeuronInfoRuntimeApi", "get_neurons_lite"
 
@@ -52,9 +65,21 @@ def read(endpoint: str, netuid: int, *, with_genesis: bool) -> dict[str, Any]:
     with SubstrateInterface(endpoint, ss58_format=SS58_FORMAT, max_retries=1) as substrate:
         genesis = str(substrate.get_block_hash(0)) if with_genesis else None
         metagraph = _metagraph(substrate, netuid)
+        price = _price_rao(substrate, netuid) if metagraph is not None else None
     if metagraph is not None:
         metagraph = {name: metagraph.get(name) for name in FIELDS}
-    return {"metagraph": metagraph, "genesis": genesis}
+    return {"metagraph": metagraph, "genesis": genesis, "price_rao": price}
+
+
+def _price_rao(substrate: Any, netuid: int) -> int | None:
+    """Return the rao that one alpha costs; None where the runtime does not say, since mining needs it not."""
+    if _PRICE_CALL not in substrate.runtime.runtime_api_map.get(_PRICE_API, {}):
+        return None
+    try:
+        price: int = substrate.runtime_call(_PRICE_API, _PRICE_CALL, [netuid])
+    except Exception:  # noqa: BLE001 - the list of neurons is worth more than its price
+        return None
+    return price
 
 
 def _metagraph(substrate: Any, netuid: int) -> dict[str, Any] | None:

@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from trellis_assets.adapters.bittensor.chain_economy import parse_economy
 from trellis_assets.domain.addresses import address_fault
+from trellis_assets.domain.earnings.economy import SubnetEconomy
 from trellis_assets.domain.validators import Validator
 
 # A subnet has at most 256 places today.
@@ -60,14 +62,18 @@ class ChainReading:
         block: that was read.
         neurons: all of the subnet, miners too; an address that must not be called is left out.
         faults: by uid, why its address is left out.
+        economy: what neurons are paid; None where that cannot be understood.
+        economy_fault: why not.
     """
 
     block: int | None
     neurons: tuple[Validator, ...]
     faults: dict[int, str]
+    economy: SubnetEconomy | None = None
+    economy_fault: str | None = None
 
 
-def parse_metagraph_fields(fields: Any, *, is_public: bool) -> ChainReading:
+def parse_metagraph_fields(fields: Any, *, is_public: bool, price_rao: Any = None) -> ChainReading:
     """Return the neurons of a decoded metagraph.
 
     Stake is the chain's stake weight (what the library calls `metagraph.S`): alpha plus a share of TAO.
@@ -75,6 +81,7 @@ def parse_metagraph_fields(fields: Any, *, is_public: bool) -> ChainReading:
     Args:
         fields: of the chain's struct, as decoded; see `chain_child.FIELDS`.
         is_public: whether anybody can register on the chain: see `address_fault`.
+        price_rao: of one alpha, where the runtime says it.
 
     Raises:
         AnswerError: naming the field.
@@ -108,4 +115,4 @@ def parse_metagraph_fields(fields: Any, *, is_public: bool) -> ChainReading:
                 validator_permit=found.validator_permit[uid],
             )
         )
-    return ChainReading(found.block, tuple(neurons), faults)
+    return ChainReading(found.block, tuple(neurons), faults, *parse_economy(fields, price_rao))

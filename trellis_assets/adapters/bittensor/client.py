@@ -2,7 +2,6 @@
 
 import base64
 import time
-from collections.abc import Sequence
 from typing import Any
 
 from trellis_assets.adapters.bittensor import synapses
@@ -22,6 +21,7 @@ from trellis_assets.adapters.bittensor.transport import ValidatorTransport
 from trellis_assets.adapters.bittensor.wallet import load_hotkey
 from trellis_assets.adapters.http_client.response import ResponseBounds
 from trellis_assets.domain.clock_offset import TOLERANCE_S
+from trellis_assets.domain.metagraph import Metagraph
 from trellis_assets.domain.submissions import SubmissionKind, signed_message
 from trellis_assets.domain.tasks import Task, TaskKind
 from trellis_assets.domain.validators import Validator
@@ -45,7 +45,7 @@ class BittensorNetwork:
         """Our ss58 address."""
         return str(self._keypair.ss58_address)
 
-    def metagraph(self) -> Sequence[Validator]:
+    def metagraph(self) -> Metagraph:
         """Return all neurons listed now, from the file or the chain.
 
         Raises:

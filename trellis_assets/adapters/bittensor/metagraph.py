@@ -4,7 +4,6 @@ import json
 import logging
 import math
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +15,8 @@ from trellis_assets.adapters.bittensor.chain_neurons import (
     parse_metagraph_fields,
 )
 from trellis_assets.adapters.bittensor.chain_reader import DEADLINE_S, ChainQuestion, read_chain
+from trellis_assets.adapters.bittensor.economy_file import read_economy_file
+from trellis_assets.domain.metagraph import Metagraph
 from trellis_assets.domain.validators import Validator
 from trellis_assets.observability.audit_log import audit
 from trellis_assets.ports import MetagraphError
@@ -54,7 +55,7 @@ class _Neuron(BaseModel):
 _Neurons = TypeAdapter(list[_Neuron])
 
 
-def read_metagraph(settings: Settings, *, deadline_s: float = DEADLINE_S) -> Sequence[Validator]:
+def read_metagraph(settings: Settings, *, deadline_s: float = DEADLINE_S) -> Metagraph:
     """Return all neurons listed now, from the file or the chain; no key is needed.
 
     Raises:
@@ -62,10 +63,10 @@ def read_metagraph(settings: Settings, *, deadline_s: float = DEADLINE_S) -> Seq
     """
     path = settings.metagraph_file
     if path is not None:
-        listed: Sequence[Validator] = read_metagraph_file(path)
+        listed = Metagraph(tuple(read_metagraph_file(path)), *read_economy_file(path))
     else:
         reading = read_chain_metagraph(settings, deadline_s=deadline_s)
-        listed = reading.neurons
+        listed = Metagraph(reading.neurons, reading.economy, reading.economy_fault)
         for uid, fault in reading.faults.items():
             # A miner without an address, or with a private one, harms nobody and is common.
             if listed[uid].validator_permit:
@@ -155,7 +156,9 @@ def read_chain_metagraph(settings: Settings, *, deadline_s: float = DEADLINE_S) 
         )
     is_public = not network.has_own_node or answer.get("genesis") in PUBLIC_GENESES
     try:
-        return parse_metagraph_fields(answer["metagraph"], is_public=is_public)
+        return parse_metagraph_fields(
+            answer["metagraph"], is_public=is_public, price_rao=answer.get("price_rao")
+        )
     except AnswerError as error:
         raise MetagraphError(
             f"the chain of {network.display_name} answered a metagraph that cannot be used: {error}; "

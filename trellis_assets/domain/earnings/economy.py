@@ -6,6 +6,9 @@ from datetime import datetime
 
 from trellis_assets.domain.earnings.deregistration import PruningCandidate, pruning_position
 
+# A record is replaced at most so often within its hour.
+RECORD_INTERVAL_S = 30.0
+
 
 @dataclass(frozen=True, slots=True)
 class NeuronEconomy:
@@ -121,6 +124,15 @@ def own_neuron(economy: SubnetEconomy, hotkey: str, *, source: str, now: datetim
         neurons=len(economy.neurons),
         places=economy.places,
     )
+
+
+def is_recent(record: NeuronRecord, now: datetime) -> bool:
+    """Return whether no other record is needed yet: a file is read every few seconds.
+
+    A record of another hour never is, nor one that was stored before the clock was set back.
+    """
+    is_same_hour = (record.read_at.date(), record.read_at.hour) == (now.date(), now.hour)
+    return is_same_hour and 0 <= (now - record.read_at).total_seconds() < RECORD_INTERVAL_S
 
 
 def rank_by_incentive(incentives: Iterable[float], incentive: float) -> int | None:

@@ -55,7 +55,7 @@ def test_neurons_are_read_as_the_chain_has_them(state: ChainState, settings: Set
     assert alice.consensus == pytest.approx(0.5, abs=1e-4)
     assert (charlie.ip, charlie.port, charlie.is_serving) == ("2001:4860:4860::8888", 9000, True)
     assert not dave.is_serving
-    assert len(state.calls) <= 12, "a read is one runtime call and what the client needs to decode it"
+    assert len(state.calls) <= 16, "a read is two runtime calls, and what decoding needs"
 
 
 def test_a_whole_subnet_of_256_neurons_is_read(state: ChainState, settings: Settings) -> None:
@@ -73,6 +73,43 @@ def test_our_stake_is_what_the_sdk_s_own_metagraph_calls_stake(settings: Setting
     assert [n.stake for n in ours] == [float(stake.tao) for stake in theirs.total_stake]
     addresses = [(int(ipaddress.ip_address(n.ip)), n.port) for n in ours]
     assert addresses == [(axon["ip"], axon["port"]) for axon in theirs.axons]
+
+
+def test_what_neurons_are_paid_is_what_the_sdk_s_own_metagraph_decodes(
+    state: ChainState, settings: Settings
+) -> None:
+    from trellis_assets.adapters.bittensor.import_guard import bt
+
+    state.neurons = [
+        ChainNeuron(ss58("Alice"), permit=True, stake=5000.5, alpha=4000.25, emission=40.5),
+        ChainNeuron(ss58("Bob"), incentive=0.75, emission=110.123456789, alpha=7.5, registered_at=6_000_000),
+        ChainNeuron(ss58("Charlie"), incentive=0.25, emission=36.7, registered_at=6_999_000),
+    ]
+    with bt.Subtensor(network=settings.network.network) as subtensor:
+        theirs = subtensor.get_metagraph_info(17)
+        price = subtensor.get_subnet_price(17)
+    reading = read_chain_metagraph(settings, deadline_s=PATIENT_S)
+    ours = reading.economy
+    assert ours is not None, reading.economy_fault
+    assert (ours.block, ours.tempo_blocks) == (theirs.block, theirs.tempo)
+    assert (ours.immunity_blocks, ours.places) == (theirs.immunity_period, theirs.max_uids)
+    assert ours.price_tao == float(price.tao) == 0.02
+    assert [n.hotkey for n in ours.neurons] == list(theirs.hotkeys)
+    assert [n.incentive for n in ours.neurons] == list(theirs.incentives)
+    assert [n.pruning_score for n in ours.neurons] == list(theirs.pruning_score)
+    assert [n.registered_at_block for n in ours.neurons] == list(theirs.block_at_registration)
+    # An amount of the SDK is a number of rao: its `tao` is alpha here.
+    assert [n.emission_alpha for n in ours.neurons] == [float(amount.tao) for amount in theirs.emission]
+    assert [n.alpha_stake for n in ours.neurons] == [float(amount.tao) for amount in theirs.alpha_stake]
+
+
+def test_without_a_price_of_the_runtime_the_reserves_of_the_pool_tell_it(
+    state: ChainState, settings: Settings
+) -> None:
+    state.price_rao = None
+    reading = read_chain_metagraph(settings, deadline_s=PATIENT_S)
+    assert reading.economy is not None
+    assert reading.economy.price_tao == 1_000 / 50_000
 
 
 @pytest.mark.parametrize(

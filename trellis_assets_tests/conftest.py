@@ -71,7 +71,7 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def database(request: pytest.FixtureRequest) -> str:
-    """Which database the test runs on."""
+    """Return which database the test runs on."""
     return str(getattr(request, "param", request.config.getoption("--database")))
 
 
@@ -123,7 +123,7 @@ def codec() -> BytesCodec:
 
 @pytest.fixture
 def samples() -> Path:
-    """The folder of real data."""
+    """Return the folder of real data."""
     folder = os.environ.get("TRELLIS_SAMPLES")
     if not folder:
         pytest.skip("TRELLIS_SAMPLES is not set: it names the folder of real prompts and models")

@@ -49,7 +49,7 @@ class History:
         validator: Validator | None = None,
         kind: TaskKind = TaskKind.TEXT,
     ) -> Task:
-        """A task with its model, two seconds after it came."""
+        """Return a task with its model, two seconds after it came."""
         task = self._arrive(prompt, validator or a_validator(1), at, kind)
         made = replace(
             a_generation(spz=self._file(task)), started_at=at, finished_at=at + timedelta(seconds=2)
@@ -68,7 +68,7 @@ class History:
         validator: Validator | None = None,
         kind: TaskKind = TaskKind.TEXT,
     ) -> Task:
-        """A task whose result was sent and answered, four seconds after it came; score None: unjudged."""
+        """Return a task whose result was answered four seconds after it came; score None: not validated."""
         task = self.generated(prompt, at=at, validator=validator, kind=kind)
         verdict = a_verdict(score, started_at=at + timedelta(seconds=2)) if score is not None else None
         self.store.tasks.move(task.key, TaskState.VALIDATED, now=at, verdict=verdict)
@@ -76,14 +76,14 @@ class History:
         return self._settled(task.key, sent, outcome, fidelity=fidelity, at=at)
 
     def handed_back(self, reason: str, *, at: datetime = NOW, validator: Validator | None = None) -> Task:
-        """A task that was returned empty."""
+        """Return a task that was returned empty."""
         task = self._arrive(None, validator or a_validator(1), at, TaskKind.TEXT)
         self.store.tasks.move(task.key, TaskState.DECLINED, now=at, reason=reason)
         sent = Submission(SubmissionKind.HAND_BACK, at, 1)
         return self._settled(task.key, sent, SubmissionOutcome.HANDED_BACK, fidelity=0, at=at, reason=reason)
 
     def failed(self, reason: str, *, at: datetime = NOW) -> Task:
-        """A task without a model."""
+        """Return a task without a model."""
         task = self._arrive(None, a_validator(1), at, TaskKind.TEXT)
         return self.store.tasks.move(task.key, TaskState.FAILED, now=at, reason=reason)
 

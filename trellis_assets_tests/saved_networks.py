@@ -11,7 +11,7 @@ WHY = "diffusers and transformers are not installed here: pip install 'trellis-a
 
 @pytest.fixture(scope="session")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Saved:
-    """The folder of a network by the name of the function that saves it, each made once."""
+    """Return the folder of a network by the name of the function that saves it, each made once."""
     pytest.importorskip("diffusers", reason=WHY)
     pytest.importorskip("transformers", reason=WHY)
     from trellis_assets_tests.adapters.generation.picture import small_networks

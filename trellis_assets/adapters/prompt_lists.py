@@ -12,20 +12,20 @@ MAX_FILE_BYTES = 64 * 1024 * 1024
 
 
 def default_prompts() -> list[str]:
-    """The shipped list."""
+    """Return the shipped list."""
     text = files("trellis_assets.resources").joinpath("prompts.txt").read_text(encoding="utf-8")
     return [line for line in text.splitlines() if line]
 
 
 def default_pictures() -> list[str]:
-    """The shipped image prompts, as they go on the wire. `benchmarks/make_pictures.py` made them."""
+    """Return the shipped image prompts, as they go on the wire. `benchmarks/make_pictures.py` made them."""
     folder = files("trellis_assets.resources").joinpath("pictures")
     names = sorted(file.name for file in folder.iterdir() if file.name.endswith(".webp"))
     return [base64.b64encode(folder.joinpath(name).read_bytes()).decode("ascii") for name in names]
 
 
 def read_prompts(path: Path | None) -> list[str]:
-    """One prompt per line of the file (blank lines left out), or the shipped list.
+    """Return one prompt per line of the file (without blank lines), or the shipped list.
 
     Raises:
         SettingsError: the file cannot be read, holds no prompt, or one that no validator would send.

@@ -46,7 +46,7 @@ def host_and_port(ip: str, port: int) -> str:
 
 
 def _embeds_ipv4(address: Address) -> bool:
-    """Whether some network would carry the packet to an IPv4 address that is written inside."""
+    """Return whether a network may route the packet to an IPv4 address that is embedded in this one."""
     if isinstance(address, ipaddress.IPv4Address):
         return False
     known = (address.ipv4_mapped, address.sixtofour, address.teredo)

@@ -36,7 +36,7 @@ class Offset:
 
     @property
     def is_wrong(self) -> bool:
-        """Whether the two clocks differ by more than can be explained by the measurement."""
+        """Return whether the two clocks differ by more than can be explained by the measurement."""
         return abs(self.seconds) > self.margin + TOLERANCE_S
 
 

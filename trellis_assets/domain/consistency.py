@@ -44,21 +44,21 @@ class Count:
 
 
 def judge_counts(counts: Sequence[Count]) -> CheckOutcome:
-    """Whether every figure is what the task table says; the text names those that are not."""
+    """Pass if every figure is what the task table says; the text names those that are not."""
     wrong = [count for count in counts if not count.at_least <= count.kept <= count.at_most]
     named = (f"{count.what}: {count.kept} kept, {count.at_most} in the task table" for count in wrong)
     return CheckOutcome(not wrong, len(counts), "; ".join(named) or "all figures agree with the task table")
 
 
 def none_of(rows: Sequence[int], looked_at: int, what: str) -> CheckOutcome:
-    """Passed if no row is listed; the text names what the rows are."""
+    """Pass if no row is listed; the text names the rows."""
     shown = tuple(rows[:100])
     named = f": {', '.join(map(str, shown))}" if rows else ""
     return CheckOutcome(not rows, looked_at, f"{len(rows)} tasks {what}{named}", shown)
 
 
 def judge_drift(pairs: Sequence[tuple[int, float, float]]) -> CheckOutcome:
-    """Whether local scores lie near validators' scores.
+    """Pass if local scores lie near validators' scores.
 
     Args:
         pairs: task, local score and fidelity of accepted submissions.

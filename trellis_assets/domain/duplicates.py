@@ -31,7 +31,7 @@ class Reusable:
 
 
 def judge_prompt(earlier: Sequence[Task], *, reuse: bool) -> Fresh | Duplicate | Reusable:
-    """Whether a prompt is a duplicate among earlier tasks of the same miner and validator.
+    """Return whether a prompt is a duplicate among earlier tasks of the same miner and validator.
 
     Args:
         earlier: tasks with the same prompt hash, within the window, in any state.

@@ -39,12 +39,12 @@ class ModelFilter:
 
     @property
     def next_day(self) -> datetime | None:
-        """The first moment after the day."""
+        """Return the first moment after the day."""
         return self.day + timedelta(days=1) if self.day is not None else None
 
 
 def filter_from(values: Mapping[str, str]) -> ModelFilter:
-    """The filter that a form or an address asks for; empty values do not narrow.
+    """Return the filter of a form or a URL; empty values do not filter.
 
     Raises:
         FilterError: a value that cannot be meant.

@@ -97,7 +97,7 @@ def _kept_for(model: StoredModel, policy: RetentionPolicy) -> timedelta:
 
 
 def _worth(model: StoredModel, now: datetime, policy: RetentionPolicy) -> tuple[bool, timedelta]:
-    """What has the least time left goes first; duplicates may still ask for what came in the window."""
+    """Return what to sort by: least time left first, and what duplicates may reuse last."""
     age = now - model.used_at
     return age < policy.prompts_for, _kept_for(model, policy) - age
 

@@ -69,7 +69,7 @@ class ValidatorCounters:
 
     @property
     def success_rate(self) -> float:
-        """Accepted submissions per submission, 0..1; 0 before the first."""
+        """Return the accepted share of submissions, 0..1; 0 before the first."""
         return self.total_successful_submissions / max(1, self.total_tasks_submitted)
 
 
@@ -149,5 +149,5 @@ class StatisticsSnapshot:
 
     @property
     def uptime_hours(self) -> float:
-        """Hours since the session (or the first task) began."""
+        """Return the hours since the session (or the first task) began."""
         return max(0.0, (self.taken_at - self.started_at).total_seconds() / 3600)

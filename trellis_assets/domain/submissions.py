@@ -16,7 +16,7 @@ LICENCE_DECLARATION = (
 
 
 def signed_message(*, submit_time_ns: int, prompt: str, validator_hotkey: str, miner_hotkey: str) -> str:
-    """The exact text whose sr25519 signature a submission carries.
+    """Return the exact text whose sr25519 signature a submission carries.
 
     Args:
         submit_time_ns: the value of the synapse's `submit_time` field.
@@ -105,7 +105,7 @@ class SubmissionOutcome(StrEnum):
 def outcome_of_feedback(
     kind: SubmissionKind, feedback: Feedback | None, cooldown_until: datetime | None
 ) -> SubmissionOutcome:
-    """What an answered submission (HTTP 200) means.
+    """Return what an answered submission (HTTP 200) means.
 
     An empty result is never scored, so that a hand-back ends as handed back, or its end is not known
     where the validator gave neither feedback nor a cooldown: whatever score or cooldown it names. A late

@@ -104,7 +104,7 @@ class IllegalTransitionError(ValueError):
 
 
 def check_transition(task_key: int, current: TaskState, wanted: TaskState) -> None:
-    """Nothing, if the move is legal.
+    """Raise unless the move is legal.
 
     Raises:
         IllegalTransitionError: naming the task and both states.
@@ -114,12 +114,12 @@ def check_transition(task_key: int, current: TaskState, wanted: TaskState) -> No
 
 
 def is_final(state: TaskState) -> bool:
-    """Whether nothing more will be done for the task unless its validator serves it again."""
+    """Return whether the state is final: nothing more is done unless the validator serves the task again."""
     return state in FINAL_STATES
 
 
 def prompt_hash(prompt: str) -> str:
-    """SHA-256 of the prompt's UTF-8 bytes, as 64 hexadecimal digits."""
+    """Return the SHA-256 of the prompt's UTF-8 bytes, as 64 hexadecimal digits."""
     return hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -175,24 +175,24 @@ class Task:
 
     @property
     def is_harvested(self) -> bool:
-        """Whether a validator waits for the result."""
+        """Return whether a validator waits for the result."""
         return self.validator_hotkey is not None
 
     @property
     def run_key(self) -> str:
-        """The Dagster run key: one run per task, and one more per deliberate attempt."""
+        """Return the Dagster run key: one run per task, and one more per deliberate attempt."""
         base = f"{self.miner_hotkey}:{self.validator_hotkey or 'prompts'}:{self.task_id}"
         return base if self.attempt == 0 else f"{base}:{self.attempt}"
 
     @property
     def label(self) -> str:
-        """The prompt as one short printable line: for logs and the UI, never for the wire."""
+        """Return the prompt as one short printable line: for logs and the UI, never for the wire."""
         if self.kind is TaskKind.IMAGE:
             return f"image:{self.prompt_sha256[:12]}"
         return printable(self.prompt)
 
 
 def printable(text: str, limit: int = 100) -> str:
-    """`text` in one line without control characters, at most `limit` characters."""
+    """Return `text` in one line without control characters, at most `limit` characters."""
     line = "".join(c if c.isprintable() else " " for c in text[: limit + 1])
     return line if len(line) <= limit else line[: limit - 3] + "..."

@@ -102,11 +102,11 @@ class ValidatorNetwork(Protocol):
 
     @property
     def miner_hotkey(self) -> str:
-        """Our ss58 address."""
+        """Return our ss58 address."""
         ...
 
     def metagraph(self) -> Metagraph:
-        """All neurons listed now, and what they are paid.
+        """Return all neurons listed now, and what they are paid.
 
         Raises:
             MetagraphError: with what to do about it.
@@ -114,13 +114,13 @@ class ValidatorNetwork(Protocol):
         ...
 
     async def pull(self, validator: Validator) -> PollResponse:
-        """One PullTask call. Never raises for what the validator does."""
+        """Make one PullTask call. Nothing that the validator does raises."""
         ...
 
     async def submit(
         self, validator: Validator, *, task: Task, kind: SubmissionKind, spz: bytes
     ) -> SubmissionAnswer:
-        """One signed SubmitResults call; `spz` is ignored for a hand-back.
+        """Make one signed SubmitResults call; `spz` is ignored for a hand-back.
 
         Never raises for what the validator does.
         """

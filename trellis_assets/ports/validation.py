@@ -21,7 +21,7 @@ class LocalValidator(Protocol):
 
     @property
     def name(self) -> str:
-        """Backend and version, stored with each verdict."""
+        """Return backend and version, stored with each verdict."""
         ...
 
     def validate(self, spz: bytes, *, prompt: str, kind: TaskKind) -> Verdict:

@@ -79,7 +79,7 @@ class Connection:
             self.unsent, self.unsent_since = size, now
 
     def is_overdue(self, limits: ConnectionLimits, now: float) -> bool:
-        """Whether the peer has had its time.
+        """Return whether the peer is past its deadline.
 
         With 20 s for a body and 16 KiB/s, a peer that has sent 160 KiB has had 30 s.
         """

@@ -28,7 +28,7 @@ class CheckConsistencyStep:
     duplicate_window: timedelta
 
     def no_task_is_stuck(self) -> CheckOutcome:
-        """Every task that came in an hour ago or earlier has its final state, or a run at work."""
+        """Check that every task of an hour ago or earlier has its final state, or a live run."""
         now = self.clock.now()
         rows = self.consistency.stuck_tasks(now - LONGEST_TASK, now)
         return none_of(
@@ -36,7 +36,7 @@ class CheckConsistencyStep:
         )
 
     def files_match(self) -> CheckOutcome:
-        """The newest model files are there and are what was stored."""
+        """Check that the newest model files exist and are what was stored."""
         broken = []
         files = self.consistency.model_files(CHECKED_FILES)
         for key, file in files:
@@ -47,21 +47,21 @@ class CheckConsistencyStep:
         return none_of(broken, len(files), "have a model file that is missing or changed")
 
     def no_duplicate_was_generated(self) -> CheckOutcome:
-        """No validator's prompt was generated twice within the duplicate window."""
+        """Check that no validator's prompt was generated twice within the duplicate window."""
         since = self.clock.now() - self.duplicate_window
         rows = self.consistency.generated_twice(since, self.duplicate_window)
         return none_of(rows, self.consistency.count_since(since), "repeat a prompt that was generated before")
 
     def submissions_have_feedback(self) -> CheckOutcome:
-        """Every submission that was accepted in the last day has its feedback."""
+        """Check that every submission that was accepted in the last day has its feedback."""
         since = self.clock.now() - RECENT
         rows = self.consistency.without_feedback(since)
         return none_of(rows, self.consistency.count_since(since), "were accepted without feedback")
 
     def scores_do_not_drift(self) -> CheckOutcome:
-        """Local scores of the last day lie near validators'."""
+        """Check that local scores of the last day lie near validators'."""
         return judge_drift(self.consistency.scored_pairs(self.clock.now() - RECENT))
 
     def statistics_agree(self) -> CheckOutcome:
-        """Each validator's counters, and the statistics that were exported last, count what there is."""
+        """Check that validators' counters and the last exported statistics agree with the task table."""
         return judge_counts([*self.consistency.counters_and_rows(), *self.consistency.snapshot_and_rows()])

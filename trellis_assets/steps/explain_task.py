@@ -105,7 +105,7 @@ def _beliefs(record: Record) -> Beliefs:
 
 
 def _recorded(task: SettledTask, gate: float, record: Record, beliefs: Beliefs) -> Recorded:
-    """The task, with what the gate would have done; a rejection costs its seconds at the clock's price."""
+    """Return the task with what the gate would do; a rejection costs its seconds at the clock price."""
     validator, score = record.hotkeys.index(task.validator), task.score or 0.0
     penalty = beliefs.clock.penalty_s * float(beliefs.market.clock[validator])
     features = np.array([score - task.threshold])

@@ -27,7 +27,7 @@ GOOD_FEEDBACK = {
 
 
 def filled(**fields: Any) -> Answer:
-    """What the miner sent, with these fields filled in, as an Axon answers."""
+    """Return what the miner sent with these fields filled in, as an Axon answers."""
 
     def answer(request: Request) -> None:
         body = json.loads(request.body) | fields
@@ -37,12 +37,12 @@ def filled(**fields: Any) -> Answer:
 
 
 def task(**fields: Any) -> Answer:
-    """The task, and what else the answer says."""
+    """Return an answer with the task and the other fields."""
     return filled(**{"task": TASK, "validation_threshold": 0.6, "throttle_period": 30} | fields)
 
 
 def accepted(**feedback: Any) -> Answer:
-    """A result that counts; feedback fields may be changed."""
+    """Return the answer to an accepted result; feedback fields may be changed."""
     return filled(feedback=GOOD_FEEDBACK | feedback, cooldown_until=FAR_AHEAD)
 
 
@@ -52,13 +52,13 @@ def nothing() -> Answer:
 
 
 def body(data: bytes, *, status: int = 200, **headers: str) -> Answer:
-    """These bytes, said to be JSON."""
+    """Answer these bytes, said to be JSON."""
     headers = {"content_type": "application/json"} | headers
     return lambda request: request.answer(data, status=status, **headers)
 
 
 def reset(request: Request) -> None:
-    """The connection is torn down before a byte of an answer."""
+    """Reset the connection before a byte of an answer."""
     linger = struct.pack("ii", 1, 0)
     request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     request.connection.close()
@@ -76,7 +76,7 @@ def reset_in_the_body(request: Request) -> None:
 
 
 def endless(request: Request) -> None:
-    """More bytes than anybody should read: two gigabytes, unless the miner hangs up."""
+    """Send more bytes than anyone should read: two gigabytes, unless the miner hangs up."""
     request.send_response(200)
     request.send_header("content-type", "application/json")
     request.end_headers()
@@ -85,7 +85,7 @@ def endless(request: Request) -> None:
 
 
 def gzip_bomb(request: Request) -> None:
-    """A hundred megabytes in a hundred kilobytes."""
+    """Send a hundred megabytes in a hundred kilobytes."""
     squeezed = gzip.compress(bytes(100 << 20), 1)
     request.answer(squeezed, content_type="application/json", content_encoding="gzip")
 
@@ -101,7 +101,7 @@ class FaultyAxon:
         self.pulls = 0
 
     def hang(self, _: Request) -> None:
-        """No answer until the test is over."""
+        """Answer nothing until the test is over."""
         self.stopped.wait(20)
 
     def __call__(self, request: Request) -> None:
@@ -116,13 +116,13 @@ class FaultyAxon:
 
     @property
     def results(self) -> int:
-        """How many submissions carried a model."""
+        """Return how many submissions carried a model."""
         return sum(is_result for _, is_result in self.submitted)
 
 
 @contextmanager
 def axon_at(axon: FaultyAxon, uid: int = 1) -> Iterator[Validator]:
-    """The validator as the metagraph lists it, while it serves."""
+    """Yield the validator as the metagraph lists it, while it serves."""
     with serving(axon) as url:
         try:
             yield Validator(

@@ -43,7 +43,7 @@ class Conversation:
             self.send(piece)
 
     def flood(self, piece: bytes) -> None:
-        """The same without a pause."""
+        """Send the same without a pause."""
         while not self.stopped.is_set():
             self.send(piece)
 
@@ -205,7 +205,7 @@ class HostilePeer:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a connection is still open on this side."""
+        """Return whether a connection is still open on this side."""
         return bool(self._open)
 
     def close(self) -> None:

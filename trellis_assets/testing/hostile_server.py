@@ -29,7 +29,7 @@ class Request(BaseHTTPRequestHandler):
     do_GET = do_POST = _respond  # noqa: N815 - the names that http.server calls
 
     def answer(self, body: bytes, *, status: int = 200, **headers: str) -> None:
-        """A whole answer."""
+        """Send a whole answer."""
         self.send_response(status)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         for name, value in ({"content-length": str(len(body))} | named).items():
@@ -38,7 +38,7 @@ class Request(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the parent's name
-        """Nothing is logged."""
+        """Log nothing."""
 
 
 def too_slow(_: Request) -> None:
@@ -48,7 +48,7 @@ def too_slow(_: Request) -> None:
 
 @contextmanager
 def serving(responder: Callable[[Request], None], *, port: int = 0) -> Iterator[str]:
-    """The base URL of a server that answers every request by `responder`; port 0: a free one."""
+    """Yield the base URL of a server that answers every request by `responder`; port 0: a free one."""
     handler = type("Scripted", (Request,), {"responder": staticmethod(responder)})
     server = ThreadingHTTPServer(("127.0.0.1", port), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)

@@ -19,7 +19,7 @@ HOSTILE = "a vase\n\x1b[31mred\x00\u202e <script> $(reboot)"
 
 
 def failed(job: dg.JobDefinition, parts: Pipeline) -> dg.SkipReason | None:
-    """What the sensor says to a real run of the job that failed."""
+    """Return what the sensor says to a real run of the job that failed."""
     with dg.DagsterInstance.ephemeral() as instance:
         result = job.execute_in_process(instance=instance, raise_on_error=False)
         assert not result.success

@@ -23,7 +23,7 @@ class UnknownCommandError(ValueError):
 
 
 def check_command(words: Sequence[str]) -> str:
-    """The command's name; it and its options would be taken by `trellis-assets`.
+    """Return the command's name, once it and its options are known to `trellis-assets`.
 
     Raises:
         UnknownCommandError: they would not.
@@ -37,11 +37,11 @@ def check_command(words: Sequence[str]) -> str:
 
 
 def unknown_settings(names: Iterable[str]) -> set[str]:
-    """Variables that look like settings and are none."""
+    """Return variables that look like settings and are not."""
     return {name for name in names if name.startswith("TRELLIS_")} - SETTINGS
 
 
 def variables_of(path: Path) -> dict[str, str]:
-    """What an environment file sets."""
+    """Return what an environment file sets."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))

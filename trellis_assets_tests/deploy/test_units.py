@@ -27,7 +27,7 @@ SIGNS = {"trellis-assets-miner@.service", "trellis-assets-worker@.service"}
 
 
 def entries(name: str) -> dict[str, list[str]]:
-    """What a unit says, whatever the section. No key occurs in two of them."""
+    """Return what a unit says, whatever the section. No key occurs in two of them."""
     found: dict[str, list[str]] = {}
     for line in (UNITS / name).read_text(encoding="utf-8").splitlines():
         if line and line[0] not in "#[":

@@ -37,7 +37,7 @@ CLOSED = 9  # a port that nobody listens on
 
 @pytest.fixture
 def door() -> Iterator[int]:
-    """The port of a validator that takes connections."""
+    """Yield the port of a validator that takes connections."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 

@@ -67,7 +67,7 @@ def test_a_text_task_is_smaller_than_a_picture() -> None:
 
 
 def rows() -> list[list[str]]:
-    """The cells of the table of defences."""
+    """Return the cells of the table of defences."""
     lines = (ROOT / "docs" / "security.md").read_text(encoding="utf-8").splitlines()
     table = [line.strip("|").split("|") for line in lines if line.startswith("| ")]
     return [[cell.strip() for cell in cells] for cells in table[1:] if len(cells) == 5]

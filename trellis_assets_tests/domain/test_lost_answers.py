@@ -25,7 +25,7 @@ def resolved(
 
 
 def after_scores(before: Standing, *scores: float, expired: int = 0, at: datetime = LATER) -> Standing:
-    """What a validator says that accepted these."""
+    """Return the feedback of a validator that accepted these."""
     average = before.average
     for score in scores:
         average = moving_average(average, score)

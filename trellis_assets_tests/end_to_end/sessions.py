@@ -40,7 +40,7 @@ class MineSession:
         assert text in self.said(), self.said()[-3000:]
 
     def accepted(self) -> int:
-        """How many tasks have ended well."""
+        """Return how many tasks were accepted."""
         store = open_store(self.settings.storage.store_url)
         try:
             return store.statistics.count_by_state().get("accepted", 0)  # type: ignore[call-overload,no-any-return]
@@ -52,14 +52,14 @@ class MineSession:
         wait_until(lambda: self.accepted() >= least, f"{least} accepted", timeout_s)
 
     def child(self, name: str) -> psutil.Process:
-        """The process of that part."""
+        """Return the process of that part."""
         told = read_heartbeat(heartbeat_folder(self.settings), SESSION)
         return psutil.Process(told["children"][name])
 
 
 @contextmanager
 def mining(folder: Path, *options: str, **environment: str) -> Iterator[MineSession]:
-    """A session until the block ends."""
+    """Yield a session that mines until the block ends."""
     session = MineSession(folder, *options, **environment)
     try:
         yield session

@@ -35,7 +35,7 @@ ANSWERS = {"accepted", "rejected", "handed_back", "bad_signature", "scoring_fail
 def databases(
     request: pytest.FixtureRequest, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    """The store and Dagster's history are where the test runs: on PostgreSQL, `.env` names both."""
+    """Put the store and Dagster's history where the test runs: on PostgreSQL, `.env` names both."""
     if database == "sqlite":
         yield
         return

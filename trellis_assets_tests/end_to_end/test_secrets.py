@@ -59,7 +59,7 @@ class Marks:
     webhook: str = field(default_factory=lambda: f"markedwebhook{secrets.token_hex(8)}")
 
     def found_in(self, data: bytes) -> list[str]:
-        """The marks in the data, abridged."""
+        """Return the marks in the data, abridged."""
         return [mark[:12] for mark in vars(self).values() if mark.encode() in data]
 
 

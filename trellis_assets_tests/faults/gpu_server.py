@@ -66,7 +66,7 @@ class Pool:
         self._made = 0
 
     def begin(self, runs: ThreadPoolExecutor, tasks: int) -> list["Future[Task | None]"]:
-        """So many new tasks, each with a run that works on it or waits."""
+        """Begin so many new tasks, each with a run that works on it or waits."""
         keys = [self._arrive() for _ in range(tasks)]
         return [runs.submit(self._step.run, key, f"run-{key}") for key in keys]
 
@@ -80,12 +80,12 @@ class Pool:
         return arrival.task.key
 
     def generated(self, tasks: int, *, at_once: int = 1) -> list[Task]:
-        """So many new tasks, when their runs have ended."""
+        """Return so many new tasks, once their runs have ended."""
         with ThreadPoolExecutor(at_once) as runs:
             return ended(self.begin(runs, tasks))
 
     def look(self) -> str | None:
-        """What the poller does every second: why nothing is to be pulled."""
+        """Return why nothing is to be pulled, as the poller finds out every second."""
         return ProbeEndpointsStep(self.store.endpoints, self.generator, self.clock).run()
 
     def endpoints(self) -> list[Endpoint]:

@@ -64,7 +64,7 @@ class Miner:
         self._runs: set[str] = set()
 
     def closed(self) -> str | None:
-        """Why nothing is to be pulled, after a look at the endpoints' doors; as the poller does it."""
+        """Return why nothing is to be pulled, after a health probe, as the poller does."""
         return ProbeEndpointsStep(self.store.endpoints, self.generator, self.clock).run()
 
     def pull(self, policy: PollingPolicy | None = None) -> PollReport:
@@ -85,7 +85,7 @@ class Miner:
         return step.run(key, run)
 
     def requested(self) -> list[Task]:
-        """What the tick asks runs for; each of them is a run that ended, as far as later ticks know."""
+        """Return the tasks that the tick requests runs for; later ticks take these runs for ended."""
         status = {True: RunStatus.ENDED, False: RunStatus.NONE}
         me = self.network.miner_hotkey
         tasks = DispatchRunsStep(
@@ -95,7 +95,7 @@ class Miner:
         return tasks
 
     def work(self) -> None:
-        """Each task that waits has had a run; a run that failed leaves its error in `failures`."""
+        """Run each waiting task; a run that failed leaves its error in `failures`."""
         for task in self.requested():
             run = f"run of {task.run_key}"
             try:
@@ -106,7 +106,7 @@ class Miner:
                 self.failures.append(error)
 
     def round(self, *, after_s: float = REST_S) -> None:
-        """So much later, one tick and its runs."""
+        """Let so much time pass, then make one tick and its runs."""
         self.clock.advance(after_s)
         self.pull()
         self.work()

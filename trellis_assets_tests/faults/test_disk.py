@@ -110,7 +110,7 @@ def files_of(disk: Disk) -> list[str]:
 
 
 def miner_on(disk: Disk, store: SqlStore, clock: FakeClock) -> tuple[Miner, ScriptedNetwork]:
-    """A miner with a task, whose disk is full once its model is made."""
+    """Return a miner with a task, whose disk is full once its model is made."""
     network = ScriptedNetwork([ONE])
     network.pulls[ONE.hotkey] = [TaskAssigned(a_pulled_task("task-1"))]
     network.answers = [an_answer(SubmissionOutcome.ACCEPTED)]

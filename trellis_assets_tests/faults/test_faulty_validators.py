@@ -73,7 +73,7 @@ def pair(
 
 
 def said(**fields: Any) -> faulty_axon.Answer:
-    """An answer of these fields alone; numbers may be NaN, infinite or without end."""
+    """Return an answer of these fields alone; numbers may be NaN, infinite or without end."""
     return faulty_axon.body(json.dumps(fields).encode())
 
 

@@ -83,7 +83,7 @@ class Shop:
     network: ScriptedNetwork
 
     def runs(self, task_id: str, *outcomes: SubmissionOutcome) -> TaskState:
-        """A task of this id has come and had its run; its validator answers so."""
+        """Return a task of this id that has had its run; its validator answers so."""
         prompt = f"a ball for {task_id}"
         self.network.pulls[ONE.hotkey] = [TaskAssigned(a_pulled_task(task_id, prompt))]
         self.network.answers = [an_answer(outcome) for outcome in outcomes]
@@ -149,7 +149,7 @@ NOT_OURS: dict[str, Callable[[Request], None]] = {
 
 
 def until(clock: FakeClock, after_s: float, fault: Callable[[Request], None]) -> Callable[[Request], None]:
-    """The fault, until the server is mended so much later."""
+    """Return the fault, until the server is mended so much later."""
     mended_at = clock.now() + timedelta(seconds=after_s)
 
     def respond(request: Request) -> None:

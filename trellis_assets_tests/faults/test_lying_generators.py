@@ -77,7 +77,7 @@ class Mine:
         return self.miner.tasks()[-1]
 
     def results(self) -> list[str]:
-        """Tasks for which a model was sent."""
+        """Return tasks for which a model was sent."""
         return [task_id for task_id, kind, _ in self.network.submitted if kind is SubmissionKind.RESULT]
 
 

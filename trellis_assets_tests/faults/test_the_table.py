@@ -10,7 +10,7 @@ NAMED = re.compile(r"\| `(?P<path>[\w/]+\.py)::(?P<name>test_\w+)` \|$")
 
 
 def rows() -> list[str]:
-    """The rows of all tables, without their headings."""
+    """Return the rows of all tables, without their headings."""
     lines = TABLE.read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line.startswith("|") and not line.startswith(("| fault |", "|---"))]
 

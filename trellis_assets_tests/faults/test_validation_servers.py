@@ -20,7 +20,7 @@ GOOD = {"score": 0.81, "iqa": 0.9, "alignment_score": 0.7, "ssim": 0.95, "lpips"
 
 
 def scores(answer: object = GOOD, *, status: int = 200, **headers: str) -> Callable[[Request], None]:
-    """A service of today's version that gives this answer to every model."""
+    """Return a service of today's version that gives this answer to every model."""
     body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
 
     def respond(request: Request) -> None:

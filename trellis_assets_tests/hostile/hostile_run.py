@@ -45,7 +45,7 @@ class Measured:
 
     @property
     def pace(self) -> float:
-        """Accepted results per minute."""
+        """Return accepted results per minute."""
         return self.accepted * 60 / self.seconds
 
 
@@ -163,7 +163,7 @@ def _wait_for_tasks(settings: Settings, wanted: int, data: Path) -> None:
 
 
 def _accepted(settings: Settings) -> int:
-    """Accepted results of honest validators."""
+    """Return accepted results of honest validators."""
     if (
         not (settings.storage.folder / "mine.lock").exists()
         or not (settings.storage.folder / "trellis.db").exists()

@@ -43,7 +43,7 @@ class HostileValidators:
 
     @property
     def polls(self) -> int:
-        """How often they were called."""
+        """Return how often they were called."""
         return sum(len(peer.requests) for peer in self.peers.values())
 
     @property

@@ -71,7 +71,7 @@ class SubmitResults(bt.Synapse):
 
 
 def protocol() -> SimpleNamespace:
-    """The classes that are served."""
+    """Return the classes that are served."""
     if len(sys.argv) < 3:
         return SimpleNamespace(PullTask=PullTask, SubmitResults=SubmitResults, Feedback=Feedback)
     spec = importlib.util.spec_from_file_location("protocol", sys.argv[2])
@@ -138,7 +138,7 @@ def main() -> None:
 
 
 def is_signed(synapse: typing.Any, prompt: str) -> bool:
-    """Whether licence, time, prompt, validator and miner are signed, as the subnet's validators check."""
+    """Return whether licence, time, prompt, validator and miner are signed, as validators check."""
     miner = synapse.dendrite.hotkey
     licence = (FOLDER / "licence.txt").read_text()
     message = f"{licence}{synapse.submit_time}{prompt}{KEY.ss58_address}{miner}"

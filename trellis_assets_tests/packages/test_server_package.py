@@ -40,7 +40,7 @@ NEW = {"datetime.UTC", "enum.StrEnum", "typing.Self", "tomllib", "typing.assert_
 
 @pytest.fixture(scope="module")
 def modules() -> dict[str, Path]:
-    """The modules of ours that the server's command imports, with their files."""
+    """Return the modules of ours that the server's command imports, with their files."""
     code = """
 import sys
 import trellis_assets.servers.generation.__main__

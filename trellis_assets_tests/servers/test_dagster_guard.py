@@ -58,7 +58,7 @@ def listening(app: ASGIApp) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def pages(home: Path) -> Iterator[dict[str, str]]:
-    """Addresses of the pages alone, on loopback, and as other machines reach them."""
+    """Yield addresses of the pages alone, on loopback, and as other machines reach them."""
     with ExitStack() as stack:
         app = stack.enter_context(dagster_app(home / "workspace.yaml"))
         yield {
@@ -69,7 +69,7 @@ def pages(home: Path) -> Iterator[dict[str, str]]:
 
 
 def limit_that_was_set() -> int | None:
-    """What the mutation changes, and then as it was."""
+    """Return what the mutation changes, and undo it afterwards."""
     with DagsterInstance.get() as instance:
         storage = instance.event_log_storage
         found = "hacked" in storage.get_concurrency_keys()
@@ -79,7 +79,7 @@ def limit_that_was_set() -> int | None:
 
 
 def send(address: str, request: bytes) -> bytes:
-    """The answer to exactly these bytes."""
+    """Return the answer to exactly these bytes."""
     host, port = address.split(":")
     with socket.create_connection((host, int(port)), timeout=20) as peer:
         peer.sendall(request)
@@ -199,7 +199,7 @@ def test_a_link_of_another_site_leads_to_a_page_and_a_frame_or_script_does_not(
 
 
 def subscribe(address: str, **headers: str) -> Any:
-    """The answer to the protocol's first message."""
+    """Return the answer to the protocol's first message."""
     with connect(
         f"ws://{address}/graphql", subprotocols=["graphql-ws"], additional_headers=headers, proxy=None
     ) as opened:

@@ -91,7 +91,7 @@ def serving() -> Iterator[Callable[..., int]]:
 
 
 def is_closed_within(peer: socket.socket, seconds: float) -> bool:
-    """Whether the server ends the connection in time."""
+    """Return whether the server ends the connection in time."""
     peer.settimeout(seconds)
     try:
         while peer.recv(65536):

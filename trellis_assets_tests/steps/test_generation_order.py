@@ -46,7 +46,7 @@ class Line:
         assert self.store.claims.claim(task.key, f"run-{task.key}", now=self.clock.now(), until=until)
 
     def generates(self, task: Task) -> float:
-        """How long the task's run waited for the endpoint."""
+        """Return how long the task's run waited for the endpoint."""
         slept = sum(self.clock.slept)
         done = self.step.run(task.key, f"run-{task.key}")
         assert done is not None

@@ -79,7 +79,7 @@ class LockedNetwork(ScriptedNetwork):
 
 
 def status(task: Task) -> RunStatus:
-    """Every run that was requested has ended by the next look."""
+    """Return the status of a run: requested runs have ended by the next tick."""
     return RunStatus.ENDED if task.requested_at else RunStatus.NONE
 
 

@@ -25,14 +25,14 @@ RED = np.float32([1.5, -1.5, -1.5])
 
 
 def a_figure(head: tuple[float, float, float]) -> GaussianSplats:
-    """A ball whose splats on the side of `head` are red."""
+    """Return a ball whose splats on the side of `head` are red."""
     ball = a_ball(7500)
     is_head = ball.positions @ np.float32(head) > 0.3
     return replace(ball, sh_dc=np.where(is_head[:, None], RED, -RED).astype(np.float32))
 
 
 def head_of(splats: GaussianSplats) -> list[int]:
-    """The axis direction of the red splats."""
+    """Return the axis direction of the red splats."""
     middle = splats.positions[splats.sh_dc[:, 0] > 1].mean(axis=0)
     return [int(x) for x in np.round(middle / np.abs(middle).max())]
 

@@ -235,7 +235,7 @@ async def test_the_task_limit_counts_the_sessions_tasks(store: SqlStore, clock: 
 
 
 async def _held(pulls: Round, state: TaskState) -> int:
-    """A task of ONE that we have answered, in `state`."""
+    """Return a task of ONE that we have answered, in `state`."""
     pulls.says(ONE, TaskAssigned(a_pulled_task("a")))
     (key,) = (await pulls.run()).new_tasks
     store, now = pulls.store, pulls.clock.now()

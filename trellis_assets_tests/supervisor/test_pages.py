@@ -67,7 +67,7 @@ def test_pages_show_the_sensors_without_a_wallet(tmp_path: Path, postgres_server
 
 
 def ask(port: int, deadline: float) -> list[dict[str, object]]:
-    """What the pages know of repositories, as soon as they answer."""
+    """Return what the pages know of repositories, as soon as they answer."""
     while True:
         try:
             answer = httpx.post(f"http://127.0.0.1:{port}/graphql", json={"query": QUESTION}, timeout=30)

@@ -49,7 +49,7 @@ def kill(child: ChildProcess) -> None:
 
 
 def rest_before_restart(child: ChildProcess, later: Callable[[float], None]) -> int:
-    """Seconds that the supervisor lets pass before it starts the dead child."""
+    """Return seconds that the supervisor lets pass before it starts the dead child."""
     for second in range(120):
         if child.restart_if_dead():
             return second

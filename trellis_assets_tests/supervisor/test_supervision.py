@@ -56,7 +56,7 @@ class Session:
         path.write_text(path.read_text().replace(f'"pid": {os.getpid()}', f'"pid": {process.pid}'))
 
     def look(self) -> list[str]:
-        """Names of those that were replaced."""
+        """Return names of those that were replaced."""
         self.supervision._beat_at = 0.0
         self.supervision.run_once()
         return [line.split(" ")[0] for line in self.said]

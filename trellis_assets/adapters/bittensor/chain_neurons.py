@@ -35,7 +35,7 @@ class _Axon(BaseModel):
 
     @property
     def address(self) -> str:
-        """The IP as text; empty where none is published or it is not one."""
+        """Return the IP as text; empty where none is published or it is not one."""
         kind = ipaddress.IPv6Address if self.ip_type == _IPV6 else ipaddress.IPv4Address
         try:
             return str(kind(self.ip)) if self.ip else ""

@@ -42,7 +42,7 @@ class BittensorNetwork:
 
     @property
     def miner_hotkey(self) -> str:
-        """Our ss58 address."""
+        """Return our ss58 address."""
         return str(self._keypair.ss58_address)
 
     def metagraph(self) -> Metagraph:

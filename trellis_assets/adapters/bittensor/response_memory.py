@@ -28,7 +28,7 @@ class AnswerInArrival:
 
     @property
     def counted_bytes(self) -> int:
-        """What it takes of the common memory."""
+        """Return how many bytes it takes of the common memory."""
         size = len(self._reader.body)
         return size if size > SMALL_BYTES else 0
 
@@ -69,7 +69,7 @@ class AnswerMemory:
             self._arriving.discard(answer)
 
     def has_room(self, more: int) -> bool:
-        """Whether so many bytes more may arrive; always while no answer is large."""
+        """Return whether so many more bytes may arrive; always True while no answer is large."""
         held = sum(answer.counted_bytes for answer in tuple(self._arriving))
         return held == 0 or held + more <= self._most_bytes
 

@@ -13,7 +13,7 @@ _PROBE = b"Can this be written, read and deleted?"
 
 
 def open_files(url: str | None, options: Mapping[str, Any], folder: Path) -> FileStore:
-    """Files at the URL; without one, and for `file://`, in a folder, where each write is synced.
+    """Return the file store at the URL; without one, and for `file://`, a folder with synced writes.
 
     Raises:
         StoreError: URL or options cannot be used; says what to do.
@@ -27,7 +27,7 @@ def open_files(url: str | None, options: Mapping[str, Any], folder: Path) -> Fil
 
 
 def prove_files(files: FileStore) -> None:
-    """A file can be written, read and deleted there.
+    """Raise unless a file can be written, read and deleted there.
 
     Raises:
         StoreError, StoredFileError: it cannot.

@@ -23,7 +23,7 @@ class FsspecFileStore:
     """`FileStore` below a URL, such as `s3://bucket/prefix`. Safe to share between threads and processes."""
 
     def __init__(self, url: str, options: Mapping[str, Any]) -> None:
-        """Nothing is asked of the storage yet.
+        """Open nothing yet.
 
         Raises:
             StoreError: no such protocol, or its package is not installed.
@@ -140,7 +140,7 @@ class FsspecFileStore:
 
     @contextlib.contextmanager
     def _named_errors(self, path: str, done: str) -> Iterator[None]:
-        """Drivers raise errors of their own making. Only a file that is gone is made again."""
+        """Turn drivers' own errors into ours. Only a file that is gone is made again."""
         try:
             yield
         except FileNotFoundError as error:

@@ -47,12 +47,12 @@ class Answer:
 
     @property
     def is_html(self) -> bool:
-        """Whether this is a page for people, as proxies and wrong addresses send."""
+        """Return whether this is a page for people, as proxies and wrong addresses send."""
         return "html" in self.headers.get("content-type", "") or self.body.lstrip()[:1] == b"<"
 
     @property
     def json_object(self) -> dict[str, Any] | None:
-        """The body's JSON object; None for anything else, nested without end for example."""
+        """Return the body's JSON object; None for anything else, such as one that is nested too deeply."""
         try:
             found = json.loads(self.body)
         except (ValueError, RecursionError):
@@ -61,7 +61,7 @@ class Answer:
 
     @property
     def excerpt(self) -> str:
-        """The beginning of the body, safe to log."""
+        """Return the beginning of the body, safe to log."""
         return printable(self.body[:_EXCERPT].decode("utf-8", "replace"), _EXCERPT)
 
 

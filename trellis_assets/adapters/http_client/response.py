@@ -63,7 +63,7 @@ class ResponseReader:
 
     @property
     def date(self) -> datetime | None:
-        """The time that the peer's `Date` header tells, in UTC; None if it tells none."""
+        """Return the time in the peer's `Date` header, in UTC; None without a valid one."""
         text = self.headers.get("date", "")
         if not 0 < len(text) <= _LONGEST_DATE:
             return None
@@ -97,7 +97,7 @@ class ResponseReader:
             raise (ResponseTooLongError if self._is_too_long else MalformedResponseError)(self._fault)
 
     def end(self) -> None:
-        """The peer closed the connection.
+        """Note that the peer closed the connection.
 
         Raises:
             MalformedResponseError: in the middle of the response.

@@ -89,7 +89,7 @@ class LocalSubnetValidator:
 
     @property
     def hotkey(self) -> str:
-        """The validator's ss58 address."""
+        """Return the validator's ss58 address."""
         return str(self._wallet.hotkey.ss58_address)
 
     def start(self) -> None:
@@ -224,7 +224,7 @@ class LocalSubnetValidator:
         return synapse
 
     def _is_signed(self, synapse: SubmitResults, hotkey: str, miner: Miner) -> bool:
-        """Whether the miner signed the licence for this very task.
+        """Return whether the miner signed the licence for this task.
 
         Malformed base64 raises, as it does in the subnet's validators: a server error.
         """

@@ -17,7 +17,7 @@ class WebhookNotifier:
     """`Notifier` over one URL, which is a secret: it never shows in logs."""
 
     def __init__(self, url: str, *, timeout_s: float = _TIMEOUT_S) -> None:
-        """Nothing is called yet.
+        """Call nothing yet.
 
         Raises:
             ValueError: not an http(s) URL; the text does not hold it.
@@ -30,7 +30,7 @@ class WebhookNotifier:
         self._client = BoundedClient(timeout_s=timeout_s, max_bytes=_MAX_ANSWER)
 
     def notify(self, text: str, link: str) -> bool:
-        """Whether the message was taken. A webhook that is away stops nothing."""
+        """Return whether the message was accepted; a webhook that cannot be reached raises nothing."""
         try:
             answer = self._client.post_json(self._url, _message(text, link))
         except NoAnswerError:
@@ -43,7 +43,7 @@ class WebhookNotifier:
 
 
 def _message(text: str, link: str) -> dict[str, object]:
-    """The text as code, where chats know neither markup nor pictures, and nobody is called by name."""
+    """Return the text as a code block, in which chats ignore markup, pictures and mentions."""
     text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
     quoted = f"`{text.replace('`', chr(39))}` {link}"
     # Slack looks for <!channel> and <links> in code too.

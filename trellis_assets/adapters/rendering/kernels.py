@@ -187,7 +187,7 @@ def _harmonics(sh, x, y, z, channel):  # noqa: ANN001, ANN202
 
 @njit(cache=_CACHE, nogil=True, fastmath=True, error_model="numpy", inline="always")
 def _is_open(open_pixels, x0, x1, y0, y1):  # noqa: ANN001, ANN202
-    """Whether any block of pixels under the rectangle takes more colour; False outside the picture."""
+    """Return whether a block of pixels under the rectangle takes more colour; False outside the picture."""
     rows, columns = open_pixels.shape
     low, row_end, column_end = (
         np.float32(0),

@@ -51,14 +51,14 @@ class SpzHeader:
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Bytes per splat of positions, alphas, colours, scales, rotations and SH coefficients."""
+        """Return the bytes per splat of positions, alphas, colours, scales, rotations and SH coefficients."""
         positions = 6 if self.version == VERSION_FLOAT16_POSITIONS else 9
         rotations = 3 if self.version in SUBNET_VERSIONS else 4
         return positions, 1, 3, 3, rotations, 3 * self.sh_rest
 
     @property
     def body_size(self) -> int:
-        """Bytes of all attributes."""
+        """Return the bytes of all attributes."""
         return self.count * sum(self.widths)
 
 

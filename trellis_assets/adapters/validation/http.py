@@ -67,7 +67,7 @@ class HttpValidator:
 
     @property
     def name(self) -> str:
-        """Backend and version of the service's API as far as known."""
+        """Return backend and version of the service's API, as far as known."""
         return f"404-http {self._api or 'any'}"
 
     def validate(self, spz: bytes, *, prompt: str, kind: TaskKind) -> Verdict:

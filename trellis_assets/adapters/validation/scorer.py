@@ -37,7 +37,7 @@ class SplatJudge(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """Backend and version."""
+        """Return backend and version."""
 
     @abstractmethod
     def score(

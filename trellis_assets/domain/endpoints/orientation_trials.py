@@ -29,17 +29,17 @@ class OrientationTrials:
 
     @property
     def count(self) -> int:
-        """Models that were judged each way up."""
+        """Return how many models were scored each way up."""
         return min((len(self.gains.get(other, ())) for other in OTHERS), default=0)
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more is to be learnt: decided, or undecided after many models."""
+        """Return whether the trials are over: decided, or undecided after many models."""
         return self.decided is not None or self.count >= MOST_TRIALS
 
     @property
     def decided(self) -> Orientation | None:
-        """Which way up the models come, once the scores leave no doubt; None until then.
+        """Return which way up the models come, once the scores are clear; None until then.
 
         A way is better when its mean gain less two standard errors exceeds the margin. As they come is right
         when all others are worse by as much.

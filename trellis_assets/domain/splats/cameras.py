@@ -39,12 +39,12 @@ class Camera:
 
     @property
     def principal_point(self) -> tuple[float, float]:
-        """(x, y) in pixels where the optical axis meets the picture."""
+        """Return where the optical axis meets the picture, (x, y) in pixels."""
         return self.width // 2, self.height // 2
 
     @property
     def view_matrix(self) -> Array:
-        """(4, 4), world to camera, for column vectors."""
+        """Return the (4, 4) matrix from world to camera, for column vectors."""
         matrix = np.eye(4)
         matrix[:3, :3] = self.rotation
         matrix[:3, 3] = -self.rotation @ self.position
@@ -52,7 +52,7 @@ class Camera:
 
     @property
     def intrinsics(self) -> Array:
-        """(3, 3), camera to pixels."""
+        """Return the (3, 3) matrix from camera to pixels."""
         x, y = self.principal_point
         return np.array([[self.focal, 0, x], [0, self.focal, y], [0, 0, 1]], np.float64)
 
@@ -60,7 +60,7 @@ class Camera:
 def orbit_camera(
     azimuth: float, elevation: float, size: int, *, radius: float = RADIUS, fov_y: float = FOV_Y
 ) -> Camera:
-    """A camera that looks at the origin, +Y up (PROTOCOL 6.3).
+    """Return a camera that looks at the origin, +Y up (PROTOCOL 6.3).
 
     Args:
         azimuth: degrees; 0 looks from +Z, 90 from +X.
@@ -79,11 +79,11 @@ def orbit_camera(
 
 
 def validator_cameras(size: int = VALIDATOR_SIZE) -> list[Camera]:
-    """The 16 views that validators score; the first and the last coincide, as theirs do."""
+    """Return the 16 views that validators score; the first and the last coincide, as theirs do."""
     azimuths = np.linspace(0, 360, VALIDATOR_VIEWS)
     return [orbit_camera(float(azimuth), VALIDATOR_ELEVATION, size) for azimuth in azimuths]
 
 
 def preview_camera(size: int = PREVIEW_SIZE) -> Camera:
-    """The view that people are shown."""
+    """Return the view of previews."""
     return orbit_camera(PREVIEW_AZIMUTH, PREVIEW_ELEVATION, size)

@@ -53,7 +53,7 @@ class PreparedModel:
 
     @property
     def summary(self) -> str:
-        """One line for people."""
+        """Return one line for people."""
         report = self.report
         shift = ", ".join(f"{value:+.4f}" for value in report.shift)
         return (
@@ -63,12 +63,12 @@ class PreparedModel:
 
 
 def unprepared(splats: GaussianSplats) -> PreparedModel:
-    """The model as it is."""
+    """Return the model as it is."""
     return PreparedModel(splats, PreparationReport())
 
 
 def prepare_for_submission(splats: GaussianSplats) -> PreparedModel:
-    """The model cleaned, scaled to extent 1.5, centred, and without view-dependent colour.
+    """Return the model cleaned, scaled to extent 1.5, centred, and without view-dependent colour.
 
     Rotations come out as unit quaternions; f_rest is dropped because the validators ignore it and
     it is 45 of 64 bytes per splat. A model without a usable splat comes out empty. One whose
@@ -104,7 +104,7 @@ def prepare_for_submission(splats: GaussianSplats) -> PreparedModel:
 
 
 def is_stray(positions: FloatArray) -> NDArray[np.bool_]:
-    """(N,) which splats stand apart: one of them would shrink the whole object in the rendering.
+    """Return (N,) which splats are outliers: one of them would shrink the whole object in the rendering.
 
     Distances from the median centre are walked outwards, from the bulk's radius (that of all but
     `MAX_STRAY_SHARE`), to the first gap wider than `STRAY_GAP` radii; what lies beyond is stray.
@@ -124,7 +124,7 @@ def is_stray(positions: FloatArray) -> NDArray[np.bool_]:
 
 
 def harmless_offset(centred: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(3,) where to put the centre of the bounding box so that recentring moves nothing.
+    """Return the (3,) centre of the bounding box at which validators' recentring moves nothing.
 
     The validators make the mean of all coordinates zero. No shift escapes that: the coordinates of
     the box's centre will sum to -3 times the mean of the centred model. The freedom is in how this

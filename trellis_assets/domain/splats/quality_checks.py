@@ -16,7 +16,7 @@ _LOOKED_AT_FOR_PLACEHOLDERS = 3
 
 
 def failed_data_checks(splats: GaussianSplats) -> tuple[str, ...]:
-    """One sentence per check that the model fails; empty when it would be scored.
+    """Return one sentence per check that the model fails; empty when it would be scored.
 
     The service has a sixth rule about scales. As written it averages one boolean and can not reject
     a model of 7000 splats or more, so that there is nothing to check here.
@@ -57,7 +57,7 @@ def collapsed(splats: GaussianSplats) -> str | None:
 
 
 def _placeholder_positions(splats: GaussianSplats) -> str | None:
-    """The first three centres only, as the service does."""
+    """Check the first three centres only, as the service does."""
     first = splats.positions[:_LOOKED_AT_FOR_PLACEHOLDERS]
     for index, position in enumerate(first):
         if np.allclose(position, 1.0, rtol=_RTOL, atol=_ATOL):
@@ -78,7 +78,7 @@ def _too_transparent(splats: GaussianSplats) -> str | None:
 
 
 def _unrotated(splats: GaussianSplats) -> str | None:
-    """Cannot happen to a model read from SPZ, which has no exact identity (PROTOCOL 9-7)."""
+    """Check for exact identity rotations, which a model read from SPZ cannot have (PROTOCOL 9-7)."""
     if len(splats) == 0:
         return None
     norms = np.linalg.norm(splats.rotations, axis=1, keepdims=True)

@@ -33,7 +33,7 @@ class Scene:
 
 
 def scene_of(splats: GaussianSplats) -> Scene:
-    """The splats where they are, all their harmonics kept. Splats that are not finite are left out."""
+    """Return the splats in place with all their harmonics, without those that are not finite."""
     splats = splats.subset(is_well_formed(splats))
     return Scene(
         positions=splats.positions,
@@ -45,7 +45,7 @@ def scene_of(splats: GaussianSplats) -> Scene:
 
 
 def as_validators_see(splats: GaussianSplats) -> Scene:
-    """The scene that validators render (PROTOCOL 6.3): scaled to an extent of 1.5, constant colour.
+    """Return the scene that validators render (PROTOCOL 6.3): scaled to an extent of 1.5, constant colour.
 
     They subtract one mean over all coordinates, and multiply the opacity of a small model by its
     extent over 1.5: both are theirs, and kept.

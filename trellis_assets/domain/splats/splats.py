@@ -64,34 +64,34 @@ class GaussianSplats:
 
     @property
     def sh_degree(self) -> int:
-        """Degree of the spherical harmonics, 0 to 3."""
+        """Return the degree of the spherical harmonics, 0 to 3."""
         return {count: degree for degree, count in SH_REST_BY_DEGREE.items()}[self.sh_rest.shape[1]]
 
     @property
     def scales(self) -> FloatArray:
-        """(N, 3) standard deviations in model units."""
+        """Return (N, 3) standard deviations in model units."""
         return np.exp(self.log_scales)
 
     @property
     def opacities(self) -> FloatArray:
-        """(N,) opacities in 0..1; safe for infinite logits."""
+        """Return (N,) opacities in 0..1; safe for infinite logits."""
         with np.errstate(over="ignore"):
             return (1.0 / (1.0 + np.exp(-self.opacity_logits))).astype(np.float32)
 
     @property
     def colours(self) -> FloatArray:
-        """(N, 3) RGB of the constant term, not clipped (the validators clip after rendering)."""
+        """Return (N, 3) RGB of the constant term, not clipped (the validators clip after rendering)."""
         return (0.5 + SH_C0 * self.sh_dc).astype(np.float32)
 
     @property
     def extent(self) -> float:
-        """Largest side of the axis-aligned bounding box of the centres, model units; 0 if empty."""
+        """Return the largest side of the centres' axis-aligned bounding box, in model units; 0 if empty."""
         if len(self) == 0:
             return 0.0
         return float((self.positions.max(axis=0) - self.positions.min(axis=0)).max())
 
     def subset(self, keep: NDArray[np.bool_]) -> "GaussianSplats":
-        """The splats where `keep` (N,) is true, in order."""
+        """Return the splats where `keep` (N,) is true, in order."""
         if keep.all():
             return self
         return GaussianSplats(

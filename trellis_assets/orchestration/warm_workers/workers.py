@@ -60,7 +60,7 @@ class Worker:
 
     @property
     def is_free(self) -> bool:
-        """Whether it takes a run now."""
+        """Return whether it takes a run now."""
         return self.is_ready and self.run_id is None
 
     def waits_for_answer(self, now: float, after_s: float) -> bool:
@@ -119,18 +119,18 @@ class WorkerSet:
 
     @property
     def busy(self) -> list[Worker]:
-        """The workers that have a run."""
+        """Return the workers that have a run."""
         return [worker for worker in self if worker.run_id is not None]
 
     @property
     def waiting(self) -> int:
-        """How many workers have waited so long for a validator's answer that they take no place."""
+        """Return how many workers have waited so long for a validator's answer that they do not count."""
         now = time.monotonic()
         return sum(worker.waits_for_answer(now, self._limits.waiting_after_s) for worker in self)
 
     @property
     def places(self) -> int:
-        """How many workers there may be: those that only wait for a validator's answer come on top.
+        """Return how many workers there may be, with those that only wait for a validator's answer on top.
 
         With `most` 16, of whom 3 wait for answers, there may be 19.
         """

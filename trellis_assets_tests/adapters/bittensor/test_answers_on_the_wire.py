@@ -64,7 +64,7 @@ anything = st.recursive(
 
 
 def fields_of(model: Any, **more: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """Objects with some fields of the model, each of any value, and some that it does not know."""
+    """Return objects with some fields of the model, each of any value, and some that it does not know."""
     known = {name: anything | numbers for name in model.model_fields if name not in more}
     return st.fixed_dictionaries({}, optional=known | more | {"unknown": anything})
 

@@ -16,7 +16,7 @@ WORDS = "bottom drive obey lake curtain smoke basket hold race lonely fit walk"
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """A wallet on disk, with the words as its hotkey."""
+    """Return a wallet on disk, with the words as its hotkey."""
     import bittensor as bt
 
     wallet = bt.Wallet(name="miner", hotkey="h1", path=str(tmp_path))

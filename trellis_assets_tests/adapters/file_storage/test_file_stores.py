@@ -37,7 +37,7 @@ class Storage:
 
 @pytest.fixture(scope="session")
 def s3() -> Iterator[str]:
-    """The address of a stand-in for S3."""
+    """Yield the address of a stand-in for S3."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

@@ -13,7 +13,7 @@ SECRET = "T000-marked-secret"
 
 
 def told(text: str, link: str = "http://127.0.0.1:3000/runs/1") -> tuple[bool, dict[str, str]]:
-    """Whether the message was taken, and the JSON that arrived."""
+    """Return whether the message was taken, and the JSON that arrived."""
     bodies = []
 
     def take(request: Request) -> None:

@@ -13,7 +13,7 @@ from trellis_assets.domain.splats.scenes import Scene
 
 
 def rotation_matrix(quaternion: np.ndarray) -> np.ndarray:
-    """(3, 3) by rotating the unit vectors with q v q*."""
+    """Return the (3, 3) matrix, by rotating the unit vectors with q v q*."""
 
     def times(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         vector = a[0] * b[1:] + b[0] * a[1:] + np.cross(a[1:], b[1:])
@@ -25,7 +25,7 @@ def rotation_matrix(quaternion: np.ndarray) -> np.ndarray:
 
 
 def colour_seen(sh: np.ndarray, direction: np.ndarray) -> np.ndarray:
-    """(3,) colour of the coefficients (1 + K, 3) along a unit direction, cut at 0 if K > 0.
+    """Return the (3,) colour of coefficients (1 + K, 3) along a unit direction, cut at 0 if K > 0.
 
     3DGS numbers the real harmonics m = -l..l and carries the Condon-Shortley phase.
     """
@@ -43,7 +43,7 @@ def colour_seen(sh: np.ndarray, direction: np.ndarray) -> np.ndarray:
 
 
 def render(scene: Scene, camera: Camera) -> np.ndarray:
-    """(H, W, 4) as `cpu.render` gives it."""
+    """Return (H, W, 4), as `cpu.render` does."""
     depths = (scene.positions.astype(float) - camera.position) @ camera.rotation[2]
     colour = np.zeros((camera.height, camera.width, 3))
     left = np.ones((camera.height, camera.width))

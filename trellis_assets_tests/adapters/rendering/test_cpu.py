@@ -22,7 +22,7 @@ def layers(scene: Scene, cameras: Sequence[Camera]) -> np.ndarray:
 
 
 def one_splat(**changes: object) -> Scene:
-    """A white, round, nearly opaque splat at the origin, 0.1 wide."""
+    """Return a white, round, nearly opaque splat at the origin, 0.1 wide."""
     fields = {
         "positions": [[0, 0, 0]],
         "scales": [[0.1, 0.1, 0.1]],

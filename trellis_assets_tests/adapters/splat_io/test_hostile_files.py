@@ -24,7 +24,7 @@ MAGICS = [ZSTD_MAGIC, GZIP_MAGIC, PAYLOAD_MAGIC, b"ply\n"]
 
 
 def model_in(data: bytes) -> GaussianSplats | None:
-    """The model; None for the named error."""
+    """Return the model; None for the named error."""
     try:
         return decode_splats(data, max_splats=1000)
     except SplatFormatError as error:

@@ -40,7 +40,7 @@ def ply(
     before_data: bytes = b"",
     after: str = "",
 ) -> bytes:
-    """A PLY file in the dialect asked for; `types` and `extra` hold (PLY type, numpy type)."""
+    """Return a PLY file in the dialect asked for; `types` and `extra` hold (PLY type, numpy type)."""
     fields = columns(splats) | {name: np.ones(len(splats)) for name in extra or {}}
     kinds = dict.fromkeys(fields, ("float", "f4")) | (types or {}) | (extra or {})
     lines = ["ply", f"format {kind} 1.0", "comment made by hand", *before.splitlines()]

@@ -35,7 +35,7 @@ def smallest_three(rotations: np.ndarray) -> bytes:
 
 
 def streams_of(splats: GaussianSplats) -> list[bytes]:
-    """The attributes of a version 3 or 4 body."""
+    """Return the attributes of a version 3 or 4 body."""
     body, n = encode_payload(splats)[HEADER:], len(splats)
     ends = np.cumsum([9 * n, n, 3 * n, 3 * n])
     start = [body[a:b] for a, b in zip([0, *ends[:-1]], ends, strict=True)]

@@ -25,7 +25,7 @@ def counts(store: SqlStore) -> dict[EventKey, float]:
 
 
 def by_state(store: SqlStore) -> dict[str, float]:
-    """What the counts say of tasks in each final state."""
+    """Return what the counts say of tasks in each final state."""
     found: Counter[str] = Counter()
     for key, total in counts(store).items():
         if key.event in {Event.SETTLED, Event.REOPENED}:

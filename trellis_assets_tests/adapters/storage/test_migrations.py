@@ -47,7 +47,7 @@ def migrate_to(engine: sa.Engine, revision: str) -> None:
 
 
 def fill(engine: sa.Engine) -> dict[str, int]:
-    """A row in every table that this version has; how many there are."""
+    """Insert a row into every table of this version, and return how many there are."""
     tables = sa.MetaData()
     tables.reflect(engine)
     ours = [table for name, table in tables.tables.items() if name != "alembic_version"]

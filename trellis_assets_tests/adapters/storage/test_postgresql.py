@@ -26,7 +26,7 @@ UNTIL = NOW + timedelta(seconds=30)
 
 @pytest.fixture
 def own_server() -> Iterator[PostgresServer]:
-    """A server that the test may stop."""
+    """Yield a server that the test may stop."""
     server = PostgresServer()
     yield server
     server.close()

@@ -121,7 +121,7 @@ QUESTIONS: dict[str, tuple[Callable[[SqlStore], object], set[str]]] = {
 
 
 def plans_of(engine: Engine, ask: Callable[[], object]) -> list[str]:
-    """How SQLite looks for the rows of each statement that is not a bare insert."""
+    """Return how SQLite looks for the rows of each statement that is not a bare insert."""
     statements: list[tuple[str, object]] = []
 
     def note(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:

@@ -48,7 +48,7 @@ def _race(url: str, race: Race, who: str, keys: list[int]) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def run() -> Iterator[Run]:
-    """Runs a race in processes that live as long as the module's tests."""
+    """Yield a function that runs a race in processes that live as long as the module's tests."""
     spawn = multiprocessing.get_context("spawn")
     gate = spawn.Barrier(RACERS)
     with ProcessPoolExecutor(RACERS, spawn, initializer=_enter, initargs=(gate,)) as pool:
@@ -198,7 +198,7 @@ def test_an_answer_is_counted_once(store: SqlStore, database_url: str, run: Run)
 
 
 def list_validators(store: SqlStore, who: str, keys: list[int]) -> list[Any]:
-    """How many validators were listed whenever this racer looked."""
+    """Return how many validators were listed whenever this racer looked."""
     first = 10_000 * int(who[-1])
     listed = []
     for turn in keys:

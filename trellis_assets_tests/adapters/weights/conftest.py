@@ -11,7 +11,7 @@ from trellis_assets.testing.hub_server import Hub, serve_hub
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
-    """The library's endpoint and cache folder are read from its constants at each call."""
+    """Point the library to the test's endpoint and cache folder, by constants that it reads at each call."""
     with serve_hub() as served:
         monkeypatch.setattr(constants, "ENDPOINT", served.url)
         template = served.url + "/{repo_id}/resolve/{revision}/{filename}"

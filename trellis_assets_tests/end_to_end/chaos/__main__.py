@@ -39,7 +39,7 @@ def main() -> int:
 
 
 def summarise(chaos: Chaos, evidence: Evidence, seconds: float) -> dict[str, Any]:
-    """The run in figures. Too few tasks or kills are a violation: nothing was shown."""
+    """Return the run in figures. Too few tasks or kills are a violation, since they show nothing."""
     violations = audit_run(evidence)
     if len(evidence.kills) < chaos.kills:
         violations.append(f"only {len(evidence.kills)} of {chaos.kills} kills")

@@ -1,4 +1,4 @@
-"""The audit: what a run left behind in, everything that must not be out. Pure."""
+"""The audit: from what a run left behind, find everything that must not be. Pure."""
 
 import math
 from collections import Counter, defaultdict
@@ -40,7 +40,7 @@ ENDINGS = {"submission answered", "task declined", "task failed", "submission's 
 
 
 def audit_run(evidence: Evidence) -> list[str]:
-    """Every violation, in words; none for a run without fault."""
+    """Return every violation, in words; none for a run without fault."""
     return [
         *lost_tasks(evidence.decisions, evidence.tasks),
         *unended_tasks(evidence.tasks),
@@ -60,7 +60,7 @@ def audit_run(evidence: Evidence) -> list[str]:
 
 
 def lost_tasks(decisions: Iterable[Line], tasks: Iterable[Task]) -> Iterator[str]:
-    """Assigned by a validator and not in the store, though the validator does not hold it any more.
+    """Yield tasks that a validator assigned and holds no more, and that are not in the store.
 
     A pull whose answer never arrived leaves the task with the validator, which serves it again.
     """
@@ -76,14 +76,14 @@ def lost_tasks(decisions: Iterable[Line], tasks: Iterable[Task]) -> Iterator[str
 
 
 def unended_tasks(tasks: Iterable[Task]) -> Iterator[str]:
-    """Without a final state."""
+    """Yield tasks without a final state."""
     for task in tasks:
         if not is_final(task.state):
             yield f"task {task.key} has no final state: {task.state} (attempt {task.attempt})"
 
 
 def doubled_rows(tasks: Iterable[Task]) -> Iterator[str]:
-    """More than one row, and so more than one final state, for one task."""
+    """Yield tasks that have more than one row, and so more than one final state."""
     rows = Counter((task.validator_hotkey, task.task_id) for task in tasks)
     for (_, task_id), count in rows.items():
         if count > 1:
@@ -91,7 +91,7 @@ def doubled_rows(tasks: Iterable[Task]) -> Iterator[str]:
 
 
 def tasks_given_up(tasks: Iterable[Task]) -> Iterator[str]:
-    """Ended, but for nothing that the validator or the prompt did: the kills cost the task."""
+    """Yield tasks that ended because of kills, not of the validator or the prompt."""
     for task in tasks:
         gave_up = task.state is TaskState.HANDED_BACK and (task.reason or "").startswith(
             HandBackReason.GENERATION_FAILED
@@ -101,7 +101,7 @@ def tasks_given_up(tasks: Iterable[Task]) -> Iterator[str]:
 
 
 def answered_twice(decisions: Iterable[Line]) -> Iterator[str]:
-    """Submitted again after an answer that counted, or blindly, by the validators' own log."""
+    """Yield tasks that were submitted again after an answer that counted, by the validators' own log."""
     decisions = list(decisions)
     for task_id, events in _answers(decisions).items():
         if len(events) > 1:
@@ -113,7 +113,7 @@ def answered_twice(decisions: Iterable[Line]) -> Iterator[str]:
 
 
 def pulled_again(decisions: Iterable[Line], trail: Iterable[Line]) -> Iterator[str]:
-    """Asked for once more while the miner had the task in hand, by its own trail."""
+    """Yield pulls that were made while the miner had the validator's task, by its own audit log."""
     lines: dict[Any, list[Line]] = defaultdict(list)
     for line in trail:
         lines[line.get("task_id")].append(line)
@@ -127,7 +127,7 @@ def pulled_again(decisions: Iterable[Line], trail: Iterable[Line]) -> Iterator[s
 
 
 def states_that_differ(decisions: Iterable[Line], tasks: Iterable[Task]) -> Iterator[str]:
-    """The store says another thing than the validator, or calls unknown what never arrived."""
+    """Yield tasks whose state in the store is not the validator's, or unknown though nothing arrived."""
     answers = _answers(decisions)
     for task in tasks:
         if not task.is_harvested or not is_final(task.state):
@@ -140,7 +140,7 @@ def states_that_differ(decisions: Iterable[Line], tasks: Iterable[Task]) -> Iter
 
 
 def wasted_generations(trail: Iterable[Line]) -> Iterator[str]:
-    """A model that was stored, and generated once more although its file was there."""
+    """Yield tasks that were generated again although their model was stored."""
     made: dict[int, float] = {}
     for line in trail:
         key = line.get("task_key")
@@ -153,7 +153,7 @@ def wasted_generations(trail: Iterable[Line]) -> Iterator[str]:
 
 
 def models_made_twice(server_log: Iterable[str]) -> Iterator[str]:
-    """Orders that the generation server finished more than once within one life of its process."""
+    """Yield requests that the generation server finished more than once within one life of its process."""
     made: Counter[str] = Counter()
     for line in server_log:
         if "Started server process" in line:
@@ -165,7 +165,7 @@ def models_made_twice(server_log: Iterable[str]) -> Iterator[str]:
 
 
 def recoveries(kills: Sequence[Kill], trail: Sequence[Line]) -> list[tuple[Kill, float | None]]:
-    """Each kill with the seconds until a task moved on again.
+    """Yield each kill with the seconds until a task moved again.
 
     A kill before which nothing had moved since the last one is that one's: its time begins again.
     Only what processes did that came after the kill counts where everything was killed.
@@ -189,7 +189,7 @@ def recoveries(kills: Sequence[Kill], trail: Sequence[Line]) -> list[tuple[Kill,
 
 
 def slow_recoveries(kills: Sequence[Kill], trail: Sequence[Line]) -> Iterator[str]:
-    """Kills after which the part, or the work, was not back in time."""
+    """Yield kills after which the process, or the work, was not back in time."""
     for index, (kill, after_s) in enumerate(recoveries(kills, trail)):
         if kill.back_after_s is None or kill.back_after_s > RECOVERY_S:
             yield f"the {kill.role} killed at {kill.at:.0f} was not back: {kill.back_after_s}"
@@ -200,7 +200,7 @@ def slow_recoveries(kills: Sequence[Kill], trail: Sequence[Line]) -> Iterator[st
 
 
 def abandoned_tasks(kills: Sequence[Kill], trail: Sequence[Line], tasks: Iterable[Task]) -> Iterator[str]:
-    """Tasks whose worker was killed, and that nobody took up in time.
+    """Yield tasks whose worker was killed, and that no other run took over in time.
 
     One that had ended in the store was not abandoned: its worker only did not live to write its last line.
     """
@@ -225,13 +225,13 @@ def abandoned_tasks(kills: Sequence[Kill], trail: Sequence[Line], tasks: Iterabl
 
 
 def busy_processes(trail: Iterable[Line]) -> set[int]:
-    """Processes that have a task in hand by the audit trail."""
+    """Return the processes that have an active task, by the audit log."""
     last = {line["task_key"]: line for line in trail if line.get("task_key") is not None}
     return {line["process"] for line in last.values() if line["event"] not in ENDINGS}
 
 
 def _answers(decisions: Iterable[Line]) -> dict[str, list[str]]:
-    """Per task id, the validators' decisions that ended it."""
+    """Return the validators' decisions that ended each task, by task id."""
     found: dict[str, list[str]] = defaultdict(list)
     for decision in decisions:
         if decision["event"] in STATES_OF_ANSWER and decision.get("task_id"):

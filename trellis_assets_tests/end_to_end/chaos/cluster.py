@@ -1,4 +1,4 @@
-"""What is under test: a miner, and where they are wanted Celery workers, their broker and database."""
+"""What is under test: a miner and, if wanted, Celery workers with their broker and database."""
 
 import time
 import uuid
@@ -28,7 +28,7 @@ STARTED_S = 60.0
 
 @dataclass
 class Cluster:
-    """The services of one miner, and every process that comes of them.
+    """The services of one miner, and all processes that they start.
 
     Attributes:
         miner: `trellis-assets mine`.
@@ -49,27 +49,27 @@ class Cluster:
 
     @property
     def services(self) -> tuple[Service, ...]:
-        """All that is started by the operator."""
+        """Return the services that the operator starts."""
         return (self.miner, *self.workers)
 
     @property
     def logs(self) -> list[Path]:
-        """Folders of the audit trails."""
+        """Return the folders of the audit logs."""
         return [service.folder / "logs" for service in self.services]
 
     @property
     def has_store(self) -> bool:
-        """Whether it was made; a shared one always is."""
+        """Return whether the store exists; a shared one always does."""
         return bool(self.servers) or (self.miner.folder / "trellis.db").exists()
 
     def start(self) -> None:
-        """All services that do not run."""
+        """Start all services that do not run."""
         for service in self.services:
             if not service.is_alive:
                 service.start()
 
     def revive(self) -> None:
-        """Services that ended by themselves run again, as after systemd's look at them."""
+        """Start services again that ended by themselves, as systemd does."""
         for service in self.services:
             if not service.is_alive and service.process is not None:
                 may_end = bool(self.servers) and time.monotonic() - service.started_at < STARTED_S
@@ -77,7 +77,7 @@ class Cluster:
                 service.start()
 
     def members(self) -> list[tuple[psutil.Process, Role]]:
-        """Every living process of the services with its role; orphans too."""
+        """Return every live process of the services with its role, orphans too."""
         started = {service.process.pid for service in self.workers if service.process is not None}
         found = []
         for process in psutil.process_iter():
@@ -93,7 +93,7 @@ class Cluster:
         return found
 
     def kill_all(self) -> None:
-        """No process of the services is left, not even one that was being started."""
+        """Kill all processes of the services, also one that is being started."""
         while victims := [process for process, _ in self.members()]:
             for process in victims:
                 with suppress(psutil.NoSuchProcess):
@@ -106,7 +106,7 @@ class Cluster:
 
 @contextmanager
 def open_cluster(folder: Path, settings: Mapping[str, str], workers: int) -> Iterator[Cluster]:
-    """A cluster that has not been started, with its servers; nothing of it is left afterwards.
+    """Yield a cluster that is not started yet, with its servers; afterwards nothing of it is left.
 
     Args:
         folder: everything of it is there; the miner's data in `miner`.

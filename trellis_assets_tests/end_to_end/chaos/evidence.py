@@ -23,7 +23,7 @@ Line = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """One that was carried out. Times are unix seconds.
+    """A kill that was carried out. Times are unix seconds.
 
     Attributes:
         back_after_s: until a process with the role lived again; None: it never did. A worker has no
@@ -38,7 +38,7 @@ class Kill:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Of one run: validators' log, store, audit trail, kills, runs that Dagster calls in progress.
+    """Validators' log, store, audit log, kills and Dagster's runs in progress of one chaos run.
 
     Attributes:
         ended: services that did so by themselves, while they were to serve.
@@ -55,7 +55,7 @@ class Evidence:
 
 
 def read_trail(folders: Iterable[Path]) -> list[Line]:
-    """The audit trails of all in order of time, with `at` in unix seconds; half lines are left out."""
+    """Return the audit logs of all processes in order of time, with `at` in unix seconds."""
     lines = []
     for path in (path for folder in folders for path in folder.glob("trellis.jsonl*")):
         for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -69,7 +69,7 @@ def read_trail(folders: Iterable[Path]) -> list[Line]:
 
 
 def read_tasks(store_url: str) -> list[Task]:
-    """Every row of the store."""
+    """Return every row of the store."""
     store = open_store(store_url)
     try:
         return store.tasks.in_states(set(TaskState))
@@ -78,7 +78,7 @@ def read_tasks(store_url: str) -> list[Task]:
 
 
 def runs_in_progress(cluster: Cluster) -> list[str]:
-    """Runs that the Dagster UI would show as running or starting, with their job."""
+    """Return the runs that Dagster's UI would show as running or starting, with their job."""
     statuses = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
     home = cluster.miner.folder / "dagster"
     with patch.dict(os.environ, cluster.secrets), dg.DagsterInstance.from_config(str(home)) as instance:
@@ -89,7 +89,7 @@ def runs_in_progress(cluster: Cluster) -> list[str]:
 def collect(
     cluster: Cluster, subnet: Path, kills: Sequence[Kill], *, ghosts: Sequence[str], left: Sequence[str]
 ) -> Evidence:
-    """All of it, once nothing runs any more but broker and database.
+    """Return the evidence, once only broker and database run.
 
     Args:
         cluster: with everything that it has written.

@@ -1,4 +1,4 @@
-"""Carries a plan out: waits for each point, kills, and starts again what nobody else would."""
+"""Carry out a plan: wait for each point, kill, and restart what nothing else would restart."""
 
 import random
 import time
@@ -41,7 +41,7 @@ class Killer:
     say: Callable[[str], None]
 
     def carry_out(self, plan: list[Planned]) -> list[Kill]:
-        """Each of them at its point; fewer if the miner stands still."""
+        """Return the kills, each made at its point; fewer if the miner makes no progress."""
         kills: list[Kill] = []
         for planned in plan:
             if not self.wait_finished(planned.after_finished):
@@ -83,12 +83,12 @@ class Killer:
         return Kill(at, role, tuple(pids), self._back_after(role, pids, at))
 
     def _services(self, role: Role, pids: set[int]) -> list[Service]:
-        """Those that the kill has ended, and that nobody but the operator starts again."""
+        """Return the services that the kill ended and that only an operator restarts."""
         ended = [s for s in self.cluster.services if s.process is not None and s.process.pid in pids]
         return list(self.cluster.services) if role is Role.MACHINE else ended
 
     def _victims(self, role: Role) -> Members:
-        """One living process of the role, with those that it takes along; all of them for the machine."""
+        """Return one live process of the role with those that end with it; all of them for the machine."""
         deadline = time.monotonic() + VICTIM_TIMEOUT_S
         while True:
             members = self.cluster.members()
@@ -112,7 +112,7 @@ class Killer:
 
     @staticmethod
     def _with_forks(victim: tuple[psutil.Process, Role], members: Members) -> Members:
-        """A Celery worker's processes do not outlive it: whoever had a task there is named too."""
+        """Return the processes with a Celery worker's forks, which do not outlive it."""
         process, role = victim
         if role is not Role.CELERY_WORKER:
             return [victim]

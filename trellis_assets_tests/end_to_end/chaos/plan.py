@@ -1,4 +1,4 @@
-"""When who is killed: drawn from a seed before anything runs."""
+"""The plan: which process is killed when, drawn from a seed before anything runs."""
 
 import random
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ class Planned:
 
 
 def plan_kills(seed: int, kills: int, tasks: int, weights: Mapping[Role, int] = WEIGHTS) -> list[Planned]:
-    """`kills` of them in order, over the first nine tenths of the tasks; every role, if there is room."""
+    """Return so many kills in order, over the first nine tenths of the tasks; every role, if possible."""
     chance = random.Random(seed)
     roles = list(weights)[:kills]
     roles += chance.choices(list(weights), weights=list(weights.values()), k=kills - len(roles))

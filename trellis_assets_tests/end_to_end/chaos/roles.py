@@ -1,11 +1,11 @@
-"""Which part of the miner a process is, told from its command line."""
+"""Which part of the miner a process is, by its command line."""
 
 from collections.abc import Sequence
 from enum import StrEnum
 
 
 class Role(StrEnum):
-    """A victim.
+    """A part of the miner that can be killed.
 
     The machine is every process of the miner and of its Celery workers at once; a bystander falls with
     it only. With Celery, a worker is a process that executes runs, and the Celery worker the one that
@@ -37,7 +37,7 @@ _BYSTANDERS = ("multiprocessing.resource_tracker", "tail -F", "watch_orphans")
 
 
 def role_of(command: Sequence[str]) -> Role:
-    """The part that a process is: one that is not known works on tasks."""
+    """Return the part that a process is: an unknown one works on tasks."""
     line = " ".join(command)
     if not line or any(mark in line for mark in _BYSTANDERS):
         return Role.BYSTANDER

@@ -1,4 +1,4 @@
-"""A command of ours that an operator has started: killed as only the kernel can, started again."""
+"""A command that an operator has started: killed by SIGKILL, started again."""
 
 import signal
 import subprocess
@@ -37,7 +37,7 @@ class Service:
     started_at: float = 0.0
 
     def start(self) -> None:
-        """The same command, again if need be."""
+        """Start the command, also again."""
         program = [sys.executable, "-m", "trellis_assets.cli", *self.command]
         self.folder.mkdir(parents=True, exist_ok=True)
         self.started_at = time.monotonic()
@@ -53,21 +53,21 @@ class Service:
 
     @property
     def name(self) -> str:
-        """The folder's."""
+        """Return the name of the folder."""
         return self.folder.name
 
     @property
     def log(self) -> Path:
-        """What it says."""
+        """Return the path of its output."""
         return self.folder / f"{self.command[0]}.log"
 
     @property
     def is_alive(self) -> bool:
-        """Whether the process that was started runs; not its children."""
+        """Return whether the process that was started runs; not its children."""
         return self.process is not None and self.process.poll() is None
 
     def stop(self, number: signal.Signals, timeout_s: float) -> list[str]:
-        """Ends at the signal; in words, what was wrong with its end."""
+        """End it by a signal, and return in words what went wrong."""
         assert self.process is not None
         if self.is_alive:
             self.process.send_signal(number)

@@ -1,4 +1,4 @@
-"""One chaos run: the subnet and the miner start, the plan's kills are carried out, the rest is audit."""
+"""One chaos run: subnet and miner start, the plan's kills are carried out, and evidence is collected."""
 
 import random
 import signal
@@ -28,7 +28,7 @@ RUNS_SETTLE_S, RUNS_LOST_S = 45.0, 180.0
 
 @dataclass(frozen=True, slots=True)
 class Chaos:
-    """How much of it. With Celery `workers`, over PostgreSQL and Redis."""
+    """The size of a chaos run. With Celery `workers`, over PostgreSQL and Redis."""
 
     tasks: int
     kills: int
@@ -39,7 +39,7 @@ class Chaos:
 
 
 def run_chaos(chaos: Chaos, folder: Path, say: Callable[[str], None]) -> Evidence:
-    """What the run left behind. No process of it is alive afterwards."""
+    """Run, and return what the run left behind. No process of it is alive afterwards."""
     subnet = folder / "subnet"
     hotkey = make_wallet(folder / "wallets")
     weights = WEIGHTS_WITH_WORKERS if chaos.workers else WEIGHTS
@@ -65,7 +65,7 @@ def run_chaos(chaos: Chaos, folder: Path, say: Callable[[str], None]) -> Evidenc
 
 
 def _stop(cluster: Cluster) -> list[str]:
-    """Everything has ended as an operator ends it; in words, what did not."""
+    """End everything as an operator does, and return in words what did not end."""
     bad = cluster.miner.stop(signal.SIGINT, STOP_TIMEOUT_S)
     # What they have in hand, such as a picture for the run's page, comes to its end.
     for worker in cluster.workers:
@@ -85,7 +85,7 @@ def _settings(folder: Path, metagraph: Path) -> dict[str, str]:
 
 
 def finished_tasks(cluster: Cluster) -> int:
-    """Tasks with a final state."""
+    """Return how many tasks have a final state."""
     if not cluster.has_store:
         return 0
     store = open_store(cluster.store_url)
@@ -98,7 +98,7 @@ def finished_tasks(cluster: Cluster) -> int:
 
 
 def _wait_finished(cluster: Cluster, wanted: int, say: Callable[[str], None]) -> bool:
-    """Whether so many tasks have ended; False if the miner stands still."""
+    """Wait until so many tasks have ended; return False if the miner makes no progress."""
     last, since = -1, time.monotonic()
     while (finished := finished_tasks(cluster)) < wanted:
         if finished != last:
@@ -114,7 +114,7 @@ def _wait_finished(cluster: Cluster, wanted: int, say: Callable[[str], None]) ->
 
 
 def _ghosts(cluster: Cluster) -> list[str]:
-    """Runs in progress that were so for longer than a task takes, while nobody kills."""
+    """Return runs in progress that were so for longer than a task takes, while nothing is killed."""
     before = set(runs_in_progress(cluster))
     deadline = time.monotonic() + (RUNS_LOST_S if cluster.workers else RUNS_SETTLE_S)
     while before and time.monotonic() < deadline:

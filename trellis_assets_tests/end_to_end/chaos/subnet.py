@@ -1,4 +1,4 @@
-"""The witnesses: validators in a process of their own, which nobody kills."""
+"""The witnesses: validators in a process of their own, which is not killed."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ START_TIMEOUT_S = 90.0
 
 
 def make_wallet(folder: Path) -> str:
-    """A wallet without a password; gives its hotkey's address."""
+    """Create a wallet without a password, and return its hotkey's address."""
     wallet = bt.Wallet(name="default", hotkey="default", path=str(folder))
     wallet.create_new_hotkey(use_password=False, overwrite=True, suppress=True)
     return str(wallet.hotkey.ss58_address)
@@ -28,7 +28,7 @@ def witnesses(
     validators: int,
     answer_delay_s: float,
 ) -> Iterator[Path]:
-    """The subnet serves these miners until the block ends; gives the metagraph file."""
+    """Serve the subnet to these miners until the block ends; yield the metagraph file."""
     command = [
         *(sys.executable, "-m", "trellis_assets.cli", "subnet", "--data-dir", str(folder)),
         *(part for hotkey in hotkeys for part in ("--miner-hotkey", hotkey)),

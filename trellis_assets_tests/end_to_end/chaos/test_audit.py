@@ -1,4 +1,4 @@
-"""The audit of a chaos run finds each thing that must not be, and nothing in a run without fault."""
+"""The audit of a chaos run finds each kind of violation, and none in a run without fault."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Who is killed when: from a seed, and each part by its command line."""
+"""The plan of kills follows from a seed, and each part is known by its command line."""
 
 import itertools
 

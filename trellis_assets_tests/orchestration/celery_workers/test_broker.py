@@ -19,7 +19,7 @@ def broker(tmp_path: Path) -> Iterator[RedisServer]:
 
 
 def waiting(app: Celery) -> int:
-    """Messages that no worker has taken yet."""
+    """Return messages that no worker has taken yet."""
     with app.connection_for_read() as connection:
         return int(connection.default_channel.queue_declare("mining", passive=True).message_count)
 

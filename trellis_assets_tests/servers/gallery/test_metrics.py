@@ -49,7 +49,7 @@ def families(pipeline: Pipeline) -> dict[str, Metric]:
 
 
 def total(pipeline: Pipeline, name: str, **labels: str) -> float:
-    """The sum over samples of this name and these labels, as PromQL's sum()."""
+    """Return the sum over samples of this name and these labels, as PromQL's sum()."""
     found = [
         sample.value
         for family in families(pipeline).values()

@@ -41,7 +41,7 @@ class PictureStages:
 
     @property
     def loaded(self) -> tuple[str, ...]:
-        """The models that are loaded."""
+        """Return the models that are loaded."""
         cut = self.cut_settings
         named = f"cut: {cut.method} {cut.model}".rstrip()
         held = ((self._pipeline, f"picture: {self.settings.model}"), (self._cutter, named))

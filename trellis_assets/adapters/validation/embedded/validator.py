@@ -50,7 +50,7 @@ class EmbeddedValidator(SplatJudge):
 
     @property
     def name(self) -> str:
-        """Backend and version."""
+        """Return backend and version."""
         return "embedded 2" if self._calibration == UNCALIBRATED else "embedded 2, calibrated"
 
     def score(

@@ -62,7 +62,7 @@ class NeuralValidator(SplatJudge):
 
     @property
     def name(self) -> str:
-        """Backend and version of the subnet's formula."""
+        """Return backend and version of the subnet's formula."""
         return "neural 2.4"
 
     def score(

@@ -18,7 +18,7 @@ ANY = Revisions(None)
 
 
 def ring_on(background: int) -> NDArray[np.uint8]:
-    """A dark ring whose inside is as white as paper, on a background of this grey."""
+    """Return a dark ring whose inside is as white as paper, on a background of this grey."""
     picture = np.full((64, 64, 4), 255, np.uint8)
     y, x = np.mgrid[:64, :64]
     radius = np.hypot(y - 32, x - 32)
@@ -113,7 +113,7 @@ AUTO_CLASSES = ("AutoConfig", "AutoModelForSemanticSegmentation", "AutoModelForI
 
 
 def with_code(folder: Path, into: Path) -> Path:
-    """The network as a repository that wants its own Python code to be run."""
+    """Return the network as a repository that wants its own Python code to be run."""
     for file in folder.iterdir():
         (into / file.name).write_bytes(file.read_bytes())
     config = json.loads((into / "config.json").read_text())

@@ -22,7 +22,7 @@ MODELS = {TaskKind.TEXT: "text-weights"}
 
 @pytest.fixture
 def broken_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A package `trellis` on the path whose pipelines run the given code when they are imported."""
+    """Yield a package `trellis` on the path whose pipelines run the given code when they are imported."""
 
     def make(code: str) -> None:
         folder = tmp_path / "trellis" / "pipelines"
@@ -40,7 +40,7 @@ def broken_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def loading(error: str) -> str:
-    """The code of a package whose text pipeline raises the error while its weights are loaded."""
+    """Return the code of a package whose text pipeline raises the error while its weights are loaded."""
     return f"class TrellisTextTo3DPipeline:\n    def from_pretrained(path): raise {error}"
 
 

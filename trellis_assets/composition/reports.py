@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 from trellis_assets.composition.metrics import exposition
 from trellis_assets.composition.steps import Steps
 from trellis_assets.domain.diagnostics import CheckResult
+from trellis_assets.domain.overview import DAY
 from trellis_assets.ports import ReportQueries
 from trellis_assets.steps.export_statistics import ExportStatisticsStep
 from trellis_assets.steps.read_earnings import ReadEarningsStep
 from trellis_assets.steps.read_overview import ReadOverviewStep
 
 if TYPE_CHECKING:
+    from trellis_assets.domain.earnings.report import EarningsReport
     from trellis_assets.reports.files import ReportPublisher
     from trellis_assets.servers.gallery.app import GalleryParts
     from trellis_assets.steps.explain_task import ExplainTaskStep
@@ -41,13 +43,17 @@ class ReportSteps(Steps):
         session_id, folder = self.settings.mining.session_id, self.settings.storage.reports_folder
         return ExportStatisticsStep(self.store.statistics, self.clock, folder, session_id)
 
-    def read_earnings_step(self) -> ReadEarningsStep:
-        """Return the step that reads what mining earned and cost, for whoever shows it."""
+    def read_earnings_step(self, miner_hotkey: str | None = None) -> ReadEarningsStep:
+        """Return the step that reads what mining earned and cost, for whoever shows it.
+
+        Args:
+            miner_hotkey: whose; None reads it from the wallet.
+        """
         parts, settings = self._adapters, self.settings
         return ReadEarningsStep(
             earnings=parts.store.earnings,
             clock=parts.clock,
-            miner_hotkey=parts.miner_hotkey,
+            miner_hotkey=miner_hotkey or parts.miner_hotkey,
             source=settings.network.metagraph_source,
             prices=settings.cost.prices(),
         )
@@ -61,6 +67,14 @@ class ReportSteps(Steps):
     def read_overview_step(self) -> ReadOverviewStep:
         """Return the step that reads the figures of the start page."""
         return ReadOverviewStep(self.store.statistics, self.store.tasks, self.ledger, self.clock)
+
+    def read_last_earnings(self) -> "EarningsReport | None":
+        """Return the earnings of the last day, for processes that open no wallet; None of several miners."""
+        hotkey = self.settings.network.miner_hotkey
+        if hotkey is None:
+            miners = {counters.miner_hotkey for counters in self.store.statistics.validator_counters()}
+            hotkey = miners.pop() if len(miners) == 1 else None
+        return None if hotkey is None else self.read_earnings_step(hotkey).last(DAY)
 
     def gallery_parts(
         self,
@@ -92,6 +106,7 @@ class ReportSteps(Steps):
             examine=examine,
             notice=notice,
             overview=self.read_overview_step().run,
+            earnings=self.read_last_earnings,
             mining=mining,
             dagster_url=self.settings.servers.webserver_address,
         )

@@ -6,6 +6,7 @@ from statistics import median
 from urllib.parse import quote
 
 from trellis_assets.domain.diagnostics import CheckResult, Health
+from trellis_assets.domain.earnings.report import EarningsReport
 from trellis_assets.domain.overview import Outcomes, Overview
 from trellis_assets.domain.shares import Share
 from trellis_assets.domain.statistics import ValidatorCounters
@@ -32,12 +33,15 @@ class Advice:
     link: str
 
 
-def advise(overview: Overview | None, checks: Iterable[CheckResult]) -> list[Advice]:
+def advise(
+    overview: Overview | None, checks: Iterable[CheckResult], earnings: EarningsReport | None = None
+) -> list[Advice]:
     """Return what to change, the most urgent first; nothing where all is well by the figures.
 
     Args:
         overview: None while it was not read.
         checks: results of health checks.
+        earnings: of the last 24 hours; None while they were not read.
     """
     listed = list(checks)
     of_checks = {
@@ -45,7 +49,9 @@ def advise(overview: Overview | None, checks: Iterable[CheckResult]) -> list[Adv
         for health in (Health.FAILED, Health.WARNING)
     }
     figures = [] if overview is None else _of_figures(overview)
-    return of_checks[Health.FAILED] + figures + of_checks[Health.WARNING]
+    risk = earnings.deregistration if earnings is not None else None
+    at_risk = [Advice(risk.rstrip("."), "#earnings")] if risk else []
+    return of_checks[Health.FAILED] + at_risk + figures + of_checks[Health.WARNING]
 
 
 def _told(result: CheckResult) -> str:

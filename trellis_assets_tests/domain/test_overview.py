@@ -1,5 +1,6 @@
 """The start page's figures, answers and advice, by values."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -7,10 +8,16 @@ import pytest
 from trellis_assets.domain.advice import Advice, advise
 from trellis_assets.domain.answers import answers
 from trellis_assets.domain.diagnostics import CheckResult, Health
+from trellis_assets.domain.earning_sentences import cost_sentence, earning_sentence
+from trellis_assets.domain.earnings.cost import GpuPrice
+from trellis_assets.domain.earnings.economy import NeuronRecord
+from trellis_assets.domain.earnings.income import Income
+from trellis_assets.domain.earnings.report import EarningsReport, Prices, Usage, earnings_report
 from trellis_assets.domain.ended_tasks import EndedTask, OutcomeCount
 from trellis_assets.domain.overview import DAY, HOUR, Outcomes, Overview, overview_of, span_edges
 from trellis_assets.domain.shares import Share
 from trellis_assets.domain.statistics import ValidatorCounters
+from trellis_assets.testing.fakes import a_neuron_record
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 
@@ -171,3 +178,47 @@ def test_a_queue_longer_than_the_generation_asks_for_another_endpoint() -> None:
     waiting = [EndedTask("accepted", 1, 0.7, 0.7, 50.0, 20.0, 1.0, 1.0)] * 20
     (advice,) = advise(overview_of([count(tasks=20)], now=NOW, ended=waiting), [])
     assert advice.text.startswith("A task waits 50 s for a generation of 20 s")
+
+
+def earned(record: NeuronRecord | None = None, *, priced: bool = True, hours: float = 24.0) -> EarningsReport:
+    """A day's report: 20 accepted of 30 tasks, an hour of generation."""
+    usage = Usage("5One", tasks=30, submitted=25, accepted=20, generation_s=3600.0, uid=3, stake=1000.0)
+    return earnings_report(
+        start=NOW - DAY,
+        end=NOW,
+        prices=Prices(GpuPrice(0.5), 400.0, "EUR") if priced else Prices(),
+        neuron=record,
+        income=Income(30.0, 0.6, 24.0) if record else Income(),
+        gpu_hours=hours,
+        validators=(usage,),
+        recipes=(),
+    )
+
+
+def test_what_the_chain_pays_is_told_with_its_worth_and_what_the_cost_leaves() -> None:
+    report = earned(a_neuron_record())
+    assert earning_sentence(report) == (
+        "Yes: the chain pays 30.00 alpha a day at present (0.6 TAO, 240 EUR); "
+        "30.00 alpha in the last 24 hours, 24 of them read. Less cost that leaves 228 EUR"
+    )
+    assert cost_sentence(report) == (
+        "12.00 EUR for 24.0 GPU hours in the last 24 hours, busy 4 % of them, "
+        "0.6 EUR for each accepted result"
+    )
+
+
+def test_no_income_is_a_no_and_an_unread_chain_is_not_a_zero() -> None:
+    unpaid = replace(earned(a_neuron_record(emission_alpha=0.0)), income=Income(0.0, 0.0, 24.0))
+    assert earning_sentence(unpaid) == "No: the chain pays your neuron nothing at present"
+    assert earning_sentence(earned()) == earning_sentence(None) == ""
+
+
+def test_a_missing_price_is_told_with_the_setting_that_gives_it() -> None:
+    assert "TRELLIS_GPU_COST_PER_H" in cost_sentence(earned(priced=False))
+    assert cost_sentence(None) == ""
+
+
+def test_a_deregistration_that_is_near_is_urgent_advice() -> None:
+    report = earned(a_neuron_record(pruning_position=1))
+    advice = advise(overview_of([], now=NOW), [WARNING], report)
+    assert [each.link for each in advice] == ["#earnings", "#doctor"]

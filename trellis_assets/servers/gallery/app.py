@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from trellis_assets.domain.diagnostics import CheckResult, Health, as_json, worst
+from trellis_assets.domain.earnings.report import EarningsReport
 from trellis_assets.domain.overview import Overview
 from trellis_assets.ports import ModelCatalogue
 from trellis_assets.servers.gallery.live_figures import LiveReader
@@ -29,6 +30,7 @@ class GalleryParts:
         encode_metrics: returns all metrics as text with its media type, for a scraper's Accept header.
         exports: the folder of the exported statistics.
         overview: reads the figures of the start page.
+        earnings: reads what the last day earned and cost; None where it is not known whose.
         mining: checks whether a miner works.
         notice: a quick check; what people who look at models should know, such as that mining is paused.
     """
@@ -41,6 +43,7 @@ class GalleryParts:
     examine: Callable[[], Sequence[CheckResult]]
     dagster_url: str
     overview: Callable[[], Overview]
+    earnings: Callable[[], EarningsReport | None] = lambda: None
     mining: Callable[[], Sequence[CheckResult]] = tuple
     notice: Callable[[], str | None] = lambda: None
 
@@ -48,7 +51,7 @@ class GalleryParts:
 def gallery_app(parts: GalleryParts) -> FastAPI:
     """Return the application. It only reads."""
     # FastAPI's own documentation pages load scripts from other hosts.
-    reader = LiveReader(parts.overview, parts.mining, parts.examine)
+    reader = LiveReader(parts.overview, parts.earnings, parts.mining, parts.examine)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from trellis_assets.domain.diagnostics import CheckResult
+from trellis_assets.domain.earnings.report import EarningsReport
 from trellis_assets.domain.overview import Overview
 from trellis_assets.system.background_cache import BackgroundCache
 
@@ -21,12 +22,14 @@ class LiveFigures:
 
     Attributes:
         overview: None before it was read.
+        earnings: of the last 24 hours; None before they were read, and where it is not known whose.
         mining: whether a miner works; None before it was looked at.
         checks: all health checks; None before they were made.
         problem: the type of the error that the overview could not be read for; empty where it could.
     """
 
     overview: Overview | None
+    earnings: EarningsReport | None
     mining: Sequence[CheckResult] | None
     checks: Sequence[CheckResult] | None
     problem: str = ""
@@ -38,27 +41,31 @@ class LiveReader:
     def __init__(
         self,
         overview: Callable[[], Overview],
+        earnings: Callable[[], EarningsReport | None],
         mining: Callable[[], Sequence[CheckResult]],
         doctor: Callable[[], Sequence[CheckResult]],
     ) -> None:
         self._overview = BackgroundCache(overview, _at_least(_OVERVIEW_S))
+        self._earnings = BackgroundCache(earnings, _at_least(_OVERVIEW_S))
         self._mining = BackgroundCache(mining, _at_least(_MINING_S))
         self._doctor = BackgroundCache(doctor, _at_least(_DOCTOR_S))
 
     def begin(self) -> None:
         """Begin to read the figures, so that the first viewer finds them; the doctor waits for a viewer."""
         self._overview.begin()
+        self._earnings.begin()
         self._mining.begin()
 
     def read(self, wait_s: float = FIRST_WAIT_S) -> LiveFigures:
         """Return the newest figures; before the first are there, wait `wait_s` seconds at most."""
         until = time.monotonic() + wait_s
-        for cache in (self._overview, self._mining, self._doctor):
+        for cache in (self._overview, self._earnings, self._mining, self._doctor):
             cache.begin()
         overview = self._overview.get(wait_s)
         mining = self._mining.get(max(0.0, until - time.monotonic()))
         checks = self._doctor.get()
-        return LiveFigures(overview.value, mining.value, checks.value, overview.problem)
+        earnings = self._earnings.get().value
+        return LiveFigures(overview.value, earnings, mining.value, checks.value, overview.problem)
 
 
 def _at_least(seconds: float) -> Callable[[float], float]:

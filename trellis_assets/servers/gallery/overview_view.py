@@ -7,6 +7,7 @@ from typing import Any
 from trellis_assets.domain.advice import advise
 from trellis_assets.domain.answers import answers
 from trellis_assets.domain.diagnostics import CheckResult, Health
+from trellis_assets.domain.earning_sentences import cost_sentence, earning_sentence
 from trellis_assets.domain.mining_progress import PART, name_of_state
 from trellis_assets.domain.overview import Outcomes, Overview
 from trellis_assets.domain.statistics import ValidatorCounters, together
@@ -15,6 +16,7 @@ from trellis_assets.reports import task_charts
 from trellis_assets.reports.charts import Chart
 from trellis_assets.reports.page import Cell, cell_of, figure_of
 from trellis_assets.reports.scales import written
+from trellis_assets.servers.gallery import earnings_view
 from trellis_assets.servers.gallery.live_figures import LiveFigures
 
 MAX_VALIDATORS = 30
@@ -85,18 +87,27 @@ def section_values(figures: LiveFigures) -> dict[str, dict[str, Any]]:
     """Return what each section of the page shows, by its name, in the order of the page."""
     overview, checks = figures.overview, figures.checks
     results = [*(figures.mining or ()), *(check for check in checks or () if check.part != PART)]
-    advice = advise(overview, results)
+    earnings = figures.earnings
+    advice = advise(overview, results, earnings)
+    sentences = earning_sentence(earnings), cost_sentence(earnings)
+    told = answers(overview, advice, *sentences) if overview is not None else []
     unwell = sorted((c for c in checks or () if c.health is not Health.OK), key=lambda c: str(c.health))
     well = [check for check in checks or () if check.health is Health.OK]
     values: dict[str, dict[str, Any]] = {
         "state": {"state": state_of(figures), "overview": overview, "periods": _periods(overview)},
-        "questions": {"answers": answers(overview, advice) if overview else [], "problem": figures.problem},
+        "questions": {
+            "answers": told,
+            "problem": figures.problem,
+        },
         "advice": {"advice": advice, "is_known": overview is not None},
         "doctor": {"unwell": unwell, "well": well, "is_known": checks is not None},
         "charts": {"figures": [figure_of(chart) for chart in charts_of(overview)] if overview else []},
         "standings": {"lines": [], "more": 0},
         "groups": {"groups": []},
-        "earnings": {},
+        "earnings": {
+            "facts": earnings_view.facts(earnings),
+            "lines": earnings_view.lines(earnings, overview),
+        },
     }
     if overview is not None:
         lines = validator_lines(overview)

@@ -198,3 +198,18 @@ def test_an_outage_of_a_part_is_named_while_the_miner_works(pipeline: Pipeline, 
         examine=lambda: [CheckResult("generator", Health.FAILED, "refused", "start it")],
     )
     wait_until(lambda: "Mining, with an outage: generator" in httpx.get(url).text, 20)
+
+
+def test_earnings_and_cost_are_those_of_their_read_model(
+    pipeline: Pipeline, serve: Serve, history: History
+) -> None:
+    report = pipeline.reports.read_last_earnings()
+    assert report is not None
+    assert report.total.usage.accepted == 4
+    url = started(pipeline, serve)
+    figures_of(url)
+    wait_until(lambda: "GPU hours" in httpx.get(url).text, 20)
+    shown = words_of(httpx.get(url).text)
+    assert "Income no earnings read yet" in shown
+    assert "uid 1 4 of 5" in shown, "accepted of the tasks of one validator"
+    assert "TRELLIS_GPU_COST_PER_H" in shown

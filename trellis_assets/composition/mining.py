@@ -7,6 +7,7 @@ from trellis_assets.steps.generate import GenerateStep
 from trellis_assets.steps.judge_model import JudgeModelStep
 from trellis_assets.steps.orient_model import OrientModelStep
 from trellis_assets.steps.preview import MadeFromStep, PreviewStep
+from trellis_assets.steps.show_candidates import ShowCandidatesStep
 from trellis_assets.steps.submit import SubmitStep
 from trellis_assets.steps.validate import ValidateStep
 from trellis_assets.steps.validate_idle import ValidateIdleStep
@@ -95,6 +96,15 @@ class MiningSteps(Steps):
         from trellis_assets.adapters.rendering.pictures import webp_preview
 
         return PreviewStep(self._adapters.files, webp_preview)
+
+    def show_candidates_step(self) -> ShowCandidatesStep:
+        """Return the step that shows a task's candidates on its run's page."""
+        from trellis_assets.adapters.rendering.pictures import webp_preview, webp_row
+
+        store = self._adapters.store
+        return ShowCandidatesStep(
+            store.candidates, store.decisions, self._adapters.files, webp_preview, webp_row
+        )
 
     def made_from_step(self) -> MadeFromStep:
         """Return the step that shows the pictures that a model was made from."""

@@ -13,6 +13,7 @@ from trellis_assets.domain.tasks import Task, printable
 from trellis_assets.reports.charts import Chart
 from trellis_assets.reports.files import PUBLISHED_FORMATS, PublishedReport
 from trellis_assets.reports.writing import Format
+from trellis_assets.steps.show_candidates import ShownCandidates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +23,7 @@ Materialized: TypeAlias = dg.MaterializeResult[None]
 Metadata: TypeAlias = dict[str, Any]
 _ROWS = 20
 _LONGEST_CELL = 200
+_LONGEST_LINE = 500
 
 
 def column_schema(columns: Mapping[str, Column]) -> dict[str, Any]:
@@ -72,6 +74,26 @@ def _plain(value: Any) -> str | int | float | bool:
 def markdown_picture(picture: bytes, text: str, form: str = "webp") -> dg.MarkdownMetadataValue:
     """Return a picture as Markdown that holds its data, so that the UI needs no other server to show it."""
     return dg.MetadataValue.md(f"![{text}](data:image/{form};base64,{b64encode(picture).decode('ascii')})")
+
+
+def candidates_metadata(shown: ShownCandidates | None) -> dict[str, dg.MetadataValue[Any]]:
+    """Return a task's candidates as pictures with their scores, and why one of them went."""
+    if shown is None:
+        return {}
+    found: dict[str, dg.MetadataValue[Any]] = {}
+    if shown.picture is not None:
+        order = ", ".join(str(number) for number in shown.drawn)
+        found["candidates"] = markdown_picture(shown.picture, f"candidates {order}, from left to right")
+    if shown.lines:
+        found["candidate_scores"] = dg.MetadataValue.text(_text_of(shown.lines))
+    if shown.decisions:
+        found["decisions"] = dg.MetadataValue.text(_text_of(shown.decisions))
+    return found
+
+
+def _text_of(lines: Iterable[str]) -> str:
+    # Reasons may quote what a server or a validator said.
+    return "\n".join(printable(line, _LONGEST_LINE) for line in lines)
 
 
 def chart_metadata(charts: Iterable[Chart]) -> Metadata:

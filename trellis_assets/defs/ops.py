@@ -6,12 +6,13 @@ from types import MappingProxyType
 import dagster as dg
 
 from trellis_assets.composition import MiningSteps
-from trellis_assets.defs.metadata import markdown_picture, task_metadata
+from trellis_assets.defs.metadata import candidates_metadata, markdown_picture, task_metadata
 from trellis_assets.defs.resources import MinerResource
 from trellis_assets.domain.heartbeats import Stage
 from trellis_assets.domain.submissions import HandBackReason
 from trellis_assets.domain.tasks import Task, TaskState, printable
 from trellis_assets.orchestration.run_tags import tags_at_end
+from trellis_assets.steps.show_candidates import ShownCandidates
 from trellis_assets.system.stages import enter_stage
 
 TaskKey = int
@@ -34,18 +35,23 @@ def _describe(
     task: Task | None,
     gallery: str,
     shown: Mapping[str, bytes] = NOTHING,
+    *,
+    candidates: ShownCandidates | None = None,
 ) -> None:
     if task is None:
         context.log.warning("task %s is final or claimed by another run: nothing to do", key)
         return
-    context.add_output_metadata(_metadata_of(task, gallery, shown))
+    context.add_output_metadata(_metadata_of(task, gallery, shown, candidates=candidates))
 
 
-def _metadata_of(task: Task, gallery: str, shown: Mapping[str, bytes]) -> dict[str, dg.MetadataValue]:
+def _metadata_of(
+    task: Task, gallery: str, shown: Mapping[str, bytes], *, candidates: ShownCandidates | None = None
+) -> dict[str, dg.MetadataValue]:
     """Return what people want to see of a task; the pictures first, since the UI folds long metadata."""
     metadata: dict[str, dg.MetadataValue] = {
         name: markdown_picture(picture, PICTURES[name]) for name, picture in shown.items()
     }
+    metadata |= candidates_metadata(candidates)
     metadata |= {
         "task_id": dg.MetadataValue.text(task.task_id),
         "state": dg.MetadataValue.text(str(task.state)),
@@ -90,13 +96,17 @@ def submit(context: dg.OpExecutionContext, miner: MinerResource, task_key: TaskK
     enter_stage(Stage.FINISHING)
     # Drawn last, when the validator has its answer.
     pictures = _pictures(parts, task) if task is not None else NOTHING
+    candidates = parts.show_candidates_step().run(task) if task is not None else None
     # Once: in the asset's event, which the run's page shows too, or else with the output.
     is_answered = False
     if task is not None and task.submission is not None and task.state in ANSWERED_STATES:
         is_answered = True
-        shown = _metadata_of(task, gallery, pictures)
+        shown = _metadata_of(task, gallery, pictures, candidates=candidates)
         context.log_event(dg.AssetMaterialization("submissions", metadata=shown))
-    _describe(context, task_key, task, gallery, NOTHING if is_answered else pictures)
+    if is_answered:
+        _describe(context, task_key, task, gallery)
+    else:
+        _describe(context, task_key, task, gallery, pictures, candidates=candidates)
     if task is not None:
         context.instance.add_run_tags(context.run_id, tags_at_end(task))
     if task is not None and _is_failure(task):

@@ -108,3 +108,20 @@ class StoredDecision:
     candidate: int | None = None
     figures: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     number: int = 0
+
+
+def describe_candidate(candidate: StoredCandidate) -> str:
+    """Return a candidate in one line for people: number, recipe, score, and what became of it."""
+    said = "no local score" if candidate.verdict is None else f"score {candidate.verdict.score:.4f}"
+    if candidate.verdict is not None and candidate.verdict.failed_checks:
+        said = f"{said}, failed: {'; '.join(candidate.verdict.failed_checks)}"
+    if candidate.problem is not None:
+        said = candidate.problem
+    fate = "chosen" if candidate.is_chosen else "made while idle" if candidate.is_idle else "not chosen"
+    return f"candidate {candidate.number} by {candidate.recipe}, {candidate.duration_s:.1f} s: {said}, {fate}"
+
+
+def describe_decision(decision: StoredDecision) -> str:
+    """Return a decision in one line for people: the policy, the move and why."""
+    policy = decision.policy + (f" ({decision.fallback})" if decision.fallback else "")
+    return f"{policy}: {decision.move.replace('_', ' ')}, since {decision.reason}"

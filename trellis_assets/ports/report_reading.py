@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
+from trellis_assets.domain.candidates import StoredCandidate, StoredDecision
 from trellis_assets.domain.ended_tasks import EndedTask, HourStanding, OutcomeCount
 from trellis_assets.domain.model_filter import ModelFilter
 from trellis_assets.domain.tasks import Task
@@ -26,6 +27,14 @@ class ModelCatalogue(Protocol):
 
     def task(self, key: int) -> Task | None:
         """Return the task of that key; without its generation where the model was deleted."""
+        ...
+
+    def candidates(self, key: int) -> list[StoredCandidate]:
+        """Return the task's candidates by number, and then those made on its prompt while idle."""
+        ...
+
+    def decisions(self, key: int) -> list[StoredDecision]:
+        """Return the task's decisions in the order in which they were taken."""
         ...
 
     def neighbours(self, key: int) -> tuple[int | None, int | None]:

@@ -22,7 +22,7 @@ class SqlDecisions(Repository):
         """Return the task's decisions in the order in which they were taken."""
         query = select(DecisionRow).where(DecisionRow.task_key == task_key).order_by(DecisionRow.number)
         with self._reading() as session:
-            return [_decision(row) for row in session.scalars(query)]
+            return [decision_of(row) for row in session.scalars(query)]
 
 
 def add_decision(session: Session, decision: StoredDecision) -> StoredDecision:
@@ -51,7 +51,8 @@ def add_decision(session: Session, decision: StoredDecision) -> StoredDecision:
     return numbered
 
 
-def _decision(row: DecisionRow) -> StoredDecision:
+def decision_of(row: DecisionRow) -> StoredDecision:
+    """Return the row as a decision."""
     return StoredDecision(
         task_key=row.task_key,
         number=row.number,

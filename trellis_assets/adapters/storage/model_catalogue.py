@@ -4,9 +4,18 @@ from dataclasses import replace
 
 from sqlalchemy import func, select
 
+from trellis_assets.adapters.storage.candidate_mapping import candidate_of
+from trellis_assets.adapters.storage.decisions import decision_of
 from trellis_assets.adapters.storage.mapping import task_of
-from trellis_assets.adapters.storage.models import PollRow, TaskRow, ValidatorRow
+from trellis_assets.adapters.storage.models import (
+    CandidateRow,
+    DecisionRow,
+    PollRow,
+    TaskRow,
+    ValidatorRow,
+)
 from trellis_assets.adapters.storage.transactions import Repository
+from trellis_assets.domain.candidates import StoredCandidate, StoredDecision
 from trellis_assets.domain.model_filter import ModelFilter
 from trellis_assets.domain.tasks import Task, TaskKind
 
@@ -50,6 +59,22 @@ class SqlModelCatalogue(Repository):
         with self._reading() as session:
             row = session.get(TaskRow, key)
             return None if row is None else _shown(row)
+
+    def candidates(self, key: int) -> list[StoredCandidate]:
+        """Return the task's candidates by number, and then those made on its prompt while idle."""
+        query = (
+            select(CandidateRow)
+            .where(CandidateRow.task_key == key)
+            .order_by(CandidateRow.is_idle, CandidateRow.number)
+        )
+        with self._reading() as session:
+            return [candidate_of(row) for row in session.scalars(query)]
+
+    def decisions(self, key: int) -> list[StoredDecision]:
+        """Return the task's decisions in the order in which they were taken."""
+        query = select(DecisionRow).where(DecisionRow.task_key == key).order_by(DecisionRow.number)
+        with self._reading() as session:
+            return [decision_of(row) for row in session.scalars(query)]
 
     def neighbours(self, key: int) -> tuple[int | None, int | None]:
         """Return the keys of the tasks before and after, None at the ends."""

@@ -15,7 +15,7 @@ from trellis_assets.domain.overview import Overview
 from trellis_assets.ports import ModelCatalogue
 from trellis_assets.servers.gallery.live_figures import LiveReader
 from trellis_assets.servers.gallery.model_files import ModelFiles
-from trellis_assets.servers.gallery.model_routes import file_routes, model_routes
+from trellis_assets.servers.gallery.model_routes import candidate_routes, file_routes, model_routes
 from trellis_assets.servers.gallery.overview_routes import overview_routes
 from trellis_assets.servers.gallery.packed_files import PackedFiles
 from trellis_assets.servers.gallery.pages import HEADERS, Pages
@@ -66,6 +66,7 @@ def gallery_app(parts: GalleryParts) -> FastAPI:
     app.include_router(overview_routes(reader, pages))
     app.include_router(model_routes(parts.catalogue, pages, parts.notice))
     app.include_router(file_routes(parts.catalogue, parts.models))
+    app.include_router(candidate_routes(parts.catalogue, parts.models))
     app.include_router(report_routes(parts.write_report, parts.exports, pages))
     app.include_router(packed.router())
 

@@ -13,6 +13,7 @@ from trellis_assets.adapters.rendering.pictures import png_bytes
 from trellis_assets.adapters.splat_io.ply import write_ply
 from trellis_assets.adapters.splat_io.spz import decode_spz, encode_gzip_spz
 from trellis_assets.domain.generation_requests import PictureKind
+from trellis_assets.domain.generations import StoredFile
 from trellis_assets.domain.splats.splats import FloatArray
 from trellis_assets.domain.tasks import Task, TaskKind
 from trellis_assets.ports import FileStore, StoredFileError, StoreError
@@ -86,9 +87,17 @@ class ModelFiles:
         """
         if task.generation is None:
             raise NoModelError(f"task {task.key} has no model")
+        return self.drawn(task.generation.spz)
+
+    def drawn(self, spz: StoredFile) -> bytes:
+        """Return a WebP picture of a stored model.
+
+        Raises:
+            NoModelError: the file is missing, changed, or no model.
+        """
         try:
             with self._drawing:
-                return self.files.derived(task.generation.spz, "webp", self.draw)
+                return self.files.derived(spz, "webp", self.draw)
         except (StoredFileError, StoreError, ValueError) as error:
             raise NoModelError(str(error)) from error
 

@@ -5,15 +5,17 @@ from collections.abc import Callable
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, Response
 
+from trellis_assets.domain.candidates import describe_decision
 from trellis_assets.domain.generation_requests import PictureKind
 from trellis_assets.domain.model_filter import FilterError, ModelFilter, filter_from
-from trellis_assets.domain.tasks import Task, TaskState
+from trellis_assets.domain.tasks import Task, TaskState, printable
 from trellis_assets.ports import ModelCatalogue
 from trellis_assets.servers.gallery import view_models
 from trellis_assets.servers.gallery.model_files import ModelFiles, ModelFormat, NoModelError, prompt_png
 from trellis_assets.servers.gallery.pages import CACHED, Pages
 
 PAGE = 48
+_LONGEST_REASON = 1_000
 _FIELDS = ("text", "validator", "outcome", "tasks", "score", "day")
 # Databases have no larger integers.
 _LARGEST_KEY = 2**63
@@ -51,6 +53,11 @@ def model_routes(catalogue: ModelCatalogue, pages: Pages, notice: Callable[[], s
             task=view_models.card(task),
             facts=view_models.facts(task),
             made_from=view_models.made_from(task),
+            candidates=view_models.candidate_cards(key, catalogue.candidates(key)),
+            decisions=[
+                printable(describe_decision(decision), _LONGEST_REASON)
+                for decision in catalogue.decisions(key)
+            ],
             previous=previous,
             following=following,
             run_id=task.run_id,
@@ -101,6 +108,25 @@ def file_routes(catalogue: ModelCatalogue, models: ModelFiles) -> APIRouter:
             raise HTTPException(404, str(error)) from None
         named = {"content-disposition": f'attachment; filename="task-{key}.{form}"'}
         return Response(data, media_type="application/octet-stream", headers=CACHED | named)
+
+    return router
+
+
+def candidate_routes(catalogue: ModelCatalogue, models: ModelFiles) -> APIRouter:
+    """Return the route of the candidates' pictures."""
+    router = APIRouter()
+
+    @router.get("/models/{key}/candidates/{name}.webp")
+    def candidate(key: int, name: str) -> Response:
+        """Send the picture of a candidate."""
+        made = catalogue.candidates(_task(catalogue, key).key)
+        found = next((each for each in made if view_models.candidate_name(each) == name), None)
+        if found is None or found.spz is None or not found.is_usable:
+            raise HTTPException(404, "there is no such candidate, or its file is deleted")
+        try:
+            return Response(models.drawn(found.spz), media_type="image/webp", headers=CACHED)
+        except NoModelError as error:
+            raise HTTPException(404, str(error)) from None
 
     return router
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from trellis_assets.domain.candidates import StoredCandidate, describe_candidate
 from trellis_assets.domain.columns.column import Part
 from trellis_assets.domain.columns.task_columns import columns_of_part
 from trellis_assets.domain.generation_requests import PictureKind
@@ -82,6 +83,32 @@ def made_from(task: Task) -> list[tuple[str, str]]:
         for kind, file in kept.items()
         if file is not None
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateCard:
+    """A candidate on its task's page; without an address where its file is gone or was never stored."""
+
+    address: str | None
+    caption: str
+    is_chosen: bool
+
+
+def candidate_cards(key: int, candidates: Sequence[StoredCandidate]) -> list[CandidateCard]:
+    """Return what a task's page shows of its candidates."""
+    return [
+        CandidateCard(
+            f"/models/{key}/candidates/{candidate_name(each)}.webp" if each.is_usable else None,
+            printable(describe_candidate(each), _LONGEST_PROMPT),
+            each.is_chosen,
+        )
+        for each in candidates
+    ]
+
+
+def candidate_name(candidate: StoredCandidate) -> str:
+    """Return the candidate's name in addresses: `0`, or `idle-0`."""
+    return f"idle-{candidate.number}" if candidate.is_idle else str(candidate.number)
 
 
 def older_page(tasks: Sequence[Task], given: dict[str, str]) -> str | None:

@@ -181,19 +181,19 @@ class Adapters:
 
     @cached_property
     def notify_step(self) -> NotifyStep | None:
-        """Return the step that sends messages to the webhook; None without one.
+        """Return the step that sends messages to the services of TRELLIS_WEBHOOK_URL; None without one.
 
         There is one for the process, since it remembers what it has sent.
 
         Raises:
-            SettingsError: the webhook's URL is invalid.
+            SettingsError: a URL is invalid.
         """
-        url = secret(self.settings.mining.webhook_url)
-        if url is None:
+        urls = secret(self.settings.mining.webhook_url)
+        if urls is None:
             return None
-        from trellis_assets.adapters.notifications.webhook import WebhookNotifier
+        from trellis_assets.adapters.notifications.factory import open_notifier
 
         try:
-            return NotifyStep(WebhookNotifier(url), self.clock)
+            return NotifyStep(open_notifier(urls), self.clock)
         except ValueError as error:
             raise SettingsError(f"TRELLIS_WEBHOOK_URL: {error}") from None

@@ -90,7 +90,7 @@ class SubnetSteps(Steps):
 
     @property
     def notify_step(self) -> NotifyStep | None:
-        """Return the step that sends messages to the webhook; None without one."""
+        """Return the step that sends messages to people; None where nobody is notified."""
         return self._adapters.notify_step
 
     def disk(self) -> CheckResult:

@@ -43,7 +43,9 @@ class MiningSettings(SettingsGroup):
         60, description="How long a stop waits for running tasks before it hands them on, in seconds."
     )
     webhook_url: OptionalSecret = Field(
-        None, description="Failed runs are posted to this webhook (Slack, Discord, Mattermost)."
+        None,
+        description="Where messages go, such as that a run failed: a chat's webhook (Slack, Discord, "
+        "Mattermost), or a URL of Apprise (mailto://, tgram://, ntfy://); several are separated by spaces.",
     )
     session_id: int | None = Field(
         None, ge=1, le=2**31, description="Session that `mine` started (set by `mine`)."

@@ -11,16 +11,12 @@ from typing import Any
 
 from trellis_assets.adapters.bittensor.chain_errors import explain
 from trellis_assets.ports import MetagraphError
+from trellis_assets.system.bare_environment import bare_environment
 
 # For everything: name look-up, connection, handshake and every call.
 DEADLINE_S = 30.0
 # 256 neurons are 50 kB.
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
-# What a child needs of our environment: it is told no secret.
-_PASSED_ON = frozenset(
-    {"PATH", "PYTHONPATH", "VIRTUAL_ENV", "LANG", "LC_ALL", "HOME", "SSL_CERT_FILE", "SSL_CERT_DIR"}
-)
-_PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy", "no_proxy"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +49,7 @@ def read_chain(question: ChainQuestion) -> dict[str, Any]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=_environment(),
+        env=bare_environment(),
         # A Ctrl-C at the terminal goes to us, and we end the child.
         start_new_session=True,
     )
@@ -68,10 +64,6 @@ def read_chain(question: ChainQuestion) -> dict[str, Any]:
     if "error" in answer:
         raise MetagraphError(explain(answer["error"], question.shown_as))
     return answer
-
-
-def _environment() -> dict[str, str]:
-    return {k: v for k, v in os.environ.items() if k in _PASSED_ON or k.lower() in _PROXIES}
 
 
 def _talk(child: subprocess.Popen[bytes], question: ChainQuestion) -> dict[str, Any]:

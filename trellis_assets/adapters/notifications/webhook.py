@@ -5,12 +5,11 @@ import logging
 import httpx
 
 from trellis_assets.adapters.http_client import BoundedClient, NoAnswerError, shown_url
+from trellis_assets.adapters.notifications.texts import shortened
 from trellis_assets.observability.audit_log import audit
 
 _TIMEOUT_S = 10.0
 _MAX_ANSWER = 10_000
-# Discord's bound is 2,000; others allow more.
-_LONGEST = 1_700
 
 
 class WebhookNotifier:
@@ -44,8 +43,7 @@ class WebhookNotifier:
 
 def _message(text: str, link: str) -> dict[str, object]:
     """Return the text as a code block, in which chats ignore markup, pictures and mentions."""
-    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-    quoted = f"`{text.replace('`', chr(39))}` {link}"
+    quoted = f"`{shortened(text).replace('`', chr(39))}` {link}"
     # Slack looks for <!channel> and <links> in code too.
     escaped = quoted.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return {"text": escaped, "content": quoted, "allowed_mentions": {"parse": []}}

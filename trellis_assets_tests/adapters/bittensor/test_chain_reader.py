@@ -13,11 +13,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from trellis_assets.adapters.bittensor import chain_reader, metagraph
+from trellis_assets.adapters.bittensor import metagraph
 from trellis_assets.adapters.bittensor.metagraph import read_chain_metagraph, read_metagraph
 from trellis_assets.ports import MetagraphError
 from trellis_assets.settings import Settings
 from trellis_assets.settings.choices import CHAIN_ENDPOINTS
+from trellis_assets.system.bare_environment import bare_environment
 from trellis_assets.testing.chain_metadata import RuntimeMetadata
 from trellis_assets.testing.chain_server import ChainState, Mode, chain_server
 from trellis_assets.testing.chain_subnet import ChainNeuron
@@ -238,7 +239,7 @@ def test_the_reading_process_is_told_no_secret(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("TRELLIS_DATABASE_URL", "postgresql://user:hunter2@host/x")
     monkeypatch.setenv("BT_PW_X", "hunter2")
     monkeypatch.setenv("https_proxy", "http://proxy:3128")
-    told = chain_reader._environment()
+    told = bare_environment()
     assert "hunter2" not in str(told)
     assert told["https_proxy"] == "http://proxy:3128", "a chain may be reached by a proxy alone"
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from trellis_assets.composition import Pipeline
 from trellis_assets.diagnostics.clock_check import check_clock
+from trellis_assets.diagnostics.earnings_check import check_earnings
 from trellis_assets.diagnostics.machine_checks import (
     CheckContext,
     check_disk,
@@ -42,6 +43,7 @@ _CHECKS: dict[str, Callable[[CheckContext], list[CheckResult]]] = {
     "workers": check_workers,
     "proxy": check_proxies,
     "clock": check_clock,
+    "neuron": check_earnings,
 }
 
 

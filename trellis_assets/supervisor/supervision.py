@@ -11,6 +11,7 @@ import dagster as dg
 from trellis_assets.composition import Pipeline
 from trellis_assets.diagnostics.chain_checks import check_chain
 from trellis_assets.diagnostics.clock_check import check_clock
+from trellis_assets.diagnostics.earnings_check import check_earnings
 from trellis_assets.diagnostics.machine_checks import (
     CheckContext,
     check_disk,
@@ -81,6 +82,7 @@ class Supervision:
                 PeriodicCheck("validation", 15.0, lambda: check_validation(context)),
                 PeriodicCheck("files", 60.0, lambda: check_files(context)),
                 PeriodicCheck("clock", 15.0, lambda: check_clock(context)),
+                PeriodicCheck("neuron", 60.0, lambda: check_earnings(context)),
                 PeriodicCheck("workers", 15.0, lambda: check_workers(context)),
                 PeriodicCheck("sensor switch", 3.0, self._tick_while_paused),
                 PeriodicCheck("code server", _PING_INTERVAL_S, self._ping_code_server),

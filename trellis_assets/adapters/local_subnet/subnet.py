@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from trellis_assets.adapters.local_subnet.economy import simulated_rivals, write_economy
 from trellis_assets.adapters.local_subnet.prompts import PromptSource, TaskSource
 from trellis_assets.adapters.local_subnet.rules import Rules
 from trellis_assets.adapters.local_subnet.validator import Faults, LocalSubnetValidator
@@ -24,6 +25,8 @@ FIRST_UID, UID_STEP = 10, 10
 STAKES = (53_000.0, 21_000.0, 8_000.0)
 THRESHOLDS = (0.6, 0.65, 0.7)
 START_TIMEOUT_S = 30.0
+# The chain's epoch takes 72 minutes: nobody who tries the subnet waits for one.
+EPOCH_S = 5.0
 # Just within the time that a miner waits for an answer.
 HANGING_S = 299.0
 
@@ -89,12 +92,21 @@ def run_subnet(config: SubnetConfig, scorer: Callable[[], LocalValidator], stop:
             validators.append(validator)
         for validator in validators:
             _wait_until_serving(validator.address, validator.port)
+        _pay(metagraph, validators, config.registered)
         _write_metagraph(metagraph, validators)
         _log.info("%d validators serve; metagraph: %s", len(validators), metagraph)
-        stop.wait()
+        while not stop.wait(EPOCH_S):
+            _pay(metagraph, validators, config.registered)
     finally:
         for validator in validators:
             validator.stop()
+
+
+def _pay(metagraph: Path, validators: Sequence[LocalSubnetValidator], registered: frozenset[str]) -> None:
+    """Let the validators set weights, and write what neurons are paid beside the metagraph."""
+    rivals = simulated_rivals()
+    basis = [validator.weights_basis(rivals) for validator in validators]
+    write_economy(metagraph, basis, sorted(registered), sorted(rivals))
 
 
 def _ports_of(metagraph: Path) -> dict[int, int]:

@@ -5,6 +5,7 @@ import base64
 import binascii
 import socket
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from trellis_assets.adapters.bittensor.import_guard import bt
 from trellis_assets.adapters.bittensor.synapses import Feedback, GetVersion, PullTask, SubmitResults
 from trellis_assets.adapters.local_subnet import rules
+from trellis_assets.adapters.local_subnet.economy import ValidatorWeights
 from trellis_assets.adapters.local_subnet.prompts import TaskSource
 from trellis_assets.adapters.local_subnet.rules import Miner, Pull, Rules, Submit
 from trellis_assets.adapters.local_subnet.state import DecisionLog, ValidatorState
@@ -91,6 +93,12 @@ class LocalSubnetValidator:
     def hotkey(self) -> str:
         """Return the validator's ss58 address."""
         return str(self._wallet.hotkey.ss58_address)
+
+    def weights_basis(self, rivals: Mapping[str, float]) -> ValidatorWeights:
+        """Return what it sets weights by: rewards of registered miners now, and of simulated ones."""
+        now = time.time()
+        ours = {h: rules.reward(self._state.miner(h), self._rules, now) for h in self._registered}
+        return ValidatorWeights(self.uid, self.hotkey, self.stake, ours | dict(rivals))
 
     def start(self) -> None:
         """Start the Axon."""

@@ -26,6 +26,7 @@ from trellis_assets.settings import (
     SettingsError,
     ValidatorBackend,
 )
+from trellis_assets.steps.export_traces import ExportTracesStep
 from trellis_assets.steps.notify import NotifyStep
 from trellis_assets.system.clock import SystemClock
 from trellis_assets.system.file_permissions import make_private_folder
@@ -178,6 +179,24 @@ class Adapters:
             except ValueError as error:
                 raise SettingsError(f"TRELLIS_VALIDATOR_URL: {error}") from None
         return local_judge(settings, self.clock)
+
+    @cached_property
+    def export_traces_step(self) -> ExportTracesStep | None:
+        """Return the step that sends traces of settled tasks to TRELLIS_TRACES_URL; None where none is set.
+
+        Raises:
+            SettingsError: OpenTelemetry is not installed.
+        """
+        url = secret(self.settings.orchestration.traces_url)
+        if url is None:
+            return None
+        from trellis_assets.adapters.tracing.otlp import MissingTracingError, open_otlp
+
+        try:
+            exporter = open_otlp(url, self.miner_hotkey[:8])
+        except MissingTracingError as error:
+            raise SettingsError(f"TRELLIS_TRACES_URL: {error}") from None
+        return ExportTracesStep(self.database.ended_tasks, exporter, self.clock, self.miner_hotkey)
 
     @cached_property
     def notify_step(self) -> NotifyStep | None:

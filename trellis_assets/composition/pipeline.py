@@ -51,6 +51,7 @@ class Pipeline(Adapters):
             self.network.miner_hotkey  # noqa: B018 - reads the key
         else:
             read_prompts(settings.mining.prompts_file)
+        self.export_traces_step  # noqa: B018 - looks for what it needs
         if not settings.servers.start_server:
             self._check_generator()
         if (problem := self.subnet.verdict_problem()) is not None:

@@ -67,6 +67,12 @@ def _check_broker(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
+def _check_secret_url(value: SecretStr | None) -> SecretStr | None:
+    if value is not None:
+        _check_url(value.get_secret_value())
+    return value
+
+
 def _check_dagster_database(value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
     if value is None:
         return None
@@ -169,6 +175,7 @@ LogLevel = Annotated[str, AfterValidator(_check_log_level)]
 Currency = Annotated[str, AfterValidator(_check_currency)]
 
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_empty_is_none)]
+SecretUrl = Annotated[OptionalSecret, AfterValidator(_check_secret_url)]
 Broker = Annotated[OptionalSecret, AfterValidator(_check_broker)]
 DagsterDatabase = Annotated[OptionalSecret, AfterValidator(_check_dagster_database)]
 ServerBackendName = Annotated[str, AfterValidator(_check_backend), Choices(SERVER_BACKENDS)]

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from trellis_assets.settings.base import SettingsGroup
 from trellis_assets.settings.choices import RunLauncherName
-from trellis_assets.settings.field_types import Broker, LogLevel, Queues
+from trellis_assets.settings.field_types import Broker, LogLevel, Queues, SecretUrl
 
 
 class OrchestrationSettings(SettingsGroup):
@@ -31,6 +31,11 @@ class OrchestrationSettings(SettingsGroup):
         None,
         description="Day on which partitions start; default: that of the data folder's first session, "
         "2026-01-01 before it.",
+    )
+    traces_url: SecretUrl = Field(
+        None,
+        description="Collector of traces, as http(s)://host:4318/v1/traces; needs trellis-assets[otel]. "
+        "Default: no traces.",
     )
     log_level: LogLevel = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 

@@ -87,6 +87,7 @@ class Supervision:
                 PeriodicCheck("sensor switch", 3.0, self._tick_while_paused),
                 PeriodicCheck("code server", _PING_INTERVAL_S, self._ping_code_server),
                 PeriodicCheck("server", _PING_INTERVAL_S, self._ping_own_server),
+                PeriodicCheck("traces", _PING_INTERVAL_S, self._export_traces),
             ]
         )
 
@@ -99,6 +100,8 @@ class Supervision:
     def stop(self) -> None:
         """Stop the checks, and delete the session's heartbeat."""
         self._checks.stop()
+        if (step := self.pipeline.export_traces_step) is not None:
+            step.finish()
         with suppress(FileNotFoundError):
             (heartbeat_folder(self.pipeline.settings) / f"{SESSION}.json").unlink()
 
@@ -163,6 +166,14 @@ class Supervision:
         if self.own_server is not None and self.own_server.is_ready():
             self._served_at = time.monotonic()
         return []
+
+    def _export_traces(self) -> list[CheckResult]:
+        """Send traces of settled tasks, where a collector is set; mining does not depend on it."""
+        step = self.pipeline.export_traces_step
+        if step is None or step.run():
+            return []
+        advice = "see that the collector of TRELLIS_TRACES_URL runs; traces are sent once it does"
+        return [CheckResult("traces", Health.WARNING, "the collector does not take them", advice)]
 
     def _opened(self) -> dg.DagsterInstance:
         if self._instance is None:

@@ -19,6 +19,7 @@ NAMES = sorted(FIELDS)
 PLAIN = sorted(set(NAMES) - SECRETS)
 # What holds a secret and must look like something else around it.
 SHAPES: dict[str, Callable[[str], str]] = {
+    "traces_url": lambda text: f"http://collector/{text}",
     "celery_broker": lambda secret: f"redis://:{secret}@here/0",
     "dagster_database_url": lambda secret: f"postgresql+psycopg2://me:{secret}@here/x",
     "files_options": lambda secret: json.dumps({"key": secret}),

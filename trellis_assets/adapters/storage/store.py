@@ -9,6 +9,7 @@ from trellis_assets.adapters.storage.consistency import SqlConsistency
 from trellis_assets.adapters.storage.decisions import SqlDecisions
 from trellis_assets.adapters.storage.durations import SqlDurations
 from trellis_assets.adapters.storage.earnings import SqlEarnings
+from trellis_assets.adapters.storage.ended_tasks import SqlEndedTasks
 from trellis_assets.adapters.storage.endpoints import SqlEndpoints
 from trellis_assets.adapters.storage.engine import BUSY_TIMEOUT_S, open_engine
 from trellis_assets.adapters.storage.model_catalogue import SqlModelCatalogue
@@ -66,6 +67,7 @@ class SqlStore:
         self.retention = SqlRetention(transactions)
         self.catalogue = SqlModelCatalogue(transactions)
         self.monitoring = SqlMonitoring(transactions)
+        self.ended_tasks = SqlEndedTasks(transactions)
         self.reports = SqlReportQueries(engine)
 
     def close(self) -> None:

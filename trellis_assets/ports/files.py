@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Container
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from trellis_assets.domain.generations import StoredFile
-from trellis_assets.domain.splats.splats import GaussianSplats
+
+if TYPE_CHECKING:
+    # Its module imports numpy, which processes that compute no splats need not wait for.
+    from trellis_assets.domain.splats.splats import GaussianSplats
 
 
 class SplatCodec(Protocol):
@@ -15,8 +18,8 @@ class SplatCodec(Protocol):
         ValueError: the format cannot hold the model; says why.
     """
 
-    def encode_spz(self, splats: GaussianSplats) -> bytes: ...
-    def encode_ply(self, splats: GaussianSplats) -> bytes: ...
+    def encode_spz(self, splats: "GaussianSplats") -> bytes: ...
+    def encode_ply(self, splats: "GaussianSplats") -> bytes: ...
 
 
 class FileStore(Protocol):

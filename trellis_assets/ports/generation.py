@@ -1,7 +1,7 @@
 """What makes models: a generator with its endpoints, and what a generation server works with."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from trellis_assets.domain.endpoints.endpoints import Probe
 from trellis_assets.domain.endpoints.orientation import Orientation
@@ -14,8 +14,11 @@ from trellis_assets.domain.generation_requests import (
     Sampling,
 )
 from trellis_assets.domain.generation_settings import UsedSettings
-from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.tasks import TaskKind
+
+if TYPE_CHECKING:
+    # Its module imports numpy, which processes that compute no splats need not wait for.
+    from trellis_assets.domain.splats.splats import GaussianSplats
 
 
 class GenerationError(RuntimeError):
@@ -40,14 +43,14 @@ class PromptRefusedError(GenerationError):
 
 
 class UnclearFaultError(GenerationError):
-    """An endpoint refused a prompt, or gave no model for it: whose fault that is, its record tells."""
+    """An endpoint refused a prompt, or gave no model for it: its record tells whose fault that is."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, is_transient=False)
 
 
 class EndpointFaultError(GenerationError):
-    """The endpoint is no generation server, or lets nobody in: the next prompt would fare no better."""
+    """The endpoint is not a generation server, or refuses us: the next prompt would fare no better."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, is_transient=False)
@@ -72,20 +75,20 @@ class Generator(Protocol):
 
     @property
     def name(self) -> str:
-        """Backend and version, stored with each generation."""
+        """Return backend and version, stored with each generation."""
         ...
 
     @property
     def endpoints(self) -> Sequence[str]:
-        """Names of the slots: each runs one generation at a time."""
+        """Return the names of the slots: each runs one generation at a time."""
         ...
 
     def probe(self) -> Sequence[Probe]:
-        """What a look at each endpoint finds, within a few seconds."""
+        """Return what a health probe of each endpoint finds, within a few seconds."""
         ...
 
     def supports(self, kind: TaskKind) -> bool:
-        """Whether this backend takes such prompts."""
+        """Return whether this backend takes such prompts."""
         ...
 
     def generate(
@@ -97,8 +100,8 @@ class Generator(Protocol):
         endpoint: str,
         sampling: Sampling = ENDPOINTS_OWN,
         route: Route | None = None,
-    ) -> GaussianSplats:
-        """The model for a prompt; the same for the same prompt and seed where the backend can.
+    ) -> "GaussianSplats":
+        """Return the model for a prompt; the same for the same prompt and seed where the backend can.
 
         Args:
             prompt: words, or a picture's base64 text.
@@ -141,12 +144,12 @@ class ServerBackend(Protocol):
 
     @property
     def name(self) -> str:
-        """Backend and version."""
+        """Return backend and version."""
         ...
 
     @property
     def kinds(self) -> frozenset[TaskKind]:
-        """The prompts it takes."""
+        """Return the kinds of prompts that it takes."""
         ...
 
     def load(self) -> None:
@@ -157,8 +160,8 @@ class ServerBackend(Protocol):
         """
         ...
 
-    def generate(self, order: GenerationRequest, watch: Watch) -> GaussianSplats:
-        """The model, +Y up.
+    def generate(self, request: GenerationRequest, watch: Watch) -> "GaussianSplats":
+        """Return the model, +Y up.
 
         Raises:
             PromptRefusedError: a fault of the prompt.
@@ -168,11 +171,11 @@ class ServerBackend(Protocol):
         ...
 
     def state(self) -> BackendState:
-        """What is loaded; cheap, and safe while a model is made."""
+        """Return what is loaded; cheap, and safe while a model is made."""
         ...
 
     def unload(self) -> None:
-        """Models and their GPU memory are given back; the next order loads them again."""
+        """Free the models and their GPU memory; the next request loads them again."""
         ...
 
 
@@ -180,7 +183,7 @@ class ServerBackend(Protocol):
 class RecordsSettings(Protocol):
     """A backend that knows what it made a model with."""
 
-    def used_settings(self, order: GenerationRequest) -> UsedSettings | None:
+    def used_settings(self, request: GenerationRequest) -> UsedSettings | None:
         """Return what the request's model was made with; None where that is forgotten."""
         ...
 
@@ -191,15 +194,15 @@ class PictureRoute(Protocol):
 
     @property
     def routes(self) -> frozenset[Route]:
-        """The routes that words can take."""
+        """Return the routes that words can take."""
         ...
 
     def pictures(self, model_id: str) -> Mapping[PictureKind, bytes]:
-        """PNG files that a model was made from (`GenerationRequest.model_id`); none where they are gone."""
+        """Return the PNG files that the model of this id was made from; none where they are gone."""
         ...
 
     def describe(self) -> dict[str, Any]:
-        """The route's settings, for `/config/`."""
+        """Return the route's settings, for `/config/`."""
         ...
 
 
@@ -208,5 +211,5 @@ class PictureSource(Protocol):
     """A generator that can get the pictures of a model it has just made."""
 
     def pictures(self, prompt: str, *, seed: int, endpoint: str) -> Mapping[PictureKind, bytes]:
-        """WebP files of what the model was made from; none where there are none, or they do not come."""
+        """Return the WebP files that the model was made from; none where they cannot be had."""
         ...

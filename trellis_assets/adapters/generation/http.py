@@ -87,12 +87,12 @@ class HttpGenerator:
 
     @property
     def name(self) -> str:
-        """Backend and version."""
+        """Return backend and version."""
         return "trellis-http 1"
 
     @property
     def endpoints(self) -> Sequence[str]:
-        """The servers' URLs, without what is secret in them; those of this machine with its name."""
+        """Return the servers' URLs without secrets; those of this machine with its name."""
         return tuple(self._urls)
 
     def probe(self) -> Sequence[Probe]:
@@ -114,7 +114,7 @@ class HttpGenerator:
         return Probe(endpoint, trouble_in(answer, shown_url(url)), is_answering=True)
 
     def supports(self, kind: TaskKind) -> bool:
-        """Whether the servers may take such prompts. The reference server turns out not to take pictures."""
+        """Return whether servers may take such prompts; the reference server refuses pictures when asked."""
         return kind in {TaskKind.TEXT, TaskKind.IMAGE}
 
     def generate(

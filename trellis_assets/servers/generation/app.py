@@ -99,14 +99,14 @@ def generation_app(
     )
     async def generate(request: Request) -> Response:
         """Make a model of the prompt: SPZ, or PLY with `return_compressed=false`."""
-        order, is_compressed = await read_form(request)
-        if order.kind not in backend.kinds:
-            raise HTTPException(422, f"{backend.name} takes no {order.kind} prompts")
-        check_route(backend, order)
-        splats = await _generated(readiness, order, request)
+        wanted, is_compressed = await read_form(request)
+        if wanted.kind not in backend.kinds:
+            raise HTTPException(422, f"{backend.name} takes no {wanted.kind} prompts")
+        check_route(backend, wanted)
+        splats = await _generated(readiness, wanted, request)
         encode = codec.encode_spz if is_compressed else codec.encode_ply
-        answer = _model(await asyncio.to_thread(encode, splats), order.seed, is_compressed=is_compressed)
-        answer.headers.update(picture_headers(backend, order) | settings_headers(backend, order))
+        answer = _model(await asyncio.to_thread(encode, splats), wanted.seed, is_compressed=is_compressed)
+        answer.headers.update(picture_headers(backend, wanted) | settings_headers(backend, wanted))
         return answer
 
     @app.post("/clear_cache/")
@@ -120,12 +120,12 @@ def generation_app(
     return app
 
 
-async def _generated(readiness: Readiness, order: GenerationRequest, request: Request) -> GaussianSplats:
+async def _generated(readiness: Readiness, wanted: GenerationRequest, request: Request) -> GaussianSplats:
     later = {"Retry-After": str(RETRY_AFTER_S), FAULT_HEADER: SERVER_FAULT}
     if readiness.state is ServerState.FAILED:
         raise HTTPException(503, f"models cannot be made: {readiness.reason}", headers=later)
     try:
-        return await readiness.jobs.run(order, request.is_disconnected)
+        return await readiness.jobs.run(wanted, request.is_disconnected)
     except QueueFullError as error:
         raise HTTPException(503, f"the queue is full: {error}", headers=later) from None
     except DeadlineError as error:

@@ -35,10 +35,10 @@ class CallerGoneError(RuntimeError):
 
 @dataclass(slots=True)
 class Job:
-    """One order on its way. Written by the worker thread, read by anyone."""
+    """One request on its way. Written by the worker thread, read by anyone."""
 
     number: int
-    order: GenerationRequest
+    request: GenerationRequest
     stage: str = "waiting"
     progress: float = 0.0
     started_at: float | None = None
@@ -79,7 +79,7 @@ class Jobs:
         self.last_used_at = time.monotonic()
 
     async def run(
-        self, order: GenerationRequest, is_caller_gone: Callable[[], Awaitable[bool]]
+        self, request: GenerationRequest, is_caller_gone: Callable[[], Awaitable[bool]]
     ) -> GaussianSplats:
         """Return the request's model: from the result cache where it was made before.
 
@@ -88,9 +88,9 @@ class Jobs:
             DeadlineError, CallerGoneError: the job is called off and stops at its next step.
             GenerationError: what the backend says.
         """
-        if (kept := self._kept(order)) is not None:
+        if (kept := self._kept(request)) is not None:
             return kept
-        job = self._enqueue(order)
+        job = self._enqueue(request)
         work = self._worker.submit(self._work, job)
         work.add_done_callback(lambda done: self._forget(job, done))
         waiting = asyncio.wrap_future(work)
@@ -108,7 +108,7 @@ class Jobs:
             work.cancel()
 
     async def load(self) -> None:
-        """Load the backend's models; orders that come meanwhile wait behind it.
+        """Load the backend's models; requests that come meanwhile wait behind it.
 
         Raises:
             GenerationError: they cannot be loaded.
@@ -129,7 +129,7 @@ class Jobs:
 
     @property
     def waiting(self) -> int:
-        """Jobs behind the one under way."""
+        """Return how many jobs wait behind the active one."""
         return sum(job.started_at is None for job in list(self.held.values()))
 
     @property
@@ -137,20 +137,20 @@ class Jobs:
         """Return the active job."""
         return next((job for job in list(self.held.values()) if job.started_at is not None), None)
 
-    def _enqueue(self, order: GenerationRequest) -> Job:
+    def _enqueue(self, request: GenerationRequest) -> Job:
         with self._lock:
             if len(self.held) > self._queue:
                 self.counts.refused += 1
                 raise QueueFullError(f"{self._queue} jobs wait already")
-            job = Job(next(self._numbers), order)
+            job = Job(next(self._numbers), request)
             self.held[job.number] = job
             self.counts.total += 1
             return job
 
-    def _kept(self, order: GenerationRequest) -> GaussianSplats | None:
-        splats = self.kept.get(order)
+    def _kept(self, request: GenerationRequest) -> GaussianSplats | None:
+        splats = self.kept.get(request)
         if splats is not None:
-            _log.info("model sent again: seed %s", order.seed)
+            _log.info("model sent again: seed %s", request.seed)
             with self._lock:
                 self.counts.repeated += 1
                 self.last_used_at = time.monotonic()
@@ -160,12 +160,12 @@ class Jobs:
         job.started_at = started = time.monotonic()
         job.watch("starting", 0.0)
         # Its first caller may have left while it was made, and this be the second one's wait for it.
-        if (kept := self._kept(job.order)) is not None:
+        if (kept := self._kept(job.request)) is not None:
             return kept
-        splats = _guarded(lambda: self.backend.generate(job.order, job.watch))
-        self.kept.keep(job.order, splats)
+        splats = _guarded(lambda: self.backend.generate(job.request, job.watch))
+        self.kept.keep(job.request, splats)
         took = time.monotonic() - started
-        _log.info("model made: seed %s in %.2f s", job.order.seed, took)
+        _log.info("model made: seed %s in %.2f s", job.request.seed, took)
         with self._lock:
             self.counts.seconds += took
             self.counts.last_s = took

@@ -22,30 +22,30 @@ def routes_of(backend: ServerBackend) -> frozenset[Route]:
     return frozenset({Route.DIRECT}) if TaskKind.TEXT in backend.kinds else frozenset()
 
 
-def check_route(backend: ServerBackend, order: GenerationRequest) -> None:
-    """Raise unless the backend has the route that the order asks for.
+def check_route(backend: ServerBackend, request: GenerationRequest) -> None:
+    """Raise unless the backend has the route that the request asks for.
 
     Raises:
         HTTPException: 501. How the server is set up is at fault, not the prompt: the caller must keep
             its task, and may find another server.
     """
-    if order.route is None or order.route in routes_of(backend):
+    if request.route is None or request.route in routes_of(backend):
         return
-    advice = "TRELLIS_SERVER_PICTURE_MODEL" if order.route is Route.PICTURE else "TRELLIS_TEXT_MODEL"
-    reason = f"this server has no {order.route} route: set {advice} on it, or ask for another route"
+    advice = "TRELLIS_SERVER_PICTURE_MODEL" if request.route is Route.PICTURE else "TRELLIS_TEXT_MODEL"
+    reason = f"this server has no {request.route} route: set {advice} on it, or ask for another route"
     raise HTTPException(HTTP_501_NOT_IMPLEMENTED, reason, headers={FAULT_HEADER: SERVER_FAULT})
 
 
-def picture_headers(backend: ServerBackend, order: GenerationRequest) -> dict[str, str]:
+def picture_headers(backend: ServerBackend, request: GenerationRequest) -> dict[str, str]:
     """Return the headers that tell of the model's pictures; none where it has none."""
-    if not isinstance(backend, PictureRoute) or not (made := backend.pictures(order.model_id)):
+    if not isinstance(backend, PictureRoute) or not (made := backend.pictures(request.model_id)):
         return {}
-    return {MODEL_ID: order.model_id, PICTURES: ",".join(made)}
+    return {MODEL_ID: request.model_id, PICTURES: ",".join(made)}
 
 
-def settings_headers(backend: ServerBackend, order: GenerationRequest) -> dict[str, str]:
+def settings_headers(backend: ServerBackend, request: GenerationRequest) -> dict[str, str]:
     """Return the header that tells what the model was made with; none where the backend does not know."""
-    used = backend.used_settings(order) if isinstance(backend, RecordsSettings) else None
+    used = backend.used_settings(request) if isinstance(backend, RecordsSettings) else None
     return {} if used is None else {SETTINGS_HEADER: header_of(used)}
 
 

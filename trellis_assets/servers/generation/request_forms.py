@@ -61,7 +61,7 @@ class GenerationForm(BaseModel):
             raise ValueError("wants either prompt (words) or prompt_image (a picture), and not both")
         return self
 
-    def order(self) -> GenerationRequest:
+    def generation_request(self) -> GenerationRequest:
         """Return the generation request; its seed is random where none was given.
 
         Raises:
@@ -97,7 +97,7 @@ async def read_form(request: Request) -> tuple[GenerationRequest, bool]:
         fields = {_FILE_FIELDS.get(name, name): await _text(value) for name, value in sent.items()}
     try:
         form = GenerationForm.model_validate({name: value for name, value in fields.items() if value != ""})
-        return form.order(), form.return_compressed
+        return form.generation_request(), form.return_compressed
     except ValidationError as error:
         reasons = error.errors(include_url=False, include_context=False, include_input=False)
         # Of the form's own errors only those of the prompt are the prompt's; others are the caller's.

@@ -37,7 +37,7 @@ def status_router(readiness: Readiness, limits: ServerLimits, instance: str | No
 
     @router.get("/health/")
     async def health() -> JSONResponse:
-        """Whether the server can make models: 200 `healthy`, or 503 `loading` or `failed` and why."""
+        """Return whether the server can make models: 200 `healthy`, or 503 `loading` or `failed` and why."""
         told = health_of(readiness) | ({"instance": instance} if instance is not None else {})
         return JSONResponse(told, 200 if readiness.state is ServerState.HEALTHY else 503)
 
@@ -107,11 +107,11 @@ def _current(jobs: Jobs) -> dict[str, Any] | None:
     job = jobs.current
     if job is None or job.started_at is None:
         return None
-    label = str(job.order.kind) if job.order.kind != "text" else printable(job.order.prompt)
+    label = str(job.request.kind) if job.request.kind != "text" else printable(job.request.prompt)
     return {
         "number": job.number,
         "prompt": label,
-        "seed": job.order.seed,
+        "seed": job.request.seed,
         "stage": job.stage,
         "progress": round(job.progress, 3),
         "running_s": round(time.monotonic() - job.started_at, 1),

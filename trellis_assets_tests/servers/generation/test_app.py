@@ -30,7 +30,7 @@ Serve = Callable[[Any], str]
 
 
 class GatedBackend:
-    """Works on each order until the test lets it go on."""
+    """Works on each request until the test lets it go on."""
 
     name = "gated"
     kinds = frozenset({TaskKind.TEXT})
@@ -40,7 +40,7 @@ class GatedBackend:
         if is_open:
             self.gate.set()
         self.failure = failure
-        self.orders: list[GenerationRequest] = []
+        self.requests: list[GenerationRequest] = []
         self.at_work = self.most_at_work = 0
         self.unloaded = 0
         self.loaded = ("weights",)
@@ -48,8 +48,8 @@ class GatedBackend:
     def load(self) -> None:
         """Has nothing to load."""
 
-    def generate(self, order: GenerationRequest, watch: Watch) -> GaussianSplats:
-        self.orders.append(order)
+    def generate(self, request: GenerationRequest, watch: Watch) -> GaussianSplats:
+        self.requests.append(request)
         self.at_work += 1
         self.most_at_work = max(self.most_at_work, self.at_work)
         try:
@@ -72,8 +72,8 @@ class GatedBackend:
 class StubbornBackend(GatedBackend):
     """Past the point where it could be called off."""
 
-    def generate(self, order: GenerationRequest, watch: Watch) -> GaussianSplats:
-        self.orders.append(order)
+    def generate(self, request: GenerationRequest, watch: Watch) -> GaussianSplats:
+        self.requests.append(request)
         self.gate.wait(10)
         return a_ball(100)
 
@@ -181,7 +181,7 @@ def test_fifty_callers_at_once_get_a_model_or_are_asked_to_come_back(serve: Serv
         answers = [call.result() for call in calls]
     assert Counter(answer.status_code for answer in answers) == {200: 11, 503: 39}
     assert all(int(a.headers["retry-after"]) > 0 for a in answers if a.status_code == 503)
-    assert (len(backend.orders), backend.most_at_work) == (11, 1)
+    assert (len(backend.requests), backend.most_at_work) == (11, 1)
     metrics = httpx.get(f"{url}/status/").json()["metrics"]
     assert (metrics["successful_generations"], metrics["refused_requests"]) == (11, 39)
 
@@ -228,7 +228,7 @@ def test_a_model_whose_caller_died_is_not_made_twice(serve: Serve) -> None:
     wait_until(lambda: not httpx.get(f"{url}/job/status/").json()["job"])
     again = post(url, prompt="a", seed="7")
     as_ply = post(url, prompt="a", seed="7", return_compressed="false")
-    assert (again.status_code, as_ply.status_code, len(backend.orders)) == (200, 200, 1)
+    assert (again.status_code, as_ply.status_code, len(backend.requests)) == (200, 200, 1)
     assert httpx.get(f"{url}/status/").json()["metrics"]["repeated_answers"] == 2
 
 
@@ -238,10 +238,10 @@ def test_a_model_whose_caller_died_is_not_made_twice(serve: Serve) -> None:
 def test_another_order_is_made_anew(serve: Serve, other: dict[str, str]) -> None:
     backend = GatedBackend(is_open=True)
     url = serve(app_over(backend))
-    first = {"prompt": "a"} | ({"seed": "7"} if other else {})  # without a seed each is a new order
+    first = {"prompt": "a"} | ({"seed": "7"} if other else {})  # without a seed each is a new request
     post(url, **first)
     post(url, **first | other)
-    assert len(backend.orders) == 2
+    assert len(backend.requests) == 2
 
 
 def test_a_job_past_its_deadline_is_answered_504_and_makes_room(serve: Serve) -> None:
@@ -282,7 +282,7 @@ def test_sampler_settings_reach_the_backend(serve: Serve) -> None:
     backend = GatedBackend(is_open=True)
     url = serve(app_over(backend))
     post(url, prompt="a", ss_sampling_steps=20, slat_guidance_strength=4.5, guidance_scale=0)
-    sampling = backend.orders[0].sampling
+    sampling = backend.requests[0].sampling
     assert (sampling.ss_steps, sampling.slat_guidance, sampling.image_guidance) == (20, 4.5, 0)
     assert (sampling.slat_steps, sampling.ss_guidance) == (None, None)
 

@@ -88,7 +88,7 @@ def test_answer_names_the_pictures_and_the_server_hands_them_out(
     assert picture.size == (64, 64)
     # What is handed out as the cut is what TRELLIS was given.
     assert (np.asarray(cut) == np.asarray(package.given[0])).all()
-    # A repeated order names the same pictures without making them again.
+    # A repeated request names the same pictures without making them again.
     again = post(server, prompt="a red vase")
     assert again.headers["x-model-id"] == answer.headers["x-model-id"]
     assert len(package.given) == 1

@@ -44,7 +44,7 @@ class LoadingBackend:
         if failure is not None:
             raise failure
 
-    def generate(self, order: GenerationRequest, watch: Watch) -> GaussianSplats:
+    def generate(self, request: GenerationRequest, watch: Watch) -> GaussianSplats:
         if self.failure is not None:
             raise self.failure
         return a_ball(100)

@@ -21,14 +21,14 @@ class EmbeddedBackend:
 
     @property
     def name(self) -> str:
-        """Backend and version."""
+        """Return backend and version."""
         return self._generator.name
 
     def load(self) -> None:
         """Read the vocabulary."""
         load_vocabulary()
 
-    def generate(self, order: GenerationRequest, watch: Watch) -> GaussianSplats:
+    def generate(self, request: GenerationRequest, watch: Watch) -> GaussianSplats:
         """Return the model of the embedded generator.
 
         Raises:
@@ -36,11 +36,13 @@ class EmbeddedBackend:
             GenerationStoppedError: called off before it began.
         """
         watch("building", 0.0)
-        return self._generator.generate(order.prompt, kind=order.kind, seed=order.seed, endpoint="embedded")
+        return self._generator.generate(
+            request.prompt, kind=request.kind, seed=request.seed, endpoint="embedded"
+        )
 
-    def used_settings(self, order: GenerationRequest) -> UsedSettings:
+    def used_settings(self, request: GenerationRequest) -> UsedSettings:
         """Return that words take the direct route; there are no samplers."""
-        return UsedSettings(route=Route.DIRECT if order.kind is TaskKind.TEXT else None)
+        return UsedSettings(route=Route.DIRECT if request.kind is TaskKind.TEXT else None)
 
     def state(self) -> BackendState:
         """Return an empty state: no weights are loaded."""

@@ -41,12 +41,12 @@ class EmbeddedGenerator:
 
     @property
     def name(self) -> str:
-        """Backend and version."""
+        """Return backend and version."""
         return "embedded 2"
 
     @property
     def endpoints(self) -> Sequence[str]:
-        """Slots, by default one: a generation takes well under a second of one core."""
+        """Return the slots, by default one: a generation takes well under a second of one core."""
         return self._endpoints
 
     def probe(self) -> Sequence[Probe]:
@@ -54,7 +54,7 @@ class EmbeddedGenerator:
         return [Probe(endpoint) for endpoint in self._endpoints]
 
     def supports(self, kind: TaskKind) -> bool:
-        """Whether such prompts can be read: words and pictures."""
+        """Return whether such prompts can be read: words and pictures."""
         return kind in {TaskKind.TEXT, TaskKind.IMAGE}
 
     def used_settings(self, endpoint: str) -> UsedSettings:  # noqa: ARG002 - all are alike

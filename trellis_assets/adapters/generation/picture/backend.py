@@ -48,23 +48,23 @@ class PictureBackend:
 
     @property
     def name(self) -> str:
-        """Backend and version."""
+        """Return backend and version."""
         return self._trellis.name
 
     @property
     def kinds(self) -> frozenset[TaskKind]:
-        """Words too, whether TRELLIS has a text model or not."""
+        """Return the kinds of prompts: words too, whether TRELLIS has a text model or not."""
         return self._trellis.kinds | {TaskKind.TEXT}
 
     @property
     def routes(self) -> frozenset[Route]:
-        """The routes of words."""
+        """Return the routes that words can take."""
         direct = {Route.DIRECT} if TaskKind.TEXT in self._trellis.kinds else set()
         return frozenset(direct | {Route.PICTURE})
 
     @property
     def plan(self) -> MemoryPlan:
-        """Where the models are; measured once, before anything is loaded."""
+        """Return where the models are; measured once, before anything is loaded."""
         if self._plan is None:
             self._plan = plan_for(self._profile, free_memory(self._device))
         return self._plan
@@ -79,7 +79,7 @@ class PictureBackend:
         self._make_room()
         self._trellis.load()
 
-    def generate(self, order: GenerationRequest, watch: Watch) -> GaussianSplats:
+    def generate(self, request: GenerationRequest, watch: Watch) -> GaussianSplats:
         """Return the model, +Y up.
 
         Raises:
@@ -88,41 +88,41 @@ class PictureBackend:
             PromptRefusedError: nothing came of the prompt.
             GenerationStoppedError: `watch` called it off.
         """
-        made_by = self._picture_of(order)
+        made_by = self._picture_of(request)
         if made_by is None:
-            return self._trellis.generate(order, watch)
+            return self._trellis.generate(request, watch)
         self._make_room()
         try:
-            made = made_by(order, self.plan, watch)
+            made = made_by(request, self.plan, watch)
         except RuntimeError as error:
             if (fault := self._trellis.gpu_fault(error)) is None:
                 raise
         else:
-            self._kept.keep(order, made)
+            self._kept.keep(request, made)
             cut = b64encode(png_file(made.cut)).decode("ascii")
-            inner = replace(order, prompt=cut, kind=TaskKind.IMAGE)
+            inner = replace(request, prompt=cut, kind=TaskKind.IMAGE)
             splats = self._trellis.generate(inner, watch)
-            self._note_settings(order, self._trellis.used_settings(inner))
+            self._note_settings(request, self._trellis.used_settings(inner))
             return splats
         # Outside the handler: the traceback holds the tensors that fill the memory.
         self.unload()
         raise fault
 
-    def used_settings(self, order: GenerationRequest) -> UsedSettings | None:
+    def used_settings(self, request: GenerationRequest) -> UsedSettings | None:
         """Return what the request's model was made with; None where that is forgotten."""
-        return self._used.get(order.model_id) or self._trellis.used_settings(order)
+        return self._used.get(request.model_id) or self._trellis.used_settings(request)
 
-    def _note_settings(self, order: GenerationRequest, used: UsedSettings | None) -> None:
+    def _note_settings(self, request: GenerationRequest, used: UsedSettings | None) -> None:
         """Remember what TRELLIS used, with what the picture of words was made with."""
         if used is None:
             return
-        if order.kind is TaskKind.TEXT:
-            asked = order.sampling.image_guidance
+        if request.kind is TaskKind.TEXT:
+            asked = request.sampling.image_guidance
             guidance = self._stages.settings.guidance if asked is None else asked
             used = replace(
                 used, sampling=replace(used.sampling, image_guidance=guidance), route=Route.PICTURE
             )
-        self._used.keep(order.model_id, used)
+        self._used.keep(request.model_id, used)
 
     def state(self) -> BackendState:
         """Return what is loaded of all three stages."""
@@ -149,14 +149,14 @@ class PictureBackend:
         }
 
     def _picture_of(
-        self, order: GenerationRequest
+        self, request: GenerationRequest
     ) -> Callable[[GenerationRequest, MemoryPlan, Watch], Pictures] | None:
         """Return the function that makes TRELLIS's picture; None where TRELLIS takes the request as it is."""
-        if order.kind is TaskKind.IMAGE:
+        if request.kind is TaskKind.IMAGE:
             # A white background is no reason to go without TRELLIS's own network.
             is_network = self._stages.cut_settings.method is not Background.WHITE
             return self._stages.cut_prompt if is_network else None
-        return self._stages.run if (order.route or self.default_route) is Route.PICTURE else None
+        return self._stages.run if (request.route or self.default_route) is Route.PICTURE else None
 
     def _make_room(self) -> None:
         """Free the memory that TRELLIS holds, as far as the plan says."""

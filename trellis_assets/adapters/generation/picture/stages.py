@@ -47,20 +47,20 @@ class PictureStages:
         held = ((self._pipeline, f"picture: {self.settings.model}"), (self._cutter, named))
         return tuple(name for model, name in held if model is not None)
 
-    def run(self, order: GenerationRequest, plan: MemoryPlan, watch: Watch) -> Pictures:
-        """Return the order's picture and its cut. Afterwards both models are where the plan says.
+    def run(self, request: GenerationRequest, plan: MemoryPlan, watch: Watch) -> Pictures:
+        """Return the request's picture and its cut. Afterwards both models are where the plan says.
 
         Raises:
             GenerationError: a model cannot be loaded.
             PromptRefusedError: nothing came of the prompt that TRELLIS could work with.
             GenerationStoppedError: `watch` called it off.
         """
-        return self._cut(self._draw(order, plan, watch), plan, watch)
+        return self._cut(self._draw(request, plan, watch), plan, watch)
 
-    def cut_prompt(self, order: GenerationRequest, plan: MemoryPlan, watch: Watch) -> Pictures:
-        """Return the order's own picture and its cut; otherwise as `run`."""
+    def cut_prompt(self, request: GenerationRequest, plan: MemoryPlan, watch: Watch) -> Pictures:
+        """Return the request's own picture and its cut; otherwise as `run`."""
         try:
-            picture = decode_prompt_image(order.prompt)
+            picture = decode_prompt_image(request.prompt)
         except PromptImageError as error:
             raise PromptRefusedError(str(error)) from error
         return self._cut(picture, plan, watch)
@@ -86,10 +86,10 @@ class PictureStages:
         self._pipeline = self._cutter = None
         release_memory()
 
-    def _draw(self, order: GenerationRequest, plan: MemoryPlan, watch: Watch) -> Picture:
+    def _draw(self, request: GenerationRequest, plan: MemoryPlan, watch: Watch) -> Picture:
         watch("loading the picture model", 0.0)
         try:
-            return make_picture(self._load_pipeline(plan), order, self.settings, watch)
+            return make_picture(self._load_pipeline(plan), request, self.settings, watch)
         finally:
             self._leave_pipeline(plan)
 

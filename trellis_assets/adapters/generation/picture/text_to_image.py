@@ -66,7 +66,7 @@ def dtype_of(torch: Any, name: str, device: str) -> Any:
 
 
 def make_picture(
-    pipeline: Any, order: GenerationRequest, settings: PictureSettings, watch: Watch
+    pipeline: Any, request: GenerationRequest, settings: PictureSettings, watch: Watch
 ) -> NDArray[np.uint8]:
     """Return the picture, (H, W, 4) RGBA.
 
@@ -74,7 +74,7 @@ def make_picture(
 
     Args:
         pipeline: as `load_text_to_image` returned it.
-        order: words and seed; its own guidance goes before the server's.
+        request: words and seed; its own guidance goes before the server's.
         settings: the server's own.
         watch: called before each step; raises GenerationStoppedError to call it off.
 
@@ -83,7 +83,7 @@ def make_picture(
         GenerationStoppedError: `watch` called it off.
     """
     torch = required("torch")
-    guidance = order.sampling.image_guidance
+    guidance = request.sampling.image_guidance
     watch("picture", 0.0)
 
     def report(_: Any, step: int, __: Any, values: dict[str, Any]) -> dict[str, Any]:
@@ -91,13 +91,13 @@ def make_picture(
         return values
 
     wanted = {
-        "prompt": settings.template.replace("{prompt}", order.prompt),
+        "prompt": settings.template.replace("{prompt}", request.prompt),
         "negative_prompt": settings.negative,
         "num_inference_steps": settings.steps,
         "guidance_scale": settings.guidance if guidance is None else guidance,
         "width": settings.width,
         "height": settings.height,
-        "generator": torch.Generator("cpu").manual_seed(order.seed),
+        "generator": torch.Generator("cpu").manual_seed(request.seed),
         "callback_on_step_end": report,
         "output_type": "pil",
     }

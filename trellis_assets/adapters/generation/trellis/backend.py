@@ -31,7 +31,7 @@ _REMEMBERED = 16
 
 
 class TrellisBackend:
-    """`TrellisTextTo3DPipeline` and `TrellisImageTo3DPipeline`, each loaded at its first order."""
+    """`TrellisTextTo3DPipeline` and `TrellisImageTo3DPipeline`, each loaded at its first request."""
 
     def __init__(
         self,
@@ -63,15 +63,15 @@ class TrellisBackend:
 
     @property
     def name(self) -> str:
-        """Backend and version."""
+        """Return backend and version."""
         return "trellis 1"
 
     @property
     def kinds(self) -> frozenset[TaskKind]:
-        """Those that weights were named for."""
+        """Return the kinds of prompts that weights were named for."""
         return frozenset(self._models)
 
-    def generate(self, order: GenerationRequest, watch: Watch) -> GaussianSplats:
+    def generate(self, request: GenerationRequest, watch: Watch) -> GaussianSplats:
         """Return the model. Equal requests give nearly equal models: spconv adds in no fixed order.
 
         Raises:
@@ -85,7 +85,7 @@ class TrellisBackend:
             import torch
 
             with card_lock(self._device), torch.inference_mode():
-                splats = self._generate(order, watch)
+                splats = self._generate(request, watch)
         except ModuleNotFoundError as error:
             raise GenerationError(f"TRELLIS needs the package {error.name}", is_transient=False) from error
         except RuntimeError as error:
@@ -126,9 +126,9 @@ class TrellisBackend:
         self._has_failed = True
         return fault
 
-    def used_settings(self, order: GenerationRequest) -> UsedSettings | None:
+    def used_settings(self, request: GenerationRequest) -> UsedSettings | None:
         """Return what the request's model was made with; None where that is forgotten."""
-        return self._used.get(order.model_id)
+        return self._used.get(request.model_id)
 
     def state(self) -> BackendState:
         """Return what is loaded, and the memory of the device where it is a GPU that was used."""
@@ -143,22 +143,22 @@ class TrellisBackend:
         release_memory()
 
     def park(self) -> None:
-        """Move the pipelines to main memory; the next order moves its own back."""
+        """Move the pipelines to main memory; the next request moves its own back."""
         with self._lock:
             for pipeline in self._pipelines.values():
                 pipeline.to("cpu")
             self._parked = set(self._pipelines)
         release_memory()
 
-    def _generate(self, order: GenerationRequest, watch: Watch) -> GaussianSplats:
+    def _generate(self, request: GenerationRequest, watch: Watch) -> GaussianSplats:
         import torch
 
-        pipeline = self._pipeline(order.kind)
+        pipeline = self._pipeline(request.kind)
         watch("reading the prompt", 0.0)
-        condition = pipeline.get_cond([_prompt_for(pipeline, order)])
-        torch.manual_seed(order.seed)
-        structure, latent = sampler_settings(pipeline, order)
-        self._used.keep(order.model_id, used_settings(pipeline, order, structure, latent))
+        condition = pipeline.get_cond([_prompt_for(pipeline, request)])
+        torch.manual_seed(request.seed)
+        structure, latent = sampler_settings(pipeline, request)
+        self._used.keep(request.model_id, used_settings(pipeline, request, structure, latent))
         with watched(pipeline.models["sparse_structure_flow_model"], "structure", structure, watch):
             coords = pipeline.sample_sparse_structure(condition, 1, structure)
         if len(coords) == 0:
@@ -184,13 +184,13 @@ class TrellisBackend:
             return self._pipelines[kind]
 
 
-def _prompt_for(pipeline: Any, order: GenerationRequest) -> Any:
-    if order.kind is TaskKind.TEXT:
-        return order.prompt
+def _prompt_for(pipeline: Any, request: GenerationRequest) -> Any:
+    if request.kind is TaskKind.TEXT:
+        return request.prompt
     from PIL import Image
 
     try:
-        pixels = decode_prompt_image(order.prompt)
+        pixels = decode_prompt_image(request.prompt)
     except PromptImageError as error:
         raise PromptRefusedError(str(error)) from error
     require_object(pixels)

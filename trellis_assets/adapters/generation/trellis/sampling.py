@@ -16,15 +16,15 @@ _STEPS = 50
 Sampler = dict[str, float | int]
 
 
-def sampler_settings(pipeline: Any, order: GenerationRequest) -> tuple[Sampler, Sampler]:
+def sampler_settings(pipeline: Any, request: GenerationRequest) -> tuple[Sampler, Sampler]:
     """Return the settings of the sparse structure's sampler and of the structured latent's.
 
-    What the order leaves open is tuned for pictures with the image pipeline; the text pipeline keeps
+    What the request leaves open is tuned for pictures with the image pipeline; the text pipeline keeps
     what its own weights bring along. What is not returned (interval, schedule) is the pipeline's own.
     """
-    wanted = order.sampling
+    wanted = request.sampling
     own = (pipeline.sparse_structure_sampler_params, pipeline.slat_sampler_params)
-    is_picture = order.kind is TaskKind.IMAGE
+    is_picture = request.kind is TaskKind.IMAGE
     return (
         _settings("ss" if is_picture else None, own[0], wanted.ss_steps, wanted.ss_guidance),
         _settings("slat" if is_picture else None, own[1], wanted.slat_steps, wanted.slat_guidance),
@@ -32,13 +32,13 @@ def sampler_settings(pipeline: Any, order: GenerationRequest) -> tuple[Sampler, 
 
 
 def used_settings(
-    pipeline: Any, order: GenerationRequest, structure: Sampler, latent: Sampler
+    pipeline: Any, request: GenerationRequest, structure: Sampler, latent: Sampler
 ) -> UsedSettings:
     """Return what the samplers were given, with what comes from the pipeline itself.
 
     Args:
         pipeline: of TRELLIS.
-        order: the request.
+        request: what is asked for.
         structure: as `sampler_settings` returned it.
         latent: likewise.
     """
@@ -50,7 +50,7 @@ def used_settings(
         slat_steps=int(latent["steps"]),
         slat_guidance=_guidance(latent),
     )
-    return UsedSettings(sampling, Route.DIRECT if order.kind is TaskKind.TEXT else None)
+    return UsedSettings(sampling, Route.DIRECT if request.kind is TaskKind.TEXT else None)
 
 
 def _guidance(given: Mapping[str, Any]) -> float | None:

@@ -235,10 +235,10 @@ def test_picture_prompt_that_shows_nothing_is_refused_before_trellis(
 def test_pictures_of_the_last_few_requests_are_kept() -> None:
     kept = PictureCache(2)
     blank = np.zeros((4, 4, 4), np.uint8)
-    orders = [GenerationRequest("x", TaskKind.TEXT, seed) for seed in range(3)]
-    for order in orders:
-        kept.keep(order, Pictures(blank, blank))
-    assert [bool(kept.get(order.model_id)) for order in orders] == [False, True, True]
+    requests = [GenerationRequest("x", TaskKind.TEXT, seed) for seed in range(3)]
+    for request in requests:
+        kept.keep(request, Pictures(blank, blank))
+    assert [bool(kept.get(request.model_id)) for request in requests] == [False, True, True]
 
 
 def test_faults_of_the_models_show_when_they_are_loaded_and_not_at_a_task(

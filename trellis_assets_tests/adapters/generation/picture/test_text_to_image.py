@@ -30,7 +30,7 @@ def settings(folder: Path, **changes: Any) -> PictureSettings:
     return replace(PictureSettings(str(folder), steps=3, width=64, height=48), **changes)
 
 
-def order(prompt: str = "a vase", seed: int = 7, **sampling: Any) -> GenerationRequest:
+def a_request(prompt: str = "a vase", seed: int = 7, **sampling: Any) -> GenerationRequest:
     return GenerationRequest(prompt, TaskKind.TEXT, seed, Sampling(**sampling))
 
 
@@ -46,37 +46,37 @@ def drawn(wanted: PictureSettings, asked: GenerationRequest) -> NDArray[np.uint8
 @pytest.mark.parametrize("kind", ["stable_diffusion", "flux"])
 def test_real_pipeline_makes_a_picture_that_its_seed_and_words_decide(saved: Saved, kind: str) -> None:
     wanted = settings(saved(kind), negative="ugly")
-    first = drawn(wanted, order())
+    first = drawn(wanted, a_request())
     assert first.shape == (48, 64, 4)
     assert (first[..., 3] == 255).all()
-    assert (drawn(wanted, order()) == first).all()
-    assert (drawn(wanted, order(seed=8)) != first).any()
-    assert (drawn(wanted, order("a red chair")) != first).any()
+    assert (drawn(wanted, a_request()) == first).all()
+    assert (drawn(wanted, a_request(seed=8)) != first).any()
+    assert (drawn(wanted, a_request("a red chair")) != first).any()
 
 
 def test_guidance_of_the_request_reaches_the_pipeline(saved: Saved) -> None:
     wanted = settings(saved("stable_diffusion"))
-    own = drawn(wanted, order(image_guidance=9.0))
-    assert (own != drawn(wanted, order())).any()
-    assert (own == drawn(replace(wanted, guidance=9.0), order())).all()
+    own = drawn(wanted, a_request(image_guidance=9.0))
+    assert (own != drawn(wanted, a_request())).any()
+    assert (own == drawn(replace(wanted, guidance=9.0), a_request())).all()
 
 
 def test_template_surrounds_the_words(saved: Saved) -> None:
     wanted = settings(saved("stable_diffusion"), template="{prompt} on white")
     assert (
-        drawn(wanted, order("x")) == drawn(replace(wanted, template="{prompt}"), order("x on white"))
+        drawn(wanted, a_request("x")) == drawn(replace(wanted, template="{prompt}"), a_request("x on white"))
     ).all()
 
 
 def test_braces_in_a_prompt_are_not_a_template(saved: Saved) -> None:
-    assert drawn(settings(saved("stable_diffusion")), order("{0} {prompt} {x!r}")).shape == (48, 64, 4)
+    assert drawn(settings(saved("stable_diffusion")), a_request("{0} {prompt} {x!r}")).shape == (48, 64, 4)
 
 
 def test_each_step_is_reported_and_a_job_is_cancelled_between_two(saved: Saved) -> None:
     wanted = settings(saved("flux"))
     pipeline = load_text_to_image(wanted, "cpu", Offload.NONE, ANY)
     seen: list[float] = []
-    make_picture(pipeline, order(), wanted, lambda stage, share: seen.append(share))
+    make_picture(pipeline, a_request(), wanted, lambda stage, share: seen.append(share))
     assert seen == pytest.approx([0, 1 / 3, 2 / 3, 1])
 
     def stop(stage: str, share: float) -> None:
@@ -84,7 +84,7 @@ def test_each_step_is_reported_and_a_job_is_cancelled_between_two(saved: Saved) 
             raise GenerationStoppedError("called off")
 
     with pytest.raises(GenerationStoppedError):
-        make_picture(pipeline, order(), wanted, stop)
+        make_picture(pipeline, a_request(), wanted, stop)
 
 
 def test_a_folder_with_one_pickle_in_it_is_not_loaded(saved: Saved) -> None:
@@ -136,4 +136,4 @@ def test_picture_that_the_safety_checker_blacked_out_is_a_fault_of_the_prompt() 
             return self
 
     with pytest.raises(PromptRefusedError, match="safety checker"):
-        make_picture(Checked(), order(), settings(Path("any")), ignore)
+        make_picture(Checked(), a_request(), settings(Path("any")), ignore)

@@ -101,7 +101,7 @@ def package(monkeypatch: pytest.MonkeyPatch) -> type[StandInPipeline]:
     return stand_in
 
 
-def order(prompt: str = "a vase", kind: TaskKind = TaskKind.TEXT, **changes: Any) -> GenerationRequest:
+def a_request(prompt: str = "a vase", kind: TaskKind = TaskKind.TEXT, **changes: Any) -> GenerationRequest:
     return GenerationRequest(prompt, kind, **({"seed": 7} | changes))
 
 
@@ -140,33 +140,33 @@ def test_each_pipeline_is_loaded_once_at_its_first_request(package: type[StandIn
     backend = trellis_backend(MODELS)
     assert backend.state().models_loaded == ()
     for prompt, kind in [("a", TaskKind.TEXT), ("b", TaskKind.TEXT), (default_pictures()[0], TaskKind.IMAGE)]:
-        backend.generate(order(prompt, kind), ignore)
+        backend.generate(a_request(prompt, kind), ignore)
     assert package.loaded == ["text-weights", "image-weights"]
     assert backend.state().models_loaded == ("text: text-weights", "image: image-weights")
     backend.unload()
     assert backend.state().models_loaded == ()
-    backend.generate(order(), ignore)
+    backend.generate(a_request(), ignore)
     assert package.loaded[-1] == "text-weights"
 
 
 def test_the_same_seed_gives_the_same_model(package: type[StandInPipeline]) -> None:
     backend = trellis_backend(MODELS)
-    first, again, other = (backend.generate(order(seed=seed), ignore) for seed in (1, 1, 2))
+    first, again, other = (backend.generate(a_request(seed=seed), ignore) for seed in (1, 1, 2))
     assert (first.positions == again.positions).all()
     assert (first.positions != other.positions).any()
 
 
 def test_sampler_settings_are_handed_on_and_default_to_the_pipelines(package: type[StandInPipeline]) -> None:
     backend = trellis_backend(MODELS)
-    backend.generate(order(sampling=Sampling(ss_steps=3, slat_guidance=0.0)), ignore)
+    backend.generate(a_request(sampling=Sampling(ss_steps=3, slat_guidance=0.0)), ignore)
     pipeline = backend._pipelines[TaskKind.TEXT]
     assert pipeline.calls == [{"steps": 3}, {"steps": 20, "cfg_strength": 0.0}]
 
 
 def test_settings_tuned_for_pictures_are_used_for_pictures_alone(package: type[StandInPipeline]) -> None:
     backend = trellis_backend(MODELS)
-    backend.generate(order(default_pictures()[0], TaskKind.IMAGE), ignore)
-    backend.generate(order(), ignore)
+    backend.generate(a_request(default_pictures()[0], TaskKind.IMAGE), ignore)
+    backend.generate(a_request(), ignore)
     tuned, own = (backend._pipelines[kind].calls for kind in (TaskKind.IMAGE, TaskKind.TEXT))
     assert tuned == [{"steps": 13, "cfg_strength": 8.5}, {"steps": 14, "cfg_strength": 9.0}]
     assert own == [{"steps": 25}, {"steps": 20}]
@@ -176,11 +176,11 @@ def test_parked_pipelines_return_to_the_device_for_their_next_request(
     package: type[StandInPipeline],
 ) -> None:
     backend = trellis_backend(MODELS, device="meta")
-    backend.generate(order(), ignore)
+    backend.generate(a_request(), ignore)
     pipeline = backend._pipelines[TaskKind.TEXT]
     backend.park()
     assert pipeline.device == "cpu"
-    backend.generate(order(), ignore)
+    backend.generate(a_request(), ignore)
     assert pipeline.device == "meta"
     assert package.loaded == ["text-weights"]
 
@@ -188,7 +188,7 @@ def test_parked_pipelines_return_to_the_device_for_their_next_request(
 def test_progress_runs_from_stage_to_stage(package: type[StandInPipeline]) -> None:
     seen: list[tuple[str, float]] = []
     trellis_backend(MODELS).generate(
-        order(sampling=Sampling(ss_steps=2, slat_steps=1)), lambda *step: seen.append(step)
+        a_request(sampling=Sampling(ss_steps=2, slat_steps=1)), lambda *step: seen.append(step)
     )
     assert seen == [
         ("loading", 0.0),
@@ -209,57 +209,57 @@ def test_job_is_cancelled_between_two_steps_of_a_sampler(package: type[StandInPi
 
     backend = trellis_backend(MODELS)
     with pytest.raises(GenerationStoppedError):
-        backend.generate(order(), watch)
+        backend.generate(a_request(), watch)
     assert steps[-1] == "structure"
     # Nothing of the watching stays on the model.
-    backend.generate(order(), ignore)
+    backend.generate(a_request(), ignore)
     assert len(steps) == 5
 
 
 def test_full_gpu_memory_is_a_passing_failure_that_unloads_everything(package: type[StandInPipeline]) -> None:
     backend = trellis_backend(MODELS)
-    backend.generate(order(), ignore)
+    backend.generate(a_request(), ignore)
     package.full_memory = True
     with pytest.raises(GenerationError, match="memory is full: CUDA out of memory") as failure:
-        backend.generate(order(), ignore)
+        backend.generate(a_request(), ignore)
     assert failure.value.is_transient
     assert backend.state().models_loaded == ()
     package.full_memory = False
-    backend.generate(order(), ignore)
+    backend.generate(a_request(), ignore)
 
 
 def test_a_prompt_that_gives_nothing_is_a_lasting_failure(package: type[StandInPipeline]) -> None:
     package.is_empty = True
     with pytest.raises(GenerationError, match="structure is empty") as failure:
-        trellis_backend(MODELS).generate(order(), ignore)
+        trellis_backend(MODELS).generate(a_request(), ignore)
     assert not failure.value.is_transient
 
 
 def test_missing_trellis_is_reported_with_how_to_install_it() -> None:
     with pytest.raises(GenerationError, match=r"github\.com/microsoft/TRELLIS"):
-        trellis_backend(MODELS).generate(order(), ignore)
+        trellis_backend(MODELS).generate(a_request(), ignore)
 
 
 def test_missing_weights_are_named(package: type[StandInPipeline]) -> None:
     with pytest.raises(GenerationError, match="nowhere cannot be loaded") as failure:
-        trellis_backend({TaskKind.TEXT: "nowhere"}).generate(order(), ignore)
+        trellis_backend({TaskKind.TEXT: "nowhere"}).generate(a_request(), ignore)
     assert not failure.value.is_transient
 
 
 def test_a_picture_that_cannot_be_read_is_refused(package: type[StandInPipeline]) -> None:
     with pytest.raises(GenerationError, match="no PNG"):
-        trellis_backend(MODELS).generate(order("aGVsbG8=", TaskKind.IMAGE), ignore)
+        trellis_backend(MODELS).generate(a_request("aGVsbG8=", TaskKind.IMAGE), ignore)
 
 
 def test_backend_says_what_the_samplers_were_given_with_the_pipelines_own(
     package: type[StandInPipeline],
 ) -> None:
     backend = trellis_backend(MODELS)
-    words = order(sampling=Sampling(ss_steps=3, slat_guidance=2.5))
+    words = a_request(sampling=Sampling(ss_steps=3, slat_guidance=2.5))
     backend.generate(words, ignore)
     given = UsedSettings(Sampling(3, 7.5, 20, 2.5), Route.DIRECT)
     assert backend.used_settings(words) == given
-    assert backend.used_settings(order("another")) is None
-    picture = order(default_pictures()[0], TaskKind.IMAGE)
+    assert backend.used_settings(a_request("another")) is None
+    picture = a_request(default_pictures()[0], TaskKind.IMAGE)
     backend.generate(picture, ignore)
     assert backend.used_settings(picture) == UsedSettings(Sampling(13, 8.5, 14, 9.0))

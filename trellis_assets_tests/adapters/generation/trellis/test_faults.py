@@ -91,7 +91,7 @@ def test_without_the_package_the_fault_says_how_to_install_it() -> None:
 
 
 class FailingPipeline:
-    """Loads, and raises what the test says at each order."""
+    """Loads, and raises what the test says at each request."""
 
     error: BaseException | None = None
 
@@ -124,9 +124,9 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> type[FailingPipeline]:
     return stand_in
 
 
-def outcome(backend: TrellisBackend, order: GenerationRequest) -> GenerationError:
+def outcome(backend: TrellisBackend, request: GenerationRequest) -> GenerationError:
     with pytest.raises(GenerationError) as caught:
-        backend.generate(order, lambda _stage, _share: None)
+        backend.generate(request, lambda _stage, _share: None)
     return caught.value
 
 
@@ -143,12 +143,12 @@ def test_a_failing_gpu_library_unloads_everything_and_passes_once(
 ) -> None:
     failing.error = RuntimeError(text)
     backend = trellis_backend(MODELS)
-    order = trial_request(TaskKind.TEXT)
-    first = outcome(backend, order)
+    request = trial_request(TaskKind.TEXT)
+    first = outcome(backend, request)
     assert first.is_transient
     assert text.splitlines()[0] in str(first)
     assert backend.state().models_loaded == ()
-    assert not outcome(backend, order).is_transient, "the second time in a row it lasts"
+    assert not outcome(backend, request).is_transient, "the second time in a row it lasts"
 
 
 def test_a_broken_gpu_context_wants_a_new_process(failing: type[FailingPipeline]) -> None:

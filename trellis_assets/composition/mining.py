@@ -1,13 +1,17 @@
 """Steps that take a task from its prompt to the validator's answer."""
 
+from dataclasses import replace
+
 from trellis_assets.composition.steps import Steps
 from trellis_assets.ports import DeclaresOrientation, PictureSource
 from trellis_assets.steps.choose_rule import ChooseRuleStep
+from trellis_assets.steps.explore_recipes import ExploreRecipesStep
 from trellis_assets.steps.generate import GenerateStep
 from trellis_assets.steps.judge_model import JudgeModelStep
 from trellis_assets.steps.orient_model import OrientModelStep
 from trellis_assets.steps.preview import MadeFromStep, PreviewStep
 from trellis_assets.steps.show_candidates import ShowCandidatesStep
+from trellis_assets.steps.store_model import StoreModelStep
 from trellis_assets.steps.submit import SubmitStep
 from trellis_assets.steps.validate import ValidateStep
 from trellis_assets.steps.validate_idle import ValidateIdleStep
@@ -89,6 +93,32 @@ class MiningSteps(Steps):
             parts.clock,
             parts.miner_hotkey,
             shares_validator=self.settings.validation.uses_server,
+        )
+
+    def explore_recipes_step(self) -> ExploreRecipesStep:
+        """Return the step that tries recipes on past prompts while nothing is mined."""
+        parts = self._adapters
+        pictures = parts.generator if isinstance(parts.generator, PictureSource) else None
+        keep = StoreModelStep(
+            parts.files,
+            parts.codec,
+            parts.generator.name,
+            parts.clock,
+            # For a score: nobody downloads these.
+            replace(self.settings.generation.policy(), keep_ply=False),
+            pictures=pictures,
+            orient=self.orient_model_step(),
+        )
+        return ExploreRecipesStep(
+            parts.store,
+            parts.files,
+            parts.clock,
+            parts.generator,
+            keep,
+            self.judge_model_step(),
+            parts.recipes,
+            parts.miner_hotkey,
+            self.settings.mining.explore_share,
         )
 
     def preview_step(self) -> PreviewStep:

@@ -67,3 +67,10 @@ validate_idle_job = dg.define_asset_job(
     executor_def=dg.in_process_executor,
     description="Scores models of some hours that have no local score.",
 )
+
+explore_recipes_job = dg.define_asset_job(
+    "explore_recipes_job",
+    selection=dg.AssetSelection.groups("exploration"),
+    executor_def=dg.in_process_executor,
+    description="Tries recipes on past prompts of some hours, with local scores only.",
+)

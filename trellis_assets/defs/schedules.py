@@ -1,10 +1,11 @@
-"""Schedules: statistics, validators, reports and maintenance by the clock; idle validation when idle."""
+"""Schedules: statistics, validators, reports, maintenance by the clock; the rest when idle."""
 
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
 from trellis_assets.defs.jobs import (
+    explore_recipes_job,
     export_statistics_job,
     maintain_store_job,
     publish_reports_job,
@@ -15,7 +16,7 @@ from trellis_assets.defs.partitions import days, hours_of_generation
 from trellis_assets.defs.resources import MinerResource
 
 RUNNING = dg.DefaultScheduleStatus.RUNNING
-IDLE_HOURS = 2
+IDLE_HOURS, EXPLORED_HOURS = 2, 24
 _RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 export_statistics_job_ten_minutely_schedule = dg.ScheduleDefinition(
@@ -75,6 +76,30 @@ def validate_idle_job_five_minutely_schedule(
     if not made:
         return dg.SkipReason(f"every model of the last {IDLE_HOURS} hours has a score")
     return dg.RunRequest(tags={_RANGE_START: _hour_of(min(made)), _RANGE_END: _hour_of(max(made))})
+
+
+@dg.schedule(
+    job=explore_recipes_job,
+    cron_schedule="3-59/10 * * * *",
+    default_status=RUNNING,
+    description="Tries recipes on prompts of the last day, while no task is active and its budget lasts.",
+)
+def explore_recipes_job_ten_minutely_schedule(
+    context: dg.ScheduleEvaluationContext, miner: MinerResource
+) -> dg.RunRequest | dg.SkipReason:
+    """Request one run for all hours with something to try, or skip with the reason."""
+    step = miner.get().explore_recipes_step()
+    if (reason := step.why_not()) is not None:
+        return dg.SkipReason(f"nothing is explored: {reason}")
+    if (work := step.busy_with()) is not None:
+        return dg.SkipReason(f"not idle: {work}")
+    if step.budget_s() <= 0:
+        return dg.SkipReason("the budget of this hour is spent (TRELLIS_EXPLORE_SHARE)")
+    now = context.scheduled_execution_time.astimezone(UTC)
+    start = now - timedelta(hours=EXPLORED_HOURS)
+    if not step.left(start, now):
+        return dg.SkipReason(f"every recipe was tried on the prompts of the last {EXPLORED_HOURS} hours")
+    return dg.RunRequest(tags={_RANGE_START: _hour_of(start), _RANGE_END: _hour_of(now)})
 
 
 def _hour_of(moment: datetime) -> str:

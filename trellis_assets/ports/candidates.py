@@ -6,6 +6,7 @@ from typing import Protocol
 
 from trellis_assets.domain.candidates import StoredCandidate, StoredDecision
 from trellis_assets.domain.generations import StoredFile
+from trellis_assets.domain.learning.exploration import PastPrompt
 from trellis_assets.domain.tasks import Task
 from trellis_assets.domain.verdicts import Verdict
 
@@ -45,6 +46,17 @@ class CandidateRepository(Protocol):
 
     def of_task(self, task_key: int, *, is_idle: bool = False) -> list[StoredCandidate]:
         """Return the task's candidates by number: those made for it, or those made on its prompt later."""
+        ...
+
+    def past_prompts(self, miner_hotkey: str, start: datetime, end: datetime) -> list[PastPrompt]:
+        """Return the miner's settled tasks generated in start..end (excluded) whose prompt is stored, by key.
+
+        Each with the versions of recipes that were tried on it.
+        """
+        ...
+
+    def seconds_since(self, since: datetime) -> tuple[float, float]:
+        """Return seconds of endpoints that candidates took since then: for tasks, and while idle."""
         ...
 
     def newest(self, limit: int, *, is_idle: bool | None = None) -> list[StoredCandidate]:

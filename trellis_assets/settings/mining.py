@@ -39,6 +39,12 @@ class MiningSettings(SettingsGroup):
         le=1,
         description="Share of tasks that the learnt policy leaves to single, so that its gain is measured.",
     )
+    explore_share: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="Share of the endpoints' idle time in which recipes are tried on past prompts.",
+    )
     stop_timeout_s: Seconds = Field(
         60, description="How long a stop waits for running tasks before it hands them on, in seconds."
     )

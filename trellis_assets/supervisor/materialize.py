@@ -21,7 +21,7 @@ LOG = "materialize.log"
 
 
 def selections(now: datetime) -> dict[str, list[str]]:
-    """Return options of `dagster asset materialize` that together name every asset, by title.
+    """Return options of `dagster asset materialize` that together name every asset but exploration, by title.
 
     Dagster's command takes assets of one partitioning at a time and refuses `--select '*'`.
     """
@@ -29,7 +29,7 @@ def selections(now: datetime) -> dict[str, list[str]]:
     hours = f"{now - timedelta(hours=2):{hour}}...{now:{hour}}"
     return {
         "validators and statistics": ["--select", "group:subnet or group:mining"],
-        "reports of today": ["--select", "group:reports", "--partition", f"{now:%Y-%m-%d}"],
+        "reports of today": ["--select", "group:reports or group:learning", "--partition", f"{now:%Y-%m-%d}"],
         "idle validation of the last hours": ["--select", "group:validation", "--partition-range", hours],
     }
 

@@ -23,6 +23,7 @@ def test_the_definitions_are_exactly_these() -> None:
         "refresh_validators_job",
         "publish_reports_job",
         "validate_idle_job",
+        "explore_recipes_job",
     }
     assert {s.name for s in repository.sensor_defs} == {"task_sensor", "failure_sensor", "first_look_sensor"}
     assert {s.name: s.cron_schedule for s in repository.schedule_defs} == {
@@ -31,6 +32,7 @@ def test_the_definitions_are_exactly_these() -> None:
         "refresh_validators_job_hourly_schedule": "23 * * * *",
         "publish_reports_job_hourly_schedule": "41 * * * *",
         "validate_idle_job_five_minutely_schedule": "*/5 * * * *",
+        "explore_recipes_job_ten_minutely_schedule": "3-59/10 * * * *",
     }
 
 

@@ -1,10 +1,12 @@
 """Rows of candidates to domain values and back."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from trellis_assets.adapters.storage.models import CandidateRow
 from trellis_assets.domain.candidates import StoredCandidate
 from trellis_assets.domain.generations import StoredFile
+from trellis_assets.domain.learning.exploration import PastPrompt
 from trellis_assets.domain.verdicts import Verdict
 
 KEY_COLUMNS = ("task_key", "number", "is_idle")
@@ -71,3 +73,17 @@ def _verdict(row: CandidateRow) -> Verdict | None:
         parts=row.local_parts or {},
         failed_checks=tuple(row.failed_checks or ()),
     )
+
+
+def past_prompts_of(rows: Sequence[Any]) -> list[PastPrompt]:
+    """Return rows of task key, version of a recipe, whether idle, and number, as prompts in their order."""
+    tried: dict[int, dict[str, int]] = {}
+    following: dict[int, int] = {}
+    for key, version, is_idle, number in rows:
+        of = tried.setdefault(key, {})
+        if version is None:
+            continue
+        of[version] = of.get(version, 0) + 1
+        if is_idle:
+            following[key] = max(following.get(key, 0), number + 1)
+    return [PastPrompt(key, of, following.get(key, 0)) for key, of in tried.items()]

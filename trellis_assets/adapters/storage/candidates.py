@@ -5,13 +5,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage import validations
 from trellis_assets.adapters.storage.candidate_mapping import (
     KEY_COLUMNS,
     candidate_of,
+    past_prompts_of,
     values_of,
     verdict_values,
 )
@@ -26,6 +27,7 @@ from trellis_assets.domain.candidates import StoredCandidate, StoredDecision
 from trellis_assets.domain.columns.column import Part
 from trellis_assets.domain.event_counts import Event
 from trellis_assets.domain.generations import StoredFile
+from trellis_assets.domain.learning.exploration import PastPrompt
 from trellis_assets.domain.tasks import Task, TaskState
 from trellis_assets.domain.verdicts import Verdict
 
@@ -91,6 +93,36 @@ class SqlCandidates(Repository):
         )
         with self._reading() as session:
             return [candidate_of(row) for row in session.scalars(query)]
+
+    def past_prompts(self, miner_hotkey: str, start: datetime, end: datetime) -> list[PastPrompt]:
+        """Return the miner's settled tasks generated in these hours whose prompt is stored, by key."""
+        query = (
+            select(TaskRow.key, CandidateRow.recipe_version, CandidateRow.is_idle, CandidateRow.number)
+            .outerjoin(CandidateRow, CandidateRow.task_key == TaskRow.key)
+            .where(
+                # Not by the index that begins with the miner: it would read all that the miner ever did.
+                func.coalesce(TaskRow.miner_hotkey, "") == miner_hotkey,
+                TaskRow.generated_at >= start,
+                TaskRow.generated_at < end,
+                TaskRow.finished_at.is_not(None),
+                TaskRow.prompt != "",
+            )
+            .order_by(TaskRow.key)
+        )
+        with self._reading() as session:
+            rows = session.execute(query).all()
+        return past_prompts_of(rows)
+
+    def seconds_since(self, since: datetime) -> tuple[float, float]:
+        """Return seconds of endpoints that candidates took since then: for tasks, and while idle."""
+        query = (
+            select(CandidateRow.is_idle, func.sum(CandidateRow.duration_s))
+            .where(CandidateRow.finished_at >= since)
+            .group_by(CandidateRow.is_idle)
+        )
+        with self._reading() as session:
+            found = {bool(is_idle): float(seconds) for is_idle, seconds in session.execute(query)}
+        return found.get(False, 0.0), found.get(True, 0.0)
 
     def newest(self, limit: int, *, is_idle: bool | None = None) -> list[StoredCandidate]:
         """Return the newest candidates of all tasks, oldest first."""

@@ -67,7 +67,9 @@ def request_by(recipe: Recipe, prompt: str, kind: TaskKind) -> RecipeRequest:
 def not_followed(recipe: Recipe, *, is_phrased: bool = True) -> Recipe:
     """Return what a candidate counts as whose endpoint did not follow the recipe: a name of its own."""
     name = recipe.name[: _LONGEST_NAME - len(NOT_FOLLOWED)] + NOT_FOLLOWED
-    return Recipe(name, phrase=recipe.phrase if is_phrased else PLACEHOLDER)
+    # With the recipe's version in it: what two recipes did not get is not one and the same.
+    marked = (f"not as {recipe.version}",)
+    return Recipe(name, phrase=recipe.phrase if is_phrased else PLACEHOLDER, endpoints=marked)
 
 
 def endpoints_of(recipe: Recipe, endpoints: Sequence[str]) -> list[str]:

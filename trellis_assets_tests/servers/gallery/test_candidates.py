@@ -57,7 +57,9 @@ def task(pipeline: Pipeline) -> Task:
 
 @pytest.fixture
 def client(pipeline: Pipeline, serve: Callable[[Any], str]) -> httpx.Client:
-    return httpx.Client(base_url=serve(gallery_app(pipeline.reports.gallery_parts())))
+    url = serve(gallery_app(pipeline.reports.gallery_parts()))
+    # The first picture compiles the renderer.
+    return httpx.Client(base_url=url, timeout=60)
 
 
 def test_a_tasks_page_shows_each_candidate_with_its_score_and_why_one_went(

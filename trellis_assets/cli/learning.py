@@ -22,15 +22,42 @@ def explain(
     with clear_errors():
         from trellis_assets.composition import Pipeline
         from trellis_assets.settings import Settings
-        from trellis_assets.steps.explain_task import lines_of
+        from trellis_assets.steps.explain_task import lines_of, lines_of_decisions
 
         pipeline = Pipeline(Settings.load(data_dir=data_dir))
-        settled, found = pipeline.reports.explain_task_step().run(task)
+        step = pipeline.reports.explain_task_step()
+        (settled, found), decisions = step.run(task), step.decisions(task)
         if as_json:
-            typer.echo(json.dumps({"task": asdict(settled), "explanation": asdict(found)}))
+            shown = {"task": asdict(settled), "explanation": asdict(found)}
+            taken = [asdict(decision) | {"at": decision.at.isoformat()} for decision in decisions]
+            typer.echo(json.dumps(shown | {"decisions": taken}))
             return
+        typer.echo("decisions that were taken, with the numbers that they saw:")
+        for line in lines_of_decisions(decisions):
+            typer.echo(line)
+        typer.echo("what the tasks before it say today:")
         for line in lines_of(settled, found):
             typer.echo(line)
+
+
+@app.command()
+def learn(as_json: Json = False, data_dir: DataDir = None) -> None:
+    """Learn anew from the store.
+
+    What validators accept and what recipes make; mining does so by itself after every 25 settled tasks.
+    """
+    with clear_errors():
+        from trellis_assets.composition import Pipeline
+        from trellis_assets.settings import Settings
+
+        step = Pipeline(Settings.load(data_dir=data_dir)).mining.learn_step(always=True)
+        found = step.run() if step is not None else None
+        answers = found.accepted + found.rejected if found else 0
+        candidates = found.candidates if found else 0
+        if as_json:
+            typer.echo(json.dumps({"answers": answers, "candidates": candidates}))
+            return
+        typer.echo(f"learnt from {answers} answers with a local score and {candidates} candidates")
 
 
 @app.command()

@@ -1,8 +1,10 @@
 """Steps that take a task from its prompt to the validator's answer."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from trellis_assets.composition.steps import Steps
+from trellis_assets.domain.learning.wanted_policy import PolicyName
 from trellis_assets.ports import DeclaresOrientation, PictureSource
 from trellis_assets.steps.choose_rule import ChooseRuleStep
 from trellis_assets.steps.explore_recipes import ExploreRecipesStep
@@ -15,6 +17,9 @@ from trellis_assets.steps.store_model import StoreModelStep
 from trellis_assets.steps.submit import SubmitStep
 from trellis_assets.steps.validate import ValidateStep
 from trellis_assets.steps.validate_idle import ValidateIdleStep
+
+if TYPE_CHECKING:
+    from trellis_assets.steps.learn import LearnStep
 
 
 class MiningSteps(Steps):
@@ -58,7 +63,22 @@ class MiningSteps(Steps):
             settings.validation.validate_models,
             settings.validation.min_score,
             self._adapters.recipes,
+            self.learn_step(),
         )
+
+    def learn_step(self, *, always: bool = False) -> "LearnStep | None":
+        """Return the step that learns from the store; None where the settings want no learnt policy.
+
+        Args:
+            always: return it whatever the settings want.
+        """
+        if not always and self.settings.mining.wanted_policy().name is not PolicyName.LEARNED:
+            return None
+        # It imports scipy, which no other policy needs.
+        from trellis_assets.steps.learn import LearnStep
+
+        parts = self._adapters
+        return LearnStep(parts.store, parts.clock, parts.recipes, parts.generator.endpoints)
 
     def orient_model_step(self) -> OrientModelStep | None:
         """Return the step that turns servers' models upright; None where the generator knows its own."""

@@ -109,6 +109,8 @@ def submit(context: dg.OpExecutionContext, miner: MinerResource, task_key: TaskK
         _describe(context, task_key, task, gallery, pictures, candidates=candidates)
     if task is not None:
         context.instance.add_run_tags(context.run_id, tags_at_end(task))
+    if (learn := parts.learn_step()) is not None:
+        learn.run_if_due()
     if task is not None and _is_failure(task):
         reason = printable(task.reason or "", _LONGEST_REASON)
         raise dg.Failure(description=f"task {task_key}: {reason}", allow_retries=False)

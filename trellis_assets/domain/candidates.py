@@ -81,6 +81,42 @@ class StoredCandidate:
 
 
 @dataclass(frozen=True, slots=True)
+class CandidateScore:
+    """What a candidate teaches of its recipe, without its files.
+
+    Attributes:
+        task_key: whose prompt it was made of.
+        label: of its recipe, name and version.
+        kind: of prompt.
+        score: the local score; None where there is a problem.
+        is_valid: whether it had no problem, and passed all data checks.
+        made_s: seconds to make and to judge it.
+    """
+
+    task_key: int
+    label: str
+    kind: str
+    score: float | None
+    is_valid: bool
+    made_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBeliefs:
+    """What was learnt, as it is stored.
+
+    Attributes:
+        learnt_at: when.
+        newest_task: the newest settled task that it rests on; 0 without any.
+        content: JSON.
+    """
+
+    learnt_at: datetime
+    newest_task: int
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class StoredDecision:
     """A decision that was taken for a task, with the numbers that it followed from.
 

@@ -1,6 +1,6 @@
 """What the steps need from the outside world, as Protocols. Adapters implement them."""
 
-from trellis_assets.ports.candidates import CandidateRepository, DecisionRepository
+from trellis_assets.ports.candidates import BeliefsRepository, CandidateRepository, DecisionRepository
 from trellis_assets.ports.clock import (
     Clock,
 )
@@ -83,6 +83,7 @@ __all__ = [
     "ONE_RECIPE",
     "Arrival",
     "ArrivalRepository",
+    "BeliefsRepository",
     "BrokenGpuError",
     "CandidateRepository",
     "ClaimLostError",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from trellis_assets.domain.candidates import StoredCandidate, StoredDecision
+from trellis_assets.domain.candidates import CandidateScore, StoredBeliefs, StoredCandidate, StoredDecision
 from trellis_assets.domain.generations import StoredFile
 from trellis_assets.domain.learning.exploration import PastPrompt
 from trellis_assets.domain.tasks import Task
@@ -68,6 +68,10 @@ class CandidateRepository(Protocol):
         """
         ...
 
+    def scores(self, limit: int) -> list[CandidateScore]:
+        """Return what the newest candidates teach that were judged or have a problem, oldest first."""
+        ...
+
     def expired(self, before: datetime) -> list[StoredCandidate]:
         """Return candidates with files that were made before then, and that no task has or may still take."""
         ...
@@ -86,4 +90,20 @@ class DecisionRepository(Protocol):
 
     def of_task(self, task_key: int) -> list[StoredDecision]:
         """Return the task's decisions in the order in which they were taken."""
+        ...
+
+
+class BeliefsRepository(Protocol):
+    """What was learnt, so that a process need not learn it again."""
+
+    def newest(self) -> StoredBeliefs | None:
+        """Return what was learnt last; None before that."""
+        ...
+
+    def save(self, beliefs: StoredBeliefs) -> None:
+        """Store what was learnt; of what was learnt before, the newest few stay."""
+        ...
+
+    def settled_since(self, at: datetime, limit: int) -> int:
+        """Count the tasks that were settled since then, at most `limit`."""
         ...

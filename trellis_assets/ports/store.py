@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from trellis_assets.ports.candidates import CandidateRepository, DecisionRepository
+from trellis_assets.ports.candidates import BeliefsRepository, CandidateRepository, DecisionRepository
 from trellis_assets.ports.earnings import EarningsRepository
 from trellis_assets.ports.endpoints import (
     DurationRepository,
@@ -70,6 +70,11 @@ class Store(Protocol):
     @property
     def decisions(self) -> DecisionRepository:
         """Why candidates were made and submitted."""
+        ...
+
+    @property
+    def beliefs(self) -> BeliefsRepository:
+        """What was learnt."""
         ...
 
     @property

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trellis_assets.domain.candidates import CandidateScore, StoredDecision
 from trellis_assets.domain.learning.beliefs import Beliefs
 from trellis_assets.domain.learning.evidence import learn
 from trellis_assets.domain.learning.experiments import validator_told, wilson
 from trellis_assets.domain.learning.replay import Recorded, Replayed, replay
 from trellis_assets.domain.learning.settled_tasks import (
+    RECIPE,
     Explanation,
     Record,
     SettledTask,
@@ -17,11 +19,7 @@ from trellis_assets.domain.learning.settled_tasks import (
     record_of,
 )
 from trellis_assets.ports import Clock, Store
-
-# Enough for every validator, few enough to learn from in a tenth of a second.
-MOST_TASKS = 2000
-# The acceptance's prior is drawn to the data in so many rounds.
-_ROUNDS = 3
+from trellis_assets.steps.learn import MOST_CANDIDATES, MOST_TASKS, ROUNDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +64,20 @@ class ExplainTaskStep:
         """
         task = self.store.settled.get(key)
         before = self.store.settled.newest(MOST_TASKS, before_key=key)
-        record = record_of(before, more=[task], gpus=self.gpus, now_s=task.at_s)
+        candidates = [each for each in self.store.candidates.scores(MOST_CANDIDATES) if each.task_key < key]
+        record = record_of(
+            before,
+            more=[task],
+            candidates=candidates,
+            recipes=_labels(candidates),
+            gpus=self.gpus,
+            now_s=task.at_s,
+        )
         return task, explain(task, record, _beliefs(record))
+
+    def decisions(self, key: int) -> list[StoredDecision]:
+        """Return the decisions that were taken for the task, with the numbers that they followed from."""
+        return self.store.decisions.of_task(key)
 
     def validators(self) -> list[ValidatorAnswers]:
         """Return what each validator's answers say, those with most answers first."""
@@ -90,7 +100,7 @@ class ExplainTaskStep:
         tasks = [task for task in self.store.settled.newest(MOST_TASKS) if task.score is not None]
         if not any(task.is_answer for task in tasks):
             return None
-        record = record_of(tasks, more=[], gpus=self.gpus, now_s=self.clock.now().timestamp())
+        record = record_of(tasks, gpus=self.gpus, now_s=self.clock.now().timestamp())
         beliefs = _beliefs(record)
         recorded = [_recorded(task, gate, record, beliefs) for task in tasks]
         earned = float(np.mean([each.reward for each in recorded]))
@@ -99,9 +109,13 @@ class ExplainTaskStep:
 
 def _beliefs(record: Record) -> Beliefs:
     beliefs = learn(record.evidence)
-    for _ in range(_ROUNDS - 1):
+    for _ in range(ROUNDS - 1):
         beliefs = learn(record.evidence, beliefs)
     return beliefs
+
+
+def _labels(candidates: Sequence[CandidateScore]) -> list[str]:
+    return list(dict.fromkeys([RECIPE, *(each.label for each in candidates)]))
 
 
 def _recorded(task: SettledTask, gate: float, record: Record, beliefs: Beliefs) -> Recorded:
@@ -143,7 +157,45 @@ def lines_of(task: SettledTask, found: Explanation) -> Sequence[str]:
     if found.advised.best_worth is not None:
         lines.append(f"worth of the model: {found.advised.best_worth:.4f}")
     lines.append(f"the learnt policy would {found.advised.move.replace('_', ' ')}: {found.advised.why}")
-    lines.append("the task was mined by single, which makes one candidate and compares it with the threshold")
     if found.in_force.why:
         lines.append(f"the learnt policy would not be in force: {found.in_force.why}")
     return lines
+
+
+def lines_of_decisions(decisions: Sequence[StoredDecision]) -> Sequence[str]:
+    """Return the decisions as text: what was done, why, and the numbers that were seen."""
+    if not decisions:
+        return ["no decision is stored: the task is of a time before there were any, or was not generated"]
+    lines = []
+    for decision in decisions:
+        what = decision.move.replace("_", " ")
+        by = f" by {decision.recipe}" if decision.recipe else ""
+        number = f" candidate {decision.candidate}{by}" if decision.candidate is not None else ""
+        seconds = decision.figures.get("elapsed_s")
+        after = f" after {seconds:.1f} s" if seconds is not None else ""
+        lines.append(f"{decision.number}. {what}{number}{after} ({decision.policy}): {decision.reason}")
+        if decision.fallback:
+            lines.append(f"   in force instead of the policy of the settings: {decision.fallback}")
+        lines += [f"   {line}" for line in _figures(decision)]
+    return lines
+
+
+def _figures(decision: StoredDecision) -> list[str]:
+    figures = decision.figures
+    lines = []
+    for each in figures.get("candidates", ()):
+        known = {name: value for name, value in each.items() if name != "number" and value is not None}
+        shown = ", ".join(f"{name} {_short(value)}" for name, value in known.items())
+        lines.append(f"candidate {each['number']}: {shown}")
+    left_out = {"candidates", "elapsed_s", "reservations"}
+    plain = {name: value for name, value in figures.items() if name not in left_out and value is not None}
+    if plain:
+        lines.append(", ".join(f"{name} {_short(value)}" for name, value in plain.items()))
+    lines += [
+        f"reservation value of {name}: {value:.4f}" for name, value in figures.get("reservations", {}).items()
+    ]
+    return lines
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage import validations
@@ -23,7 +23,7 @@ from trellis_assets.adapters.storage.noted_events import note_value
 from trellis_assets.adapters.storage.tasks import moved_row
 from trellis_assets.adapters.storage.transactions import Repository
 from trellis_assets.adapters.storage.upsert import insert_ignoring_conflict
-from trellis_assets.domain.candidates import StoredCandidate, StoredDecision
+from trellis_assets.domain.candidates import CandidateScore, StoredCandidate, StoredDecision
 from trellis_assets.domain.columns.column import Part
 from trellis_assets.domain.event_counts import Event
 from trellis_assets.domain.generations import StoredFile
@@ -131,6 +131,40 @@ class SqlCandidates(Repository):
             query = query.where(CandidateRow.is_idle.is_(is_idle))
         with self._reading() as session:
             return [candidate_of(row) for row in session.scalars(query)][::-1]
+
+    def scores(self, limit: int) -> list[CandidateScore]:
+        """Return what the newest candidates teach that were judged or have a problem, oldest first.
+
+        One that was judged after it was chosen has its score in the task's row.
+        """
+        task_score = case((CandidateRow.is_chosen, TaskRow.local_score))
+        score = func.coalesce(CandidateRow.local_score, task_score)
+        failed = case(
+            (CandidateRow.local_score.is_(None), TaskRow.failed_checks), else_=CandidateRow.failed_checks
+        )
+        judging_s = func.coalesce(CandidateRow.validation_s, TaskRow.validation_s, 0.0)
+        query = (
+            select(
+                CandidateRow.task_key,
+                CandidateRow.recipe,
+                CandidateRow.recipe_version,
+                TaskRow.kind,
+                score,
+                failed,
+                CandidateRow.problem,
+                CandidateRow.duration_s + judging_s,
+            )
+            .join(TaskRow, TaskRow.key == CandidateRow.task_key)
+            .order_by(CandidateRow.key.desc())
+            .limit(limit)
+        )
+        with self._reading() as session:
+            rows = session.execute(query).all()
+        return [
+            CandidateScore(key, f"{name}@{version}", kind, found, problem is None and not failed, made_s)
+            for key, name, version, kind, found, failed, problem, made_s in rows[::-1]
+            if found is not None or problem is not None
+        ]
 
     def expired(self, before: datetime) -> list[StoredCandidate]:
         """Return candidates with files that were made before then, and that no task has or may still take."""

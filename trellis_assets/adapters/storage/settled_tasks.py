@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 
 from trellis_assets.adapters.storage.models import TaskRow
 from trellis_assets.adapters.storage.transactions import Repository
@@ -28,6 +28,7 @@ SETTLED_COLUMNS: tuple[Any, ...] = (
     TaskRow.state,
     TaskRow.is_inferred,
 )
+_SEARCHED = 20_000
 _ANSWERS = {TaskState.ACCEPTED: True, TaskState.REJECTED: False}
 
 
@@ -46,6 +47,9 @@ class SqlSettledTasks(Repository):
         if before_key is not None:
             query = query.where(TaskRow.key < before_key)
         with self._reading() as session:
+            newest = before_key or session.scalar(select(func.max(TaskRow.key))) or 0
+            # Where few tasks have a model, the search for more would read the whole table.
+            query = query.where(TaskRow.key >= newest - _SEARCHED)
             return [settled_of(row) for row in session.execute(query)][::-1]
 
     def get(self, key: int) -> SettledTask:

@@ -3,6 +3,7 @@
 from sqlalchemy import Engine
 
 from trellis_assets.adapters.storage.arrivals import SqlArrivals
+from trellis_assets.adapters.storage.beliefs import SqlBeliefs
 from trellis_assets.adapters.storage.candidates import SqlCandidates
 from trellis_assets.adapters.storage.claims import SqlClaims
 from trellis_assets.adapters.storage.consistency import SqlConsistency
@@ -54,6 +55,7 @@ class SqlStore:
         self.tasks = SqlTasks(transactions)
         self.candidates = SqlCandidates(transactions)
         self.decisions = SqlDecisions(transactions)
+        self.beliefs = SqlBeliefs(transactions)
         self.settled = SqlSettledTasks(transactions)
         self.endpoints = SqlEndpoints(transactions)
         self.slots = SqlSlots(transactions)

@@ -33,6 +33,7 @@ COMMON_HALF_LIFE, OWN_HALF_LIFE = 300.0, 40.0
 # A validator that accepts nothing: how likely before its first acceptance and after one, and how long
 # rejections speak against it. No single rejection says more than one of a model accepted with 0.7.
 _DEAD_AT_FIRST, _DEAD_LATER, DEAD_HALF_LIFE_S, _MOST_EXPECTED = 0.03, 0.001, 6 * 3600.0, 0.7
+ALIVE_AT_FIRST = 1 - _DEAD_AT_FIRST
 _STEPS, _ENOUGH = 8, 1e-3
 _MOST_LOGITS = 30.0
 
@@ -134,7 +135,7 @@ def fit_acceptance(answers: Answers, now_s: float, earlier: AcceptanceModel | No
     rows = np.column_stack((np.ones(n), answers.features / FEATURE_UNIT))
     width = rows.shape[1]
     pool_sd = earlier.pool_sd if earlier is not None else _POOL_SD
-    alive = np.full(count, 1 - _DEAD_AT_FIRST)
+    alive = np.full(count, ALIVE_AT_FIRST)
     if earlier is not None and n:
         alive = _alive(answers, logistic(earlier.weights, answers.features, 0.0), now_s)
     weights_of_answers = _weights(answers, alive)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from trellis_assets.domain.learning.acceptance import AcceptanceModel
+from trellis_assets.domain.learning.acceptance import ALIVE_AT_FIRST, AcceptanceModel
 from trellis_assets.domain.learning.policy import Candidate
 from trellis_assets.domain.learning.prices import Market
 from trellis_assets.domain.learning.score_distribution import ScoreModel
@@ -76,11 +76,7 @@ class Beliefs:
         best = max((worth for worth in worths if worth is not None), default=None)
         if len(task.candidates) >= self.most:
             return next_move(best, ())
-        seen = [
-            (self.cells[c.recipe, task.kind], c.score)
-            for c in task.candidates
-            if c.is_valid and c.score is not None
-        ]
+        seen = self._seen(task)
         prices = self._prices(task.validator)
         options = []
         for recipe, generation_s in self.generation_s.items():
@@ -96,6 +92,59 @@ class Beliefs:
                 )
             )
         return next_move(best, options)
+
+    def probability(self, task: TaskView, candidate: Candidate) -> float | None:
+        """Return how likely the task's validator accepts the candidate; None for one that is not judged."""
+        if not candidate.is_valid or candidate.score is None:
+            return None
+        features = np.array([candidate.score - task.threshold])
+        alive = float(self.acceptance.alive[task.validator])
+        return float(self.acceptance.probability(features, task.validator)) * alive
+
+    def worth(self, task: TaskView, candidate: Candidate) -> float | None:
+        """Return what submitting the candidate is worth; None for one that is not judged."""
+        return self._worth(task, candidate)
+
+    def needed_after(self, task: TaskView, recipe: str, reservation: float) -> float:
+        """Return how likely another candidate would be made after one more of this recipe, 0 to 1."""
+        values, weights = self.scores.sample(self.cells[recipe, task.kind], self._seen(task))
+        return 1.0 - float(weights[self._worths(task, values) >= reservation].sum())
+
+    def costs_of_another(self, task: TaskView, recipe: str) -> tuple[float, float]:
+        """Return what a second candidate's GPU seconds cost, and the validator's seconds if it came later."""
+        generation_s, prices = self.generation_s[recipe], self._prices(task.validator)
+        after_one = task.elapsed_s + generation_s
+        late_s = self.clock.late_s(after_one + generation_s) - self.clock.late_s(after_one)
+        return generation_s * prices.gpu_s, late_s * prices.clock_s
+
+    def _seen(self, task: TaskView) -> list[tuple[int, float]]:
+        """Cells and scores of the task's valid candidates of known recipes."""
+        return [
+            (self.cells[c.recipe, task.kind], c.score)
+            for c in task.candidates
+            if c.is_valid and c.score is not None and (c.recipe, task.kind) in self.cells
+        ]
+
+    def with_unknown_validator(self, share: float) -> "Beliefs":
+        """Return beliefs with one more validator, of which nothing is known but its share of the stake.
+
+        It is like the others, as far as these are alike; its seconds are worth what theirs are on average.
+        """
+        known, market = self.acceptance, self.market
+        has_any = len(market.clock) > 0
+        acceptance = replace(
+            known,
+            deviations=np.append(known.deviations, 0.0),
+            deviation_sd=np.append(known.deviation_sd, known.pool_sd),
+            alive=np.append(known.alive, ALIVE_AT_FIRST),
+        )
+        price = float(market.clock.mean()) if has_any else 0.0
+        return replace(
+            self,
+            acceptance=acceptance,
+            market=replace(market, clock=np.append(market.clock, price)),
+            shares=np.append(self.shares, share),
+        )
 
     def chosen(self, task: TaskView) -> int | None:
         """Return the index of the valid candidate that is worth most; None without one."""

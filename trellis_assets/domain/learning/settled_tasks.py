@@ -5,16 +5,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trellis_assets.domain.candidates import CandidateScore
 from trellis_assets.domain.learning.acceptance import Answers
 from trellis_assets.domain.learning.beliefs import Beliefs, TaskView, clock_of
 from trellis_assets.domain.learning.evidence import Evidence
 from trellis_assets.domain.learning.policy import Candidate, InForce, policy_in_force
+from trellis_assets.domain.learning.recipes import USUAL
 from trellis_assets.domain.learning.score_distribution import Scores
 from trellis_assets.domain.learning.search import Decision
 from trellis_assets.domain.learning.wanted_policy import PolicyName
+from trellis_assets.domain.tasks import TaskKind
 
-# Until recipes are stored with each model, all are of one.
-RECIPE = "usual"
+# What models were made by before there were recipes.
+RECIPE = USUAL.label
+_USUAL_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +67,35 @@ class Record:
 
 
 def record_of(
-    tasks: Sequence[SettledTask], *, more: Sequence[SettledTask], gpus: int, now_s: float
+    tasks: Sequence[SettledTask],
+    *,
+    more: Sequence[SettledTask] = (),
+    candidates: Sequence[CandidateScore] = (),
+    recipes: Sequence[str] = (RECIPE,),
+    gpus: int,
+    now_s: float,
 ) -> Record:
-    """Return the evidence of recorded tasks, oldest first.
+    """Return the evidence of recorded tasks and candidates, oldest first.
+
+    A task without candidates is of a time before there were any: its model counts as one of the usual recipe.
 
     Args:
         tasks: settled ones.
         more: tasks whose validator and kind of prompt are to be known too; they are no evidence.
+        candidates: of any tasks; those of other recipes are left out.
+        recipes: labels of the recipes in force.
         gpus: endpoints that can work at the same time.
         now_s: the time, unix seconds.
     """
     known = [*tasks, *more]
     hotkeys = tuple(dict.fromkeys(task.validator for task in known))
-    cells = tuple(dict.fromkeys((RECIPE, task.kind) for task in known))
+    kinds = dict.fromkeys([*(task.kind for task in known), *(each.kind for each in candidates)])
+    kinds |= dict.fromkeys(map(str, TaskKind))
+    cells = tuple((recipe, kind) for recipe in recipes for kind in kinds)
     answers = [task for task in tasks if task.is_answer]
-    judged = [task for task in tasks if task.score is not None]
     of_validator = {hotkey: index for index, hotkey in enumerate(hotkeys)}
     newest = {task.validator: task for task in known}
-    made_s = [task.made_s for task in judged if task.made_s > 0]
+    scores = _scores(tasks, candidates, recipes)
     return Record(
         Evidence(
             answers=Answers(
@@ -92,15 +107,9 @@ def record_of(
                 times_s=np.array([task.at_s for task in answers], dtype=np.float64),
                 count=len(hotkeys),
             ),
-            scores=Scores(
-                cells=np.array([cells.index((RECIPE, task.kind)) for task in judged], dtype=np.int64),
-                prompts=np.arange(len(judged)),
-                scores=np.array([task.score or 0.0 for task in judged], dtype=np.float64),
-                valid=np.array([task.is_valid for task in judged], dtype=np.bool_),
-                count=len(cells),
-            ),
+            scores=_evidence(scores, cells),
             cells=cells,
-            generation_s={RECIPE: float(np.median(made_s)) if made_s else 20.0},
+            generation_s=_generation_s(scores, recipes),
             shares=_shares([newest[hotkey].stake for hotkey in hotkeys]),
             thresholds=np.array([newest[hotkey].threshold for hotkey in hotkeys]),
             clock=clock_of(
@@ -112,6 +121,42 @@ def record_of(
         ),
         hotkeys,
     )
+
+
+def _scores(
+    tasks: Sequence[SettledTask], candidates: Sequence[CandidateScore], recipes: Sequence[str]
+) -> list[CandidateScore]:
+    """The candidates of these recipes, and models of tasks from before there were candidates."""
+    has_candidates = {candidate.task_key for candidate in candidates}
+    before = [
+        CandidateScore(task.key, RECIPE, task.kind, task.score, task.is_valid, task.made_s)
+        for task in tasks
+        if task.score is not None and task.key not in has_candidates
+    ]
+    return [candidate for candidate in (*before, *candidates) if candidate.label in recipes]
+
+
+def _evidence(scores: Sequence[CandidateScore], cells: Sequence[tuple[str, str]]) -> Scores:
+    index = {cell: number for number, cell in enumerate(cells)}
+    _, prompts = np.unique([each.task_key for each in scores], return_inverse=True)
+    return Scores(
+        cells=np.array([index[each.label, each.kind] for each in scores], dtype=np.int64),
+        prompts=prompts.astype(np.int64),
+        scores=np.array([each.score or 0.0 for each in scores], dtype=np.float64),
+        valid=np.array([each.is_valid and each.score is not None for each in scores], dtype=np.bool_),
+        count=len(cells),
+    )
+
+
+def _generation_s(scores: Sequence[CandidateScore], recipes: Sequence[str]) -> dict[str, float]:
+    """Median seconds of each recipe's candidates; of all where it has none."""
+    every = [each.made_s for each in scores if each.made_s > 0]
+    usual = float(np.median(every)) if every else _USUAL_S
+    found = {}
+    for recipe in recipes:
+        own = [each.made_s for each in scores if each.label == recipe and each.made_s > 0]
+        found[recipe] = float(np.median(own)) if own else usual
+    return found
 
 
 def _shares(stakes: Sequence[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

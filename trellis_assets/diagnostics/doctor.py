@@ -19,6 +19,7 @@ from trellis_assets.diagnostics.machine_checks import (
     check_validation,
 )
 from trellis_assets.diagnostics.mining_checks import check_mining
+from trellis_assets.diagnostics.policy_check import check_policy
 from trellis_assets.diagnostics.proxy_checks import check_proxies
 from trellis_assets.diagnostics.recipe_checks import check_recipes
 from trellis_assets.diagnostics.subnet_checks import check_subnet, check_wallet
@@ -38,6 +39,7 @@ _CHECKS: dict[str, Callable[[CheckContext], list[CheckResult]]] = {
     "generator": check_generator,
     "recipes": check_recipes,
     "validation": check_validation,
+    "policy": check_policy,
     "gpu": check_gpu,
     "mining": check_mining,
     "workers": check_workers,

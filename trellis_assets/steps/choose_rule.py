@@ -68,7 +68,9 @@ class ChooseRuleStep:
             return self._fixed(1, "nobody answers to tasks of the prompt list: single is used for them")
         if is_control(task.key, self.wanted.control_share):
             share = f"{self.wanted.control_share:.0%}"
-            return self._fixed(1, f"one of the {share} of tasks that measure what learning gains")
+            return self._fixed(
+                1, f"control share: one of the {share} of tasks that measure what learning gains"
+            )
         try:
             rule, lacks = self.learned.rule(task, most=self.wanted.most, least_score=self.least_score)
         except StoreError as error:

@@ -22,6 +22,7 @@ from trellis_assets.ports import Clock, RecipeSource, Store, StoreError
 MOST_TASKS, MOST_CANDIDATES = 2000, 3000
 # The acceptance's prior is drawn to the data in so many rounds.
 ROUNDS = 3
+NOTHING_LEARNT = "no task was settled yet: single is used until then"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,12 @@ class LearnStep:
             audit("not learnt", level=logging.WARNING, reason=str(error))
             return False
 
+    def lacks(self) -> str:
+        """Return what the learnt policy lacks; nothing where it is in force."""
+        stored = self.store.beliefs.newest()
+        learnt = from_json(stored.content) if stored is not None else None
+        return NOTHING_LEARNT if learnt is None else _lacks(learnt)
+
     def rule(self, task: Task, *, most: int, least_score: float) -> tuple[CandidateRule | None, str]:
         """Return the learnt policy for the task, or None and what it lacks."""
         stored = self.store.beliefs.newest()
@@ -90,12 +97,9 @@ class LearnStep:
             # Nothing yet, or the recipes were edited.
             learnt, stored = self.run(), None
         if learnt is None:
-            return None, "no task was settled yet: single is used until then"
-        found = policy_in_force(
-            PolicyName.LEARNED, judges=True, accepted=learnt.accepted, rejected=learnt.rejected
-        )
-        if found.policy is not PolicyName.LEARNED:
-            return None, found.why
+            return None, NOTHING_LEARNT
+        if lacks := _lacks(learnt):
+            return None, lacks
         learnt_at = stored.learnt_at if stored is not None else self.clock.now()
         return learned_rule(learnt, task, most=most, least_score=least_score, learnt_at=learnt_at), ""
 
@@ -104,6 +108,13 @@ class LearnStep:
         recipes = self.recipes.current()
         usable = [recipe for recipe in recipes if any(recipe.may_use(name) for name in self.endpoints)]
         return [recipe.label for recipe in usable or recipes]
+
+
+def _lacks(learnt: Learnt) -> str:
+    found = policy_in_force(
+        PolicyName.LEARNED, judges=True, accepted=learnt.accepted, rejected=learnt.rejected
+    )
+    return found.why
 
 
 def _learnt(record: Record, tasks: Sequence[SettledTask]) -> Learnt:

@@ -57,7 +57,7 @@ def found(settings: Settings, **how: Any) -> dict[str, CheckResult]:
 def test_every_check_but_mining_passes_for_a_healthy_set_up(tmp_path: Path, door: int) -> None:
     results = found(with_metagraph(tmp_path, a_validator(port=door)))
     parts = ["store", "files", "disk", "wallet", "subnet", "registration", "validators"]
-    assert list(results) == [*parts, "generator", "recipes", "validation", "gpu", "mining", "clock"]
+    assert list(results) == [*parts, "generator", "recipes", "validation", "policy", "gpu", "mining", "clock"]
     unwell = {part for part, result in results.items() if result.health is not Health.OK}
     assert unwell == {"mining"}, "nobody mines yet"
     assert "1 of 1" in results["validators"].text

@@ -38,6 +38,7 @@ PRELOADED = (
     "trellis_assets.adapters.validation.embedded.validator",
     "trellis_assets.adapters.validation.http",
     "trellis_assets.adapters.rendering.pictures",
+    "trellis_assets.steps.learn",
 )
 CHECK_EVERY_S = 1.0
 _REQUEST_TIMEOUT_S = 2.0

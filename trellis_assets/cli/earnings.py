@@ -17,7 +17,7 @@ def earnings(
     as_json: Json = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Say whether mining earns, what it costs, and which validator pays.
+    """Say what mining earns and costs.
 
     Income is what the chain pays our own neuron; set TRELLIS_TAO_PRICE and TRELLIS_GPU_COST_PER_H to see
     money.

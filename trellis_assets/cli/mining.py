@@ -86,6 +86,8 @@ def mine(  # noqa: PLR0917 - the flags of one command
     Ctrl-C finishes running tasks first.
     """
     with clear_errors():
+        from trellis_assets.cli.terminal.session import open_output
+        from trellis_assets.cli.terminal.tables import console, statistics_table
         from trellis_assets.domain.statistics_export import to_json
         from trellis_assets.settings import GeneratorBackend, Settings
         from trellis_assets.supervisor.session import mine as run_session
@@ -105,14 +107,15 @@ def mine(  # noqa: PLR0917 - the flags of one command
             data_dir=data_dir,
         )
         try:
-            snapshot = run_session(settings, lambda line: typer.echo(line, err=True))
+            with open_output() as output:
+                snapshot = run_session(settings, output)
         except StopRequestedError:
             typer.echo("stopped before mining began", err=True)
             raise typer.Exit(0) from None
         if as_json:
             typer.echo(json.dumps(to_json(snapshot)))
         else:
-            typer.echo(json.dumps(to_json(snapshot), indent=2))
+            console().print(statistics_table(snapshot))
 
 
 @app.command()

@@ -20,7 +20,7 @@ def recipes(
         ),
     ] = None,
 ) -> None:
-    """List and check the recipes that candidates are made by.
+    """List and check the recipes of candidates.
 
     The first is the usual one. A version follows a recipe's content; the exit code is 1 where a recipe has no
     endpoint, and 2 where the file cannot be used.

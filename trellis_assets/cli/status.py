@@ -1,5 +1,7 @@
 """Commands that report: health, statistics, reports, a model file."""
 
+import csv
+import io
 import json
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +19,7 @@ def doctor(as_json: Json = False, data_dir: DataDir = None) -> None:
     Each check that is not ok says what to do; the exit code is 1 when one has failed.
     """
     with clear_errors():
+        from trellis_assets.cli.terminal.tables import checks_table, console
         from trellis_assets.diagnostics.doctor import examine
         from trellis_assets.domain.diagnostics import Health, worst
         from trellis_assets.domain.diagnostics import as_json as to_json
@@ -25,9 +28,8 @@ def doctor(as_json: Json = False, data_dir: DataDir = None) -> None:
         results = examine(Settings.load(data_dir=data_dir))
         if as_json:
             typer.echo(json.dumps(to_json(results)))
-        for result in () if as_json else results:
-            advice = f"\n{'':<24}-> {result.advice}" if result.advice else ""
-            typer.echo(f"{result.part:<14}{result.health:<10}{result.text}{advice}")
+        else:
+            console().print(checks_table(results))
         raise typer.Exit(1 if worst(results) is Health.FAILED else 0)
 
 
@@ -35,13 +37,17 @@ def doctor(as_json: Json = False, data_dir: DataDir = None) -> None:
 def stats(as_json: Json = False, data_dir: DataDir = None) -> None:
     """Print the statistics since the beginning."""
     with clear_errors():
+        from trellis_assets.cli.terminal.tables import console, statistics_table
         from trellis_assets.composition import Pipeline
         from trellis_assets.domain.statistics_export import to_json
         from trellis_assets.settings import Settings
 
         pipeline = Pipeline(Settings.load(data_dir=data_dir))
         snapshot = pipeline.store.statistics.snapshot(None, pipeline.clock.now())
-        typer.echo(json.dumps(to_json(snapshot), indent=None if as_json else 2))
+        if as_json:
+            typer.echo(json.dumps(to_json(snapshot)))
+        else:
+            console().print(statistics_table(snapshot))
 
 
 @app.command()
@@ -61,7 +67,7 @@ def report(  # noqa: PLR0917 - the flags of one command
         typer.Option(
             "--format",
             help="csv, parquet, json or html.",
-            show_default="the ending of --out, else csv",
+            show_default="the ending of --out, else csv; a table at a terminal",
             autocompletion=lambda: ["csv", "parquet", "json", "html"],
         ),
     ] = None,
@@ -70,6 +76,7 @@ def report(  # noqa: PLR0917 - the flags of one command
 ) -> None:
     """Write a report over some days."""
     with clear_errors():
+        from trellis_assets.cli.terminal.tables import console, rows_table
         from trellis_assets.composition import Pipeline
         from trellis_assets.reports.report_command import report_to
         from trellis_assets.settings import Settings
@@ -78,6 +85,11 @@ def report(  # noqa: PLR0917 - the flags of one command
         now = pipeline.clock.now()
         chosen = form or (out.suffix.removeprefix(".").lower() if out is not None else "") or "csv"
         written = report_to(pipeline.ledger, name, since=since, until=until, form=chosen, out=out, now=now)
+        shown = console()
+        if shown.is_terminal and form is None and out is None:
+            names, *rows = csv.reader(io.StringIO(written.decode()))
+            shown.print(rows_table(names, rows, shown.width))
+            return
         typer.echo(written, nl=False)
 
 

@@ -11,6 +11,7 @@ from trellis_assets.ports import ReportQueries
 from trellis_assets.steps.export_statistics import ExportStatisticsStep
 from trellis_assets.steps.read_earnings import ReadEarningsStep
 from trellis_assets.steps.read_overview import ReadOverviewStep
+from trellis_assets.steps.read_session_view import ReadSessionViewStep
 
 if TYPE_CHECKING:
     from trellis_assets.domain.earnings.report import EarningsReport
@@ -56,6 +57,18 @@ class ReportSteps(Steps):
             miner_hotkey=miner_hotkey or parts.miner_hotkey,
             source=settings.network.metagraph_source,
             prices=settings.cost.prices(),
+        )
+
+    def read_session_view_step(self) -> ReadSessionViewStep:
+        """Return the step that reads what the terminal shows of a session."""
+        parts = self._adapters
+        return ReadSessionViewStep(
+            polls=parts.store.polls,
+            statistics=parts.store.statistics,
+            endpoints=parts.store.endpoints,
+            clock=parts.clock,
+            miner_hotkey=parts.miner_hotkey,
+            endpoint_names=parts.generator.endpoints,
         )
 
     def explain_task_step(self) -> "ExplainTaskStep":

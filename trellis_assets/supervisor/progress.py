@@ -2,13 +2,17 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from trellis_assets.domain.tasks import TaskState, printable
+from trellis_assets.domain.scheduling.prefetch import ActiveTask
+from trellis_assets.domain.session_view import SessionView, task_end
+from trellis_assets.domain.tasks import TaskState, is_final, printable
 from trellis_assets.ports import Store, StoreError, StoreGoneError
 from trellis_assets.settings import Settings
+from trellis_assets.steps.read_session_view import ReadSessionViewStep
 from trellis_assets.supervisor.processes import ChildProcess
+from trellis_assets.supervisor.session_output import SessionOutput
 from trellis_assets.supervisor.stop_signal import StopSignal
 from trellis_assets.system.expiring_cache import AdaptiveCache
 
@@ -25,15 +29,21 @@ class SessionProgress:
 
     Attributes:
         hotkey: of the miner whose active tasks are waited for.
-        say: called with each line of progress.
+        output: shows the session.
+        details: reads what the output shows besides the counts.
         supervise: called at each check: says what fails, and replaces what is stuck.
     """
 
     settings: Settings
     store: Store
     hotkey: str
-    say: Callable[[str], None]
+    output: SessionOutput
+    details: ReadSessionViewStep | None = None
     supervise: Callable[[], None] = lambda: None
+    _in_hand: frozenset[int] = frozenset()
+    _view: AdaptiveCache[SessionView | None] = field(
+        default_factory=lambda: AdaptiveCache(None, TIMES_CHEAPER)
+    )
     _last: str = ""
     _draining_since: float | None = None
     _counts: AdaptiveCache[dict[TaskState, int]] = field(
@@ -53,7 +63,7 @@ class SessionProgress:
             self.supervise()
             for child in children:
                 if child.restart_if_dead():
-                    self.say(f"{child.name} died and was restarted. See {child.log}.")
+                    self.output.say(f"{child.name} died and was restarted. See {child.log}.")
             try:
                 if self._is_done(stop.count):
                     return
@@ -62,7 +72,7 @@ class SessionProgress:
             except StoreError as error:
                 self._say_once(f"waiting for the store: {printable(str(error), 500)}")
                 if stop.count > 1:
-                    self.say("Stopped. Unfinished tasks continue at the next start.")
+                    self.output.say("Stopped. Unfinished tasks continue at the next start.")
                     return
             time.sleep(CHECK_INTERVAL_S)
 
@@ -73,36 +83,44 @@ class SessionProgress:
             lambda: self.store.statistics.count_by_state(self.settings.mining.session_id)
         )
         active = self.store.tasks.active(self.hotkey)
-        self._say_once(describe(counts, limit))
+        self._note_ends(active)
+        self._show(counts, active)
         if limit is not None and not active and sum(counts.values()) >= limit:
             return True
         if stops and self._draining_since is None:
             self.store.sessions.drain(self.settings.mining.session_id, datetime.now(UTC))
             self._draining_since = time.monotonic()
-            self.say(f"Stopping: {len(active)} active tasks are finished first (Ctrl-C again stops at once).")
+            self.output.say(
+                f"Stopping: {len(active)} active tasks are finished first (Ctrl-C again stops at once)."
+            )
         if self._draining_since is None:
             return False
         waited_s = time.monotonic() - self._draining_since
         left = [task for task in active if task.state is not TaskState.UNSETTLED]
         is_drained = not left and waited_s >= LAST_POLLS_S
         if stops > 1 or is_drained or waited_s > self.settings.mining.stop_timeout_s:
-            self.say(f"Stopped. {len(left)} unfinished tasks continue at the next start.")
+            self.output.say(f"Stopped. {len(left)} unfinished tasks continue at the next start.")
             return True
         return False
 
+    def _note_ends(self, active: Sequence[ActiveTask]) -> None:
+        """Note the tasks that ended since the last look."""
+        in_hand = frozenset(task.key for task in active)
+        for key in sorted(self._in_hand - in_hand):
+            task = self.store.tasks.get(key)
+            if is_final(task.state):
+                self.output.note(task_end(task, datetime.now(UTC)))
+        self._in_hand = in_hand
+
+    def _show(self, counts: dict[TaskState, int], active: Sequence[ActiveTask]) -> None:
+        limit, details = self.settings.mining.task_limit, self.details
+        view = SessionView(datetime.now(UTC), counts, limit, active=tuple(active))
+        if details is not None and self.output.wants_details:
+            read = self._view.get(lambda: details.run(counts, limit, active)) or view
+            view = replace(read, at=view.at, counts=counts, active=view.active)
+        self.output.show(view)
+
     def _say_once(self, line: str) -> None:
         if line != self._last:
-            self.say(line)
+            self.output.say(line)
             self._last = line
-
-
-def describe(counts: dict[TaskState, int], limit: int | None) -> str:
-    """Return the session's tasks by state in one line.
-
-    Example:
-        {ACCEPTED: 3, GENERATING: 1} with a limit of 20 gives "tasks 4/20: 1 generating, 3 accepted".
-    """
-    pulled = sum(counts.values())
-    of = f"/{limit}" if limit is not None else ""
-    states = ", ".join(f"{counts[s]} {s}" for s in TaskState if counts.get(s))
-    return f"tasks {pulled}{of}: {states or 'none yet'}"

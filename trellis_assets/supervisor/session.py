@@ -1,6 +1,5 @@
 """A mining session: start its processes, supervise them until the tasks are done, stop them."""
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from trellis_assets.supervisor.instance_lock import single_instance_lock
 from trellis_assets.supervisor.own_server import OwnServer
 from trellis_assets.supervisor.preflight import check_ports, report_proxies
 from trellis_assets.supervisor.progress import SessionProgress
+from trellis_assets.supervisor.session_output import SessionOutput
 from trellis_assets.supervisor.session_processes import SessionProcesses
 from trellis_assets.supervisor.stop_signal import StopSignal
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from trellis_assets.supervisor.supervision import Supervision
 
 
-def mine(settings: Settings, say: Callable[[str], None]) -> StatisticsSnapshot:
+def mine(settings: Settings, output: SessionOutput) -> StatisticsSnapshot:
     """Mine until the task limit is reached or a stop is requested. Afterwards no process is left.
 
     Args:
         settings: as loaded; the session is added here.
-        say: called with each line of progress.
+        output: shows the session.
 
     Returns:
         The statistics of the session, which are also exported to a file.
@@ -41,6 +41,7 @@ def mine(settings: Settings, say: Callable[[str], None]) -> StatisticsSnapshot:
         MetagraphError: the list of validators cannot be read, and none is stored.
         StopRequestedError: a stop was requested before mining began.
     """
+    say = output.say
     with StopSignal().listening() as stop, single_instance_lock(settings.storage.folder):
         first = Pipeline(settings)
         with stop.interrupting():
@@ -51,7 +52,7 @@ def mine(settings: Settings, say: Callable[[str], None]) -> StatisticsSnapshot:
         report_proxies(first, say)
         pipeline = _open_session(first)
         try:
-            return _run(pipeline, first.store, server, stop, say)
+            return _run(pipeline, first.store, server, stop, output)
         except StoreGoneError as error:
             raise MiningError(_saved(error, first)) from error
 
@@ -72,22 +73,25 @@ def _run(
     store: Store,
     server: OwnServer | None,
     stop: StopSignal,
-    say: Callable[[str], None],
+    output: SessionOutput,
 ) -> StatisticsSnapshot:
     """Run the session until it is done, then end it in the store and export its statistics."""
     settings = pipeline.settings
     assert settings.mining.session_id is not None
     try:
         with ExitStack() as stack:
-            processes = SessionProcesses(settings, store, server, stack, say)
+            processes = SessionProcesses(settings, store, server, stack, output.say)
             processes.start()
             supervision = _supervise(pipeline, processes)
-            progress = SessionProgress(settings, store, pipeline.miner_hotkey, say, supervision.run_once)
+            details = pipeline.reports.read_session_view_step()
+            progress = SessionProgress(
+                settings, store, pipeline.miner_hotkey, output, details, supervision.run_once
+            )
             progress.until_done(processes.children, stop)
     finally:
         store.sessions.end(settings.mining.session_id, pipeline.clock.now())
         snapshot, path = pipeline.reports.export_statistics_step().run()
-    say(f"Statistics were written to {path}.")
+    output.say(f"Statistics were written to {path}.")
     return snapshot
 
 

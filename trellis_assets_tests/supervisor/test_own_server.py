@@ -9,6 +9,7 @@ import pytest
 
 from trellis_assets.adapters.generation.embedded.backend import EmbeddedBackend
 from trellis_assets.adapters.splat_io.codec import BytesCodec
+from trellis_assets.cli.terminal.lines import LineOutput
 from trellis_assets.servers.generation.app import generation_app
 from trellis_assets.settings import Settings
 from trellis_assets.supervisor.errors import MiningError
@@ -24,7 +25,7 @@ def test_port_in_use_is_reported_before_any_process_starts(tmp_path: Path) -> No
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(MiningError, match=f"port {port} is in use .* TRELLIS_GENERATOR_URLS=http"):
-            mine(settings(tmp_path, f"http://127.0.0.1:{port}"), lambda _: None)
+            mine(settings(tmp_path, f"http://127.0.0.1:{port}"), LineOutput(lambda _: None))
     assert not (tmp_path / "dagster").exists()
 
 

@@ -1,12 +1,14 @@
 """A session is watched to its end, whatever the store does meanwhile."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from trellis_assets.cli.terminal.lines import LineOutput
 from trellis_assets.domain.tasks import Task, TaskState
 from trellis_assets.ports import Store, StoreError
 from trellis_assets.settings import Settings
@@ -33,6 +35,9 @@ class FlakyStore:
             raise look
         return look
 
+    def get(self, key: int) -> Task:
+        return replace(a_task(key), state=TaskState.REJECTED, reason="rejected: too little")
+
     def drain(self, session_id: int, now: datetime) -> None:
         self.drained.append(session_id)
 
@@ -50,9 +55,8 @@ def watch(tmp_path: Path) -> Callable[..., list[str]]:
     def run(store: FlakyStore, stops: int, **known: Any) -> list[str]:
         settings = Settings.load(data_dir=tmp_path).changed(**{"session_id": 1} | known)
         said: list[str] = []
-        SessionProgress(settings, cast("Store", store), "hotkey", said.append).until_done(
-            [], StopSignal(stops)
-        )
+        output = LineOutput(said.append)
+        SessionProgress(settings, cast("Store", store), "hotkey", output).until_done([], StopSignal(stops))
         return said
 
     return run
@@ -63,7 +67,13 @@ AWAY = StoreError("the store postgresql://miner:***@db/trellis failed: connectio
 
 def test_store_that_fails_for_a_while_does_not_end_the_session(watch: Callable[..., list[str]]) -> None:
     said = watch(FlakyStore(AWAY, AWAY, [a_task(1)], []), 0, task_limit=1)
-    assert said == [f"waiting for the store: {AWAY}", "tasks 1/1: 1 accepted"]
+    assert said[:2] == [f"waiting for the store: {AWAY}", "tasks 1/1: 1 accepted"]
+
+
+def test_a_task_that_costs_something_is_told_when_it_ends(watch: Callable[..., list[str]]) -> None:
+    said = watch(FlakyStore([a_task(1)], []), 0, task_limit=1)
+    assert said[-1].endswith(": rejected (rejected: too little)")
+    assert said[-1].startswith("task 1")
 
 
 def test_second_signal_does_not_wait_for_a_store_that_fails(watch: Callable[..., list[str]]) -> None:

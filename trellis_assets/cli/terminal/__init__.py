@@ -1,0 +1,1 @@
+"""What commands print: a live table at a terminal, lines and plain tables elsewhere."""

@@ -70,7 +70,7 @@ def transition(before: TaskState | None, after: TaskState) -> list[tuple[Event, 
         before: None for a task that is new.
         after: the state that it is in now.
 
-    Example:
+    Examples:
         A lost answer that turns out to be an acceptance leaves one outcome for another:
 
         >>> " -> ".join(detail for _, detail in transition(TaskState.ANSWER_UNKNOWN, TaskState.ACCEPTED))

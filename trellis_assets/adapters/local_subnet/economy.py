@@ -48,7 +48,7 @@ def weights(rewards: Mapping[str, float]) -> dict[str, float]:
     Miners with a reward above 5 are ranked from the smallest on, i = 0 to n - 1; each gets
     0.003 + 0.005 / (1 + exp(-0.06 * (i - n / 2))), and all of them together 1.
 
-    Example:
+    Examples:
         Of two miners, the one with the larger reward gets little more: rank counts, not the amount.
 
         >>> {name: round(weight, 4) for name, weight in weights({"a": 1500.0, "b": 9000.0, "c": 0.0}).items()}

@@ -72,7 +72,7 @@ class SessionSpan:
 def gpu_hours(sessions: Iterable[SessionSpan], start: datetime, end: datetime, now: datetime) -> float:
     """Return the GPU hours that sessions ran within start..end: idle ones too, since they are paid for.
 
-    Example:
+    Examples:
         A session with two GPUs from 22:00 to 02:00 has 4 GPU hours on either day.
 
         >>> hour = datetime.fromisoformat
@@ -91,7 +91,7 @@ def gpu_hours(sessions: Iterable[SessionSpan], start: datetime, end: datetime, n
 def per_result(cost: float | None, accepted: int) -> float | None:
     """Return the cost of an accepted result; None where none was accepted or no price is known.
 
-    Example:
+    Examples:
         >>> per_result(9.0, 120)
         0.075
     """

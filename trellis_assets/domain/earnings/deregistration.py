@@ -46,7 +46,7 @@ def pruning_position(
         hotkey: whose place.
         least_not_immune: with no more neurons outside their immunity than this, immune ones are removed too.
 
-    Example:
+    Examples:
         Of two without emission the longer registered goes first, and then one with an emission.
 
         >>> late, early = PruningCandidate(7, "late", 0.0, 900), PruningCandidate(8, "early", 0.0, 100)

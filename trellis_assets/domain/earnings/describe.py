@@ -69,7 +69,7 @@ def describe_neuron(neuron: NeuronRecord) -> str:
 def amounts(income: Income, money: float | None, currency: str) -> str:
     """Return alpha, TAO and money, as far as they are known.
 
-    Example:
+    Examples:
         >>> amounts(Income(30.0, 0.6), 240.0, "USD")
         '30 alpha = 0.6 TAO = 240.00 USD'
     """

@@ -138,7 +138,7 @@ def is_recent(record: NeuronRecord, now: datetime) -> bool:
 def rank_by_incentive(incentives: Iterable[float], incentive: float) -> int | None:
     """Return the rank of a miner with this incentive; None without any.
 
-    Example:
+    Examples:
         Both miners with 0.1 have rank 2, and the one without has none.
 
         >>> found = (0.2, 0.1, 0.1, 0.0)

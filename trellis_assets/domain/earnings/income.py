@@ -27,7 +27,7 @@ class Income:
     def money(self, tao_price: float | None) -> float | None:
         """Return the worth in the user's currency; None without a price of TAO.
 
-        Example:
+        Examples:
             >>> Income(alpha=30.0, tao=0.6).money(400.0)
             240.0
         """

@@ -128,7 +128,7 @@ class EarningsReport:
 def priced(usage: Usage, gpu: GpuPrice, income_share: float | None = None) -> UsageCost:
     """Return the usage with the price of its GPU seconds.
 
-    Example:
+    Examples:
         Half an hour at 0.40, with 10 accepted results:
 
         >>> half_an_hour = Usage("5Validator", accepted=10, generation_s=1800.0)
@@ -146,7 +146,7 @@ def income_shares(validators: tuple[Usage, ...]) -> dict[str, float]:
     The chain pays by the weights that validators set, each counted by its stake; a validator's weights follow
     its accepted results. Our weight with each is not known here: stake times accepted results stands for it.
 
-    Example:
+    Examples:
         >>> large = Usage("large", accepted=6, stake=50_000)
         >>> small = Usage("small", accepted=10, stake=10_000)
         >>> income_shares((large, small))

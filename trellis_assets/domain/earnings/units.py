@@ -15,7 +15,7 @@ def tempo_s(tempo_blocks: int) -> float:
     The runtime runs an epoch once `tempo` blocks have passed since the last one (subtensor,
     `should_run_epoch`). Runtimes up to the end of 2025 took one block more, 0.3 % of a tempo of 360.
 
-    Example:
+    Examples:
         360 blocks of 12 s are 20 epochs a day.
 
         >>> tempo_s(360), DAY_S / tempo_s(360)
@@ -30,7 +30,7 @@ def alpha_in(emission_alpha: float, tempo_blocks: int, seconds: float) -> float:
     The chain stores of each neuron what its last epoch paid (`Emission`, in rao of alpha, written by
     `persist_netuid_epoch_terms`): an amount per tempo, neither per block nor per day.
 
-    Example:
+    Examples:
         1.5 alpha a tempo of 360 blocks are 30 alpha a day, and 1.25 an hour.
 
         >>> alpha_in(1.5, 360, DAY_S), alpha_in(1.5, 360, HOUR_S)
@@ -42,7 +42,7 @@ def alpha_in(emission_alpha: float, tempo_blocks: int, seconds: float) -> float:
 def blocks_as_days(blocks: int) -> float:
     """Return how long so many blocks take, in days.
 
-    Example:
+    Examples:
         >>> blocks_as_days(7_200)
         1.0
     """

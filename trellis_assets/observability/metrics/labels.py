@@ -15,7 +15,7 @@ def short_hotkeys(hotkeys: Iterable[str]) -> Mapping[str, str]:
 
     Characters of a key can be chosen by who makes it. Keys that begin alike are therefore whole.
 
-    Example:
+    Examples:
         >>> short_hotkeys(["5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty", ""])
         {'': '', '5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty': '5FHneW46'}
     """
@@ -27,7 +27,7 @@ def short_hotkeys(hotkeys: Iterable[str]) -> Mapping[str, str]:
 def addresses(names: Iterable[str]) -> Mapping[str, str]:
     """Return a label for each address: without user name and password, numbered where two are alike then.
 
-    Example:
+    Examples:
         >>> list(addresses(["http://me:secret@gpu:8093", "http://you:other@gpu:8093"]).values())
         ['http://gpu:8093', 'http://gpu:8093#2']
     """

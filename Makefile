@@ -39,6 +39,14 @@ test-distributed: setup ## what must hold of several miners and workers, over Po
 test-interop: setup .venv-bittensor-9/installed ## real Axons of bittensor 9.9; TRELLIS_SUBNET_PROTOCOL: the subnet's own protocol.py
 	TRELLIS_BITTENSOR_9=$(CURDIR)/.venv-bittensor-9/bin/python $(BIN)/pytest trellis_assets_tests/interop
 
+# TESTS= leaves the tests out, TESTS=test runs them all; the log ends with seconds and megabytes.
+TESTS ?= quick
+test-debian13: ## the README's commands on a bare Debian 13, in a root made by debootstrap; minutes
+	.ci/bare-machine trixie "$(TESTS)"
+
+test-debian12: ## the same on Debian 12
+	.ci/bare-machine bookworm "$(TESTS)"
+
 FUZZ_SECONDS ?= 60
 fuzz: setup ## random bytes against the parser of responses; FUZZ_SECONDS of it
 	TRELLIS_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m trellis_assets_tests.hostile.fuzz
@@ -110,7 +118,7 @@ format: setup
 audit: .venv/product ## known vulnerabilities of what is locked, where the advisories can be had
 	$(BIN)/python .ci/audit
 
-lock: ## write requirements/ again, by uv; ARGS=--upgrade for the newest versions that pyproject.toml allows
+lock: ## write requirements/ again, by uv (pip install uv); ARGS=--upgrade for the newest versions that pyproject.toml allows
 	requirements/lock $(ARGS)
 
 product: .venv/product .venv/compiled ## what mining needs, in .venv

@@ -44,7 +44,7 @@ def lengthen(history: Path, instance: dg.DagsterInstance, runs: int) -> None:
     _copy_rows(history / "runs.db", "run_tags", copies)
     _copy_rows(history / "runs" / "index.db", "event_logs", copies)
     for original, copy in copies:
-        # Nobody writes a run's events once it has ended, so that one file may serve many.
+        # A run's events do not change once it has ended, so that one file may serve many.
         os.link(history / "runs" / f"{original}.db", history / "runs" / f"{copy}.db")
 
 

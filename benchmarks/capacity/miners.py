@@ -68,7 +68,7 @@ class Subnet:
         on_one_disk = self.costs.database == SQLITE
         servers = 1 if on_one_disk else scenario.database_cores
         self.store, self.log = Station(simulation, servers), Station(simulation, servers)
-        # Who looks for a free endpoint waits for whoever holds the rows before it.
+        # A run that looks for a free endpoint waits for the one that has the rows locked.
         self.slot_rows = Station(simulation, 1)
         self.broker = Station(simulation, 1)
         self.hands = Station(simulation, scenario.hands)
@@ -99,7 +99,7 @@ class Subnet:
         self.done, self.waits_s = 0, []
         self.simulation.run(warm_up_s + seconds)
 
-    # --- who asks -------------------------------------------------------------------------------
+    # --- polling --------------------------------------------------------------------------------
 
     def _polling(self, miner: Miner) -> Process:
         """Do the poller's rounds, as `PollingLoop` does."""

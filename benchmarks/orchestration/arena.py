@@ -150,7 +150,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
         # The miner leaves at once when it is told twice.
         process.send_signal(signal.SIGTERM)
         time.sleep(1.0)
-    # The subreaper last: while it lives, whoever is started meanwhile is of its family too.
+    # The subreaper last: while it lives, processes that are started meanwhile are its descendants too.
     while members := [pid for pid in family(process.pid) if pid != process.pid]:
         for pid in members:
             with contextlib.suppress(ProcessLookupError):

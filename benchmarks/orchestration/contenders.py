@@ -10,7 +10,7 @@ from orchestration.arena import Arena, running
 if TYPE_CHECKING:
     from subprocess import Popen
 
-# Dagster's defaults, but that it calls nobody outside.
+# Dagster's defaults, but it calls no service outside.
 DAGSTER_YAML = "telemetry:\n  enabled: false\n"
 
 

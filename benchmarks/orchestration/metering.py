@@ -26,7 +26,7 @@ def family(pid: int) -> list[int]:
 def cpu_seconds(pid: int) -> float:
     """Return the CPU seconds of the whole tree, with descendants that have ended and were reaped.
 
-    A child that ends between two readings would count twice or not at all: read until nobody came or went.
+    A child that ends between two readings would count twice or not at all: read until none came or went.
     """
     total = 0.0
     for _ in range(_TRIES):

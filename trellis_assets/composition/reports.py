@@ -45,7 +45,7 @@ class ReportSteps(Steps):
         return ExportStatisticsStep(self.store.statistics, self.clock, folder, session_id)
 
     def read_earnings_step(self, miner_hotkey: str | None = None) -> ReadEarningsStep:
-        """Return the step that reads what mining earned and cost, for whoever shows it.
+        """Return the step that reads what mining earned and cost, for pages and reports.
 
         Args:
             miner_hotkey: whose; None reads it from the wallet.

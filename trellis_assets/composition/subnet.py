@@ -30,7 +30,7 @@ class SubnetSteps(Steps):
         )
 
     def metagraph_policy(self) -> MetagraphPolicy:
-        """Return where the list of validators comes from, and who is told when the hotkey is not on it."""
+        """Return where the list of validators comes from, and what follows when the hotkey is not on it."""
         network = self.settings.network
         return MetagraphPolicy(
             source=network.metagraph_source,
@@ -90,7 +90,7 @@ class SubnetSteps(Steps):
 
     @property
     def notify_step(self) -> NotifyStep | None:
-        """Return the step that sends messages to people; None where nobody is notified."""
+        """Return the step that sends messages to people; None where no notification is set up."""
         return self._adapters.notify_step
 
     def disk(self) -> CheckResult:

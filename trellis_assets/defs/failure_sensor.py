@@ -8,7 +8,7 @@ from trellis_assets.orchestration.failure_ticks import LookbackFailureSensor
 
 
 def _notify(context: dg.RunStatusSensorContext, subnet: SubnetResource) -> dg.SkipReason | None:
-    """Send the job, the cause and a link to the run; skip where nobody is notified."""
+    """Send the job, the cause and a link to the run; skip where no notification is set up."""
     parts = subnet.get()
     notify = parts.notify_step
     if notify is None:

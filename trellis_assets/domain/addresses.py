@@ -20,7 +20,7 @@ def address_fault(ip: str, port: int, *, is_public: bool) -> str | None:
     Args:
         ip: IPv4 or IPv6, without brackets.
         port: of the axon.
-        is_public: whether anybody can register on the chain.
+        is_public: whether anyone can register on the chain.
 
     Example:
         ("10.0.0.7", 8091) is "private" on a public chain and None on one's own;

@@ -16,7 +16,7 @@ _MANY_RESULTS = 8
 # Fewer tasks say nothing of what is usual.
 _MANY_TASKS = 20
 _MUCH_UNSUBMITTED = 0.25
-# Nobody can change that a validator serves a prompt twice.
+# A miner cannot change that a validator serves a prompt twice.
 _USUAL_REASONS = ("duplicate",)
 
 

@@ -23,7 +23,7 @@ class StoredCandidate:
         splat_count: of the prepared model; of one with a problem, as it was generated.
         spz: the model; None where it has a problem, so that nothing was stored.
         ply, picture, cut: files beside it; see `Generation`.
-        verdict: of the local validator; None while nobody judged it.
+        verdict: of the local validator; None while it has not been validated.
         problem: why it cannot be submitted (collapsed, file lost); None where it can.
         is_idle: made on a past prompt while nothing was mined; it is never submitted.
         is_chosen: its model is the task's.

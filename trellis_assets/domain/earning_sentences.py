@@ -47,7 +47,7 @@ def amount(value: float) -> str:
     """
     if value == 0:
         return "0"
-    if abs(value) >= 100:  # noqa: PLR2004 - nobody counts cents then
+    if abs(value) >= 100:  # noqa: PLR2004 - cents do not matter then
         return f"{value:,.0f}"
     return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3g}"
 

@@ -24,7 +24,7 @@ class Generation:
         reused_from: key of the task whose file this is, or None.
         picture: the picture of the words that it was made from, on the picture route (WebP).
         cut: the object of that picture alone, centred: what TRELLIS was given (WebP with alpha).
-        endpoint: name of the endpoint that made it; None where nobody wrote it down.
+        endpoint: name of the endpoint that made it; None where it was not recorded.
     """
 
     generator: str

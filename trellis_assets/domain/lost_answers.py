@@ -60,7 +60,7 @@ def accepted_among_lost(
 
     One lost answer between an average of 0.9 with 3 in the window, and a rejection that names 0.895 and 4: it
     was accepted, with the score (0.895 - 0.95 * 0.9) / 0.05 = 0.8. Two lost answers and a count that grew by
-    two: both were accepted, with scores that nobody can tell apart. Two lost answers and a count that grew by
+    two: both were accepted, with scores that cannot be told apart. Two lost answers and a count that grew by
     one: one of them was, and nothing tells which.
 
     Args:

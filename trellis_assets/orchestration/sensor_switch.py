@@ -1,7 +1,7 @@
 """Read the switch of the `task_sensor` in Dagster's UI, and evaluate the sensor while it is off.
 
 A stopped sensor has no ticks, so nothing would start the runs of active tasks. The session's supervisor then
-evaluates it as Dagster's daemon would: the sensor sees that it is stopped, polls nobody, and starts the runs
+evaluates it as Dagster's daemon would: the sensor sees that it is stopped, polls nothing, and starts the runs
 that are missing.
 """
 

@@ -88,7 +88,7 @@ def describe_runs(runs: Sequence[StartedRun]) -> str:
 
 
 def describe_polls(report: PollReport) -> str:
-    """Return what the polls brought, or why nobody was polled."""
+    """Return what the polls brought, or why no validator was polled."""
     if report.problem is not None:
         return report.problem
     if report.polled:

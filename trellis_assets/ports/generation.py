@@ -25,8 +25,8 @@ class GenerationError(RuntimeError):
     """A model could not be generated: a fault of the server, unless a subclass says otherwise.
 
     Attributes:
-        is_transient: asking the same endpoint again may help; else somebody must mend it first.
-        is_unreachable: nobody was there to ask.
+        is_transient: asking the same endpoint again may help; else its operator must fix it first.
+        is_unreachable: nothing answered.
     """
 
     def __init__(self, message: str, *, is_transient: bool, is_unreachable: bool = False) -> None:

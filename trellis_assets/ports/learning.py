@@ -46,7 +46,7 @@ class SettledTaskRepository(Protocol):
         """Return one task, settled or not.
 
         Raises:
-            StoreError: there is none.
+            StoreError: there is no such task.
         """
         ...
 

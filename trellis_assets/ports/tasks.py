@@ -105,7 +105,7 @@ class TaskRepository(Protocol):
         """Return the task.
 
         Raises:
-            StoreError: there is none.
+            StoreError: there is no such task.
         """
         ...
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # A page shows so many rows; the files have all of them.
 MAX_SHOWN_ROWS = 500
 _MAX_CELL_CHARACTERS = 200
-# A word without spaces that nobody reads whole: a hotkey, a hash, such a hash with its kind before it.
+# A long word that is shown shortened: a hotkey, a hash, or a hash with its kind before it.
 _KEY = re.compile(r"(?:image:)?[0-9A-Za-z]{32,}")
 _KEY_START, _KEY_END = 8, 4
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from trellis_assets.steps.poll_validators import POLL_CHECK_S, PROMPT_ANSWER, PollReport, PollValidatorsStep
 
-# Seconds between two looks at who is to be polled, at most, while nothing is expected.
+# Longest pause between two checks for validators that are due, in seconds, while nothing is expected.
 IDLE_REST_S = 0.5
 # Seconds that a round waits for the first list of validators.
 FIRST_LIST_S = 2.0

@@ -33,7 +33,7 @@ from trellis_assets.steps.handle_poll_response import HandlePollResponseStep
 from trellis_assets.steps.metagraph_cache import MetagraphCache
 from trellis_assets.steps.refresh_validators import MetagraphPolicy
 
-# Seconds between two looks at who is to be polled, while tasks are active.
+# Seconds between two checks for validators that are due, while tasks are active.
 POLL_CHECK_S = 0.05
 # A validator that has not answered by then is no longer expected to bring a task at once.
 PROMPT_ANSWER = timedelta(seconds=1)

@@ -197,7 +197,7 @@ class SubmitStep:
             reason = task.reason if state is TaskState.HANDED_BACK else f"{task.reason}; {reason}"
         feedback = answer.feedback
         if is_hand_back and feedback is not None:
-            feedback = replace(feedback, task_fidelity_score=None)  # nobody scored anything
+            feedback = replace(feedback, task_fidelity_score=None)  # nothing was scored
         submission = replace(
             sent,
             kind=kind,

@@ -1,4 +1,4 @@
-"""A value that a thread reads, so that nobody who shows it waits long for it."""
+"""A value that a thread reads, so that a page that shows it does not wait long."""
 
 import logging
 import threading
@@ -25,9 +25,9 @@ class Reading(Generic[T]):
 
 
 class BackgroundCache(Generic[T]):
-    """Keeps a value that is read in a thread when somebody wants it and it is old; one read at a time.
+    """Keeps a value, and reads it again in a thread when it is wanted and old; one read at a time.
 
-    Who gets the value while it is read anew gets the last one. Nobody's wish, no read.
+    While it is being read, callers get the last value. Without callers it is not read.
     """
 
     def __init__(

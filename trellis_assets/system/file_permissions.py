@@ -1,4 +1,4 @@
-"""File permissions: nobody else on this machine may read what we write."""
+"""File permissions: other users of this machine may not read what we write."""
 
 import os
 import stat

@@ -1,6 +1,6 @@
 """Heartbeats of processes: a small file each, which shows that a process makes progress.
 
-Times in them are of the monotonic clock, which all processes of a machine share and nobody can set.
+Times in them are of the monotonic clock, which all processes of a machine share and which cannot be set.
 """
 
 import json

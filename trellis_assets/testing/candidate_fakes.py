@@ -40,7 +40,7 @@ class NotingGenerator:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def probe(self) -> Sequence[Probe]:
-        """Return nothing: nobody probes it."""
+        """Return nothing: it is not probed."""
         return ()
 
     def supports(self, kind: TaskKind) -> bool:  # noqa: ARG002 - the port's

@@ -186,7 +186,7 @@ def chain_server(state: ChainState, metadata: RuntimeMetadata) -> Iterator[str]:
 
 
 async def _end(server: Server) -> None:
-    """Close every connection, and cancel whoever never answers."""
+    """Close every connection, and cancel handlers that never answer."""
     server.close(close_connections=True)
     others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     for task in others:

@@ -52,7 +52,7 @@ class ChainNeuron:
 def metagraph_fields(
     neurons: Sequence[ChainNeuron], *, netuid: int, block: int, owner: str | None = None
 ) -> dict[str, Any]:
-    """Return the fields of the chain's (selective) metagraph that anybody here asks for."""
+    """Return the fields of the chain's (selective) metagraph that this project asks for."""
     return {
         "netuid": netuid,
         "owner_hotkey": owner,

@@ -1,4 +1,4 @@
-"""A proxy that reaches nobody: it refuses every request and counts them."""
+"""A proxy that reaches nothing: it refuses every request and counts them."""
 
 import threading
 from collections.abc import Iterator

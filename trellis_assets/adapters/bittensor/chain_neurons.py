@@ -80,7 +80,7 @@ def parse_metagraph_fields(fields: Any, *, is_public: bool, price_rao: Any = Non
 
     Args:
         fields: of the chain's struct, as decoded; see `chain_child.FIELDS`.
-        is_public: whether anybody can register on the chain: see `address_fault`.
+        is_public: whether anyone can register on the chain: see `address_fault`.
         price_rao: of one alpha, where the runtime says it.
 
     Raises:

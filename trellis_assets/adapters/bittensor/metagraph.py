@@ -68,14 +68,14 @@ def read_metagraph(settings: Settings, *, deadline_s: float = DEADLINE_S) -> Met
         reading = read_chain_metagraph(settings, deadline_s=deadline_s)
         listed = Metagraph(reading.neurons, reading.economy, reading.economy_fault)
         for uid, fault in reading.faults.items():
-            # A miner without an address, or with a private one, harms nobody and is common.
+            # A miner without an address, or with a private one, does no harm and is common.
             if listed[uid].validator_permit:
                 audit("address left out", level=logging.WARNING, validator_uid=uid, reason=fault)
     if not listed:
         # Believed, it would fail every task that is about to be submitted.
         where = str(path or settings.network.display_name)
         raise MetagraphError(
-            f"the metagraph of {where} lists nobody; check TRELLIS_NETWORK and TRELLIS_NETUID"
+            f"the metagraph of {where} lists no neuron; check TRELLIS_NETWORK and TRELLIS_NETUID"
         )
     return listed
 

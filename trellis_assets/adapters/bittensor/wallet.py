@@ -14,7 +14,7 @@ def find_wallet(network: NetworkSettings) -> str:
     """Return where the hotkey is, in words; it is not read.
 
     Raises:
-        WalletError: there is none.
+        WalletError: there is no such key.
     """
     if network.is_local:
         return "a development key"

@@ -75,7 +75,7 @@ class HttpGenerator:
         """
         self._urls = {endpoint_name(url.rstrip("/")): url.rstrip("/") for url in urls}
         if not self._urls:
-            raise ValueError("no generation server is named; wanted is http(s)://host:port")
+            raise ValueError("no generation server is named; name one as http(s)://host:port")
         self._client = BoundedClient(timeout_s=timeout_s, max_bytes=max_answer_bytes, token=token)
         self._route = route
         self._offered = OfferedPictures(token)

@@ -35,7 +35,7 @@ def declared_orientation(headers: Mapping[str, str]) -> tuple[Orientation, bool]
     """Return the orientation that an answer's headers speak for, and whether that is certain.
 
     Our own server says it. The seed's server is known by a header of its own: it writes models by TRELLIS's
-    `save_ply`, unless somebody changed it. Nothing is known of others.
+    `save_ply`, unless it was changed. Nothing is known of others.
     """
     said = headers.get(ORIENTATION_HEADER, "").strip().lower()
     if said in set(Orientation):

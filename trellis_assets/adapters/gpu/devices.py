@@ -8,7 +8,7 @@ _CUDA = re.compile(r"cuda(?::(\d{1,3}))?")
 
 
 class DeviceError(ValueError):
-    """The device cannot be used; the text says what is wanted."""
+    """The device cannot be used; the text says which can."""
 
 
 def give_one_gpu(device: str, environment: MutableMapping[str, str]) -> str:
@@ -34,10 +34,10 @@ def give_one_gpu(device: str, environment: MutableMapping[str, str]) -> str:
         return device
     match = _CUDA.fullmatch(device)
     if match is None:
-        raise DeviceError(f"the device {device!r} is none: wanted is cuda:0, cuda:1, … or cpu")
+        raise DeviceError(f"{device!r} is not a device: name cuda:0, cuda:1, … or cpu")
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
-        raise DeviceError("CUDA has started already: the device must be chosen before")
+        raise DeviceError("CUDA has started already: choose the device before anything uses CUDA")
     number = int(match[1] or 0)
     environment.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     shown = environment.get("CUDA_VISIBLE_DEVICES")
@@ -46,6 +46,6 @@ def give_one_gpu(device: str, environment: MutableMapping[str, str]) -> str:
         return "cuda:0"
     allowed = [name.strip() for name in shown.split(",") if name.strip()]
     if number >= len(allowed):
-        raise DeviceError(f"{device} is none of the {len(allowed)} GPUs of CUDA_VISIBLE_DEVICES={shown}")
+        raise DeviceError(f"{device} is not among the {len(allowed)} GPUs of CUDA_VISIBLE_DEVICES={shown}")
     environment["CUDA_VISIBLE_DEVICES"] = allowed[number]
     return "cuda:0"

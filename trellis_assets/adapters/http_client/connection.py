@@ -23,7 +23,7 @@ _PROXY_BOUNDS = ResponseBounds(body=64 * 1024)
 
 
 class NoConnectionError(Exception):
-    """Nobody was reached: nothing of the request was sent."""
+    """No connection was made: nothing of the request was sent."""
 
 
 @contextlib.contextmanager
@@ -39,7 +39,7 @@ def connected(
         until: deadline of everything.
 
     Raises:
-        NoConnectionError: nobody there, or not in time.
+        NoConnectionError: nothing listens there, or not in time.
         TimeoutError: the proxy or the TLS handshake took longer than `until`.
         OSError: the connection broke, or TLS failed.
     """

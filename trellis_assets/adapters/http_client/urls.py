@@ -99,7 +99,7 @@ def _parse(url: str) -> httpx.URL:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
         # The library's text quotes the part that it cannot read, which may be of a password.
-        raise ValueError("not a URL; wanted is http(s)://host:port") from None
+        raise ValueError("not a URL; write http(s)://host:port") from None
     if parsed.scheme not in _PORTS or not parsed.host:
-        raise ValueError("not a URL of a service; wanted is http(s)://host:port")
+        raise ValueError("not the URL of a service; write http(s)://host:port")
     return parsed

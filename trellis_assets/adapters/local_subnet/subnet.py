@@ -25,7 +25,7 @@ FIRST_UID, UID_STEP = 10, 10
 STAKES = (53_000.0, 21_000.0, 8_000.0)
 THRESHOLDS = (0.6, 0.65, 0.7)
 START_TIMEOUT_S = 30.0
-# The chain's epoch takes 72 minutes: nobody who tries the subnet waits for one.
+# The chain's epoch takes 72 minutes: too long for a trial.
 EPOCH_S = 5.0
 # Just within the time that a miner waits for an answer.
 HANGING_S = 299.0

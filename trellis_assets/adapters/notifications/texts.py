@@ -1,4 +1,4 @@
-"""Texts of messages: they quote untrusted peers, and must call nobody by name and show no picture."""
+"""Texts of messages: they quote untrusted peers, and must not mention users or show pictures."""
 
 # Discord's bound is 2,000; others allow more.
 LONGEST = 1_700

@@ -24,7 +24,7 @@ _KEY = ("session_id", "miner_hotkey", "validator_hotkey")
 def archive_tasks(session: Session, before: datetime, limit: int) -> int:
     """Turn tasks that ended before into sums, and delete their rows, verdicts, candidates and decisions.
 
-    Return how many. A task stays while its file does: whoever finds the file can still find out whose it is.
+    Return how many. A task stays while its file does, so that a file always has its task.
     Files of its other candidates are swept when no row names them any more.
     """
     keys = list(

@@ -13,7 +13,7 @@ from trellis_assets.domain.learning.settled_tasks import SettledTask
 from trellis_assets.domain.tasks import FINAL_STATES, TaskKind, TaskState
 
 _ACCEPTED = str(TaskState.ACCEPTED)
-# A result came of these, or none did: what nobody knows is not counted.
+# A result came of these, or none did: unknown outcomes are not counted.
 _KNOWN = [str(state) for state in (TaskState.ACCEPTED, TaskState.REJECTED, TaskState.HANDED_BACK)]
 
 

@@ -38,7 +38,7 @@ class SqlModelCatalogue(Repository):
         if wanted.day is not None:
             query = query.where(TaskRow.pulled_at >= wanted.day, TaskRow.pulled_at < wanted.next_day)
         if wanted.text is not None:
-            # The base64 text of a picture is no text that anybody looks for.
+            # Nobody searches for the base64 text of a picture.
             matches = TaskRow.prompt.icontains(wanted.text, autoescape=True)
             query = query.where(TaskRow.kind == str(TaskKind.TEXT), matches)
         if wanted.before is not None:

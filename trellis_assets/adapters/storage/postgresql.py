@@ -7,14 +7,14 @@ from sqlalchemy import URL, Engine, event
 
 # Short transactions, many processes: what is not in use is given back.
 POOL = {"pool_size": 4, "max_overflow": 8, "pool_timeout": 30, "pool_recycle": 1800, "pool_pre_ping": True}
-# A server that restarts is waited for as long as a locked SQLite file is; who has never reached it
+# A server that restarts is waited for as long as a locked SQLite file is; a process that never reached it
 # is told soon, since a person may be waiting.
 PATIENCE_S = 30.0
 FIRST_PATIENCE_S = 5.0
 _LOOK_EVERY_S = 0.25
 _CONNECT_TIMEOUT_S = 10
 _SESSION = {
-    # Nobody waits for a lock for ever, and nobody who stopped in the midst of a transaction keeps one.
+    # No session waits for a lock for ever, and none that stopped within a transaction keeps one.
     "lock_timeout": "30s",
     "statement_timeout": "300s",
     "idle_in_transaction_session_timeout": "60s",

@@ -22,7 +22,7 @@ class SqlSharedDemand(Repository):
     ) -> list[OtherMinerDemand]:
         """Return tasks of other miners that wait for an endpoint, and polls that may bring one, by session.
 
-        A task that no run takes up waits for a worker, or its miner is gone: it holds up nobody.
+        A task that no run takes up waits for a worker, or its miner is gone: it delays no other task.
         """
         waiting = (
             select(TaskRow.session_id, func.count())

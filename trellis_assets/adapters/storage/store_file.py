@@ -1,6 +1,6 @@
 """The file of an SQLite store: whether open connections still write to the file at its path.
 
-On POSIX systems a deleted file lives on for who has it open: everything would go on to work, and be gone
+On POSIX systems a deleted file lives on where it is open: everything would go on to work, and be gone
 with the last process. So each transaction looks first, which costs some microseconds.
 """
 

@@ -37,7 +37,7 @@ class SqlTasks(Repository):
         """Return the task.
 
         Raises:
-            StoreError: there is none.
+            StoreError: there is no such task.
         """
         with self._reading() as session:
             row = session.get(TaskRow, key)

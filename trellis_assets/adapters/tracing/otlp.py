@@ -80,7 +80,7 @@ def open_otlp(url: str, instance: str) -> OtlpTraces:
     except ImportError:
         raise MissingTracingError("traces need OpenTelemetry: pip install 'trellis-assets[otel]'") from None
     session = requests.Session()
-    session.max_redirects = 0  # a collector sends nobody elsewhere
+    session.max_redirects = 0  # a collector has no reason to redirect
     return OtlpTraces(OTLPSpanExporter(url, timeout=TIMEOUT_S, session=session), instance)
 
 

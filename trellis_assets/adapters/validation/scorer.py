@@ -29,7 +29,7 @@ class NoScoreError(ValueError):
 
 
 class SplatJudge(ABC):
-    """The subnet's data checks exactly (PROTOCOL 6.2), and a score by whoever derives from it."""
+    """The subnet's data checks exactly (PROTOCOL 6.2), and a score by its subclass."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

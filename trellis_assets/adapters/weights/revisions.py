@@ -1,7 +1,7 @@
 """Decide which commit of a repository, and which bytes of a file, weights are loaded from.
 
 The order of precedence is: a commit named by a setting, a commit pinned here, the commit recorded at the
-first download. A repository that changes later therefore changes nothing here until somebody says so.
+first download. A repository that changes later therefore changes nothing here until a setting says so.
 """
 
 import hashlib

@@ -37,7 +37,7 @@ class Outcome:
         duration_s: seconds from its start to its end.
         failure: why there is no model; None when there is one.
         is_unreachable: nothing answered.
-        is_lasting: somebody must mend the endpoint: it is no generation server, say.
+        is_lasting: the endpoint must be fixed first: it is not a generation server, for example.
         is_unclear: the prompt or the endpoint may be at fault (`fault_attribution`).
         prompt: mark of the prompt that failed.
     """

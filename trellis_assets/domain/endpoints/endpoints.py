@@ -47,7 +47,7 @@ class Endpoint:
         began_at: when that task's generation began; None before it has.
         recent_s: seconds of its last generations, the newest last.
         generations, failures, generation_s: counts and seconds since it was first used.
-        busy_share: of the last hour, 0..1; None where nobody summed it up.
+        busy_share: of the last hour, 0..1; None where it was not computed.
         orientation_trials: what judging its first models each way up showed.
         failed_prompts: marks of the different prompts that failed since its last model, the newest last.
         is_proven: it has made a model since it last came up.

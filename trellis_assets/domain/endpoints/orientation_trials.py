@@ -10,7 +10,7 @@ from trellis_assets.domain.endpoints.orientation import Orientation
 # The other ways up are compared with the model as it came.
 OTHERS = (Orientation.TRELLIS_PLY, Orientation.Z_UP)
 LEAST_TRIALS, MOST_TRIALS = 3, 12
-# Score differences below this do not matter to anybody.
+# Score differences below this do not matter.
 MARGIN = 0.02
 # A few trials that happen to agree must not look like certainty.
 LEAST_SPREAD = 0.03

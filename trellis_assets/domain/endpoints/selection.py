@@ -57,7 +57,7 @@ def free_endpoints(endpoints: Sequence[Endpoint], now: datetime, tried: Sequence
 
 
 def _slowness(pace_s: float | None, fastest_s: float | None) -> int:
-    """Return 0 for the fastest, those about as fast and those nobody knows yet; 1 and more for slower ones.
+    """Return 0 for the fastest, those about as fast and those not known yet; 1 and more for slower ones.
 
     Examples:
         >>> [_slowness(pace_s, 4.0) for pace_s in (4.0, 4.9, 5.0, 8.0, None)]

@@ -153,7 +153,7 @@ class Beliefs:
         return max(known, key=lambda index: worths[index] or 0.0, default=None)
 
     def value_per_gpu_second(self, validator: int) -> float:
-        """Return what a GPU second brings with this validator's tasks: who has the highest goes first."""
+        """Return what a GPU second brings with this validator's tasks: the highest goes first."""
         load = self.market.load
         if load.gpu_s[validator] <= 0:
             return 0.0

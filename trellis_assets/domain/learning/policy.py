@@ -15,7 +15,7 @@ class Candidate:
 
     Attributes:
         recipe: that made it.
-        score: local score; None when nobody judged it.
+        score: local score; None when it was not validated.
         is_valid: False when a data check failed: such a model scores 0 with every validator.
     """
 

@@ -15,7 +15,7 @@ class RecordedCandidate:
         task_key: the task; of an idle candidate the past task whose prompt was used.
         kind: of prompt.
         recipe, version: that made it.
-        score: local score; None where nobody judged it.
+        score: local score; None where it was not validated.
         is_valid: it has no problem and failed no data check.
         made_s: seconds of the endpoint and of the local validator.
         endpoint: that made it.

@@ -177,6 +177,6 @@ def next_move(best_worth: float | None, options: Sequence[Option]) -> Decision:
     if best_worth is not None and best_worth > 0:
         why = f"the best candidate is worth {best_worth:.4f}, and no recipe promises more than it costs"
         return Decision(Move.SUBMIT, None, best_worth, reservations, why)
-    worth = "there is none" if best_worth is None else f"the best is worth {best_worth:.4f}"
+    worth = "there is no model" if best_worth is None else f"the best is worth {best_worth:.4f}"
     why = f"no candidate is worth the risk of a rejection ({worth}), and no recipe promises one"
     return Decision(Move.HAND_BACK, None, best_worth, reservations, why)

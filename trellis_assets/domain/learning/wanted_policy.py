@@ -51,7 +51,7 @@ def parse_policy(text: str) -> WantedPolicy:
         3
 
     Raises:
-        PolicyError: it is none of them.
+        PolicyError: there is no such policy.
     """
     given = text.strip().lower()
     if given in {PolicyName.SINGLE, PolicyName.LEARNED}:

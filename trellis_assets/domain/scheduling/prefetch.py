@@ -46,7 +46,7 @@ class OtherMinerDemand:
 
     Attributes:
         tasks: those that wait for a generation, and polls under way that may bring one.
-        endpoints: of that miner's generator; None: nobody knows.
+        endpoints: of that miner's generator; None: not known.
     """
 
     tasks: int
@@ -72,7 +72,7 @@ def lead_s(start_s: float | None, pulls_s: Sequence[float], cadence_s: float) ->
     Args:
         start_s: 90th-percentile time from pull to a ready run, in seconds; None: not known.
         pulls_s: seconds of the last polls that brought a task; their upper quartile counts.
-        cadence_s: seconds until the next look at who is to be polled.
+        cadence_s: seconds until the next check for validators that are due.
 
     Examples:
         A look every 0.5 s, polls that take up to 0.2 s and runs that start in 0.4 s, with 0.1 s to spare:
@@ -193,7 +193,7 @@ def _pace_of(endpoint: Endpoint, pace: Pace) -> float | None:
 
 
 def _free_in_s(endpoint: Endpoint, pace: Pace, now: datetime) -> float:
-    """Return the seconds until its generation should end: 0 if it is free, overdue, or nobody knows."""
+    """Return the seconds until its generation should end: 0 if it is free, overdue, or not known."""
     generation_s = _pace_of(endpoint, pace)
     if endpoint.held_by is None or endpoint.began_at is None or generation_s is None:
         return 0.0

@@ -41,7 +41,7 @@ class _Process:
 
 @dataclass(slots=True)
 class Processes:
-    """What the processes of one worker told, by process id; decides who is stuck and who waits."""
+    """What the processes of one worker reported, by process id; decides which are stuck and which wait."""
 
     stages: Mapping[Stage, float]
     known: dict[int, _Process] = field(default_factory=dict)
@@ -117,7 +117,7 @@ class ProcessWatch:
         sender.timer.call_repeatedly(LOOK_EVERY_S, self.look, (sender.pool,))
 
     def look(self, pool: Any) -> None:
-        """Read what was told, replace who is stuck, and make as many places as are needed."""
+        """Read what was reported, replace stuck processes, and make as many places as are needed."""
         now = time.monotonic()
         self._processes.keep(pool.info["processes"])
         self._drain()

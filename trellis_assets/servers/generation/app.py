@@ -31,7 +31,7 @@ from trellis_assets.servers.generation.status_routes import server_version, stat
 _log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 5
-# What nginx logs for it; nobody reads it, since the caller has left.
+# What nginx logs for it; no caller reads it, since it has disconnected.
 CLIENT_CLOSED_REQUEST = 499
 _MEGABYTE = 1e6
 
@@ -51,7 +51,7 @@ def generation_app(
         backend: what models are made with.
         codec: writes them.
         limits: how much the server takes on.
-        instance: what whoever started the server knows it by.
+        instance: by which the process that started the server recognises it.
         is_lazy: models are loaded at the first request, not at the start.
         give_up: called when only a new process can make models again.
     """
@@ -88,7 +88,7 @@ def generation_app(
                 "description": "The prompt or a setting cannot be used; the detail says why. "
                 f"`{FAULT_HEADER}: {PROMPT_FAULT}` where it is the prompt."
             },
-            500: {"description": "A fault of the server that somebody must mend."},
+            500: {"description": "A fault of the server that its operator must fix."},
             501: {"description": "The server has no such route."},
             503: {
                 "description": "The queue is full, the GPU has no memory, or models cannot be loaded: "

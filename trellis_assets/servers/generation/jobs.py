@@ -1,4 +1,4 @@
-"""One generation at a time, a bounded number waiting, each with a deadline and a caller who may leave."""
+"""One generation at a time, a bounded number waiting, each with a deadline; callers may disconnect."""
 
 import asyncio
 import logging
@@ -30,7 +30,7 @@ class DeadlineError(RuntimeError):
 
 
 class CallerGoneError(RuntimeError):
-    """Nobody waits for the job any more."""
+    """The caller has disconnected and does not wait for the job any more."""
 
 
 @dataclass(slots=True)

@@ -61,7 +61,10 @@ def picture_router(backend: ServerBackend) -> APIRouter:
     @router.get(
         "/models/{model_id}/{name}.png",
         response_class=Response,
-        responses={200: {"content": {"image/png": {}}}, 404: {"description": "There is none, or no longer."}},
+        responses={
+            200: {"content": {"image/png": {}}},
+            404: {"description": "No such picture (any more)."},
+        },
     )
     def picture(model_id: str, name: PictureKind) -> Response:
         """Return a picture that a model was made from."""

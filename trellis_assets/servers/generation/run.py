@@ -31,7 +31,7 @@ def run_generation_server(
 
     Raises:
         ExposureError: other machines could reach it and there is no token.
-        SystemExit: the GPU's context is broken: whoever started the process must start another one.
+        SystemExit: the GPU's context is broken: its supervisor must start another process.
     """
     check_exposure(host, token, "TRELLIS_SERVER_TOKEN")
     is_broken = False

@@ -46,7 +46,7 @@ class ModelInRequest(BaseModel):
             case 2:
                 return decode_spz(data)
             case other:
-                raise SplatFormatError(f"compression {other} is none of 0 (PLY), 1 (zstd PLY) and 2 (SPZ)")
+                raise SplatFormatError(f"compression {other} is not 0 (PLY), 1 (zstd PLY) or 2 (SPZ)")
 
 
 class ScoreRequest(ModelInRequest):

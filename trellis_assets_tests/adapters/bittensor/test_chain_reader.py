@@ -121,7 +121,7 @@ def test_without_a_price_of_the_runtime_the_reserves_of_the_pool_tell_it(
         (Mode.HTTP_503, "the chain does not answer: .* 503"),
         (Mode.DROPPED, "the chain does not answer: .* closed the connection"),
         (Mode.GARBAGE, "does not speak the chain's protocol"),
-        (Mode.EMPTY, "lists nobody"),
+        (Mode.EMPTY, "lists no neuron"),
         (Mode.MISSING_API, "no call that lists a subnet"),
         (Mode.TRAP, "refused the call"),
     ],

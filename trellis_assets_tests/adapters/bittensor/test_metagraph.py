@@ -116,5 +116,5 @@ def test_a_metagraph_without_anybody_is_not_believed(tmp_path: Path) -> None:
     """It would fail every task that is about to be submitted."""
     path = tmp_path / "metagraph.json"
     path.write_text("[]", encoding="utf-8")
-    with pytest.raises(MetagraphError, match="lists nobody"):
+    with pytest.raises(MetagraphError, match="lists no neuron"):
         read_metagraph(Settings.load(network=f"file:{path}"))

@@ -36,8 +36,8 @@ def test_cpu_leaves_the_environment_unchanged() -> None:
     [
         ("cuda:2", "0,1", "none of the 2 GPUs"),
         ("cuda:0", "", "none of the 0 GPUs"),
-        ("gpu1", None, "wanted is cuda:0"),
-        ("cuda:-1", None, "wanted is cuda:0"),
+        ("gpu1", None, "name cuda:0"),
+        ("cuda:-1", None, "name cuda:0"),
     ],
 )
 def test_a_device_that_is_not_there_is_refused(device: str, shown: str | None, reason: str) -> None:

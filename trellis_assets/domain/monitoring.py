@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from trellis_assets.domain.earnings.economy import NeuronRecord
 from trellis_assets.domain.endpoints.endpoints import Endpoint
 from trellis_assets.domain.event_counts import EventKey
 
@@ -55,6 +56,7 @@ class MonitoringFacts:
     Attributes:
         events: counts since the store was made.
         active: unfinished tasks by miner and state; absent where there are none.
+        neurons: of our miners, as the chain was last read.
     """
 
     read_at: datetime
@@ -63,3 +65,4 @@ class MonitoringFacts:
     endpoints: Sequence[Endpoint] = ()
     active: Mapping[tuple[str, str], int] = field(default_factory=dict)
     metagraph_reads: Sequence[MonitoredRead] = ()
+    neurons: Sequence[NeuronRecord] = ()

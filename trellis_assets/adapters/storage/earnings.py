@@ -5,7 +5,7 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage.models import (
@@ -140,6 +140,15 @@ class SqlEarnings(Repository):
                 for row in rows
                 if (row.flags or {}).get(MINER_FLAG) in {None, miner_hotkey}
             ]
+
+
+def newest_records(session: Session) -> list[NeuronRecord]:
+    """Return the last record of every source and miner."""
+    group = (NeuronRecordRow.source, NeuronRecordRow.miner_hotkey)
+    newest = select(*group, func.max(NeuronRecordRow.hour).label("hour")).group_by(*group).subquery()
+    same = [getattr(NeuronRecordRow, name) == newest.c[name] for name in _KEY]
+    query = select(NeuronRecordRow).join(newest, and_(*same)).order_by(*group)
+    return [_record_of(row) for row in session.scalars(query)]
 
 
 def _record_of(row: NeuronRecordRow) -> NeuronRecord:

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from trellis_assets.adapters.storage.earnings import newest_records
 from trellis_assets.adapters.storage.endpoints import all_endpoints
 from trellis_assets.adapters.storage.models import (
     EventCountRow,
@@ -65,6 +66,7 @@ class SqlMonitoring(Repository):
                 endpoints=all_endpoints(session, now),
                 active={(miner, state): count for miner, state, count in session.execute(_ACTIVE)},
                 metagraph_reads=[MonitoredRead(*row) for row in session.execute(_READS)],
+                neurons=newest_records(session),
             )
 
 

@@ -13,6 +13,7 @@ from trellis_assets.observability.metrics.endpoint_metrics import endpoint_metri
 from trellis_assets.observability.metrics.families import gauge
 from trellis_assets.observability.metrics.labels import short_hotkeys
 from trellis_assets.observability.metrics.machine_metrics import MachineFacts, machine_metrics
+from trellis_assets.observability.metrics.neuron_metrics import neuron_metrics
 from trellis_assets.observability.metrics.task_metrics import hotkeys, task_metrics
 from trellis_assets.observability.metrics.validator_metrics import validator_metrics
 
@@ -56,6 +57,7 @@ def store_metrics(facts: MonitoringFacts) -> Iterator[Metric]:
     yield from validator_metrics(facts, names)
     yield from endpoint_metrics(facts)
     yield from metagraph_metrics(facts)
+    yield from neuron_metrics(facts, names)
 
 
 class _Families(Collector):

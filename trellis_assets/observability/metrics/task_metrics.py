@@ -63,7 +63,8 @@ def task_metrics(facts: MonitoringFacts, names: Mapping[str, str]) -> Iterator[M
 
 def hotkeys(facts: MonitoringFacts) -> set[str]:
     """Return every hotkey that is a label."""
-    return {key for pair in _pairs(facts) for key in pair} | {miner for miner, _ in facts.active}
+    ours = {miner for miner, _ in facts.active} | {neuron.miner_hotkey for neuron in facts.neurons}
+    return ours | {key for pair in _pairs(facts) for key in pair}
 
 
 def _pairs(facts: MonitoringFacts) -> set[Pair]:

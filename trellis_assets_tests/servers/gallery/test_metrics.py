@@ -23,7 +23,7 @@ from trellis_assets.reports.report_command import write_days
 from trellis_assets.servers.gallery.run import guarded_gallery
 from trellis_assets.settings import Settings
 from trellis_assets.system.heartbeat_files import POLLER, RUN_WORKERS, SESSION, heartbeat_folder
-from trellis_assets.testing.fakes import MINER, NOW, a_validator
+from trellis_assets.testing.fakes import MINER, NOW, a_neuron_record, a_validator
 from trellis_assets_tests.ended_tasks import History
 
 Serve = Callable[[Any], str]
@@ -163,6 +163,25 @@ def test_no_prompt_no_whole_hotkey_and_no_password_is_exported(pipeline: Pipelin
     assert MINER not in said
     assert "marked-secret" not in said
     assert 'endpoint="http://gpu:8093"' in said
+
+
+def test_our_neuron_is_exported_as_the_chain_was_last_read(pipeline: Pipeline, store: SqlStore) -> None:
+    for hour, position in ((0, 40), (1, 2)):
+        read_at = NOW + timedelta(hours=hour)
+        read = a_neuron_record(
+            miner_hotkey=MINER,
+            read_at=read_at,
+            first_read_at=read_at,
+            pruning_position=position,
+            immune_blocks=0,
+            neurons=256,
+            places=256,
+        )
+        store.earnings.record(read)
+        assert total(pipeline, "trellis_neuron_pruning_position") == position
+        assert total(pipeline, "trellis_neuron_deregistration_near") == (position == 2)
+    assert total(pipeline, "trellis_neuron_emission_alpha") == read.emission_alpha
+    assert total(pipeline, "trellis_neuron_incentive_ratio") == read.incentive
 
 
 def test_series_are_there_before_the_first_event(pipeline: Pipeline, store: SqlStore) -> None:

@@ -71,7 +71,7 @@ class Adapters:
     @property
     def ledger(self) -> ReportQueries:
         """Return the store as tables, for reports."""
-        return self.database.reports
+        return self.database.reports.priced(self.settings.cost.prices())
 
     @property
     def catalogue(self) -> ModelCatalogue:

@@ -61,6 +61,13 @@ publish_reports_job = dg.define_asset_job(
     description="Writes a day's reports, and what is learnt, to the reports folder.",
 )
 
+record_earnings_job = dg.define_asset_job(
+    "record_earnings_job",
+    selection=dg.AssetSelection.groups("earnings"),
+    executor_def=dg.in_process_executor,
+    description="Shows what an hour earned and cost.",
+)
+
 validate_idle_job = dg.define_asset_job(
     "validate_idle_job",
     selection=dg.AssetSelection.groups("validation"),

@@ -9,7 +9,8 @@ from trellis_assets.settings import Settings
 
 _FIRST_DAY = first_day(Settings.load()).isoformat()
 # With the current hour and day, whose models are validated and reported as they come.
-hours_of_generation = dg.HourlyPartitionsDefinition(start_date=f"{_FIRST_DAY}-00:00", end_offset=1)
+hours = dg.HourlyPartitionsDefinition(start_date=f"{_FIRST_DAY}-00:00", end_offset=1)
+hours_of_generation = hours
 days = dg.DailyPartitionsDefinition(start_date=_FIRST_DAY, end_offset=1)
 
 

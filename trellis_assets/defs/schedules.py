@@ -9,6 +9,7 @@ from trellis_assets.defs.jobs import (
     export_statistics_job,
     maintain_store_job,
     publish_reports_job,
+    record_earnings_job,
     refresh_validators_job,
     validate_idle_job,
 )
@@ -56,6 +57,18 @@ def publish_reports_job_hourly_schedule(context: dg.ScheduleEvaluationContext) -
     wanted = {now - timedelta(hours=2), now}
     keys = {days.get_partition_key_for_timestamp(moment.timestamp()) for moment in wanted}
     return [dg.RunRequest(run_key=f"{key} {now:%Y-%m-%dT%H}", partition_key=key) for key in sorted(keys)]
+
+
+@dg.schedule(
+    job=record_earnings_job,
+    cron_schedule="3 * * * *",
+    default_status=RUNNING,
+    description="Shows every hour what the last one earned and cost.",
+)
+def record_earnings_job_hourly_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Request the hour that has just ended."""
+    ended = _hour_of(context.scheduled_execution_time.astimezone(UTC) - timedelta(hours=1))
+    return dg.RunRequest(run_key=ended, partition_key=ended)
 
 
 @dg.schedule(

@@ -59,6 +59,7 @@ from trellis_assets.ports.network import (
     ValidatorNetwork,
 )
 from trellis_assets.ports.report_reading import (
+    EarningQueries,
     ModelCatalogue,
     ReportQueries,
 )
@@ -94,6 +95,7 @@ __all__ = [
     "DecisionRepository",
     "DeclaresOrientation",
     "DurationRepository",
+    "EarningQueries",
     "EarningsRepository",
     "EndpointFaultError",
     "EndpointRepository",

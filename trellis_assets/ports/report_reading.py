@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from trellis_assets.domain.candidates import StoredCandidate, StoredDecision
+from trellis_assets.domain.earnings.hours import HourEarnings
+from trellis_assets.domain.earnings.report import UsageCost
 from trellis_assets.domain.ended_tasks import EndedTask, HourStanding, OutcomeCount
 from trellis_assets.domain.model_filter import ModelFilter
 from trellis_assets.domain.tasks import Task
@@ -46,8 +48,34 @@ class ModelCatalogue(Protocol):
         ...
 
 
+class EarningQueries(Protocol):
+    """Earnings and cost of all miners of the store. Times are aware UTC; `end` is excluded."""
+
+    @property
+    def currency(self) -> str:
+        """Of all money here."""
+        ...
+
+    def by_hour(self, start: datetime, end: datetime) -> list[HourEarnings]:
+        """Return the hours in which a miner ran or the chain was read, by miner, oldest first."""
+        ...
+
+    def validators(self, start: datetime, end: datetime) -> list[UsageCost]:
+        """Return what each validator's tasks that ended in these hours cost and brought."""
+        ...
+
+    def recipes(self, start: datetime, end: datetime) -> list[UsageCost]:
+        """Return the same for each recipe."""
+        ...
+
+
 class ReportQueries(Protocol):
     """The store as tables, for reports. Times are aware UTC; `end` is excluded."""
+
+    @property
+    def earnings(self) -> EarningQueries:
+        """What mining earned and cost, at the prices of the settings."""
+        ...
 
     @property
     def learning(self) -> LearningQueries:

@@ -3,13 +3,14 @@
 from functools import cached_property
 
 from trellis_assets.domain.ended_tasks import EndedTask, HourStanding, OutcomeCount
+from trellis_assets.reports.earned import EarningsPeriod
 from trellis_assets.reports.learnt import LearntPeriod
 
 # Distributions are made of the newest tasks; counts and levels are of all.
 MAX_CHARTED_TASKS = 50_000
 
 
-class ReportPeriod(LearntPeriod):
+class ReportPeriod(LearntPeriod, EarningsPeriod):
     """A span of time with its figures, each read at most once, and what was learnt until its end."""
 
     @cached_property

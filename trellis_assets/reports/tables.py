@@ -7,10 +7,12 @@ publish it each day. The command line and the gallery offer every report of `REP
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from trellis_assets.adapters.storage.frames import typed
+from trellis_assets.domain.columns.earning_columns import EARNING_COLUMNS, values_of
 from trellis_assets.domain.columns.other_columns import REWARD_COLUMNS, VALIDATOR_COLUMNS
 from trellis_assets.domain.columns.task_columns import REPORTED_TASK_COLUMNS
 from trellis_assets.ports import ReportQueries
-from trellis_assets.reports import task_charts
+from trellis_assets.reports import earning_charts, task_charts
 from trellis_assets.reports.learning_tables import LEARNING_REPORTS
 from trellis_assets.reports.period import ReportPeriod
 from trellis_assets.reports.report import Report
@@ -26,6 +28,13 @@ def _task_rows(period: ReportPeriod) -> Iterator["pd.DataFrame"]:
 
 def _reward_rows(period: ReportPeriod) -> Iterator["pd.DataFrame"]:
     yield period.ledger.rewards(period.start, period.end)[list(REWARD_COLUMNS)]
+
+
+def _earning_rows(period: ReportPeriod) -> Iterator["pd.DataFrame"]:
+    import pandas as pd
+
+    found = [values_of(hour) for hour in period.earning_hours]
+    yield typed(pd.DataFrame(found, columns=list(EARNING_COLUMNS)), EARNING_COLUMNS)
 
 
 def _validator_rows(period: ReportPeriod) -> Iterator["pd.DataFrame"]:
@@ -45,7 +54,7 @@ REPORTS = {
     for report in (
         Report(
             "rewards",
-            "Rewards",
+            "Outcomes and standings",
             REWARD_COLUMNS,
             _reward_rows,
             (
@@ -88,6 +97,23 @@ REPORTS = {
                 *("key", "prompt", "state", "reason", "validator_uid", "kind", "pulled_at", "generation_s"),
                 *("local_score", "task_fidelity_score", "current_miner_reward", "endpoint"),
             ),
+        ),
+        Report(
+            "earnings",
+            "Earnings and cost",
+            EARNING_COLUMNS,
+            _earning_rows,
+            (
+                earning_charts.money_by_hour,
+                earning_charts.alpha_by_hour,
+                earning_charts.cost_by_validator,
+                earning_charts.cost_by_recipe,
+            ),
+            shown=(
+                *("hour", "alpha", "tao", "income", "cost", "profit", "gpu_hours", "accepted"),
+                *("submitted", "cost_per_accepted", "incentive", "rank", "pruning_position"),
+            ),
+            scope="Income is what the chain paid our neuron in this time; cost is of the GPU hours.",
         ),
         *LEARNING_REPORTS,
     )

@@ -24,6 +24,7 @@ def test_the_definitions_are_exactly_these() -> None:
         "publish_reports_job",
         "validate_idle_job",
         "explore_recipes_job",
+        "record_earnings_job",
     }
     assert {s.name for s in repository.sensor_defs} == {"task_sensor", "failure_sensor", "first_look_sensor"}
     assert {s.name: s.cron_schedule for s in repository.schedule_defs} == {
@@ -33,6 +34,7 @@ def test_the_definitions_are_exactly_these() -> None:
         "publish_reports_job_hourly_schedule": "41 * * * *",
         "validate_idle_job_five_minutely_schedule": "*/5 * * * *",
         "explore_recipes_job_ten_minutely_schedule": "3-59/10 * * * *",
+        "record_earnings_job_hourly_schedule": "3 * * * *",
     }
 
 
@@ -41,7 +43,7 @@ def test_lineage_and_partitions_are_those_of_the_documented_table() -> None:
     rows = re.findall(r"^\| `(\w+)` \| ([\w ]*?) ?\| ?([`\w, ]*?) ?\|", text, re.MULTILINE)
     documented = {name: (partitions, set(re.findall(r"\w+", parents))) for name, partitions, parents in rows}
     graph = defs.resolve_asset_graph()
-    named = {None: "", "HourlyPartitionsDefinition": "hour of generation", "DailyPartitionsDefinition": "day"}
+    named = {None: "", "HourlyPartitionsDefinition": "hour", "DailyPartitionsDefinition": "day"}
     defined = {}
     for key in graph.get_all_asset_keys():
         node = graph.get(key)

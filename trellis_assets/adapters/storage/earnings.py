@@ -55,13 +55,13 @@ class SqlEarnings(Repository):
             return _record_of(row) if row is not None else None
 
     def records(
-        self, source: str, miner_hotkey: str, start: datetime, end: datetime
+        self, source: str | None, miner_hotkey: str, start: datetime, end: datetime
     ) -> Sequence[NeuronRecord]:
-        """Return the records from the hour before `start` on, oldest first."""
+        """Return the records from the hour before `start` on, oldest first; source None: of all."""
         query = (
             select(NeuronRecordRow)
             .where(
-                NeuronRecordRow.source == source,
+                *([NeuronRecordRow.source == source] if source is not None else []),
                 NeuronRecordRow.miner_hotkey == miner_hotkey,
                 NeuronRecordRow.hour >= hour_of(start) - HOUR,
                 NeuronRecordRow.hour < end,

@@ -24,9 +24,10 @@ from trellis_assets.adapters.storage.models import PollRow, TaskRow, ValidatorRo
 from trellis_assets.domain.columns.column import Column, Part
 from trellis_assets.domain.columns.other_columns import REWARD_COLUMNS, VALIDATOR_COLUMNS
 from trellis_assets.domain.columns.task_columns import REPORTED_TASK_COLUMNS, TASK_COLUMNS
+from trellis_assets.domain.earnings.report import Prices
 from trellis_assets.domain.ended_tasks import EndedTask, HourStanding, OutcomeCount
 from trellis_assets.domain.tasks import TaskKind, TaskState
-from trellis_assets.ports import LearningQueries
+from trellis_assets.ports import EarningQueries, LearningQueries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,8 +39,19 @@ _TASK_COLUMNS = [getattr(TaskRow, name) for name in REPORTED_TASK_COLUMNS if nam
 class SqlReportQueries:
     """`ReportQueries` over SQLAlchemy."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, prices: Prices | None = None) -> None:
+        self._engine, self._prices = engine, prices or Prices()
+
+    def priced(self, prices: Prices) -> "SqlReportQueries":
+        """Return the same store's tables with these prices."""
+        return SqlReportQueries(self._engine, prices)
+
+    @property
+    def earnings(self) -> EarningQueries:
+        """Return what mining earned and cost."""
+        from trellis_assets.adapters.storage.earnings_by_hour import SqlEarningsByHour
+
+        return SqlEarningsByHour(self._engine, self._prices)
 
     @property
     def learning(self) -> LearningQueries:

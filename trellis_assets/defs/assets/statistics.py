@@ -23,6 +23,8 @@ from trellis_assets.domain.statistics_export import performance, to_json
 # The schedule runs every ten minutes: one that was missed warns, two fail.
 _FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(minutes=35), warn_window=timedelta(minutes=25))
 _ENDPOINT = ("state", "generations", "failures", "recent_generation_time", "busy_share", "last_error")
+# The names of the first miner's JSON would be taken for income.
+_LABELS = {"total_rewards": "standing", "rewards_per_hour": "standing_change_per_hour"}
 _MINER = ("tasks_pulled", "tasks_processed", "successful_submissions", "in_flight")
 # What matters first; the 48 characters of our own hotkey tell nothing to an operator with one miner.
 _SHOWN = (
@@ -46,7 +48,7 @@ _SHOWN = (
     kinds={"json"},
     owners=OWNERS,
     freshness_policy=_FRESH,
-    description="How mining goes, in the session and since the beginning: counts, rewards, rates, times of "
+    description="How mining goes, in the session and since the beginning: counts, standings, rates, times of "
     "each stage. Every materialisation is kept in the store and written as JSON to the reports folder.",
 )
 def mining_statistics(reports: ReportsResource) -> Materialized:
@@ -62,7 +64,7 @@ def mining_statistics(reports: ReportsResource) -> Materialized:
             "idle_validations": totals.idle_validations,
             "miners": _miner_table(snapshot),
             "endpoints": _endpoint_table(snapshot),
-            **{name: round(value, 4) for name, value in performance(snapshot).items()},
+            **{_LABELS.get(name, name): round(value, 4) for name, value in performance(snapshot).items()},
             "download": dg.MetadataValue.url(download),
             "file": dg.MetadataValue.path(str(path)),
         }

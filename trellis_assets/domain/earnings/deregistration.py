@@ -51,8 +51,8 @@ def pruning_position(
 
         >>> late, early = PruningCandidate(7, "late", 0.0, 900), PruningCandidate(8, "early", 0.0, 100)
         >>> paid = PruningCandidate(9, "paid", 3.0, 50)
-        >>> [pruning_position((late, early, paid), name) for name in ("early", "late", "paid")]
-        [1, 2, 3]
+        >>> tuple(pruning_position((late, early, paid), name) for name in ("early", "late", "paid"))
+        (1, 2, 3)
     """
     listed = [each for each in candidates if not each.is_owner]
     mine = next((each for each in listed if each.hotkey == hotkey), None)

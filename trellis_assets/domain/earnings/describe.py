@@ -115,13 +115,13 @@ def _table(what: str, rows: tuple[UsageCost, ...], currency: str) -> Iterator[st
     if not rows:
         return
     counted = f"{'accepted':>10}{'submitted':>11}{'GPU min':>9}"
-    yield f"{what:<20}{counted}{'cost':>12}{'each':>12}{'of income':>11}"
+    yield f"{what:<20}{counted}{f'cost {currency}':>12}{f'each {currency}':>12}{'of income':>11}"
     for row in rows:
         usage = row.usage
         name = f"uid {usage.uid}" if usage.uid is not None else usage.name or "default prompts"
         share = f"{row.income_share:.0%}" if row.income_share is not None else ""
         counts = f"{usage.accepted:>10}{usage.submitted:>11}{usage.generation_s / 60:>9.1f}"
-        money = f"{_money(row.cost, currency):>12}{_money(row.cost_per_accepted, currency):>12}"
+        money = f"{_figure(row.cost):>12}{_figure(row.cost_per_accepted):>12}"
         yield f"{name:<20}{counts}{money}{share:>11}"
 
 
@@ -129,6 +129,10 @@ def _money(value: float | None, currency: str) -> str:
     if value is None:
         return "not known"
     return f"{value:.2f} {currency}" if abs(value) >= 1 or value == 0 else f"{value:.4g} {currency}"
+
+
+def _figure(value: float | None) -> str:
+    return "not known" if value is None else f"{value:.4g}"
 
 
 def _signed(value: float) -> str:

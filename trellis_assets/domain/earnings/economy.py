@@ -142,8 +142,8 @@ def rank_by_incentive(incentives: Iterable[float], incentive: float) -> int | No
         Both miners with 0.1 have rank 2, and the one without has none.
 
         >>> found = (0.2, 0.1, 0.1, 0.0)
-        >>> [rank_by_incentive(found, incentive) for incentive in found]
-        [1, 2, 2, None]
+        >>> tuple(rank_by_incentive(found, incentive) for incentive in found)
+        (1, 2, 2, None)
     """
     if incentive <= 0:
         return None

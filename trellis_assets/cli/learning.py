@@ -62,21 +62,32 @@ def learn(as_json: Json = False, data_dir: DataDir = None) -> None:
 
 @app.command()
 def experiment(
+    recipes: Annotated[
+        list[str] | None,
+        typer.Argument(help="Two recipes to compare, by name or as name@version.", show_default=False),
+    ] = None,
     gate: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="The least local score to submit, to replay.")
     ] = 0.6,
     as_json: Json = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Compare validators, and replay another gate.
+    """Compare two recipes, or validators, and replay another gate.
 
-    Every figure has a 95 % interval; too few answers are said to tell nothing.
+    With two recipes: paired by prompt where both were tried on the same ones, else by task. Every figure has
+    a 95 % interval; too few answers are said to tell nothing.
     """
     with clear_errors():
         from trellis_assets.composition import Pipeline
         from trellis_assets.settings import Settings
 
-        step = Pipeline(Settings.load(data_dir=data_dir)).reports.explain_task_step()
+        reports = Pipeline(Settings.load(data_dir=data_dir)).reports
+        if recipes:
+            compared = reports.compare_recipes_step().run(recipes)
+            found_json = json.dumps(asdict(compared) | {"told": compared.told})
+            typer.echo(found_json if as_json else compared.told)
+            return
+        step = reports.explain_task_step()
         validators, replayed = step.validators(), step.replay_gate(gate)
         if as_json:
             shown = {"validators": [asdict(each) for each in validators]}

@@ -6,6 +6,7 @@ from trellis_assets.adapters.validation.calibration import CalibrationError
 from trellis_assets.ports import MetagraphError, StoreError
 from trellis_assets.servers.middleware import ExposureError
 from trellis_assets.settings import SettingsError
+from trellis_assets.steps.compare_recipes import UnknownRecipeError
 from trellis_assets.supervisor.errors import ChildError, MiningError
 from trellis_assets.system.file_permissions import FolderError
 
@@ -19,5 +20,6 @@ OPERATOR_ERRORS: tuple[type[Exception], ...] = (
     MiningError,
     SettingsError,
     StoreError,
+    UnknownRecipeError,
     WalletError,
 )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from trellis_assets.domain.earnings.report import EarningsReport
     from trellis_assets.reports.files import ReportPublisher
     from trellis_assets.servers.gallery.app import GalleryParts
+    from trellis_assets.steps.compare_recipes import CompareRecipesStep
     from trellis_assets.steps.explain_task import ExplainTaskStep
 
 
@@ -88,6 +89,12 @@ class ReportSteps(Steps):
             miners = {counters.miner_hotkey for counters in self.store.statistics.validator_counters()}
             hotkey = miners.pop() if len(miners) == 1 else None
         return None if hotkey is None else self.read_earnings_step(hotkey).last(DAY)
+
+    def compare_recipes_step(self) -> "CompareRecipesStep":
+        """Return the step that compares two recipes; it needs scipy."""
+        from trellis_assets.steps.compare_recipes import CompareRecipesStep
+
+        return CompareRecipesStep(self.ledger.learning, self._adapters.recipes, self.clock)
 
     def gallery_parts(
         self,

@@ -113,6 +113,25 @@ def gain_over_control(period: ReportPeriod) -> Chart:
     )
 
 
+def recipe_differences(period: ReportPeriod) -> Chart:
+    """Return how each recipe differs from the one with most candidates; marks: 95 % interval."""
+    rows = [row for row in period.experiment_rows if row["low"] is not None][:_MOST_ROWS]
+    names = tuple(str(row["second"]).partition("@")[0] for row in rows)
+    return Chart(
+        key="recipe_differences",
+        title="Recipes against the usual one (marks: 95 % interval)",
+        kind=ChartKind.BARS,
+        unit="difference",
+        series=(
+            Series("difference", names, tuple(row["difference"] for row in rows)),
+            Series("low", names, tuple(row["low"] for row in rows)),
+            Series("high", names, tuple(row["high"] for row in rows)),
+        ),
+        numbers={"comparisons": float(len(period.experiment_rows))},
+        empty="too few pairs yet",
+    )
+
+
 def what_fails(period: ReportPeriod) -> Chart:
     """Return the groups of models of which more fail than usual, the worst on top."""
     rows = sorted((row for row in period.failing if row.advice), key=lambda row: -row.share)[:_MOST_ROWS]

@@ -8,6 +8,7 @@ from trellis_assets.adapters.storage.frames import typed
 from trellis_assets.domain.columns.column import Column
 from trellis_assets.domain.columns.learning_columns import (
     ACCEPTANCE_COLUMNS,
+    EXPERIMENT_COLUMNS,
     FAILURE_COLUMNS,
     GAIN_COLUMNS,
     RECIPE_COLUMNS,
@@ -50,6 +51,14 @@ LEARNING_REPORTS = (
         RECIPE_COLUMNS,
         _rows(RECIPE_COLUMNS, lambda period: [asdict(row) for row in period.recipes]),
         (learning_charts.scores_by_recipe, learning_charts.reservation_by_recipe),
+        scope=SCOPE,
+    ),
+    Report(
+        "experiments",
+        "Recipes compared",
+        EXPERIMENT_COLUMNS,
+        _rows(EXPERIMENT_COLUMNS, lambda period: period.experiment_rows),
+        (learning_charts.recipe_differences,),
         scope=SCOPE,
     ),
     Report(

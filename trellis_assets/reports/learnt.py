@@ -1,5 +1,6 @@
 """What recorded tasks teach, read and computed at most once for a report."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from trellis_assets.domain.learning.gain import Gain
     from trellis_assets.domain.learning.learnt_acceptance import CalibrationBin, ValidatorAcceptance
     from trellis_assets.domain.learning.learnt_recipes import RecipeScores
+    from trellis_assets.domain.learning.recipe_experiment import RecipeExperiment
     from trellis_assets.domain.learning.settled_tasks import Record, SettledTask
 
 # As many as decisions rest on.
@@ -69,6 +71,35 @@ class LearntPeriod:
         from trellis_assets.domain.learning.learnt_recipes import recipe_table
 
         return recipe_table(self.candidates, self.known)
+
+    @cached_property
+    def experiments(self) -> "list[RecipeExperiment]":
+        """Recipes compared with the one that has most candidates."""
+        from trellis_assets.domain.learning.recipe_experiment import comparisons
+
+        return comparisons(self.candidates)
+
+    @property
+    def experiment_rows(self) -> Sequence[Mapping[str, Any]]:
+        """The comparisons with their estimates in words; an interval that is not known is left out."""
+        rows = []
+        for found in self.experiments:
+            estimate = found.estimate
+            known = math.isfinite(estimate.low)
+            rows.append(
+                {
+                    "first": found.first,
+                    "second": found.second,
+                    "method": found.method,
+                    "difference": estimate.difference,
+                    "low": estimate.low if known else None,
+                    "high": estimate.high if known else None,
+                    "tasks": estimate.tasks,
+                    "still_needed": estimate.still_needed,
+                    "told": found.told,
+                }
+            )
+        return rows
 
     @cached_property
     def gain(self) -> "Gain":

@@ -1,6 +1,7 @@
 """`explain` and `experiment` at a terminal."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from typer.testing import CliRunner
 
 from trellis_assets.adapters.storage.store import open_store
 from trellis_assets.cli import app
+from trellis_assets.domain.learning.recipes import USUAL
+from trellis_assets.testing.fakes import a_candidate, a_verdict
 from trellis_assets_tests.ended_tasks import History
 
 
@@ -37,3 +40,28 @@ def test_an_unknown_task_gets_one_sentence(folder: Path) -> None:
     said = CliRunner().invoke(app, ["explain", "7", "--data-dir", str(folder)])
     assert said.exit_code == 2
     assert "there is no task 7" in said.output
+
+
+@pytest.mark.sqlite_only
+def test_two_recipes_are_compared_and_unknown_ones_are_named(folder: Path) -> None:
+    store = open_store(f"sqlite:///{folder / 'trellis.db'}")
+    history = History(store)
+    for number in range(6):
+        key = history.answered(f"thing {number}").key
+        made = a_candidate(key, recipe_version=USUAL.version, verdict=a_verdict(0.5 + number / 100))
+        store.candidates.record(made)
+        better = a_verdict(0.7 + number / 50)
+        store.candidates.record(replace(made, recipe="strict", is_idle=True, verdict=better))
+    store.close()
+    said = CliRunner().invoke(app, ["experiment", "usual", "strict", "--data-dir", str(folder)])
+    assert said.exit_code == 0, said.output
+    assert "local score, paired by prompt: strict@" in said.output
+    assert "is better" in said.output
+    told = CliRunner().invoke(app, ["experiment", "usual", "strict", "--json", "--data-dir", str(folder)])
+    assert json.loads(told.output)["estimate"]["difference"] == pytest.approx(0.225)
+    wrong = CliRunner().invoke(app, ["experiment", "usual", "other", "--data-dir", str(folder)])
+    assert wrong.exit_code == 2
+    assert "there is no recipe 'other'" in wrong.output
+    one = CliRunner().invoke(app, ["experiment", "usual", "--data-dir", str(folder)])
+    assert one.exit_code == 2
+    assert "name two different recipes" in one.output

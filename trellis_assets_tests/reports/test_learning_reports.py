@@ -202,7 +202,7 @@ def test_what_fails_is_counted_by_kind_and_advised_only_where_it_is_seen(
     assert all(row.low <= row.share <= row.high for row in rows)
 
 
-@pytest.mark.parametrize("name", ["acceptance", "recipes", "gain", "failures"])
+@pytest.mark.parametrize("name", ["acceptance", "recipes", "experiments", "gain", "failures"])
 def test_an_empty_store_has_empty_learning_reports(store: SqlStore, name: str) -> None:
     period = ReportPeriod(store.reports, *DAY)
     report = REPORTS[name]

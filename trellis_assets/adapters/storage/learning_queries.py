@@ -51,6 +51,8 @@ class SqlLearningQueries:
                 CandidateRow.validation_s,
                 CandidateRow.is_idle,
                 CandidateRow.endpoint,
+                CandidateRow.number,
+                TaskRow.state,
             )
             .join(TaskRow, TaskRow.key == CandidateRow.task_key)
             .where(CandidateRow.finished_at < until)
@@ -70,6 +72,8 @@ class SqlLearningQueries:
                 made_s=row.duration_s + (row.validation_s or 0.0),
                 endpoint=row.endpoint,
                 is_idle=row.is_idle,
+                number=row.number,
+                is_accepted=row.state == _ACCEPTED if row.state in _KNOWN else None,
             )
             for row in reversed(rows)
         ]

@@ -26,6 +26,16 @@ recipe_scores = report_asset(
     group=GROUP,
 )
 
+recipe_experiments = report_asset(
+    REPORTS["experiments"],
+    name="recipe_experiments",
+    deps=[task_table],
+    description="Each recipe against the one with most candidates: paired by prompt where both were tried on "
+    "the same ones, else by task; the difference, its interval, and how many more are needed.",
+    shown=("first", "second", "method", "difference", "low", "high", "tasks", "still_needed", "told"),
+    group=GROUP,
+)
+
 policy_gain = report_asset(
     REPORTS["gain"],
     name="policy_gain",

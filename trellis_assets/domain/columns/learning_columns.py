@@ -58,3 +58,16 @@ FAILURE_COLUMNS = by_name(
         Column("advice", str, "what to change; empty where nothing is told"),
     )
 )
+EXPERIMENT_COLUMNS = by_name(
+    (
+        Column("first", str, "recipe with most candidates, with its version"),
+        Column("second", str, "another recipe"),
+        Column("method", str, "paired by prompt (local scores) or by task (accepted shares)"),
+        Column("difference", float, "second less first"),
+        Column("low", float, "95 % interval of the difference, lower end; empty with too few pairs"),
+        Column("high", float, "upper end"),
+        Column("tasks", int, "pairs or tasks that it rests on"),
+        Column("still_needed", int, "about so many more until a difference that matters would be seen"),
+        Column("told", str, "the answer in words"),
+    )
+)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from trellis_assets.domain.learning.recipe_use import NOT_FOLLOWED
+
 NO_PARTS: Mapping[str, float] = MappingProxyType({})
 
 
@@ -20,6 +22,8 @@ class RecordedCandidate:
         made_s: seconds of the endpoint and of the local validator.
         endpoint: that made it.
         is_idle: made on a past prompt while nothing was mined.
+        number: in the order in which the task's candidates were begun.
+        is_accepted: whether the task's result was accepted; None where that is not known (yet).
     """
 
     task_key: int
@@ -31,6 +35,13 @@ class RecordedCandidate:
     made_s: float
     endpoint: str | None = None
     is_idle: bool = False
+    number: int = 0
+    is_accepted: bool | None = None
+
+    @property
+    def is_followed(self) -> bool:
+        """Return whether its endpoint followed the recipe."""
+        return not self.recipe.endswith(NOT_FOLLOWED)
 
     @property
     def label(self) -> str:

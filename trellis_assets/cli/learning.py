@@ -72,7 +72,7 @@ def experiment(
     as_json: Json = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Compare two recipes, or validators, and replay another gate.
+    """Compare recipes or validators.
 
     With two recipes: paired by prompt where both were tried on the same ones, else by task. Every figure has
     a 95 % interval; too few answers are said to tell nothing.

@@ -34,8 +34,8 @@ def test_cpu_leaves_the_environment_unchanged() -> None:
 @pytest.mark.parametrize(
     ("device", "shown", "reason"),
     [
-        ("cuda:2", "0,1", "none of the 2 GPUs"),
-        ("cuda:0", "", "none of the 0 GPUs"),
+        ("cuda:2", "0,1", "not among the 2 GPUs"),
+        ("cuda:0", "", "not among the 0 GPUs"),
         ("gpu1", None, "name cuda:0"),
         ("cuda:-1", None, "name cuda:0"),
     ],

@@ -28,6 +28,9 @@ class Pages:
         self._templates = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, loader=loader)
         self._templates.globals["dagster_url"] = dagster_url
         self._templates.globals["files"] = files
+        for name in loader.list_templates():
+            # Compiled now, not for the first viewer.
+            self._templates.get_template(name)
 
     def fragment(self, name: str, values: Mapping[str, Any]) -> str:
         """Return the part `name` of a page with these values."""

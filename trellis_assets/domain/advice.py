@@ -16,6 +16,8 @@ _MANY_RESULTS = 8
 # Fewer tasks say nothing of what is usual.
 _MANY_TASKS = 20
 _MUCH_UNSUBMITTED = 0.25
+# A shorter wait is the start of a run.
+_LONG_WAIT_S = 10.0
 # A miner cannot change that a validator serves a prompt twice.
 _USUAL_REASONS = ("duplicate",)
 
@@ -127,7 +129,7 @@ def _unsubmitted(overview: Overview) -> list[tuple[str, str]]:
 def _queue(overview: Overview) -> list[tuple[str, str]]:
     waits = [task.queue_s for task in overview.ended if task.queue_s is not None]
     made = [task.generation_s for task in overview.ended if task.generation_s is not None]
-    if len(waits) < _MANY_TASKS or not made or median(waits) <= 2 * median(made):
+    if len(waits) < _MANY_TASKS or not made or median(waits) <= max(_LONG_WAIT_S, 2 * median(made)):
         return []
     text = (
         f"A task waits {median(waits):.0f} s for a generation of {median(made):.0f} s (medians): "

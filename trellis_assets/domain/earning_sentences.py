@@ -1,5 +1,7 @@
 """Earnings and cost in sentences, for the start page."""
 
+import math
+
 from trellis_assets.domain.earnings.report import EarningsReport
 from trellis_assets.domain.tasks import printable
 
@@ -42,14 +44,15 @@ def amount(value: float) -> str:
     """Return an amount of a currency with as many digits as say something.
 
     Examples:
-        >>> [amount(value) for value in (0.0, 0.0123, 1.5, 1234.0)]
-        ['0', '0.0123', '1.50', '1,234']
+        >>> [amount(value) for value in (0.0, 0.0000508, 0.0123, 1.5, 1234.0)]
+        ['0', '0.0000508', '0.0123', '1.50', '1,234']
     """
     if value == 0:
         return "0"
     if abs(value) >= 100:  # noqa: PLR2004 - cents do not matter then
         return f"{value:,.0f}"
-    return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3g}"
+    decimals = 2 if abs(value) >= 1 else min(9, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:.{decimals}f}"
 
 
 def money(report: EarningsReport, value: float | None) -> str:

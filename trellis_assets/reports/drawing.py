@@ -42,7 +42,7 @@ def _picture(chart: Chart, title: str) -> str:
     top = float(_TITLE_HEIGHT if title else 0)
     heading = words(title, 0, FONT_PX + 1, bold=True) if title else ""
     if chart.is_empty:
-        body, end = words(f"{chart.title}: {chart.empty}", 0, top + FONT_PX + 2, fill=FAINT), top + 24
+        body, end = words(chart.empty, 0, top + FONT_PX + 2, fill=FAINT), top + 24
     elif chart.kind in _HAVE_UNIT:
         body, end = _DRAWERS[chart.kind](chart, top)
     else:

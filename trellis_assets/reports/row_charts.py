@@ -74,12 +74,12 @@ def five_numbers(values: Sequence[float]) -> tuple[float, float, float, float, f
 def draw_bars(chart: Chart, top: float) -> tuple[str, float]:
     """Return a row for each category: a bar of the first series, marks of the others, all written."""
     first, *others = chart.series
-    across = _scale([value for series in chart.series for value in series.y], chart, _VALUE_WIDTH)
+    texts = [_written_values(chart.series, category) for category in first.x]
+    right = _GAP + max(width_of(text) for text in texts)
+    across = _scale([value for series in chart.series for value in series.y], chart, right)
     bottom = top + _ROW * len(first.x)
     rows = []
-    for number, category in enumerate(first.x):
-        values = [(series.name, _value(series, category)) for series in chart.series]
-        text = ", ".join(f"{name} {written(value)}" for name, value in values if value is not None)
+    for number, (category, text) in enumerate(zip(first.x, texts, strict=True)):
         y = top + _ROW * number + _ROW / 2
         bar = _bar(across, y, first.y[number], SERIES[0])
         marks = "".join(
@@ -90,7 +90,7 @@ def draw_bars(chart: Chart, top: float) -> tuple[str, float]:
         )
         rows.append(element("g", told(f"{category}: {text} {chart.unit}") + bar + marks, class_="mark"))
         rows.append(words(fitted(str(category), _NAME_WIDTH - _GAP), 0, y + 4))
-        rows.append(words(fitted(text, _VALUE_WIDTH - _GAP), WIDTH - _VALUE_WIDTH + _GAP, y + 4))
+        rows.append(words(text, WIDTH - right + _GAP, y + 4))
     return _grid(across, top, bottom, chart.unit) + "".join(rows), bottom + _BOTTOM
 
 
@@ -126,6 +126,11 @@ def _grid(across: Scale, top: float, bottom: float, unit: str) -> str:
         lines.append(words(written(value), x, bottom + 14, anchor="middle", fill=FAINT))
     lines.append(words(unit, 0, bottom + 14, fill=FAINT))
     return "".join(lines)
+
+
+def _written_values(series: Sequence[Series], category: object) -> str:
+    values = [(each.name, _value(each, category)) for each in series]
+    return ", ".join(f"{name} {written(value)}" for name, value in values if value is not None)
 
 
 def _value(series: Series, category: object) -> float | None:

@@ -37,8 +37,8 @@ def draw_stacked_hours(chart: Chart, top: float) -> tuple[str, float]:
         for x, value in zip(series.x, series.y, strict=True):
             totals[cast("datetime", x)] += value
     first, last = chart.x_range or (hours[0], hours[-1] + HOUR)
-    across = time_scale(min(first, hours[0]), max(last, hours[-1] + HOUR), _LEFT, WIDTH - _RIGHT)
     up = Scale(*covering(list(totals.values()), (0.0, None)), start=top + _PLOT_HEIGHT, end=top)
+    across = time_scale(min(first, hours[0]), max(last, hours[-1] + HOUR), _left_of(up), WIDTH - _RIGHT)
     below = dict.fromkeys(hours, 0.0)
     bars = "".join(_bars(series, across, up, below) for series in chart.series)
     return legend + _axes(across, up) + bars, top + _PLOT_HEIGHT + _BOTTOM
@@ -87,8 +87,8 @@ def draw_lines(chart: Chart, top: float) -> tuple[str, float]:
     values = [value for series in chart.series for value in series.y]
     first, last = chart.x_range or (min(moments), max(moments))
     end = WIDTH - _RIGHT - _LABEL_WIDTH
-    across = time_scale(min(first, *moments), max(last, *moments), _LEFT, end)
     up = Scale(*covering(values, chart.y_range), start=top + _PLOT_HEIGHT, end=top)
+    across = time_scale(min(first, *moments), max(last, *moments), _left_of(up), end)
     levels = "".join(_level(series, number, across, up) for number, series in enumerate(chart.series))
     labels = _end_labels(chart.series, up, top, end + 8)
     return _axes(across, up) + levels + labels, top + _PLOT_HEIGHT + _BOTTOM
@@ -135,6 +135,11 @@ def _end_labels(series: Sequence[Series], up: Scale, top: float, x: float) -> st
         drawn.append(element("rect", x=x, y=y - 5, width=8, height=8, fill=colour_of("", number)))
         drawn.append(words(f"{name} {value}", x + 13, y + 4))
     return "".join(drawn)
+
+
+def _left_of(up: Scale) -> float:
+    """Return where the plot begins, so that the texts of the ticks have room beside it."""
+    return max(_LEFT, 12 + max(width_of(written(value)) for value in up.ticks()))
 
 
 def _axes(across: Scale, up: Scale) -> str:

@@ -198,12 +198,12 @@ def earned(record: NeuronRecord | None = None, *, priced: bool = True, hours: fl
 def test_what_the_chain_pays_is_told_with_its_worth_and_what_the_cost_leaves() -> None:
     report = earned(a_neuron_record())
     assert earning_sentence(report) == (
-        "Yes: the chain pays 30.00 alpha a day at present (0.6 TAO, 240 EUR); "
+        "Yes: the chain pays 30.00 alpha a day at present (0.600 TAO, 240 EUR); "
         "30.00 alpha in the last 24 hours, 24 of them read. Less cost that leaves 228 EUR"
     )
     assert cost_sentence(report) == (
         "12.00 EUR for 24.0 GPU hours in the last 24 hours, busy 4 % of them, "
-        "0.6 EUR for each accepted result"
+        "0.600 EUR for each accepted result"
     )
 
 

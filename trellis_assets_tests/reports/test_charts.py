@@ -16,7 +16,7 @@ from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.domain.submissions import SubmissionOutcome
 from trellis_assets.reports import task_charts
 from trellis_assets.reports.chart_tables import table_of
-from trellis_assets.reports.charts import Chart, ChartKind
+from trellis_assets.reports.charts import Chart, ChartKind, Series
 from trellis_assets.reports.drawing import draw_svg, draw_svg_file
 from trellis_assets.reports.period import ReportPeriod
 from trellis_assets.reports.scales import written
@@ -245,7 +245,7 @@ def test_the_table_beside_a_chart_has_its_values(
 def test_an_empty_chart_is_drawn_as_a_sentence(store: SqlStore) -> None:
     chart = task_charts.outcomes_by_hour(ReportPeriod(SqlReportQueries(store.engine), *DAY))
     assert chart.is_empty
-    assert Drawn(chart).texts() == ["Tasks ended in each hour (UTC): no task ended in this time"]
+    assert Drawn(chart).texts() == ["no task ended in this time"]
 
 
 def test_counts_are_of_all_tasks_where_distributions_are_of_the_newest(
@@ -270,3 +270,14 @@ def test_a_hostile_reason_is_a_text_in_the_drawing(form: str) -> None:
     file = ET.fromstring(draw_svg_file(chart))  # noqa: S314 - our own
     assert {child.tag.partition("}")[2] for child in file.iter()} == {"svg", "rect", "text", "g", "title"}
     assert "\u202e" not in "".join(file.itertext())
+
+
+def test_large_and_long_values_are_written_whole() -> None:
+    hours = (DAY[0], DAY[0] + timedelta(hours=1))
+    level = Series("uid 1", hours, (1.5e6, 2.4e6))
+    lines = Chart("k", "t", ChartKind.LINES, "u", (level,), y_range=(0.0, None))
+    ticks = [mark for mark in Drawn(lines).all("./svg:text") if mark.attrib["text-anchor"] == "end"]
+    assert min(float(tick.attrib["x"]) - width_of(str(tick.text)) for tick in ticks) >= 0
+    stages = (Series("median", ("queue",), (1234.56,)), Series("95 %", ("queue",), (98765.4,)))
+    bars = Drawn(Chart("k", "t", ChartKind.BARS, "seconds", stages))
+    assert "median 1,235, 95 % 98,765" in bars.texts()

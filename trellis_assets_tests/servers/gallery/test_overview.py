@@ -70,7 +70,7 @@ def test_an_empty_store_answers_all_five_questions(pipeline: Pipeline, serve: Se
     for question in ("Am I earning?", "Which validator pays?", "Which prompts fail?", "What did today cost?"):
         assert question in shown
     assert "No earnings read yet" in shown
-    assert "Tasks ended in each hour (UTC): no task ended in this time" in shown
+    assert "Tasks ended in each hour (UTC) no task ended in this time" in shown
 
 
 def test_page_report_and_sql_name_the_same_figures(

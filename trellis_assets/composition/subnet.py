@@ -12,6 +12,7 @@ from trellis_assets.domain.tasks import Task
 from trellis_assets.settings import SettingsError
 from trellis_assets.steps.create_prompt_tasks import CreatePromptTasksStep
 from trellis_assets.steps.dispatch_runs import DispatchRunsStep
+from trellis_assets.steps.end_leases import EndLeasesStep
 from trellis_assets.steps.notify import NotifyStep
 from trellis_assets.steps.poll_validators import PollingPolicy, PollValidatorsStep
 from trellis_assets.steps.probe_endpoints import ProbeEndpointsStep
@@ -77,6 +78,11 @@ class SubnetSteps(Steps):
     def probe_endpoints_step(self) -> ProbeEndpointsStep:
         """Return the step that checks which generation endpoints can take work."""
         return ProbeEndpointsStep(self.store.endpoints, self._adapters.generator, self.clock)
+
+    @cached_property
+    def end_leases_step(self) -> EndLeasesStep:
+        """Return the step that ends the leases of dead workers; it remembers what it saw."""
+        return EndLeasesStep(self.store.leases, self.clock)
 
     def dispatch_runs_step(self, run_status: Callable[[Task], RunStatus]) -> DispatchRunsStep:
         """Return the step that finds the tasks that need a run.

@@ -60,6 +60,7 @@ def task_sensor(
     if (problem := why_not_starting(parts)) is not None:
         return dg.SkipReason(problem)
     found = _poll_once(parts)
+    parts.end_leases_step.run()
     tasks = parts.dispatch_runs_step(lambda task: run_status(context.instance, task.run_key)).run()
     if tasks:
         return dg.SensorResult(run_requests=[run_request(task) for task in tasks])

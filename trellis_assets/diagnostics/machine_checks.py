@@ -65,7 +65,7 @@ def check_generator(context: CheckContext) -> list[CheckResult]:
     generator, clock = context.pipeline.generator, context.pipeline.clock
     probes, now = generator.probe(), clock.now()
     try:
-        endpoints = context.pipeline.store.endpoints.named(generator.endpoints, now)
+        endpoints = context.pipeline.store.endpoints.named(generator.endpoints)
     except StoreError:
         endpoints = []  # that has a result of its own; endpoints can be probed without it
     found = judge_generator(generator.name, probes, endpoints, now)

@@ -70,6 +70,28 @@ def validators_time(offset: Offset | None, now: datetime) -> datetime:
     return now + timedelta(seconds=offset.seconds - offset.margin)
 
 
+def by_another_clock(moment: datetime | None, ours: Offset | None, other: Offset | None) -> datetime | None:
+    """Return a time by our clock as another process reads it; both have measured the same validator's clock.
+
+    A run worker stores a cooldown that the code server reads: with the code server's clock three hours ahead
+    of the worker's, a cooldown until 12:05 by the worker's is one until 15:05 by the code server's.
+
+    Args:
+        moment: by our clock.
+        ours: the validator's clock less ours.
+        other: the validator's clock less the other process's.
+
+    Returns:
+        The moment itself unless the two clocks differ for certain; else not too early by the margins.
+    """
+    if moment is None or ours is None or other is None:
+        return moment
+    difference_s, margin_s = ours.seconds - other.seconds, ours.margin + other.margin
+    if abs(difference_s) <= margin_s + TOLERANCE_S:
+        return moment
+    return moment + timedelta(seconds=difference_s + margin_s)
+
+
 def our_error_s(offsets: Sequence[Offset]) -> float | None:
     """Return how far our clock is behind, in seconds, as far as validators agree; None if they prove nothing.
 

@@ -10,8 +10,7 @@ from trellis_assets.domain.submissions import Submission
 from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.system.compat import StrEnum
 
-# A run holds its task for so long at a time. A dead worker's task is free after it; the issue asks for
-# recovery within 60 s.
+# A run holds its task for so long at a time: a dead worker's task is taken over within 60 s.
 LEASE = timedelta(seconds=30)
 
 

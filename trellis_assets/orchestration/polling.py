@@ -72,6 +72,7 @@ def beat_of_sensor(parts: SubnetSteps, said: str) -> None:
 
 def start_runs(parts: SubnetSteps, starter: RunStarter) -> None:
     """Start a run for each active task that no run holds, at most `STARTS_AT_ONCE` of them."""
+    parts.end_leases_step.run()
     if why_not_starting(parts) is not None or starter.problem() is not None:
         return
     dispatch = parts.dispatch_runs_step(lambda task: run_status(starter.instance, task.run_key))

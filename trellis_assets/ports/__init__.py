@@ -71,7 +71,13 @@ from trellis_assets.ports.store import (
     StoreGoneError,
     WrongHotkeyError,
 )
-from trellis_assets.ports.tasks import Arrival, ArrivalRepository, ClaimRepository, TaskRepository
+from trellis_assets.ports.tasks import (
+    Arrival,
+    ArrivalRepository,
+    ClaimRepository,
+    LeaseRepository,
+    TaskRepository,
+)
 from trellis_assets.ports.validation import (
     LocalValidator,
     TooCostlyToJudgeError,
@@ -104,6 +110,7 @@ __all__ = [
     "Generator",
     "HttpExchange",
     "LearningQueries",
+    "LeaseRepository",
     "LocalValidator",
     "MalformedResponse",
     "MetagraphError",

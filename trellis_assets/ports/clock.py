@@ -11,6 +11,10 @@ class Clock(Protocol):
         """Return the present, aware UTC."""
         ...
 
+    def monotonic(self) -> float:
+        """Return seconds of a clock that nobody can set; only differences within one process count."""
+        ...
+
     def sleep(self, seconds: float) -> None:
         """Return after `seconds`."""
         ...

@@ -14,7 +14,7 @@ from trellis_assets.domain.scheduling.prefetch import OtherMinerDemand
 class EndpointRepository(Protocol):
     """How well endpoints do: circuit breaker, durations, orientation."""
 
-    def named(self, names: Sequence[str], now: datetime) -> list[Endpoint]:
+    def named(self, names: Sequence[str]) -> list[Endpoint]:
         """Return the named endpoints in their order; one that was never used is as new."""
         ...
 

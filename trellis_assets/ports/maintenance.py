@@ -16,7 +16,7 @@ class ConsistencyRepository(Protocol):
         """Count the tasks pulled since then."""
         ...
 
-    def stuck_tasks(self, pulled_before: datetime, now: datetime) -> list[int]:
+    def stuck_tasks(self, pulled_before: datetime) -> list[int]:
         """Return unfinished tasks that were pulled before then and that no live run holds."""
         ...
 

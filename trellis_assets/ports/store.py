@@ -13,7 +13,7 @@ from trellis_assets.ports.endpoints import (
 from trellis_assets.ports.learning import SettledTaskRepository
 from trellis_assets.ports.maintenance import ConsistencyRepository, RetentionRepository
 from trellis_assets.ports.sessions import SessionRepository, StatisticsRepository
-from trellis_assets.ports.tasks import ArrivalRepository, ClaimRepository, TaskRepository
+from trellis_assets.ports.tasks import ArrivalRepository, ClaimRepository, LeaseRepository, TaskRepository
 from trellis_assets.ports.validation import ValidationRepository
 from trellis_assets.ports.validators import PollRepository, ValidatorRepository
 
@@ -55,6 +55,11 @@ class Store(Protocol):
     @property
     def claims(self) -> ClaimRepository:
         """Which run works on a task."""
+        ...
+
+    @property
+    def leases(self) -> LeaseRepository:
+        """All leases, for the one who watches them."""
         ...
 
     @property

@@ -8,6 +8,7 @@ from typing import Protocol
 from trellis_assets.domain.candidates import StoredDecision
 from trellis_assets.domain.feedback import Feedback
 from trellis_assets.domain.generations import Generation
+from trellis_assets.domain.leases import HeldLeases, Lease
 from trellis_assets.domain.scheduling.prefetch import ActiveTask
 from trellis_assets.domain.submissions import Submission
 from trellis_assets.domain.tasks import PulledTask, Task, TaskState
@@ -86,15 +87,34 @@ class ClaimRepository(Protocol):
         """Return the unfinished tasks that a run holds, each with the run's id."""
         ...
 
-    def unclaimed(self, miner_hotkey: str, now: datetime, limit: int | None = None) -> list[Task]:
-        """Return the miner's tasks that no live run works on, among those to work on or being submitted.
+    def unclaimed(self, miner_hotkey: str, limit: int | None = None) -> list[Task]:
+        """Return the miner's tasks that no run holds, among those to work on or being submitted.
 
         At most `limit`: those being submitted first, then in the order they came.
         """
         ...
 
-    def mark_requested(self, key: int, attempt: int, now: datetime) -> None:
-        """Note that a run is about to be requested under this attempt."""
+    def mark_requested(self, key: int, attempt: int, now: datetime) -> bool:
+        """Note that a run is about to be requested under this attempt; return False if a run holds the task.
+
+        An earlier run that is still named loses the task.
+        """
+        ...
+
+
+class LeaseRepository(Protocol):
+    """All leases of the store, for the one who watches whether they are renewed."""
+
+    def held(self) -> HeldLeases:
+        """Return every lease that is held, by all miners of the store."""
+        ...
+
+    def end_claim(self, lease: Lease) -> bool:
+        """End a run's claim unless it was renewed meanwhile; return whether it was ended."""
+        ...
+
+    def end_slot(self, lease: Lease) -> bool:
+        """Free an endpoint unless its lease was renewed meanwhile; return whether it was freed."""
         ...
 
 

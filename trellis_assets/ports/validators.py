@@ -46,6 +46,10 @@ class PollRepository(Protocol):
         """Return how many polls of the validator failed in a row."""
         ...
 
+    def clock_offset(self, miner_hotkey: str, hotkey: str) -> Offset | None:
+        """Return how far the validator's clock was from the poller's at its last poll; None: not known."""
+        ...
+
     def clock_offsets(self, miner_hotkey: str, since: datetime) -> list[Offset]:
         """Return how far listed validators' clocks were from ours, measured since then, one of each."""
         ...

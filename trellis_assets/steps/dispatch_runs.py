@@ -38,7 +38,7 @@ class DispatchRunsStep:
         """
         wanted: list[Task] = []
         now = self.clock.now()
-        for task in self.claims.unclaimed(self.miner_hotkey, now, window):
+        for task in self.claims.unclaimed(self.miner_hotkey, window):
             if starts is not None and len(wanted) >= starts:
                 break
             if task.state is TaskState.SUBMITTING:
@@ -46,8 +46,9 @@ class DispatchRunsStep:
                 continue
             match next_attempt(task, self.run_status(task), now):
                 case Request(attempt=attempt):
-                    if attempt != task.attempt or task.requested_at is None:
-                        self.claims.mark_requested(task.key, attempt, now)
+                    is_noted = attempt == task.attempt and task.requested_at and task.run_id is None
+                    if not is_noted and not self.claims.mark_requested(task.key, attempt, now):
+                        continue  # a run that was late has just claimed it
                     if attempt:
                         audit("task taken up again", task=task, level=logging.WARNING, attempt=attempt)
                     wanted.append(replace(task, attempt=attempt))

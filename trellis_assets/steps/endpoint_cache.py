@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from trellis_assets.domain.endpoints.endpoints import Endpoint
 from trellis_assets.domain.scheduling.prefetch import ActiveTask
@@ -33,9 +32,9 @@ class EndpointCache:
     def __post_init__(self) -> None:
         self._pool = AdaptiveCache([], TIMES_CHEAPER, CHEAP_S, self.timer)
 
-    def endpoints(self, now: datetime) -> list[Endpoint]:
+    def endpoints(self) -> list[Endpoint]:
         """Return the endpoints as they are, or were a moment ago."""
-        return self._pool.get(lambda: self.stored.named(self.names, now))
+        return self._pool.get(lambda: self.stored.named(self.names))
 
     def begun_since(self, tasks: Sequence[ActiveTask]) -> int:
         """Return how many of the tasks are being generated at endpoints that the copy calls free."""

@@ -169,7 +169,7 @@ class GenerateWithFailoverStep:
     def _note(self, tries: _Tries, name: str, error: GenerationError) -> None:
         """Note whether the endpoint may be tried again, by its record before the failure."""
         now = self.clock.now()
-        (endpoint,) = self.store.endpoints.named([name], now)
+        (endpoint,) = self.store.endpoints.named([name])
         is_prompts = isinstance(error, UnclearFaultError) and is_of_prompt(endpoint, tries.mark)
         if is_prompts or isinstance(error, UnsupportedPromptError):
             tries.unfit.add(name)
@@ -186,7 +186,7 @@ class GenerateWithFailoverStep:
             return False
         if (now - tries.since).total_seconds() >= LONGEST_WAIT_S:
             return True
-        pool = self.store.endpoints.named(left, now)
+        pool = self.store.endpoints.named(left)
         return any(has_only_failed_at(endpoint, tries.mark) for endpoint in pool)
 
     def _preferred(self, pool: list[Endpoint], recipe: Recipe) -> list[Endpoint]:
@@ -257,7 +257,7 @@ class GenerateWithFailoverStep:
         while True:
             enter_stage(Stage.WAITING)
             now = self.clock.now()
-            pool = self._preferred(self.store.endpoints.named(names, now), tries.wanted.recipe)
+            pool = self._preferred(self.store.endpoints.named(names), tries.wanted.recipe)
             free = free_endpoints(pool, now, tries.failed)
             free_since = (free_since or now) if free else None
             if free_since is not None and self._may_take(key, tries, free_since, now):

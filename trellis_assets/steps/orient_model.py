@@ -49,7 +49,7 @@ class OrientModelStep:
         declared, is_certain = self.server.declared_orientation(endpoint)
         if is_certain:
             return declared
-        trials = self.endpoints.named([endpoint], self.clock.now())[0].orientation_trials
+        trials = self.endpoints.named([endpoint])[0].orientation_trials
         if trials.decided is not None:
             return trials.decided
         scores = None if trials.is_over else self._scores(task, splats)

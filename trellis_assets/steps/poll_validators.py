@@ -204,7 +204,7 @@ class PollValidatorsStep:
     def _room(self, active_tasks: list[ActiveTask], polling: Collection[str], pending_polls: int) -> int:
         """Return how many validators to poll now."""
         now = self.clock.now()
-        endpoints = self._endpoint_cache.endpoints(now)
+        endpoints = self._endpoint_cache.endpoints()
         lead = lead_s(
             self.store.durations.start_s(), self._took_s, self.policy.cadence.total_seconds() + POLL_CHECK_S
         )

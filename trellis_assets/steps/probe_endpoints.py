@@ -21,13 +21,13 @@ class ProbeEndpointsStep:
         """Return why no endpoint takes work now; None if one does."""
         probes = self.generator.probe()
         now = self.clock.now()
-        pool = self.endpoints.named(self.generator.endpoints, now)
+        pool = self.endpoints.named(self.generator.endpoints)
         seen = {probe.endpoint: probe for probe in probes}
         news = [seen[e.name] for e in pool if e.name in seen and after_probe(e, seen[e.name], now) is not e]
         if news:
             was_unreachable = {endpoint.name for endpoint in pool if endpoint.breaker.is_unreachable}
             self.endpoints.record_probes(news, now)
-            pool = self.endpoints.named(self.generator.endpoints, now)
+            pool = self.endpoints.named(self.generator.endpoints)
             for probe in news:
                 if (probe.trouble is not None) != (probe.endpoint in was_unreachable):
                     _report(probe.endpoint, probe.trouble)

@@ -4,9 +4,10 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from trellis_assets.domain.backoff import BackoffPolicy
+from trellis_assets.domain.clock_offset import by_another_clock, measure_offset
 from trellis_assets.domain.heartbeats import Stage
 from trellis_assets.domain.learning.candidate_rules import gate_of
 from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome
@@ -213,7 +214,7 @@ class SubmitStep:
                 now=now,
                 reason=reason,
                 feedback=feedback,
-                cooldown_until=answer.cooldown_until,
+                cooldown_until=self._by_the_pollers_clock(task, answer, now),
                 submission=submission,
                 run_id=run_id,
             ),
@@ -233,6 +234,15 @@ class SubmitStep:
             reason=reason,
         )
         return moved
+
+    def _by_the_pollers_clock(self, task: Task, answer: SubmissionAnswer, now: datetime) -> datetime | None:
+        """Return the answer's cooldown by the poller's clock, which may differ from this one's."""
+        exchange, until = answer.exchange, answer.cooldown_until
+        if exchange is None or until is None or task.validator_hotkey is None:
+            return until
+        ours = measure_offset(exchange.server_time, exchange.round_trip_s, now)
+        pollers = self.store.polls.clock_offset(task.miner_hotkey, task.validator_hotkey)
+        return by_another_clock(until, ours, pollers)
 
 
 def _reason(outcome: SubmissionOutcome, answer: SubmissionAnswer) -> str | None:

@@ -11,6 +11,10 @@ class SystemClock:
         """Return the aware UTC time."""
         return datetime.now(UTC)
 
+    def monotonic(self) -> float:
+        """Return seconds of a clock that nobody can set."""
+        return time.monotonic()
+
     def sleep(self, seconds: float) -> None:
         """Block for `seconds`."""
         time.sleep(seconds)

@@ -24,6 +24,11 @@ class FakeClock:
     def __init__(self, now: datetime = NOW) -> None:
         self.current = now
         self.slept: list[float] = []
+        self._passed_s = 0.0
+
+    def monotonic(self) -> float:
+        """Return how many seconds have passed."""
+        return self._passed_s
 
     def now(self) -> datetime:
         """Return the time that it shows."""
@@ -35,7 +40,12 @@ class FakeClock:
         self.advance(seconds)
 
     def advance(self, seconds: float) -> None:
-        """Move by these seconds; negative ones set the clock back."""
+        """Let these seconds pass; negative ones set the clock back."""
+        self.current += timedelta(seconds=seconds)
+        self._passed_s += max(0.0, seconds)
+
+    def jump(self, seconds: float) -> None:
+        """Set the clock forwards or back; no time passes."""
         self.current += timedelta(seconds=seconds)
 
 

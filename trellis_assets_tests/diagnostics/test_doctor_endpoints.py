@@ -20,6 +20,5 @@ def test_unreachable_endpoint_of_two_has_a_result_and_no_breaker_changes(tmp_pat
         generator, endpoint = check_generator(CheckContext(pipeline, reads_key=False))
     assert (generator.health, endpoint.health) == (Health.OK, Health.WARNING)
     assert dead in endpoint.text
-    now = pipeline.clock.now()
-    breakers = [e.breaker for e in pipeline.store.endpoints.named(pipeline.generator.endpoints, now)]
+    breakers = [e.breaker for e in pipeline.store.endpoints.named(pipeline.generator.endpoints)]
     assert [breaker.open_until for breaker in breakers] == [None, None], "looking changes nothing"

@@ -6,6 +6,7 @@ import pytest
 
 from trellis_assets.domain.clock_offset import (
     Offset,
+    by_another_clock,
     measure_offset,
     our_error_s,
     validators_time,
@@ -62,3 +63,19 @@ def test_a_cooldown_is_counted_by_the_validators_clock(ahead_s: float) -> None:
 def test_a_clock_that_agrees_counts_cooldowns_as_they_are_given() -> None:
     until = bounded_cooldown(int(NOW.timestamp()) + 300, NOW, measure_offset(NOW, 0.4, NOW))
     assert until == NOW + 300 * SECOND
+
+
+@pytest.mark.parametrize("ahead_s", [10800.0, -10800.0])
+def test_a_time_is_read_by_the_other_processs_clock_and_never_too_early(ahead_s: float) -> None:
+    ours, other = offset(5.0), offset(5.0 - ahead_s)
+    shifted = by_another_clock(NOW, ours, other)
+    assert shifted is not None
+    late_s = (shifted - (NOW + ahead_s * SECOND)).total_seconds()
+    assert 0 <= late_s <= ours.margin + other.margin
+
+
+def test_a_time_stays_where_clocks_agree_or_nothing_is_known() -> None:
+    assert by_another_clock(NOW, offset(5.0), offset(4.0)) == NOW
+    assert by_another_clock(NOW, None, offset(4000.0)) == NOW
+    assert by_another_clock(NOW, offset(4000.0), None) == NOW
+    assert by_another_clock(None, offset(4000.0), offset(0.0)) is None

@@ -89,7 +89,7 @@ class Pool:
         return ProbeEndpointsStep(self.store.endpoints, self.generator, self.clock).run()
 
     def endpoints(self) -> list[Endpoint]:
-        return self.store.endpoints.named(self.generator.endpoints, self.clock.now())
+        return self.store.endpoints.named(self.generator.endpoints)
 
 
 def ended(runs: Sequence["Future[Task | None]"]) -> list[Task]:

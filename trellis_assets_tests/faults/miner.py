@@ -11,16 +11,18 @@ from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.domain.scheduling.run_attempts import RunStatus
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.task_policies import GenerationPolicy, SubmissionPolicy, ValidationPolicy
-from trellis_assets.domain.tasks import Task, TaskKind, TaskState
+from trellis_assets.domain.tasks import LEASE, Task, TaskKind, TaskState
 from trellis_assets.domain.verdicts import Verdict
 from trellis_assets.ports import ClaimLostError, Generator, LocalValidator, StoreError, ValidatorNetwork
 from trellis_assets.steps.dispatch_runs import DispatchRunsStep
+from trellis_assets.steps.end_leases import EndLeasesStep
 from trellis_assets.steps.generate import GenerateStep
 from trellis_assets.steps.poll_validators import PollingPolicy, PollReport, PollValidatorsStep
 from trellis_assets.steps.probe_endpoints import ProbeEndpointsStep
 from trellis_assets.steps.submit import SubmitStep
 from trellis_assets.steps.validate import ValidateStep
 from trellis_assets.testing.fakes import FakeClock, a_verdict
+from trellis_assets.testing.leases import let_leases_end
 from trellis_assets.testing.splats import a_ball
 from trellis_assets_tests.steps.test_poll_validators import POLICY
 
@@ -62,6 +64,7 @@ class Miner:
         self.generation, self.policy = GenerationPolicy(), POLICY
         self.failures: list[Exception] = []
         self._runs: set[str] = set()
+        self.leases = EndLeasesStep(store.leases, clock)
 
     def closed(self) -> str | None:
         """Return why nothing is to be pulled, after a health probe, as the poller does."""
@@ -86,6 +89,7 @@ class Miner:
 
     def requested(self) -> list[Task]:
         """Return the tasks that the tick requests runs for; later ticks take these runs for ended."""
+        self.leases.run()
         status = {True: RunStatus.ENDED, False: RunStatus.NONE}
         me = self.network.miner_hotkey
         tasks = DispatchRunsStep(
@@ -107,7 +111,8 @@ class Miner:
 
     def round(self, *, after_s: float = REST_S) -> None:
         """Let so much time pass, then make one tick and its runs."""
-        self.clock.advance(after_s)
+        let_leases_end(self.store, self.clock, self.leases)
+        self.clock.advance(after_s - LEASE.total_seconds())
         self.pull()
         self.work()
 

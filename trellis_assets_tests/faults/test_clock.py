@@ -15,6 +15,7 @@ from trellis_assets.domain.validators import PollTimes
 from trellis_assets.ports import (
     ClaimLostError,
     CoolingDown,
+    HttpExchange,
     MalformedResponse,
     NoTask,
     PollResponse,
@@ -23,6 +24,7 @@ from trellis_assets.ports import (
 )
 from trellis_assets.steps.notify import NotifyStep
 from trellis_assets.testing.fakes import (
+    MINER,
     NOW,
     FakeClock,
     ScriptedNetwork,
@@ -31,6 +33,7 @@ from trellis_assets.testing.fakes import (
     a_validator,
     an_answer,
 )
+from trellis_assets.testing.leases import let_leases_end
 from trellis_assets_tests.faults.miner import BallGenerator, Miner
 
 HOURS_S = 3 * 3600.0
@@ -69,15 +72,30 @@ def test_the_time_since_a_moment_in_the_future_is_long_enough_for_everything() -
 def test_a_jump_while_a_model_is_made_sends_one_result(
     miner: Miner, network: ScriptedNetwork, jump_s: float
 ) -> None:
-    """Another run takes the task over while the first one still works: the first one's moves are fenced."""
+    """The run renews its lease: no other takes the task."""
 
     def jump() -> None:
-        miner.clock.advance(jump_s)
+        miner.clock.jump(jump_s)
+        assert miner.requested() == []
+
+    miner.pull()
+    miner.generator = BallGenerator(jump)
+    miner.work()
+    assert miner.failures == []
+    assert miner.only_task().state is TaskState.ACCEPTED
+    assert [kind for _, kind, _ in network.submitted] == [SubmissionKind.RESULT]
+
+
+def test_a_run_that_was_taken_for_dead_sends_nothing(miner: Miner, network: ScriptedNetwork) -> None:
+    """Another run takes the task over while the first one still works: the first one's moves are fenced."""
+
+    def sleep_through_the_lease() -> None:
+        let_leases_end(miner.store, miner.clock, miner.leases)
         miner.generator = BallGenerator()
         miner.work()
 
     miner.pull()
-    miner.generator = BallGenerator(jump)
+    miner.generator = BallGenerator(sleep_through_the_lease)
     miner.work()
     (failure,) = miner.failures
     assert isinstance(failure, ClaimLostError)
@@ -86,18 +104,34 @@ def test_a_jump_while_a_model_is_made_sends_one_result(
 
 
 @pytest.mark.parametrize("jump_s", [HOURS_S, -HOURS_S])
-def test_an_answer_that_a_jump_gave_up_counts_after_all(
+def test_a_jump_while_a_validator_answers_changes_nothing(
     miner: Miner, network: ScriptedNetwork, jump_s: float
+) -> None:
+    between: list[TaskState] = []
+
+    def jump() -> None:
+        miner.clock.jump(jump_s)
+        assert miner.requested() == []
+        between.append(miner.only_task().state)
+
+    network.before_answer = jump
+    miner.round()
+    assert between == [TaskState.SUBMITTING]
+    assert miner.only_task().state is TaskState.ACCEPTED
+
+
+def test_an_answer_to_a_run_that_was_taken_for_dead_counts_after_all(
+    miner: Miner, network: ScriptedNetwork
 ) -> None:
     """A tick takes the submitting run for dead; the run is alive, and its answer comes."""
     between: list[TaskState] = []
 
-    def jump() -> None:
-        miner.clock.advance(jump_s)
+    def sleep_through_the_lease() -> None:
+        let_leases_end(miner.store, miner.clock, miner.leases)
         assert miner.requested() == [], "nobody is to submit it again"
         between.append(miner.only_task().state)
 
-    network.before_answer = jump
+    network.before_answer = sleep_through_the_lease
     miner.round()
     assert between == [TaskState.ANSWER_UNKNOWN]
     task = miner.only_task()
@@ -110,13 +144,13 @@ def test_an_answer_that_a_jump_gave_up_counts_after_all(
 def test_an_answer_that_came_too_late_for_a_task_served_again_counts_nowhere(
     miner: Miner, network: ScriptedNetwork
 ) -> None:
-    def jump() -> None:
-        miner.clock.advance(HOURS_S)
+    def sleep_through_the_lease() -> None:
+        let_leases_end(miner.store, miner.clock, miner.leases)
         miner.requested()
         network.before_answer = lambda: None
         miner.store.arrivals.reopen(miner.only_task().key)
 
-    network.before_answer = jump
+    network.before_answer = sleep_through_the_lease
     miner.round()
     assert isinstance(miner.failures[0], ClaimLostError)
     assert miner.only_task().state is TaskState.VALIDATED
@@ -127,11 +161,11 @@ def test_an_unsettled_answer_that_comes_late_waits_for_the_validators_word(
 ) -> None:
     network.answers = [an_answer(SubmissionOutcome.STILL_ASSIGNED)]
 
-    def jump() -> None:
-        miner.clock.advance(HOURS_S)
+    def sleep_through_the_lease() -> None:
+        let_leases_end(miner.store, miner.clock, miner.leases)
         miner.requested()
 
-    network.before_answer = jump
+    network.before_answer = sleep_through_the_lease
     miner.round()
     assert [t.task_id for t in miner.store.tasks.in_states({TaskState.UNSETTLED})] == ["task-1"]
     network.pulls[ONE.hotkey] = [CoolingDown(miner.clock.now() + timedelta(hours=7), violations=1)]
@@ -149,6 +183,8 @@ def _claimed(store: SqlStore, at: datetime) -> int:
 
 def test_a_dead_run_s_lease_does_not_hold_for_hours_when_the_clock_is_set_back(store: SqlStore) -> None:
     key = _claimed(store, NOW + timedelta(hours=3))
+    assert store.claims.claim(key, "next", now=NOW, until=NOW + LEASE) is None
+    let_leases_end(store, FakeClock())
     assert store.claims.claim(key, "next", now=NOW, until=NOW + LEASE) is not None
     assert not store.claims.extend(key, "dead", NOW + LEASE)
 
@@ -162,6 +198,8 @@ def test_a_live_run_renews_its_lease_by_the_clock_as_it_is_now(store: SqlStore) 
 def test_a_dead_run_s_slot_does_not_hold_for_hours_when_the_clock_is_set_back(store: SqlStore) -> None:
     wrong = NOW + timedelta(hours=3)
     assert store.slots.acquire(["a"], 1, now=wrong, until=wrong + LEASE) == "a"
+    assert store.slots.acquire(["a"], 2, now=NOW, until=NOW + LEASE) is None
+    let_leases_end(store, FakeClock())
     assert store.slots.acquire(["a"], 2, now=NOW, until=NOW + LEASE) == "a"
     assert store.slots.acquire(["a"], 3, now=NOW, until=NOW + LEASE) is None
 
@@ -171,7 +209,7 @@ def test_a_task_requested_before_the_clock_was_set_back_is_requested_again(run: 
     later = NOW + timedelta(hours=3)
     waiting = a_task(attempt=3, requested_at=later, pulled_at=later)
     assert next_attempt(waiting, run, NOW) == Request(4)
-    held = a_task(attempt=3, requested_at=later, claimed_until=later, state=TaskState.GENERATING)
+    held = a_task(attempt=3, requested_at=later, run_id="dead", state=TaskState.GENERATING)
     assert next_attempt(held, run, NOW) == Request(4)
     assert next_attempt(waiting, RunStatus.QUEUED, NOW) == Wait()
 
@@ -204,6 +242,23 @@ def test_a_cooldown_is_given_in_the_validators_time_and_stays(miner: Miner, netw
     miner.clock.advance(-HOURS_S)
     miner.pull()
     assert len(network.pulled) == 1
+
+
+@pytest.mark.parametrize("ahead_s", [HOURS_S, -HOURS_S])
+def test_a_run_workers_cooldown_is_stored_by_the_pollers_clock(
+    miner: Miner, network: ScriptedNetwork, ahead_s: float
+) -> None:
+    """The poller's clock is right and the worker's is hours from it; the validator names its own time."""
+    exchange = HttpExchange(NOW, 0.1)
+    network.pulls[ONE.hotkey] = [TaskAssigned(a_pulled_task("task-1"), exchange)]
+    miner.pull()
+    miner.clock.jump(ahead_s)
+    until = miner.clock.now() + timedelta(seconds=300)
+    network.answers = [an_answer(ACCEPTED, cooldown_until=until, exchange=exchange)]
+    miner.work()
+    stored = miner.store.polls.times(MINER)[ONE.hotkey].cooldown_until
+    assert stored is not None
+    assert NOW + timedelta(seconds=300) <= stored <= NOW + timedelta(seconds=303)
 
 
 def test_a_cooldown_beyond_what_any_validator_may_say_does_not_count() -> None:
@@ -240,4 +295,5 @@ def test_a_failure_is_told_again_when_the_clock_is_set_back(clock: FakeClock) ->
 def test_a_stuck_task_is_seen_though_its_lease_lies_hours_ahead(store: SqlStore) -> None:
     key = _claimed(store, NOW + timedelta(hours=3))
     later = NOW + timedelta(hours=3, minutes=1)
-    assert store.consistency.stuck_tasks(later, NOW) == [key]
+    let_leases_end(store, FakeClock())
+    assert store.consistency.stuck_tasks(later) == [key]

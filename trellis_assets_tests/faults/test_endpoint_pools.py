@@ -250,5 +250,5 @@ def test_a_picture_goes_to_the_endpoint_that_takes_pictures(
         picture = {"prompt": default_pictures()[0], "kind": TaskKind.IMAGE}
         assert shop.runs("picture", SubmissionOutcome.ACCEPTED, **picture) is TaskState.ACCEPTED
     assert asked.is_set()
-    first, _ = store.endpoints.named(shop.miner.generator.endpoints, clock.now())
+    first, _ = store.endpoints.named(shop.miner.generator.endpoints)
     assert (first.failures, first.breaker.failures_in_a_row) == (0, 0), "that is no failure of its own"

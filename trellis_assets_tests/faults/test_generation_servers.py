@@ -191,7 +191,7 @@ def test_a_prompt_that_our_server_calls_at_fault_is_handed_back_at_once(shop: Sh
     with generating(shop, server):
         assert shop.runs("faulty", SubmissionOutcome.HANDED_BACK) is TaskState.HANDED_BACK
         assert server.asked == 1
-        (endpoint,) = shop.miner.store.endpoints.named(shop.miner.generator.endpoints, shop.miner.clock.now())
+        (endpoint,) = shop.miner.store.endpoints.named(shop.miner.generator.endpoints)
         assert (endpoint.failures, endpoint.failed_prompts) == (0, ())
 
 

@@ -140,7 +140,7 @@ def test_a_server_whose_models_are_one_splat_too_small_has_none_of_them_sent(
         shop = mine(liar)
         tasks = [shop.task(f"t{number}", f"{PROMPTS[0]} {number}") for number in range(3)]
         names, now = shop.miner.generator.endpoints, shop.miner.clock.now()
-        (endpoint,) = shop.miner.store.endpoints.named(names, now)
+        (endpoint,) = shop.miner.store.endpoints.named(names)
     assert {task.state for task in tasks} == {TaskState.HANDED_BACK}
     assert all("6999 splats" in (task.reason or "") for task in tasks)
     assert endpoint.breaker.state(now) is not BreakerState.CLOSED, "it gets one task at a time to try"

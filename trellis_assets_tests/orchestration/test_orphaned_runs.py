@@ -71,8 +71,8 @@ def test_claims_and_endpoints_of_dead_runs_are_free_whatever_dagster_calls_the_r
         assert run.task_key is not None
         store.claims.free_from_dead_run(run.task_key, run.run_id)
     assert {key for key, _ in store.claims.held()} == {keys[0], keys[3]}
-    assert {task.key for task in store.claims.unclaimed(MINER, NOW)} == {keys[1], keys[2]}
-    assert {e.name for e in store.endpoints.named(["a", "b", "c", "d"], NOW) if e.held_by is None} == {
+    assert {task.key for task in store.claims.unclaimed(MINER)} == {keys[1], keys[2]}
+    assert {e.name for e in store.endpoints.named(["a", "b", "c", "d"]) if e.held_by is None} == {
         "b",
         "c",
     }

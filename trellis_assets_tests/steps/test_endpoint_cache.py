@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, cast
 
 from trellis_assets.adapters.storage.endpoints import SqlEndpoints
@@ -26,10 +26,10 @@ class SlowEndpoints:
     def time_s(self) -> float:
         return self.now_s
 
-    def named(self, names: Sequence[str], now: datetime) -> list[Endpoint]:
+    def named(self, names: Sequence[str]) -> list[Endpoint]:
         self.reads += 1
         self.now_s += self.read_s
-        return self.stored.named(names, now)
+        return self.stored.named(names)
 
     def cached(self) -> EndpointCache:
         return EndpointCache(cast("Any", self), ("a", "b"), timer=self.time_s)
@@ -38,7 +38,7 @@ class SlowEndpoints:
 def read_every(seconds: float, times: int, endpoints: SlowEndpoints) -> None:
     cache = endpoints.cached()
     for _ in range(times):
-        cache.endpoints(NOW)
+        cache.endpoints()
         endpoints.now_s += seconds
 
 
@@ -59,7 +59,7 @@ def test_generations_that_started_since_the_last_read_are_counted(store: SqlStor
     store.slots.acquire(["a"], 1, now=NOW, until=NOW + timedelta(seconds=30))
     cache = SlowEndpoints(store.endpoints, read_s=0.04).cached()
     tasks = [ActiveTask(key, MINER, "5Validator1", TaskState.GENERATING) for key in (1, 2)]
-    cache.endpoints(NOW)
+    cache.endpoints()
     assert cache.begun_since(tasks) == 0, "just read: the second one waits for an endpoint after a failure"
-    cache.endpoints(NOW)
+    cache.endpoints()
     assert cache.begun_since(tasks) == 1

@@ -74,9 +74,17 @@ def test_a_task_worth_less_leaves_the_endpoint_to_the_better_one_for_a_moment(li
     assert YIELD_S <= waited < YIELD_S + 0.1, "not longer: the other run may be held up"
 
 
-def test_a_busy_endpoint_is_waited_for(line: Line) -> None:
+def test_a_busy_endpoint_is_waited_for(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     now = line.clock.now()
-    line.store.slots.acquire([line.endpoint], 99, now=now, until=now + timedelta(seconds=10))
+    line.store.slots.acquire([line.endpoint], 99, now=now, until=now + timedelta(seconds=30))
+    pause = line.clock.sleep
+
+    def sleep(seconds: float) -> None:
+        pause(seconds)
+        if line.clock.now() >= now + timedelta(seconds=10):
+            line.store.slots.release(line.endpoint, 99, now=line.clock.now(), outcome=None)
+
+    monkeypatch.setattr(line.clock, "sleep", sleep)
     assert 10 <= line.generates(line.poor) < 11
     pauses = line.clock.slept
     assert pauses[0] < 0.05, "a short wait ends as soon as the endpoint is free"

@@ -104,7 +104,7 @@ def test_an_unknown_server_s_orientation_is_found_out_and_then_no_longer_judged(
     for _ in range(5):
         assert head_of(turn.run(task, SERVER, a_figure(head))) == [0, 1, 0]
     assert validator.calls == 9, "three models, three ways each"
-    trials = store.endpoints.named([SERVER], NOW)[0].orientation_trials
+    trials = store.endpoints.named([SERVER])[0].orientation_trials
     assert trials.decided is {(0, -1, 0): TRELLIS_PLY, (0, 0, 1): Z_UP}[head]
     assert "+0.300" in trials.describe()
 
@@ -113,7 +113,7 @@ def test_models_that_come_head_up_are_found_to_and_stay_as_they_are(store: SqlSt
     turn = step(store, SeesUpAndDown(0.3), Server(TRELLIS_PLY))
     for _ in range(4):
         assert head_of(turn.run(task, SERVER, a_figure((0, 1, 0)))) == [0, 1, 0]
-    assert store.endpoints.named([SERVER], NOW)[0].orientation_trials.decided is AS_IS
+    assert store.endpoints.named([SERVER])[0].orientation_trials.decided is AS_IS
 
 
 def test_our_own_server_s_word_is_taken(store: SqlStore, task: Task) -> None:
@@ -129,7 +129,7 @@ def test_without_a_validator_that_looks_at_prompts_the_server_s_kind_decides(
     for validator in (None, EmbeddedValidator(FakeClock())):
         turn = step(store, validator, Server(TRELLIS_PLY))
         assert head_of(turn.run(task, SERVER, a_figure((0, -1, 0)))) == [0, 1, 0]
-    assert store.endpoints.named([SERVER], NOW)[0].orientation_trials.count == 0
+    assert store.endpoints.named([SERVER])[0].orientation_trials.count == 0
 
 
 def test_equal_scores_end_the_trials_after_twelve_models_and_change_nothing(

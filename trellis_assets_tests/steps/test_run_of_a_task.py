@@ -43,6 +43,7 @@ from trellis_assets.testing.fakes import (
     a_verdict,
     an_answer,
 )
+from trellis_assets.testing.leases import let_leases_end
 
 ONE = a_validator(1)
 
@@ -381,7 +382,7 @@ def test_a_run_that_lost_its_task_cannot_move_it(bench: Bench) -> None:
     key = bench.pull().key
 
     def oversleep() -> None:
-        bench.clock.advance(120)
+        let_leases_end(bench.store, bench.clock)
         bench.store.claims.claim(
             key, "other", now=bench.clock.now(), until=bench.clock.now() + timedelta(seconds=30)
         )

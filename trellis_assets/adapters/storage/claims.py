@@ -6,12 +6,11 @@ from typing import cast
 from sqlalchemy import Table, bindparam, case, or_, select, update
 from sqlalchemy.orm import Session
 
-from trellis_assets.adapters.storage.clock_skew import furthest, is_not_ahead, is_outside
 from trellis_assets.adapters.storage.column_types import UtcDateTime
 from trellis_assets.adapters.storage.mapping import select_without_pictures, task_of, tasks_of
 from trellis_assets.adapters.storage.models import SlotRow, TaskRow
 from trellis_assets.adapters.storage.transactions import Repository
-from trellis_assets.domain.tasks import FINAL_STATES, LEASE, Task, TaskState
+from trellis_assets.domain.tasks import FINAL_STATES, Task, TaskState
 
 _TASKS = cast("Table", TaskRow.__table__)
 _NOW = bindparam("now", type_=UtcDateTime())
@@ -25,7 +24,7 @@ _CLAIM = (
         or_(
             _TASKS.c.run_id.is_(None),
             _TASKS.c.run_id == bindparam("run"),
-            is_outside(_TASKS.c.claimed_until, _NOW, bindparam("last")),
+            _TASKS.c.claimed_until.is_(None),
         ),
     )
     .values(
@@ -40,8 +39,8 @@ class SqlClaims(Repository):
     """`ClaimRepository` over SQLAlchemy."""
 
     def claim(self, key: int, run_id: str, *, now: datetime, until: datetime) -> Task | None:
-        """Claim the task for the run; return None if it is final or another run's lease is alive."""
-        given = {"task": key, "run": run_id, "now": now, "until": until, "last": furthest(now, LEASE)}
+        """Claim the task for the run; return None if it is final or another run holds it."""
+        given = {"task": key, "run": run_id, "now": now, "until": until}
         with self._writing() as session:
             if not session.execute(_CLAIM, given).rowcount:  # type: ignore[attr-defined]
                 return None
@@ -84,8 +83,8 @@ class SqlClaims(Repository):
         with self._reading() as session:
             return [(key, run_id) for key, run_id in session.execute(query) if run_id is not None]
 
-    def unclaimed(self, miner_hotkey: str, now: datetime, limit: int | None = None) -> list[Task]:
-        """Return the miner's unfinished tasks without a live lease: lost submissions, then oldest first.
+    def unclaimed(self, miner_hotkey: str, limit: int | None = None) -> list[Task]:
+        """Return the miner's unfinished tasks that no run holds: lost submissions, then oldest first.
 
         Image tasks come without their picture.
         """
@@ -95,7 +94,7 @@ class SqlClaims(Repository):
                 TaskRow.finished_at.is_(None),
                 TaskRow.miner_hotkey == miner_hotkey,
                 TaskRow.state != str(TaskState.UNSETTLED),
-                is_not_ahead(TaskRow.claimed_until, now, LEASE),
+                TaskRow.claimed_until.is_(None),
             )
             .order_by(TaskRow.key)
         )
@@ -104,11 +103,18 @@ class SqlClaims(Repository):
         with self._reading() as session:
             return [task for part in (lost, others) for task in tasks_of(session, part)]
 
-    def mark_requested(self, key: int, attempt: int, now: datetime) -> None:
-        """Note that a run is about to be requested under this attempt."""
-        statement = update(TaskRow).where(TaskRow.key == key).values(attempt=attempt, requested_at=now)
+    def mark_requested(self, key: int, attempt: int, now: datetime) -> bool:
+        """Note that a run is about to be requested under this attempt; return False if a run holds the task.
+
+        An earlier run that is still named loses the task.
+        """
+        statement = (
+            update(TaskRow)
+            .where(TaskRow.key == key, TaskRow.claimed_until.is_(None))
+            .values(attempt=attempt, requested_at=now, run_id=None)
+        )
         with self._writing() as session:
-            session.execute(statement)
+            return bool(session.execute(statement).rowcount)  # type: ignore[attr-defined]
 
 
 def _release(session: Session, key: int, run_id: str) -> bool:

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from trellis_assets.adapters.storage.clock_skew import is_not_ahead
 from trellis_assets.adapters.storage.models import (
     ArchivedTasksRow,
     PollRow,
@@ -18,7 +17,7 @@ from trellis_assets.adapters.storage.models import (
 from trellis_assets.adapters.storage.transactions import Repository
 from trellis_assets.domain.consistency import Count
 from trellis_assets.domain.generations import StoredFile
-from trellis_assets.domain.tasks import LEASE, TaskState
+from trellis_assets.domain.tasks import TaskState
 
 _STORING = timedelta(seconds=10)
 
@@ -32,12 +31,12 @@ class SqlConsistency(Repository):
         with self._reading() as session:
             return session.scalar(query) or 0
 
-    def stuck_tasks(self, pulled_before: datetime, now: datetime) -> list[int]:
-        """Return unfinished tasks that were pulled before then and that no live run holds."""
+    def stuck_tasks(self, pulled_before: datetime) -> list[int]:
+        """Return unfinished tasks that were pulled before then and that no run holds."""
         query = select(TaskRow.key).where(
             TaskRow.finished_at.is_(None),
             TaskRow.pulled_at < pulled_before,
-            is_not_ahead(TaskRow.claimed_until, now, LEASE),
+            TaskRow.claimed_until.is_(None),
         )
         with self._reading() as session:
             return list(session.scalars(query.order_by(TaskRow.key)))

@@ -12,12 +12,11 @@ from sqlalchemy.orm import Session
 from trellis_assets.adapters.storage.models import SlotRow, TaskRow
 from trellis_assets.adapters.storage.transactions import Repository
 from trellis_assets.adapters.storage.upsert import insert_ignoring_conflict
-from trellis_assets.domain.clock_skew import is_ahead
 from trellis_assets.domain.endpoints.breaker import Breaker, Outcome
 from trellis_assets.domain.endpoints.endpoints import Endpoint, Probe, after_outcome, after_probe
 from trellis_assets.domain.endpoints.orientation import Orientation
 from trellis_assets.domain.endpoints.orientation_trials import OrientationTrials
-from trellis_assets.domain.tasks import LEASE, TaskState
+from trellis_assets.domain.tasks import TaskState
 
 # The busy share is over so long; a task may have come this long before its generation ended.
 SHARE_OVER, LONGEST_LIFE = timedelta(hours=1), timedelta(hours=1)
@@ -26,10 +25,10 @@ SHARE_OVER, LONGEST_LIFE = timedelta(hours=1), timedelta(hours=1)
 class SqlEndpoints(Repository):
     """`EndpointRepository` over SQLAlchemy."""
 
-    def named(self, names: Sequence[str], now: datetime) -> list[Endpoint]:
+    def named(self, names: Sequence[str]) -> list[Endpoint]:
         """Return the named endpoints in their order; one that was never used is as new."""
         with self._reading() as session:
-            known = {row.name: row for row in _read(session, now, names)}
+            known = {row.name: row for row in _read(session, names)}
         return [known.get(name) or Endpoint(name) for name in names]
 
     def record_probes(self, probes: Iterable[Probe], now: datetime) -> None:
@@ -49,9 +48,9 @@ class SqlEndpoints(Repository):
             return _change(session, endpoint, tried).orientation_trials
 
 
-def all_endpoints(session: Session, now: datetime) -> list[Endpoint]:
+def all_endpoints(session: Session) -> list[Endpoint]:
     """Return every endpoint that was ever used, by name, without its busy share."""
-    return _read(session, now, None)
+    return _read(session, None)
 
 
 def record_outcome(session: Session, name: str, outcome: Outcome, now: datetime) -> None:
@@ -59,7 +58,7 @@ def record_outcome(session: Session, name: str, outcome: Outcome, now: datetime)
     _change(session, name, lambda endpoint: after_outcome(endpoint, outcome, now))
 
 
-def _read(session: Session, now: datetime, names: Sequence[str] | None) -> list[Endpoint]:
+def _read(session: Session, names: Sequence[str] | None) -> list[Endpoint]:
     # Columns, not entities: pollers ask for all of a thousand endpoints many times a minute.
     query: Select[Any] = (
         select(*SlotRow.__table__.columns, TaskRow.state, TaskRow.generation_started_at)
@@ -70,9 +69,8 @@ def _read(session: Session, now: datetime, names: Sequence[str] | None) -> list[
         query = query.where(SlotRow.endpoint.in_(names))
     found = []
     for row in session.execute(query):
-        is_held = row.task_key is not None and is_ahead(row.held_until, now, LEASE)
-        began_at = row.generation_started_at if is_held and row.state == str(TaskState.GENERATING) else None
-        found.append(_endpoint_of(row, row.task_key if is_held else None, began_at))
+        began_at = row.generation_started_at if row.state == str(TaskState.GENERATING) else None
+        found.append(_endpoint_of(row, row.task_key, began_at))
     return found
 
 

@@ -60,6 +60,14 @@ class SqlPolls(Repository):
             row = session.get(PollRow, (miner_hotkey, hotkey))
             return 0 if row is None else row.failures_in_a_row
 
+    def clock_offset(self, miner_hotkey: str, hotkey: str) -> Offset | None:
+        """Return how far the validator's clock was from the poller's at its last poll; None: not known."""
+        with self._reading() as session:
+            row = session.get(PollRow, (miner_hotkey, hotkey))
+            if row is None or row.clock_offset_s is None or row.clock_margin_s is None:
+                return None
+            return Offset(row.clock_offset_s, row.clock_margin_s)
+
     def clock_offsets(self, miner_hotkey: str, since: datetime) -> list[Offset]:
         """Return how far listed validators' clocks were from ours, measured since then, one of each."""
         query = (

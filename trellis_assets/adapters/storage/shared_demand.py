@@ -4,14 +4,13 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, not_, or_, select
+from sqlalchemy import func, or_, select
 
-from trellis_assets.adapters.storage.clock_skew import is_not_ahead
 from trellis_assets.adapters.storage.models import PollRow, SessionRow, TaskRow
 from trellis_assets.adapters.storage.transactions import Repository
 from trellis_assets.domain.clock_skew import CLOCK_SLACK
 from trellis_assets.domain.scheduling.prefetch import ENDPOINTS_FLAG, PROMPT_START, OtherMinerDemand
-from trellis_assets.domain.tasks import LEASE, TaskState
+from trellis_assets.domain.tasks import TaskState
 
 
 class SqlSharedDemand(Repository):
@@ -31,7 +30,7 @@ class SqlSharedDemand(Repository):
                 TaskRow.state == str(TaskState.PULLED),
                 TaskRow.miner_hotkey != miner_hotkey,
                 or_(
-                    not_(is_not_ahead(TaskRow.claimed_until, now, LEASE)),
+                    TaskRow.claimed_until.is_not(None),
                     TaskRow.pulled_at > now - PROMPT_START,
                 ),
             )

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import not_, or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from trellis_assets.adapters.storage.clock_skew import is_not_ahead
@@ -16,7 +16,7 @@ from trellis_assets.adapters.storage.transactions import Repository
 from trellis_assets.adapters.storage.upsert import insert_ignoring_conflict
 from trellis_assets.domain.endpoints.breaker import ENDPOINT_BACKOFF, Outcome
 from trellis_assets.domain.scheduling.priority import WaitingTask, first_in_line
-from trellis_assets.domain.tasks import LEASE, TaskState
+from trellis_assets.domain.tasks import TaskState
 
 
 class SqlSlots(Repository):
@@ -36,7 +36,7 @@ class SqlSlots(Repository):
                     update(SlotRow)
                     .where(
                         SlotRow.endpoint == endpoint,
-                        or_(SlotRow.task_key.is_(None), is_not_ahead(SlotRow.held_until, now, LEASE)),
+                        SlotRow.task_key.is_(None),
                         is_not_ahead(SlotRow.open_until, now, ENDPOINT_BACKOFF.maximum),
                     )
                     .values(task_key=task_key, held_until=until, last_used_at=now)
@@ -73,7 +73,7 @@ class SqlSlots(Repository):
         An extra candidate goes behind every task without one that is worth as much.
         """
         with self._reading() as session:
-            waiting = _waiting_tasks(session, now)
+            waiting = _waiting_tasks(session)
             if is_extra and any(task.key != task_key for task in waiting):
                 (extra,) = _waiting(session, _CONTENDERS.where(TaskRow.key == task_key))
                 waiting = [task for task in waiting if task.key != task_key]
@@ -96,12 +96,12 @@ _CONTENDERS = select(
 )
 
 
-def _waiting_tasks(session: Session, now: datetime) -> list[WaitingTask]:
-    """Return tasks whose runs live and wait for an endpoint."""
+def _waiting_tasks(session: Session) -> list[WaitingTask]:
+    """Return tasks that a run holds and that wait for an endpoint."""
     query = _CONTENDERS.where(
         TaskRow.finished_at.is_(None),
         TaskRow.state == str(TaskState.PULLED),
-        not_(is_not_ahead(TaskRow.claimed_until, now, LEASE)),
+        TaskRow.claimed_until.is_not(None),
     )
     return _waiting(session, query)
 

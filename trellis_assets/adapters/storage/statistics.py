@@ -49,7 +49,7 @@ class SqlStatistics(Repository):
                 stages=stage_times(session, session_id),
                 endpoints=tuple(
                     replace(endpoint, busy_share=shares.get(endpoint.name, 0.0))
-                    for endpoint in all_endpoints(session, now)
+                    for endpoint in all_endpoints(session)
                 ),
                 miners=miners,
             )

@@ -13,6 +13,7 @@ from trellis_assets.adapters.storage.earnings import SqlEarnings
 from trellis_assets.adapters.storage.ended_tasks import SqlEndedTasks
 from trellis_assets.adapters.storage.endpoints import SqlEndpoints
 from trellis_assets.adapters.storage.engine import BUSY_TIMEOUT_S, open_engine
+from trellis_assets.adapters.storage.leases import SqlLeases
 from trellis_assets.adapters.storage.model_catalogue import SqlModelCatalogue
 from trellis_assets.adapters.storage.monitoring import SqlMonitoring
 from trellis_assets.adapters.storage.polls import SqlPolls
@@ -52,6 +53,7 @@ class SqlStore:
         self.polls = SqlPolls(transactions)
         self.arrivals = SqlArrivals(transactions)
         self.claims = SqlClaims(transactions)
+        self.leases = SqlLeases(transactions)
         self.tasks = SqlTasks(transactions)
         self.candidates = SqlCandidates(transactions)
         self.decisions = SqlDecisions(transactions)

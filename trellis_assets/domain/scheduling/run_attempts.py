@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from trellis_assets.domain.backoff import BackoffPolicy
 from trellis_assets.domain.clock_skew import elapsed, is_ahead
 from trellis_assets.domain.submission_lock import LONGEST_LOCK
-from trellis_assets.domain.tasks import LEASE, Task
+from trellis_assets.domain.tasks import Task
 from trellis_assets.system.compat import StrEnum
 
 MAX_ATTEMPTS = 12
@@ -65,7 +65,7 @@ def next_attempt(task: Task, run: RunStatus, now: datetime) -> Request | Wait | 
         >>> next_attempt(died, RunStatus.ENDED, NOW + timedelta(seconds=7))
         Request(attempt=4)
     """
-    if is_ahead(task.claimed_until, now, LEASE) or is_ahead(task.submit_after, now, LONGEST_LOCK):
+    if task.claimed_until is not None or is_ahead(task.submit_after, now, LONGEST_LOCK):
         return Wait()
     if run is RunStatus.NONE:
         return Request(task.attempt)
@@ -73,8 +73,8 @@ def next_attempt(task: Task, run: RunStatus, now: datetime) -> Request | Wait | 
         return Wait()
     requested_at = task.requested_at or task.pulled_at
     waited = elapsed(requested_at, now)
-    # A claim that ended before this run was requested was an earlier run's.
-    died_holding = task.claimed_until is not None and task.claimed_until > requested_at
+    # An earlier run is forgotten when this one is requested.
+    died_holding = task.run_id is not None
     if run is RunStatus.RUNNING and not died_holding:
         # The run may wait for its turn on a busy machine, and so may the next one: the task is never given
         # up for that.

@@ -6,7 +6,8 @@ from trellis_assets.adapters.storage.store import SqlStore, open_store
 from trellis_assets.domain.endpoints.breaker import FAILURES_TO_TRIP, BreakerState, Outcome
 from trellis_assets.domain.endpoints.endpoints import Endpoint, Probe
 from trellis_assets.domain.tasks import LEASE, TaskState
-from trellis_assets.testing.fakes import MINER, NOW, a_generation, a_pulled_task, a_validator
+from trellis_assets.testing.fakes import MINER, NOW, FakeClock, a_generation, a_pulled_task, a_validator
+from trellis_assets.testing.leases import let_leases_end
 
 UNTIL = NOW + LEASE
 FAILED = Outcome(1.0, "answered 500")
@@ -37,15 +38,16 @@ def test_a_run_that_died_while_it_tried_an_endpoint_leaves_it_to_the_next(store:
     store.endpoints.record_probes([Probe("a", "away")], NOW)
     store.endpoints.record_probes([Probe("a")], NOW)
     assert store.slots.acquire(["a"], 1, now=NOW, until=UNTIL) == "a"
+    let_leases_end(store, FakeClock())
     assert store.slots.acquire(["a"], 2, now=UNTIL, until=UNTIL + LEASE) == "a"
 
 
 def test_a_generation_that_says_nothing_of_its_endpoint_changes_nothing(store: SqlStore) -> None:
     fail(store, "a", 1)
-    before = store.endpoints.named(["a"], NOW)
+    before = store.endpoints.named(["a"])
     store.slots.acquire(["a"], 1, now=NOW, until=UNTIL)
     store.slots.release("a", 1, now=NOW, outcome=None)
-    assert store.endpoints.named(["a"], NOW) == before
+    assert store.endpoints.named(["a"]) == before
 
 
 def test_endpoints_are_given_in_the_order_asked_for_and_outlive_the_process(
@@ -55,7 +57,7 @@ def test_endpoints_are_given_in_the_order_asked_for_and_outlive_the_process(
         store.slots.release("b", 1, now=NOW, outcome=Outcome(seconds))
     store.slots.release("b", 1, now=NOW, outcome=FAILED)
     again = open_store(database_url)
-    new, used = again.endpoints.named(["a", "b"], NOW)
+    new, used = again.endpoints.named(["a", "b"])
     again.close()
     assert new == Endpoint("a")
     assert (used.name, used.recent_s, used.generations, used.failures) == ("b", (4.0, 6.0), 2, 1)
@@ -73,16 +75,17 @@ def arrived(store: SqlStore, task_id: str) -> int:
     ).task.key
 
 
-def test_who_holds_an_endpoint_and_since_when_is_known_while_the_holder_lives(store: SqlStore) -> None:
+def test_who_holds_an_endpoint_and_since_when_is_known_until_its_lease_ends(store: SqlStore) -> None:
     key = arrived(store, "t")
     store.slots.acquire(["a"], key, now=NOW, until=UNTIL)
-    (held,) = store.endpoints.named(["a"], NOW)
+    (held,) = store.endpoints.named(["a"])
     assert (held.held_by, held.began_at) == (key, None)
     began = NOW + timedelta(seconds=2)
     store.tasks.move(key, TaskState.GENERATING, now=began)
-    (held,) = store.endpoints.named(["a"], began)
+    (held,) = store.endpoints.named(["a"])
     assert (held.held_by, held.began_at) == (key, began)
-    (dead,) = store.endpoints.named(["a"], UNTIL)
+    let_leases_end(store, FakeClock())
+    (dead,) = store.endpoints.named(["a"])
     assert (dead.held_by, dead.began_at) == (None, None)
 
 

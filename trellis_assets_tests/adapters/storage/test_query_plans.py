@@ -84,7 +84,7 @@ QUESTIONS: dict[str, tuple[Callable[[SqlStore], object], set[str]]] = {
         },
     ),
     "what has no run": (
-        lambda store: store.claims.unclaimed(MINER, NOW),
+        lambda store: store.claims.unclaimed(MINER),
         {"INDEX ix_tasks_finished_at", "INDEX ix_tasks_unfinished"},
     ),
     "who is next in line": (

@@ -138,7 +138,7 @@ def record_failures(store: SqlStore, _who: str, keys: list[int]) -> list[Any]:
 
 def test_no_outcome_of_a_generation_is_lost(store: SqlStore, database_url: str, run: Run) -> None:
     run(database_url, record_failures, list(range(ROUNDS)))
-    (endpoint,) = store.endpoints.named(["gpu"], NOW)
+    (endpoint,) = store.endpoints.named(["gpu"])
     assert endpoint.failures == endpoint.breaker.failures_in_a_row == RACERS * ROUNDS
 
 

@@ -119,7 +119,7 @@ class MakeCandidatesStep:
         if len(names) == 1:
             return 0
         now = self.clock.now()
-        spare = len(free_endpoints(self.store.endpoints.named(names, now), now, ())) - 1
+        spare = len(free_endpoints(self.store.endpoints.named(names), now, ())) - 1
         if spare < 1 or not self.store.slots.is_next_in_line(task.key, now, is_extra=True):
             return 0
         return spare

@@ -11,6 +11,7 @@ from trellis_assets.domain.validators import EligibilityPolicy
 from trellis_assets.ports import CoolingDown, TaskAssigned
 from trellis_assets.steps.poll_validators import PROMPT_ANSWER, PollingPolicy, PollReport, PollValidatorsStep
 from trellis_assets.testing.fakes import MINER, NOW, FakeClock, ScriptedNetwork, a_pulled_task, a_validator
+from trellis_assets.testing.leases import let_leases_end
 
 OTHER = "5OtherMinerOtherMinerOtherMinerOtherMinerOther"
 ONE, TWO = a_validator(1), a_validator(2)
@@ -95,7 +96,7 @@ async def test_tasks_of_a_miner_that_went_away_delay_no_other_miner(
         assert store.claims.claim(task.key, f"run {task.key}", now=clock.now(), until=clock.now() + LEASE)
     clock.advance(20)
     assert await second.pull() == 0, "its runs wait for the endpoints"
-    clock.advance(20)
+    let_leases_end(store, clock)
     assert await second.pull() == 2, "their leases have ended"
 
 

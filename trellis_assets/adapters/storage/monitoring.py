@@ -63,7 +63,7 @@ class SqlMonitoring(Repository):
                 read_at=now,
                 events=_events(session),
                 validators=[MonitoredValidator(*list(row)) for row in session.execute(_ALL_VALIDATORS)],
-                endpoints=all_endpoints(session, now),
+                endpoints=all_endpoints(session),
                 active={(miner, state): count for miner, state, count in session.execute(_ACTIVE)},
                 metagraph_reads=[MonitoredRead(*row) for row in session.execute(_READS)],
                 neurons=newest_records(session),

@@ -23,6 +23,7 @@ from trellis_assets.steps.maintain import MaintainStep
 from trellis_assets.steps.validate import ValidateStep
 from trellis_assets.testing.candidate_fakes import NotingGenerator, OneRule, ScoredInAdvance
 from trellis_assets.testing.fakes import MINER, FakeClock, a_pulled_task, a_validator
+from trellis_assets.testing.leases import let_leases_end
 
 RICH, POOR = a_validator(1, stake=50_000.0), a_validator(2, stake=100.0)
 SINGLE = FixedRule("single", 1, "usual")
@@ -170,7 +171,7 @@ def test_a_killed_run_is_continued_with_the_candidates_that_it_made(
     process.start()
     process.join(120)
     assert process.exitcode == -signal.SIGKILL
-    miner.clock.advance(LEASE.total_seconds() + 1)
+    let_leases_end(miner.store, miner.clock)
     generator, scores = NotingGenerator(), ScoredInAdvance([0.9, 0.7])
     miner.generate(task, generator, scores, run="another")
     assert [seed for seed, _ in generator.made] == [generation_seed(task, 1), generation_seed(task, 2)]
@@ -208,18 +209,27 @@ def test_candidates_are_made_at_once_at_endpoints_that_are_free(miner: Miner) ->
     assert len(miner.store.candidates.of_task(task.key)) == 3
 
 
-def wait_in_line(miner: Miner, task: Task) -> None:
-    """Let a run hold the task without a model: it waits for an endpoint, for long."""
-    until = miner.clock.now() + timedelta(seconds=29)
+def wait_in_line(miner: Miner, task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a run hold the task without a model: it waits for an endpoint, for 29 s."""
+    until, sleep = miner.clock.now() + timedelta(seconds=29), miner.clock.sleep
     assert miner.store.claims.claim(task.key, "waits", now=miner.clock.now(), until=until)
 
+    def sleep_and_give_up(seconds: float) -> None:
+        sleep(seconds)
+        if miner.clock.now() >= until:
+            miner.store.claims.release(task.key, "waits")
 
-def test_a_second_candidate_leaves_the_endpoint_to_a_waiting_task(miner: Miner) -> None:
+    monkeypatch.setattr(miner.clock, "sleep", sleep_and_give_up)
+
+
+def test_a_second_candidate_leaves_the_endpoint_to_a_waiting_task(
+    miner: Miner, monkeypatch: pytest.MonkeyPatch
+) -> None:
     task, other = miner.pull("a"), miner.pull("b")
-    wait_in_line(miner, other)
+    wait_in_line(miner, other, monkeypatch)
     generator = NotingGenerator(endpoints=("one", "two"))
     done = miner.generate(task, generator, ScoredInAdvance([0.7, 0.7, 0.7]))
-    assert sum(miner.clock.slept) >= 29, "until the other's run is dead"
+    assert sum(miner.clock.slept) >= 29, "until the other's run is over"
     assert done.generation is not None
     assert len(generator.made) == 3
 
@@ -248,9 +258,11 @@ def test_a_task_goes_on_with_what_it_has_when_no_endpoint_is_free_for_another_ca
     assert f"no endpoint was free for it in {EXTRA_WAIT_S:.0f} s" in last.reason
 
 
-def test_a_second_candidate_goes_before_a_task_that_is_worth_less(miner: Miner) -> None:
+def test_a_second_candidate_goes_before_a_task_that_is_worth_less(
+    miner: Miner, monkeypatch: pytest.MonkeyPatch
+) -> None:
     task, poor = miner.pull("a"), miner.pull("b", POOR)
-    wait_in_line(miner, poor)
+    wait_in_line(miner, poor, monkeypatch)
     miner.generate(task, NotingGenerator(), ScoredInAdvance([0.7, 0.7, 0.7]))
     assert sum(miner.clock.slept) < 5
 

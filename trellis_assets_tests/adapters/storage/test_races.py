@@ -14,10 +14,12 @@ import pytest
 from trellis_assets.adapters.storage.store import SqlStore, open_store
 from trellis_assets.domain.endpoints.breaker import Outcome
 from trellis_assets.domain.endpoints.endpoints import Probe
+from trellis_assets.domain.leases import Lease
 from trellis_assets.domain.submissions import Submission, SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.tasks import TaskState
 from trellis_assets.ports import ClaimLostError
-from trellis_assets.testing.fakes import MINER, NOW, a_feedback, a_pulled_task, a_validator
+from trellis_assets.testing.fakes import MINER, NOW, FakeClock, a_feedback, a_pulled_task, a_validator
+from trellis_assets.testing.leases import let_leases_end
 from trellis_assets_tests.ended_tasks import History
 
 RACERS = 3
@@ -86,19 +88,24 @@ def test_a_task_is_claimed_by_one(store: SqlStore, database_url: str, run: Run) 
     won_once(run(database_url, claim, keys), keys)
 
 
-def claim_dead(store: SqlStore, who: str, keys: list[int]) -> list[Any]:
-    later = UNTIL + timedelta(seconds=1)
-    return [
-        key
-        for key in keys
-        if store.claims.claim(key, who, now=later, until=later + (UNTIL - NOW)) is not None
-    ]
-
-
 def test_a_dead_workers_task_is_taken_over_by_one(store: SqlStore, database_url: str, run: Run) -> None:
     keys = arrived(store)
     assert claim(store, "dead", keys) == keys
-    won_once(run(database_url, claim_dead, keys), keys)
+    let_leases_end(store, FakeClock())
+    won_once(run(database_url, claim, keys), keys)
+
+
+def end_lease(store: SqlStore, _who: str, keys: list[int]) -> list[Any]:
+    leases = [Lease(key, "dead", UNTIL) for key in keys]
+    return [lease.resource for lease in leases if store.leases.end_claim(lease)]
+
+
+def test_a_lease_that_several_code_servers_watch_is_ended_by_one(
+    store: SqlStore, database_url: str, run: Run
+) -> None:
+    keys = arrived(store)
+    assert claim(store, "dead", keys) == keys
+    won_once(run(database_url, end_lease, keys), keys)
 
 
 def ask(store: SqlStore, _who: str, keys: list[int]) -> list[Any]:

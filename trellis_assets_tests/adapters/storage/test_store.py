@@ -15,12 +15,14 @@ from trellis_assets.ports import ClaimLostError, StoreError
 from trellis_assets.testing.fakes import (
     MINER,
     NOW,
+    FakeClock,
     a_feedback,
     a_generation,
     a_pulled_task,
     a_validator,
     a_verdict,
 )
+from trellis_assets.testing.leases import let_leases_end
 from trellis_assets_tests.ended_tasks import History
 
 LEASE = timedelta(seconds=30)
@@ -129,6 +131,8 @@ def test_a_task_is_held_by_one_run_until_its_lease_ends(store: SqlStore) -> None
     assert store.claims.claim(key, "two", now=NOW, until=NOW + LEASE) is None
     assert store.claims.claim(key, "one", now=NOW, until=NOW + LEASE) is not None
     later = NOW + LEASE + timedelta(seconds=1)
+    assert store.claims.claim(key, "two", now=later, until=later + LEASE) is None, "nobody's clock decides"
+    let_leases_end(store, FakeClock())
     assert store.claims.claim(key, "two", now=later, until=later + LEASE) is not None
     assert not store.claims.extend(key, "one", later + LEASE)
     with pytest.raises(ClaimLostError):
@@ -144,6 +148,7 @@ def test_a_slot_is_held_by_one_task_until_its_lease_ends(store: SqlStore) -> Non
     assert store.slots.acquire(["a"], 3, now=NOW, until=until) is None, "only its holder frees a slot"
     store.slots.release("a", 1, now=NOW, outcome=None)
     assert store.slots.acquire(["a"], 3, now=NOW, until=until) == "a"
+    let_leases_end(store, FakeClock())
     assert store.slots.acquire(["b"], 4, now=until + LEASE, until=until + LEASE) == "b"
 
 

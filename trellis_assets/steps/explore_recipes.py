@@ -167,7 +167,7 @@ class ExploreRecipesStep:
         """
         now = self.clock.now()
         names = endpoints_of(trial.recipe, self.generator.endpoints)
-        free = free_endpoints(self.store.endpoints.named(names, now), now)
+        free = free_endpoints(self.store.endpoints.named(names), now)
         endpoint = self.store.slots.acquire(free, task.key, now=now, until=now + LEASE) if free else None
         if endpoint is None:
             return None

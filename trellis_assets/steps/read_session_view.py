@@ -37,6 +37,6 @@ class ReadSessionViewStep:
             limit=limit,
             polls=tuple(self.polls.records(self.miner_hotkey)),
             counters={c.hotkey: c for c in counters if c.miner_hotkey == self.miner_hotkey},
-            endpoints=tuple(self.endpoints.named(list(self.endpoint_names), now)),
+            endpoints=tuple(self.endpoints.named(list(self.endpoint_names))),
             active=tuple(active),
         )

@@ -107,7 +107,9 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     p, scale = successes / n, 1 + z * z / n
     half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / scale
     centre = (p + z * z / (2 * n)) / scale
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # At the ends the bounds are exact; rounding must not put 0 of 7 above a share of 0.
+    low = 0.0 if successes == 0 else max(0.0, centre - half)
+    return low, 1.0 if successes == n else min(1.0, centre + half)
 
 
 def validator_told(accepted: int, answered: int, usual: float) -> str:

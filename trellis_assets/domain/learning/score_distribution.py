@@ -112,6 +112,10 @@ def fit_scores(scores: Scores, kinds: IntArray, earlier: ScoreModel | None = Non
     within, between = (
         (_WITHIN_SD**2, _BETWEEN_SD**2) if earlier is None else (earlier.within_sd**2, earlier.between_sd**2)
     )
+    if earlier is None:
+        # From the cells' own means: from the prior's the steps would not reach scores that are far from it.
+        sums = np.bincount(cells, values, count).astype(np.float64)
+        means = _means(sums, per_cell, within, kinds)
     used = per_prompt > 0
     for _ in range(_STEPS):
         precision = 1 / between + per_prompt / within

@@ -71,3 +71,9 @@ def test_intervals_of_randomised_tasks_hold_the_truth() -> None:
 def test_the_probability_of_a_gain() -> None:
     assert gain_probability((5, 10), (8, 10)) == pytest.approx(0.9, abs=0.02)
     assert gain_probability((0, 0), (0, 0)) == pytest.approx(0.5, abs=1e-3)
+
+
+@pytest.mark.parametrize("n", range(1, 40))
+def test_an_interval_of_none_or_all_reaches_its_end_exactly(n: int) -> None:
+    assert wilson(0, n)[0] == 0.0, "else 0 of 7 would be told to be more than a share of 0"
+    assert wilson(n, n)[1] == 1.0

@@ -51,3 +51,14 @@ def test_a_kind_of_prompt_with_few_candidates_is_near_its_recipe() -> None:
     model = fit_scores(Scores(cells, many.prompts, values, np.ones(400, bool), 2), np.array([0, 0]))
     assert model.means[0] == pytest.approx(0.7, abs=0.03)
     assert 0.35 < model.means[1] < 0.65
+
+
+def test_scores_far_from_the_prior_are_found_at_once() -> None:
+    rng = np.random.default_rng(0)
+    prompts = np.repeat(np.arange(34), 3)
+    values = 0.86 + 0.04 * rng.standard_normal(34)[prompts] + 0.02 * rng.standard_normal(len(prompts))
+    cells = np.zeros(len(prompts), dtype=np.int64)
+    found = fit_scores(
+        Scores(cells, prompts, values, np.ones(len(prompts), dtype=np.bool_), 1), np.zeros(1, dtype=np.int64)
+    )
+    assert found.means[0] == pytest.approx(values.mean(), abs=0.02)

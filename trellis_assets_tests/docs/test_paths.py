@@ -14,7 +14,7 @@ LINK = re.compile(r"\[[^\]]*\]\((?!https?://|mailto:)(?P<target>[^)#\s]*)(?:#[^)
 CODE = re.compile(r"`([^`\n]+)`")
 # Folders of the data folder that are named as folders of the package are.
 STARTS = ("trellis_assets", "trellis_assets_tests", "docs")
-AT_RUN_TIME = {"reports", "data", "logs", "models", "backups"}
+AT_RUN_TIME = {"reports", "data", "logs", "models", "backups", "build", "dist"}
 # Before a deployment; git ignores them.
 MADE_BY_PEOPLE = {"deploy/miner.env", "deploy/wallets/NAME/hotkeys/HOTKEY"}
 

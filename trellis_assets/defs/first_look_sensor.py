@@ -7,15 +7,24 @@ import dagster as dg
 from trellis_assets.defs.jobs import (
     export_statistics_job,
     publish_reports_job,
+    record_earnings_job,
     refresh_validators_job,
     validate_idle_job,
 )
 from trellis_assets.defs.partitions import days, hours_of_generation
 from trellis_assets.defs.resources import SubnetResource
 
+_JOBS = (
+    refresh_validators_job,
+    export_statistics_job,
+    record_earnings_job,
+    publish_reports_job,
+    validate_idle_job,
+)
+
 
 @dg.sensor(
-    jobs=[refresh_validators_job, export_statistics_job, publish_reports_job, validate_idle_job],
+    jobs=list(_JOBS),
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Materialises every asset once in each session, half a minute after its start: the schedules "
@@ -39,13 +48,14 @@ def first_look_sensor(
         )
     day = days.get_partition_key_for_timestamp(now.timestamp())
     hour = hours_of_generation.get_partition_key_for_timestamp(now.astimezone(UTC).timestamp())
-    partitions = {publish_reports_job.name: day, validate_idle_job.name: hour}
+    hourly = {validate_idle_job.name: hour, record_earnings_job.name: hour}
+    partitions = {publish_reports_job.name: day} | hourly
     requests = [
         dg.RunRequest(
             run_key=f"{job.name} of session {session}",
             job_name=job.name,
             partition_key=partitions.get(job.name),
         )
-        for job in (refresh_validators_job, export_statistics_job, publish_reports_job, validate_idle_job)
+        for job in _JOBS
     ]
     return dg.SensorResult(run_requests=requests, cursor=str(session))

@@ -46,6 +46,7 @@ def test_all_assets_that_a_schedule_keeps_are_requested_once_in_a_session(parts:
         "export_statistics_job": None,
         "publish_reports_job": "2026-11-23",
         "validate_idle_job": "2026-11-23-12:00",
+        "record_earnings_job": "2026-11-23-12:00",
     }
     repository = defs.get_repository_def()
     selected = {

@@ -83,7 +83,7 @@ def cost_chart(what: str, costs: Sequence[UsageCost], currency: str) -> Chart:
     names, values = tuple(name for name, _ in found), tuple(value for _, value in found)
     return Chart(
         key=f"cost_by_{what}",
-        title=f"Cost of an accepted result by {what}",
+        title=f"GPU cost of an accepted result by {what}",
         kind=ChartKind.RANKING,
         unit=currency if is_priced else "GPU minutes",
         series=(Series("cost", names, values),) if found else (),

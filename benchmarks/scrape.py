@@ -14,6 +14,7 @@ from pathlib import Path
 
 import ledger
 import queries
+from orchestration.logs import quantile
 from sqlalchemy import insert, text
 
 from trellis_assets.adapters.storage.models import EventCountRow
@@ -74,7 +75,7 @@ def measure(folder: Path, name: str, times: int) -> Row:
     encoded, _ = encode("")
     took = [queries.timed(lambda: encode("")) for _ in range(times)]
     pipeline.close()
-    row = queries.as_row(name, took)
+    row = queries.as_row(name, took) | {"p50_own_ms": quantile([own for _, own in took], 0.5)}
     series = sum(not line.startswith("#") for line in encoded.decode().splitlines())
     return {"scrape": name} | {k: v for k, v in row.items() if k != "question"} | {"series": str(series)}
 

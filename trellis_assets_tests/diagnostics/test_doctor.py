@@ -31,8 +31,9 @@ from trellis_assets.supervisor.errors import MiningError
 from trellis_assets.supervisor.instance_lock import single_instance_lock
 from trellis_assets.testing.fakes import MINER, a_validator
 from trellis_assets.testing.hostile_server import serving
+from trellis_assets.testing.waiting import wait_until
 
-CLOSED = 9  # a port that nobody listens on
+CLOSED = 9  # a port that nobody listens onfrom trellis_assets.testing.waiting import wait_until
 
 
 @pytest.fixture
@@ -330,10 +331,11 @@ def test_results_are_cached_for_their_time() -> None:
         asked.append(time.monotonic())
         return [CheckResult("part", Health.OK, str(len(asked)))]
 
-    practice = CachedDiagnostics(look, fresh_s=0.2)
+    practice = CachedDiagnostics(look, fresh_s=3600)
     assert practice() == practice()
-    time.sleep(0.25)
-    assert practice()[0].text == "2"
+    practice = CachedDiagnostics(look, fresh_s=0.01)
+    first = practice()
+    wait_until(lambda: practice() != first)
 
 
 @pytest.mark.parametrize(("folder", "code"), [("sound", 0), ("unsound", 1)])

@@ -315,10 +315,11 @@ def test_pages_for_other_machines_do_not_start_without_a_good_token(token: str |
 
 
 def test_downloads_are_bounded_in_number_and_bytes() -> None:
-    release = threading.Event()
+    began, release = threading.Event(), threading.Event()
 
     async def download(scope: Any, receive: Any, send: Any) -> None:
         if scope["path"] == "/logs/slow":
+            began.set()
             await asyncio.to_thread(release.wait, 30)
         await Response(b"x" * (2000 if scope["path"] == "/logs/large" else 10))(scope, receive, send)
 
@@ -328,7 +329,7 @@ def test_downloads_are_bounded_in_number_and_bytes() -> None:
         assert httpx.get(f"{url}/logs/small").status_code == 200
         waiting = threading.Thread(target=httpx.get, args=(f"{url}/logs/slow",))
         waiting.start()
-        time.sleep(0.3)
+        assert began.wait(60)
         assert httpx.get(f"{url}/download_debug/x").status_code == 503
         assert httpx.get(f"{url}/runs").status_code == 200
         release.set()

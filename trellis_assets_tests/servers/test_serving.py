@@ -33,9 +33,14 @@ QUICK = ConnectionLimits(header_s=3, body_s=2, body_rate=100_000, send_s=2)
 LARGE = 32 * 1024 * 1024
 
 
+working, may_end = threading.Event(), threading.Event()
+
+
 async def slow(request: Request) -> Response:
+    """Work until the test lets it end."""
     await request.body()
-    await asyncio.sleep(1.5)
+    working.set()
+    await asyncio.to_thread(may_end.wait, 60)
     return PlainTextResponse("done")
 
 
@@ -183,13 +188,16 @@ def test_work_in_hand_is_not_broken_off_for_new_connections(serving: Callable[..
     def work() -> None:
         answers.append(httpx.post(f"http://127.0.0.1:{port}/slow", content=b"x", timeout=30).status_code)
 
+    working.clear()
+    may_end.clear()
     with ExitStack() as stack:
-        working = threading.Thread(target=work)
-        working.start()
-        time.sleep(0.3)
+        caller = threading.Thread(target=work)
+        caller.start()
+        assert working.wait(60)
         for _ in range(40):
             stack.enter_context(socket.create_connection(("127.0.0.1", port)))
-        working.join()
+        may_end.set()
+        caller.join()
     assert answers == [200]
 
 
@@ -215,15 +223,18 @@ def test_whoever_has_no_token_takes_no_place_in_the_queue(serving: Callable[...,
             peer.sendall(b"POST /body HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n")
         answer = httpx.post(f"{url}/body", content=b"xyz", headers=headers, timeout=10)
         assert (answer.status_code, answer.text) == (200, "3")
-    working = threading.Thread(
-        target=lambda: httpx.post(f"{url}/slow", content=b"x", headers=headers, timeout=30)
+    working.clear()
+    may_end.clear()
+    caller = threading.Thread(
+        target=lambda: httpx.post(f"{url}/slow", content=b"x", headers=headers, timeout=60)
     )
-    working.start()
-    time.sleep(0.5)
+    caller.start()
+    assert working.wait(60)
     refused = httpx.post(f"{url}/body", content=b"xyz", headers=headers, timeout=10)
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
     assert is_healthy(port), "health has no body and waits for no place"
-    working.join()
+    may_end.set()
+    caller.join()
 
 
 def test_headers_are_bounded(serving: Callable[..., int]) -> None:

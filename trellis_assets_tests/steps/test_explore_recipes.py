@@ -187,7 +187,7 @@ def test_an_endpoint_that_fails_is_left_alone_and_its_record_is_not_touched(
     report = step.run(step.left(START, END))
     assert len(generator.asked) == 3
     assert "3 trials failed in a row" in str(report.stopped_by)
-    (endpoint,) = store.endpoints.named(["gpu-1"], NOW)
+    (endpoint,) = store.endpoints.named(["gpu-1"])
     assert endpoint.failures == 0
 
 

@@ -109,15 +109,17 @@ def test_a_prompt_that_is_not_unicode_is_refused_for_good() -> None:
 
 
 def test_each_server_is_probed_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trellis_assets.adapters.generation.http.PROBE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("trellis_assets.adapters.generation.http.PROBE_TIMEOUT_S", 2.0)
+    is_probed = threading.Event()
     with (
         serving(lambda r: r.answer(b"{}", status=404)) as reference,
         serving(lambda r: r.answer(b"loading", status=503)) as loading,
-        serving(lambda _: time.sleep(0.6)) as at_work,
+        serving(lambda _: is_probed.wait(60)) as at_work,
     ):
         urls = ["http://127.0.0.1:9", reference, loading, at_work]
         generator = HttpGenerator(urls)
         probes = generator.probe()
+        is_probed.set()
     assert [probe.endpoint for probe in probes] == list(generator.endpoints)
     away, well, unwell, slow = [probe.trouble for probe in probes]
     assert "cannot be reached" in (away or "")

@@ -119,7 +119,7 @@ def a_day(accepted: Sequence[bool], recipes: Sequence[str] = ()) -> Day:
     )
 
 
-def test_figures_of_a_day() -> None:
+def test_figures_of_a_day_are_those_computed_by_hand() -> None:
     day = a_day([True, False, True, True], ["a", "b", "b", ""])
     assert rate_after(day, 1) == pytest.approx(2 / 3)
     assert gpu_share(day, 0, 0) == pytest.approx(0.5)

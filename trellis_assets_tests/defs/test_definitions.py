@@ -72,7 +72,7 @@ def test_the_job_is_generate_validate_submit() -> None:
     assert [node.name for node in job.nodes_in_topological_order] == ["generate", "validate", "submit"]
 
 
-def test_everything_is_described() -> None:
+def test_every_definition_has_a_description() -> None:
     repository = defs.get_repository_def()
     described = [*repository.sensor_defs, *repository.schedule_defs]
     described += [j for j in repository.get_all_jobs() if not j.name.startswith("__")]

@@ -89,6 +89,6 @@ def test_hosts_of_compose_become_the_address_that_is_given(
     assert "@10.0.0.7/" in (secret(settings.orchestration.celery_broker) or "")
 
 
-def test_nobody_commits_the_files() -> None:
+def test_files_of_secrets_are_ignored_by_git() -> None:
     ignored = (DEPLOY.parent / ".gitignore").read_text(encoding="utf-8").splitlines()
     assert {"/deploy/*.env", "/deploy/wallets/"} <= set(ignored)

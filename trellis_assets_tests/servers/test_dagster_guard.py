@@ -270,7 +270,7 @@ def test_paths_of_the_pages_are_plain(path: str) -> None:
     assert is_plain_path(path)
 
 
-def test_a_query_is_bounded(pages: dict[str, str]) -> None:
+def test_a_query_beyond_the_limits_is_refused(pages: dict[str, str]) -> None:
     answer = httpx.post(f"http://{pages['loopback']}/graphql", json={"query": "x" * 5_000_000}, timeout=30)
     assert answer.status_code == 413
 

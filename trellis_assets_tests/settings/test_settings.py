@@ -85,7 +85,7 @@ def test_a_child_process_loads_the_very_same_settings(monkeypatch: pytest.Monkey
     )
 
 
-def test_secrets_do_not_show() -> None:
+def test_secrets_do_not_show_when_settings_are_printed() -> None:
     settings = Settings.load(database_url="postgresql://u:hunter2@h/d")
     assert "hunter2" not in repr(settings)
     assert "hunter2" in settings.storage.store_url

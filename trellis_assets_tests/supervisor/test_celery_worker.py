@@ -14,5 +14,5 @@ def test_two_workers_of_one_machine_have_two_names() -> None:
     assert other.stdout.strip().endswith(f"@{socket.gethostname()}")
 
 
-def test_a_chosen_name_stays() -> None:
+def test_a_worker_keeps_the_name_that_was_chosen() -> None:
     assert node_name("left") == f"left@{socket.gethostname()}"

@@ -203,7 +203,7 @@ def test_a_stopped_validator_provably_received_nothing(open_peer: Callable[..., 
     assert not answer.may_have_assigned
 
 
-def test_the_version_is_told(open_peer: Callable[..., Peer]) -> None:
+def test_a_local_validator_answers_its_version(open_peer: Callable[..., Peer]) -> None:
     answer = open_peer().send(GetVersion())
     assert (answer.status, json.loads(answer.body)["version"]) == (200, 45)
 

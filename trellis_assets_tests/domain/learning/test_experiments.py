@@ -22,7 +22,7 @@ def test_the_worked_example_of_pairs() -> None:
     assert found.told("usual", "strict").startswith("strict is better")
 
 
-def test_two_pairs_show_nothing() -> None:
+def test_two_pairs_are_too_few_to_show_a_difference() -> None:
     found = paired([0.1, 0.2], [0.9, 0.9], 0.05)
     assert not found.is_seen
     assert (found.low, found.high) == (-math.inf, math.inf)
@@ -36,7 +36,7 @@ def test_pairs_of_different_length_are_refused() -> None:
 
 
 @pytest.mark.parametrize(("accepted", "of", "low", "high"), [(0, 2, 0.0, 0.658), (42, 100, 0.328, 0.518)])
-def test_wilsons_interval(accepted: int, of: int, low: float, high: float) -> None:
+def test_wilsons_interval_is_that_of_the_textbook(accepted: int, of: int, low: float, high: float) -> None:
     assert wilson(accepted, of) == pytest.approx((low, high), abs=1e-3)
 
 

@@ -42,7 +42,7 @@ def test_opacity_is_neither_dimmed_nor_raised_in_the_picture(extent: float) -> N
         assert as_rendered(splats)[1].max() < splats.opacities.max() * 0.7
 
 
-def test_scales_follow_the_positions() -> None:
+def test_scales_are_multiplied_as_positions_are() -> None:
     model = prepare_for_submission(a_ball(extent=0.5))
     assert model.report.scale_factor == pytest.approx(3)
     np.testing.assert_allclose(model.splats.scales, a_ball(extent=0.5).scales * 3, rtol=1e-5)

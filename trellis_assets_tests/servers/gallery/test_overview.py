@@ -189,7 +189,9 @@ def test_hostile_texts_are_texts_on_the_start_page(
         (CheckResult("mining", Health.FAILED, "no tick of the task_sensor for 90 s"), "Outage"),
     ],
 )
-def test_the_state_is_named(pipeline: Pipeline, serve: Serve, result: CheckResult, name: str) -> None:
+def test_the_start_page_names_the_state_of_mining(
+    pipeline: Pipeline, serve: Serve, result: CheckResult, name: str
+) -> None:
     url = started(pipeline, serve, mining=lambda: [result])
     wait_until(lambda: f"<strong>{name}</strong>" in httpx.get(url).text, 20)
 

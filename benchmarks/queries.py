@@ -30,10 +30,15 @@ from trellis_assets.adapters.storage.tasks import SqlTasks
 from trellis_assets.adapters.storage.transactions import Transactions
 from trellis_assets.adapters.storage.validations import SqlValidations
 from trellis_assets.adapters.storage.validators import SqlValidators
+from trellis_assets.domain.learning.recipes import USUAL
 from trellis_assets.domain.overview import span_edges
 from trellis_assets.domain.tasks import UNFINISHED_STATES, WORKABLE_STATES, TaskState
 from trellis_assets.domain.validators import Validator
+from trellis_assets.ports import ONE_RECIPE
+from trellis_assets.steps.learn import LearnStep
 from trellis_assets.steps.read_overview import MAX_TASKS
+from trellis_assets.system.clock import SystemClock
+from trellis_assets.testing.fakes import a_candidate, a_task, a_verdict
 
 TASKS = 1_000_000
 TIMES = 2000
@@ -41,6 +46,7 @@ SLOW_TIMES, DISK_TIMES = 50, 500
 VALIDATORS = 256
 UNFINISHED = 8
 UNJUDGED = 20
+LEARNT_CANDIDATES = 3500
 # A prime: prompts are asked for in no order.
 _STEP = 7919
 Question = Callable[[Transactions, int], object]
@@ -136,6 +142,26 @@ def start_page(store: SqlStore) -> dict[str, Question]:
     }
 
 
+def learnt_policy(store: SqlStore, tasks: int, times: int) -> Iterator[Row]:
+    """Measure a decision of the learnt policy, from reading what was learnt on; and learning anew."""
+    candidates = [
+        a_candidate(key, verdict=a_verdict(0.5 + key % 40 / 100), recipe_version=USUAL.version)
+        for key in range(max(1, tasks - LEARNT_CANDIDATES), tasks - UNFINISHED)
+    ]
+    for candidate in candidates:
+        store.candidates.record(candidate)
+    learn = LearnStep(store, SystemClock(), ONE_RECIPE, ("local",))
+    yield as_row("learning anew", [timed(learn.run) for _ in range(min(times, SLOW_TIMES))])
+
+    def decide(number: int) -> object:
+        task = a_task(tasks + number, validator_hotkey="5Validator3")
+        rule, lacks = learn.rule(task, most=4, least_score=0.0)
+        return rule.decide(task, candidates[:1], datetime.now(UTC)) if rule is not None else lacks
+
+    took = [timed(lambda: decide(number)) for number in range(times)]  # noqa: B023 - called at once
+    yield as_row("a decision of the learnt policy", took)
+
+
 class HeldTransaction(Transactions):
     """One transaction for all calls, so that no sync to the disk is measured."""
 
@@ -205,6 +231,7 @@ def main(tasks: int = TASKS, times: int | None = None) -> list[Row]:
         slow = start_page(store)
         rows += [measure(store, name, ask, times or SLOW_TIMES) for name, ask in slow.items()]
         rows += [counts, whole_calls(store, times or DISK_TIMES)]
+        rows += learnt_policy(store, tasks, times or DISK_TIMES)
         store.close()
     return rows
 

@@ -15,7 +15,7 @@ from trellis_assets.domain.learning.learnt import AFTER_TASKS, as_json, from_jso
 from trellis_assets.domain.learning.recipes import USUAL, Recipe
 from trellis_assets.domain.learning.wanted_policy import WantedPolicy, parse_policy
 from trellis_assets.domain.submissions import SubmissionOutcome
-from trellis_assets.domain.tasks import Task
+from trellis_assets.domain.tasks import Task, TaskKind
 from trellis_assets.steps.choose_rule import ChooseRuleStep
 from trellis_assets.steps.explain_task import lines_of_decisions
 from trellis_assets.steps.learn import LearnStep
@@ -161,6 +161,25 @@ def test_an_unknown_validator_is_taken_for_one_like_the_others(history: History,
         stranger, [a_candidate(1001, verdict=a_verdict(0.95), recipe_version=USUAL.version)], NOW
     )
     assert decision.figures["candidates"][0]["probability"] > 0.5
+
+
+def test_a_kind_of_prompt_that_is_not_known_yet_is_tried_whatever_is_drawn(
+    history: History, learn: LearnStep
+) -> None:
+    mine(history, 60)
+    learn.run()
+    pictures = [a_task(key, kind=TaskKind.IMAGE) for key in range(1001, 1101)]
+    moves = {rule_for(learn, LEARNED, task=task).decide(task, [], NOW).move for task in pictures}
+    assert moves == {"generate"}
+
+
+def test_seconds_of_an_unknown_validator_are_worth_its_share_of_the_stake(
+    history: History, learn: LearnStep
+) -> None:
+    mine(history, 60)
+    small, large = (a_task(1001, validator_hotkey="5New", validator_stake=stake) for stake in (5e3, 5e4))
+    prices = [rule_for(learn, LEARNED, task=task).decide(task, [], NOW).figures for task in (small, large)]
+    assert prices[1]["clock_price"] == pytest.approx(10 * prices[0]["clock_price"])
 
 
 def test_what_was_learnt_is_read_as_it_was_stored(

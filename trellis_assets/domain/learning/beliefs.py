@@ -128,17 +128,17 @@ class Beliefs:
     def with_unknown_validator(self, share: float) -> "Beliefs":
         """Return beliefs with one more validator, of which nothing is known but its share of the stake.
 
-        It is like the others, as far as these are alike; its seconds are worth what theirs are on average.
+        It is like the others, as far as these are alike; theirs give the price of its seconds, by share.
         """
         known, market = self.acceptance, self.market
-        has_any = len(market.clock) > 0
         acceptance = replace(
             known,
             deviations=np.append(known.deviations, 0.0),
             deviation_sd=np.append(known.deviation_sd, known.pool_sd),
             alive=np.append(known.alive, ALIVE_AT_FIRST),
         )
-        price = float(market.clock.mean()) if has_any else 0.0
+        total = float(self.shares.sum())
+        price = share * float(market.clock.sum()) / total if total > 0 else 0.0
         return replace(
             self,
             acceptance=acceptance,

@@ -26,12 +26,14 @@ class LearnedRule:
 
     Attributes:
         beliefs: drawn from the posterior; they hold from the first candidate to the last.
+        expected: the same with the expected scores of candidates.
         validator: index of the task's validator in the beliefs.
         least_score: of a model that is submitted, by the operator.
         basis: what the beliefs rest on, for the record.
     """
 
     beliefs: Beliefs
+    expected: Beliefs
     validator: int
     least_score: float
     basis: dict[str, Any]
@@ -55,6 +57,9 @@ class LearnedRule:
         if stopped is not None:
             beliefs = replace(beliefs, most=len(view.candidates))
         found = beliefs.decide(view)
+        if found.move is Move.HAND_BACK and not made and stopped is None:
+            # By the expected scores: a task that is handed back for a pessimistic draw teaches nothing.
+            found = self.expected.decide(view)
         if stopped is not None:
             found = replace(found, why=f"{found.why}; no other one: {stopped}")
         chosen = beliefs.chosen(view)
@@ -150,12 +155,13 @@ def learned_rule(
         share = stake / learnt.mean_stake if learnt.mean_stake > 0 and stake > 0 else 1.0
         validator, beliefs = len(learnt.hotkeys), beliefs.with_unknown_validator(share)
     drawn = replace(beliefs.drawn(generator_of(task.key)), most=most)
+    expected = replace(drawn, scores=beliefs.scores)
     basis = {
         "learnt_at": learnt_at.isoformat(timespec="seconds"),
         "answers": learnt.accepted + learnt.rejected,
         "judged_candidates": learnt.candidates,
     }
-    return LearnedRule(drawn, validator, least_score, basis)
+    return LearnedRule(drawn, expected, validator, least_score, basis)
 
 
 def at_once(needed: float, *, gpu_cost: float, late_cost: float, most: int) -> int:

@@ -140,16 +140,17 @@ def states_that_differ(decisions: Iterable[Line], tasks: Iterable[Task]) -> Iter
 
 
 def wasted_generations(trail: Iterable[Line]) -> Iterator[str]:
-    """Yield tasks that were generated again although their model was stored."""
-    made: dict[int, float] = {}
+    """Yield candidates of tasks that were generated again although their model was stored."""
+    made: set[tuple[int, int]] = set()
     for line in trail:
         key = line.get("task_key")
         if line["event"] == "model file not usable":
-            made.pop(key, None)  # type: ignore[arg-type]
+            made = {(task, number) for task, number in made if task != key}
         elif line["event"] == "generation finished" and key is not None:
-            if key in made:
-                yield f"task {key} was generated again after its model was stored"
-            made[key] = line["at"]
+            candidate = key, line.get("candidate", 0)
+            if candidate in made:
+                yield f"candidate {candidate[1]} of task {key} was generated again after its model was stored"
+            made.add(candidate)
 
 
 def models_made_twice(server_log: Iterable[str]) -> Iterator[str]:

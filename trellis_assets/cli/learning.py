@@ -1,6 +1,7 @@
 """Commands that say what the recorded tasks teach."""
 
 import json
+import math
 from dataclasses import asdict
 from typing import Annotated
 
@@ -84,7 +85,8 @@ def experiment(
         reports = Pipeline(Settings.load(data_dir=data_dir)).reports
         if recipes:
             compared = reports.compare_recipes_step().run(recipes)
-            found_json = json.dumps(asdict(compared) | {"told": compared.told})
+            estimate = {name: _finite(value) for name, value in asdict(compared.estimate).items()}
+            found_json = json.dumps(asdict(compared) | {"estimate": estimate, "told": compared.told})
             typer.echo(found_json if as_json else compared.told)
             return
         step = reports.explain_task_step()
@@ -105,3 +107,8 @@ def experiment(
             f"{replayed.earned:.3f} was earned, over {replayed.tasks} tasks, "
             f"of which {found.effective:.0f} tell by their own answer"
         )
+
+
+def _finite(value: float) -> float | None:
+    """Return the value, or None for an interval that is not known: JSON has no infinity."""
+    return value if math.isfinite(value) else None

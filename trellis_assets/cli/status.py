@@ -11,6 +11,19 @@ import typer
 from trellis_assets.cli.app import DataDir, Json, app, clear_errors
 from trellis_assets.domain.endpoints.orientation import Orientation
 
+# Importing the reports themselves would slow `--help`; a test compares.
+_REPORTS = (
+    "rewards",
+    "validators",
+    "tasks",
+    "earnings",
+    "acceptance",
+    "recipes",
+    "experiments",
+    "gain",
+    "failures",
+)
+
 
 @app.command()
 def doctor(as_json: Json = False, data_dir: DataDir = None) -> None:
@@ -55,7 +68,7 @@ def report(  # noqa: PLR0917 - the flags of one command
     name: Annotated[
         str,
         typer.Argument(
-            help="rewards, validators or tasks.", autocompletion=lambda: ["rewards", "validators", "tasks"]
+            help=f"{', '.join(_REPORTS[:-1])} or {_REPORTS[-1]}.", autocompletion=lambda: list(_REPORTS)
         ),
     ] = "rewards",
     since: Annotated[

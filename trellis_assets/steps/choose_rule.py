@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from trellis_assets.domain.learning.candidate_rules import CandidateRule, FixedRule
-from trellis_assets.domain.learning.policy import is_control
+from trellis_assets.domain.learning.policy import CONTROL_SHARE, is_control
 from trellis_assets.domain.learning.recipes import USUAL
 from trellis_assets.domain.learning.wanted_policy import PolicyName, WantedPolicy
 from trellis_assets.domain.tasks import Task
@@ -69,7 +69,7 @@ class ChooseRuleStep:
         if is_control(task.key, self.wanted.control_share):
             share = f"{self.wanted.control_share:.0%}"
             return self._fixed(
-                1, f"control share: one of the {share} of tasks that measure what learning gains"
+                1, f"{CONTROL_SHARE}: one of the {share} of tasks that measure what learning gains"
             )
         try:
             rule, lacks = self.learned.rule(task, most=self.wanted.most, least_score=self.least_score)

@@ -11,6 +11,7 @@ from trellis_assets.composition import Pipeline
 from trellis_assets.diagnostics.machine_checks import CheckContext
 from trellis_assets.diagnostics.recipe_checks import check_recipes
 from trellis_assets.domain.diagnostics import Health
+from trellis_assets.reports.tables import REPORTS
 from trellis_assets.settings import Settings, SettingsError
 
 ALONE = '[[recipe]]\nname = "usual"\n[[recipe]]\nname = "far"\nendpoints = ["nowhere-*"]\n'
@@ -58,3 +59,8 @@ def test_a_file_that_is_wrong_stops_the_command_and_mine_and_fails_the_doctors_c
 
 def check(path: Path) -> list[object]:
     return list(check_recipes(CheckContext(Pipeline(Settings.load(recipes_file=path)), reads_key=False)))
+
+
+def test_the_help_of_report_names_every_report() -> None:
+    said = CliRunner().invoke(app, ["report", "--help"])
+    assert [name for name in REPORTS if name not in said.output] == []

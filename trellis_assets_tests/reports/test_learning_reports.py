@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from trellis_assets.adapters.storage.store import SqlStore
 from trellis_assets.domain.candidates import StoredCandidate, StoredDecision
+from trellis_assets.domain.learning.policy import CONTROL_SHARE
 from trellis_assets.domain.submissions import SubmissionOutcome
 from trellis_assets.domain.tasks import TaskKind
 from trellis_assets.reports import learning_charts
@@ -49,7 +50,7 @@ def period(store: SqlStore) -> ReportPeriod:
                 "single" if is_control else "learned",
                 "submit",
                 "made up",
-                fallback="this task is of the control share" if is_control else None,
+                fallback=f"{CONTROL_SHARE}: one of the 5% of tasks" if is_control else None,
             )
         )
         for index, recipe in enumerate(("usual", "strict")):

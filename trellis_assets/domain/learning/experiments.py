@@ -38,6 +38,11 @@ class Estimate:
 
     def told(self, first: str, second: str) -> str:
         """Return the answer in words."""
+        if not math.isfinite(self.low):
+            return (
+                f"no difference can be seen yet between {first} and {second}: {self.tasks} of "
+                f"{self.tasks + self.still_needed} pairs that it takes to tell anything"
+            )
         interval = (
             f"{self.difference:+.3f} (95 % interval {self.low:+.3f} to {self.high:+.3f}, {self.tasks} tasks)"
         )

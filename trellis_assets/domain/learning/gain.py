@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trellis_assets.domain.learning.experiments import Estimate, randomised
+from trellis_assets.domain.learning.policy import CONTROL_SHARE
 from trellis_assets.domain.learning.recorded import PolicyOutcome
 
 # A difference of accepted shares that matters.
 SMALLEST_GAIN = 0.1
-# Decisions of the control share have it in why another policy is in force.
-CONTROL_WORD = "control"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,9 @@ class Gain:
 
 def gain_of(outcomes: Sequence[PolicyOutcome]) -> Gain:
     """Return the gain over the control share, whose tasks are chosen by their key alone."""
-    control = [each for each in outcomes if each.policy == "single" and CONTROL_WORD in each.fallback]
+    control = [
+        each for each in outcomes if each.policy == "single" and each.fallback.startswith(CONTROL_SHARE)
+    ]
     treated = [each for each in outcomes if each.policy != "single"]
     counts = [(sum(each.is_accepted for each in of), len(of)) for of in (control, treated)]
     found = randomised(counts[0], counts[1], SMALLEST_GAIN) if control and treated else None

@@ -93,6 +93,10 @@ def policy_in_force(wanted: PolicyName, *, judges: bool, accepted: int, rejected
     return InForce(wanted)
 
 
+# How the reason begins for which a task of the control share is mined by `single`.
+CONTROL_SHARE = "control share"
+
+
 def is_control(task_key: int, share: float) -> bool:
     """Return whether the task is mined by `single` to measure the gain: a fixed share, by its key alone.
 

@@ -67,6 +67,8 @@ def test_without_anything_to_compare_the_pairs_still_needed_are_named() -> None:
     found = compare([made(A, 1, 0.5)], A, B)
     assert (found.method, found.estimate.tasks, found.estimate.still_needed) == (PAIRED, 0, 5)
     assert "no difference can be seen yet" in found.told
+    assert "0 of 5 pairs" in found.told
+    assert "inf" not in found.told
     assert comparisons([]) == []
 
 

@@ -157,7 +157,8 @@ def _record_of(row: NeuronRecordRow) -> NeuronRecord:
 
 def _ended(miner_hotkey: str, start: datetime, end: datetime) -> tuple[ColumnElement[bool], ...]:
     return (
-        TaskRow.miner_hotkey == miner_hotkey,
+        # As an expression, so that no index finds all tasks of the miner: there may be a million.
+        TaskRow.miner_hotkey.concat("") == miner_hotkey,
         TaskRow.finished_at >= start,
         TaskRow.finished_at < end,
     )
@@ -173,9 +174,8 @@ def _gpus(flags: Mapping[str, Any] | None) -> int:
 
 
 def _last_sign(session: Session, row: SessionRow) -> datetime | None:
-    """Return when the session last did anything that is recorded; not asked for where it has ended."""
+    """Return when the session's last statistics were taken; not asked for where it has ended."""
     if row.ended_at is not None:
         return None
-    taken = session.scalar(select(func.max(SnapshotRow.taken_at)).where(SnapshotRow.session_id == row.id))
-    ended = session.scalar(select(func.max(TaskRow.finished_at)).where(TaskRow.session_id == row.id))
-    return max((moment for moment in (taken, ended) if moment is not None), default=None)
+    # Not by its tasks: a session may have a million, and statistics are taken every ten minutes.
+    return session.scalar(select(func.max(SnapshotRow.taken_at)).where(SnapshotRow.session_id == row.id))

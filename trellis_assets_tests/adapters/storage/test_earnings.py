@@ -83,6 +83,17 @@ def _as_text(period: dict[str, object]) -> dict[str, object]:
     return {name: str(moment).removesuffix("+00:00") for name, moment in period.items()}
 
 
+def test_a_running_session_counts_to_now_and_a_dead_one_to_its_last_statistics(
+    store: SqlStore, clock: FakeClock
+) -> None:
+    dead = store.sessions.start(NOW - 5 * HOUR, {MINER_FLAG: MINER})
+    store.statistics.save_snapshot(store.statistics.snapshot(dead, NOW - 3 * HOUR))
+    running = store.sessions.start(NOW - HOUR, {MINER_FLAG: MINER})
+    store.statistics.save_snapshot(store.statistics.snapshot(running, NOW - 9 * MINUTE))
+    step = ReadEarningsStep(store.earnings, clock, MINER, SOURCE, Prices())
+    assert step.last(24 * HOUR).gpu_hours == 2 + 1
+
+
 def test_a_reused_result_took_no_gpu_time(store: SqlStore, clock: FakeClock) -> None:
     task = History(store).answered()
     with store.engine.begin() as connection:

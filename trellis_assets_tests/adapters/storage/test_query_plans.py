@@ -54,6 +54,23 @@ QUESTIONS: dict[str, tuple[Callable[[SqlStore], object], set[str]]] = {
         ),
         {"INDEX sqlite_autoindex_validator_polls_1", "INDEX ix_tasks_finished_at"},
     ),
+    "what validators cost": (
+        lambda store: store.earnings.usage_by_validator(MINER, NOW - DAY, NOW),
+        {
+            "INDEX ix_tasks_finished_at",
+            "INDEX sqlite_autoindex_candidates_1",
+            "INDEX sqlite_autoindex_validators_1",
+            "AUTOMATIC COVERING INDEX",  # over the sums of the period's tasks
+        },
+    ),
+    "what recipes cost": (
+        lambda store: store.earnings.usage_by_recipe(MINER, NOW - DAY, NOW),
+        {"INDEX ix_tasks_finished_at", "INDEX sqlite_autoindex_candidates_1"},
+    ),
+    "what our neuron was paid": (
+        lambda store: store.earnings.records("finney/17", MINER, NOW - DAY, NOW),
+        {"INDEX sqlite_autoindex_neuron_records_1"},
+    ),
     "what is unfinished": (
         lambda store: store.tasks.in_states(UNFINISHED_STATES),
         {"INDEX ix_tasks_finished_at"},

@@ -93,7 +93,9 @@ def candidates_metadata(shown: ShownCandidates | None) -> dict[str, dg.MetadataV
 
 def _text_of(lines: Iterable[str]) -> str:
     # Reasons may quote what a server or a validator said.
-    return "\n".join(printable(line, _LONGEST_LINE) for line in lines)
+    # Numbered, since the UI shows line breaks as spaces.
+    numbered = enumerate((printable(line, _LONGEST_LINE) for line in lines), 1)
+    return "\n".join(f"{number}. {line}" for number, line in numbered)
 
 
 def chart_metadata(charts: Iterable[Chart]) -> Metadata:

@@ -100,7 +100,7 @@ def test_a_runs_page_shows_the_tasks_candidates_side_by_side(pipeline: Pipeline,
     assert width == 2 * height
     metadata = candidates_metadata(shown)
     assert "score 0.8200, chosen" in str(metadata["candidate_scores"].value)
-    assert str(metadata["decisions"].value).splitlines()[0] == "learned: generate, since one more pays"
+    assert str(metadata["decisions"].value).splitlines()[0] == "1. learned: generate, since one more pays"
     assert "candidates 0, 1" in str(metadata["candidates"].value)
 
 

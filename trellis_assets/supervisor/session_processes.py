@@ -56,6 +56,10 @@ class SessionProcesses:
         """
         workspace = write_dagster_home(self.settings, self.code_port)
         is_warm = self.settings.orchestration.run_launcher is RunLauncherName.WARM
+        if is_warm and not (dagster_home(self.settings) / "storage").exists():
+            # Dagster's databases must not be created by several processes at once: each would write its
+            # version into them, and a database with two versions is never opened again.
+            self._close_orphaned_runs()
         if is_warm:
             # Called last, when every child has ended: a run that is still called in progress is orphaned.
             self.stack.callback(self._close_orphaned_runs)

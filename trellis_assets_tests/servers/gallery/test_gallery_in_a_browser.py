@@ -209,9 +209,9 @@ def test_the_start_page_is_accessible_on_a_telephone_and_fits_a_laptop(
     assert not is_too_wide(page)
     page.set_viewport_size({"width": 1366, "height": 768})
     assert not is_too_wide(page)
+    # A report's policy lets no script run, axe neither.
     page.goto(f"{start_page}/report?name=tasks&form=html")
     assert not is_too_wide(page)
-    assert faults_of(page) == []
 
 
 def test_the_start_page_is_live_and_keeps_what_a_reader_has_opened(

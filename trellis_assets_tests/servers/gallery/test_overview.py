@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
 from trellis_assets.adapters.storage.store import SqlStore
@@ -73,11 +74,22 @@ def test_an_empty_store_answers_all_five_questions(pipeline: Pipeline, serve: Se
     assert "Tasks ended in each hour (UTC) no task ended in this time" in shown
 
 
-def test_page_report_and_sql_name_the_same_figures(
+def metrics_of(address: str) -> dict[tuple[str, str], float]:
+    """The sums of what `/metrics` exports, by name and outcome."""
+    sums: dict[tuple[str, str], float] = {}
+    for family in text_string_to_metric_families(httpx.get(f"{address}/metrics").text):
+        for sample in family.samples:
+            key = (sample.name, sample.labels.get("outcome", ""))
+            sums[key] = sums.get(key, 0) + sample.value
+    return sums
+
+
+def test_page_report_metrics_and_sql_name_the_same_figures(
     pipeline: Pipeline, serve: Serve, history: History, tmp_path: Path
 ) -> None:
     now = datetime.now(UTC)
-    shown = figures_of(started(pipeline, serve))
+    address = started(pipeline, serve)
+    shown = figures_of(address)
     with history.store.engine.connect() as connection:
         rows = connection.execute(
             text("select state, count(*) from tasks where finished_at >= :since group by state"),
@@ -97,6 +109,25 @@ def test_page_report_and_sql_name_the_same_figures(
         assert total in words_of(rewards.read_text())
     standing = pipeline.ledger.rewards(now - timedelta(days=1), now)["standing"].max()
     assert f"Your standing with all validators together is {standing:,.0f}" in shown
+    exported = metrics_of(address)
+    assert exported["trellis_validator_standing", ""] == standing
+    # Counters never go back: they count the day and the day before, which the page shows apart.
+    day = re.search(
+        r"Last 24 hours \d+ % \((\d+) of (\d+)\) of answered results accepted; (\d+) tasks ended", shown
+    )
+    day_before = re.search(r"the 24 hours before: \d+ % \((\d+) of (\d+)\) accepted, (\d+) ended", shown)
+    assert day is not None
+    assert day_before is not None
+    on_page = [int(a) + int(b) for a, b in zip(day.groups(), day_before.groups(), strict=True)]
+    by_report = pipeline.ledger.rewards(now - timedelta(days=2), now)[["accepted", "rejected", "handed_back"]]
+    with history.store.engine.connect() as connection:
+        by_sql = dict(
+            connection.execute(text("select state, count(*) from tasks group by state")).tuples().all()
+        )
+    settled = {name: exported["trellis_tasks_settled_total", name] for name in by_report.columns}
+    assert settled == by_report.sum().to_dict() == by_sql
+    accepted, rejected, handed_back = settled.values()
+    assert on_page == [accepted, accepted + rejected, accepted + rejected + handed_back]
 
 
 def test_links_with_a_filter_of_before_still_lead_to_the_models(pipeline: Pipeline, serve: Serve) -> None:

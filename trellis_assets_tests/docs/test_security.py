@@ -1,5 +1,6 @@
-"""The figures of docs/security.md are those of the code, and each of its rows names tests that exist."""
+"""docs/security.md is true: each claim names a test that exists, and its figures are those of the code."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -21,6 +22,12 @@ from trellis_assets_tests.hostile.__main__ import LEAST_PACE, MOST_GROWTH_MB, MO
 ROOT = Path(__file__).parents[2]
 TEXT = " ".join((ROOT / "docs" / "security.md").read_text(encoding="utf-8").split())
 KIB, MIB = 1 << 10, 1 << 20
+TESTS = ROOT / "trellis_assets_tests"
+ADVICE = "*Advice to the operator: no test.*"
+HEADING = "| claim | test |\n"
+NAMED = re.compile(r"`([\w/]+\.py)::(test_\w+)`")
+# A full stop ends a sentence where the next one begins.
+SENTENCE = re.compile(r"(?<=\.) (?=[A-Z`])")
 
 
 @pytest.mark.parametrize(
@@ -40,7 +47,7 @@ KIB, MIB = 1 << 10, 1 << 20
             "256 connections, 64 from one address",
             (ConnectionLimits().total, ConnectionLimits().per_peer) == (256, 64),
         ),
-        ("8 MB and 5 s each", (model_pictures.MAX_BYTES, model_pictures.TIMEOUT_S) == (8 * MIB, 5.0)),
+        ("8 MiB and 5 s each", (model_pictures.MAX_BYTES, model_pictures.TIMEOUT_S) == (8 * MIB, 5.0)),
         (
             "falls below 90 %, the code server grows by more than 100 MB, its event loop is more than 0.5 s",
             (LEAST_PACE, MOST_GROWTH_MB, MOST_LAG_S) == (0.9, 100.0, 0.5),
@@ -66,24 +73,121 @@ def test_a_text_task_is_smaller_than_a_picture() -> None:
     assert MAX_PROMPT[TaskKind.TEXT] < MAX_PROMPT[TaskKind.IMAGE]
 
 
-def rows() -> list[list[str]]:
-    """Return the cells of the table of defences."""
-    lines = (ROOT / "docs" / "security.md").read_text(encoding="utf-8").splitlines()
-    table = [line.strip("|").split("|") for line in lines if line.startswith("| ")]
-    return [[cell.strip() for cell in cells] for cells in table[1:] if len(cells) == 5]
+def blocks() -> dict[str, list[str]]:
+    """Return what stands between blank lines, by its section of level two."""
+    sections: dict[str, list[str]] = {}
+    section = ""
+    for block in (ROOT / "docs" / "security.md").read_text(encoding="utf-8").split("\n\n"):
+        if block.startswith("## "):
+            section = block.removeprefix("## ")
+        elif not block.startswith("#"):
+            sections.setdefault(section, []).append(block.strip())
+    return sections
 
 
-def test_each_defence_names_code_and_tests_that_exist() -> None:
-    assert len(rows()) >= 17
-    for _, _, _, code, tests in rows():
-        named = re.findall(r"`([^`]+)`", code)
+def claims() -> list[str]:
+    """Return all sentences and rows that claim something."""
+    found: list[str] = []
+    for stated in blocks().values():
+        if stated[0] == ADVICE:
+            continue
+        for block in stated:
+            if block.startswith("Code: "):
+                continue
+            if not block.startswith("|"):
+                for part in block.removeprefix("- ").split("\n- "):
+                    found += SENTENCE.split(" ".join(part.split()))
+            elif block.startswith(HEADING):
+                found += block.splitlines()[2:]
+            else:
+                assert NAMED.search(found[-1]), f"no sentence names the test of the figures: {block}"
+    return found
+
+
+def functions(path: Path) -> set[str]:
+    if not path.is_file():
+        return set()
+    top = ast.parse(path.read_text(encoding="utf-8")).body
+    return {node.name for node in top if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+
+
+def test_every_claim_names_a_test_that_exists() -> None:
+    untrue = []
+    for claim in claims():
+        named = NAMED.findall(claim)
+        if not named or any(name not in functions(TESTS / path) for path, name in named):
+            untrue.append(claim)
+    assert untrue == []
+    assert len(claims()) > 100
+
+
+def test_a_row_claims_one_thing() -> None:
+    rows = [claim.strip("| ") for claim in claims() if claim.startswith("|")]
+    several = [row for row in rows if SENTENCE.search(row.split(" | ")[0])]
+    assert several == []
+
+
+def test_only_the_two_named_sections_are_advice() -> None:
+    advice = [section for section, stated in blocks().items() if ADVICE in stated]
+    assert advice == ["What to protect", "What you must do yourself"]
+    assert all(blocks()[section][0] == ADVICE for section in advice)
+
+
+def test_every_path_of_code_exists() -> None:
+    sections = blocks()
+    lines = [block for stated in sections.values() for block in stated if block.startswith("Code: ")]
+    assert len(lines) >= len(sections) - 3, "of each section but the first one and those of advice"
+    for line in lines:
+        named = re.findall(r"`([^`]+)`", line)
         assert named
-        assert all((ROOT / "trellis_assets" / name).exists() or (ROOT / name).exists() for name in named), (
-            code
-        )
-        named = re.findall(r"`([^`]+\.py)`", tests)
-        assert named
-        assert all((ROOT / "trellis_assets_tests" / name).is_file() for name in named), tests
+        assert all((ROOT / "trellis_assets" / name).exists() or (ROOT / name).exists() for name in named)
+
+
+def attributes_of_the_product() -> list[tuple[str, str]]:
+    """Return every attribute, imported name and keyword argument of the package, with its module."""
+    found = []
+    for path in (ROOT / "trellis_assets").rglob("*.py"):
+        module = path.relative_to(ROOT / "trellis_assets").as_posix()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute):
+                found.append((module, f"{ast.unparse(node.value)}.{node.attr}"))
+            elif isinstance(node, ast.ImportFrom):
+                found += [(module, f"{node.module}.{alias.name}") for alias in node.names]
+            elif isinstance(node, ast.keyword):
+                found.append((module, f"{node.arg}={ast.unparse(node.value)}"))
+    return found
+
+
+def test_no_shell_is_started_anywhere() -> None:
+    names = attributes_of_the_product()
+    assert {"subprocess.run", "subprocess.Popen"} <= {name for _, name in names}
+    shells = {"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput",
+              "asyncio.create_subprocess_shell"}  # fmt: skip
+    assert [used for used in names if used[1] in shells or used[1].startswith("shell=")] == []
+
+
+def test_only_the_wallet_module_reads_a_key() -> None:
+    """The validators of the local subnet have development keys of their own."""
+    readers = {
+        module
+        for module, name in attributes_of_the_product()
+        if name.rpartition(".")[2] in {"Wallet", "wallet", "hotkey_file", "Keyfile", "create_from_uri"}
+        and name.startswith(("bt.", "bittensor", "wallet."))
+    }
+    assert readers == {"adapters/bittensor/wallet.py", "adapters/local_subnet/validator.py"}
+
+
+def test_locked_packages_are_installed_with_their_hashes_required() -> None:
+    script = (ROOT / "requirements" / "install").read_text(encoding="utf-8")
+    assert 'options="--no-deps --require-hashes"' in script
+    assert "uv pip install --quiet $options" in script
+    assert "  pip install $options" in script
+    lines = [line.strip() for line in script.splitlines() if "-r " in line and "install" in line]
+    assert all("--require-hashes" in line for line in lines)
+
+
+def test_ci_audits_the_packages() -> None:
+    assert "make audit" in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
 
 
 def test_the_figures_of_the_hostile_run_are_those_that_were_measured() -> None:

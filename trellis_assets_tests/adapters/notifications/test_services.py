@@ -2,6 +2,7 @@
 
 import json
 import logging
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from email import message_from_bytes, policy
@@ -169,3 +170,19 @@ def test_several_urls_are_all_told_and_one_that_works_is_enough(mail_server: tup
 def test_more_urls_than_anybody_needs_are_refused() -> None:
     with pytest.raises(ValueError, match="more than"):
         open_notifier(" ".join(["http://127.0.0.1:9/x"] * (MOST + 1)))
+
+
+def test_the_child_gets_the_url_by_its_input_and_no_other_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[tuple[list[str], dict[str, Any]]] = []
+
+    def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[bytes]:
+        started.append((command, options))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setenv("TRELLIS_WEBHOOK_URL", f"json://h/{SECRET}")
+    monkeypatch.setenv("BT_PW_X", "another-marked-secret")
+    assert ServiceNotifier(f"json://h/{SECRET}").notify("text", LINK)
+    ((command, options),) = started
+    assert SECRET.encode() in options.pop("input")
+    assert "marked-secret" not in f"{command} {options}"

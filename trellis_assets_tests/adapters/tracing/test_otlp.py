@@ -160,6 +160,23 @@ def test_a_collector_that_does_not_take_them_is_said_and_nothing_is_lost(
         assert not step.run()
 
 
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_of_a_collector_is_not_followed(store: SqlStore, status: int) -> None:
+    visited: list[str] = []
+
+    def elsewhere(request: Request) -> None:
+        visited.append(request.path)
+        request.answer(b"", content_type="application/x-protobuf")
+
+    History(store).answered()
+    with (
+        serving(elsewhere) as target,
+        serving(lambda r: r.answer(b"", status=status, Location=f"{target}/v1/traces")) as url,
+    ):
+        assert not exporting(store, open_otlp(f"{url}/v1/traces", "miner-1")).run()
+    assert visited == []
+
+
 def test_opentelemetry_is_not_imported_where_no_collector_is_set(tmp_path: Any) -> None:
     code = (
         "import sys; from trellis_assets.composition import Pipeline; "

@@ -17,6 +17,7 @@ from trellis_assets.adapters.splat_io.codec import BytesCodec
 from trellis_assets.adapters.splat_io.ply import write_ply
 from trellis_assets.adapters.splat_io.spz import PAYLOAD_MAGIC, encode_spz
 from trellis_assets.adapters.storage.store import SqlStore
+from trellis_assets.domain.learning.candidate_rules import MOST_PROBLEMS
 from trellis_assets.domain.splats.splats import GaussianSplats
 from trellis_assets.domain.submissions import SubmissionKind, SubmissionOutcome
 from trellis_assets.domain.task_policies import GenerationPolicy
@@ -113,7 +114,6 @@ BAD_MODELS: dict[str, tuple[Callable[[Request], None], str]] = {
     "a PLY cut in its header": (answers(PLY[:60]), "generation_failed: .*no model"),
     "an empty body": (answers(b""), "generation_failed: .*no bytes at all"),
     "a truncated SPZ": (answers(SPZ[: len(SPZ) // 2]), "generation_failed: .*no model"),
-    "nothing but NaN": (answers(write_ply(all_nan())), "invalid_model: no usable splat of 8000"),
     "a zstd bomb": (answers(bomb()), "generation_failed: .*no model"),
     "JSON": (answers(b'{"detail": "sorry"}'), "generation_failed: .*no model"),
 }
@@ -131,6 +131,16 @@ def test_what_is_no_model_is_handed_back_at_once_and_the_next_task_is_served(sho
         assert server.asked == asked + 1, "asking again would bring the same"
         assert re.match(reason, task.reason or ""), task.reason
         assert shop.network.submitted[-1][1] is SubmissionKind.HAND_BACK
+        server.respond = answers(SPZ)
+        assert shop.runs("next", SubmissionOutcome.ACCEPTED) is TaskState.ACCEPTED
+
+
+def test_a_model_of_nothing_but_nan_costs_another_seed_and_then_the_task(shop: Shop) -> None:
+    server = Server(answers(write_ply(all_nan())))
+    with generating(shop, server):
+        assert shop.runs("faulty", SubmissionOutcome.HANDED_BACK) is TaskState.HANDED_BACK
+        assert shop.miner.only_task().reason == "invalid_model: no usable splat of 8000"
+        assert server.asked == MOST_PROBLEMS, "each time with another seed"
         server.respond = answers(SPZ)
         assert shop.runs("next", SubmissionOutcome.ACCEPTED) is TaskState.ACCEPTED
 
@@ -236,14 +246,14 @@ def test_a_few_splats_that_are_none_cost_only_themselves(shop: Shop) -> None:
     assert generation.splat_count == 7999
 
 
-def test_a_model_that_spz_cannot_hold_is_handed_back_and_not_made_again(shop: Shop) -> None:
-    """Without preparation nothing removes NaN: the encoder refuses, once."""
+def test_a_model_that_spz_cannot_hold_is_handed_back_after_other_seeds(shop: Shop) -> None:
+    """Without preparation nothing removes NaN: the encoder refuses."""
     shop.miner.generation = GenerationPolicy(prepare=False)
     server = Server(answers(write_ply(all_nan())))
     with generating(shop, server):
         assert shop.runs("faulty", SubmissionOutcome.HANDED_BACK) is TaskState.HANDED_BACK
     assert (shop.miner.only_task().reason or "").startswith("invalid_model: positions holds NaN")
-    assert server.asked == 1
+    assert server.asked == MOST_PROBLEMS
 
 
 def failing(times: int, fault: Callable[[Request], None]) -> Callable[[Request], None]:

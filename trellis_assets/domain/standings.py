@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-# Standings of the last hour are kept, at most 60 of them. A rate needs a minute between first and last.
-STANDINGS_FOR_S, MOST_STANDINGS, LEAST_SPAN_S = 3600.0, 60, 60.0
+# Standings of the last hour are kept, at most 60 of them. A rate per hour of the first
+# minutes would mislead: a new miner's standing rises from 0.
+STANDINGS_FOR_S, MOST_STANDINGS, LEAST_SPAN_S = 3600.0, 60, 900.0
 
 
 def kept_standings(known: Sequence[Sequence[float]], *, at_s: float, standing: float) -> list[list[float]]:
@@ -22,8 +23,8 @@ def kept_standings(known: Sequence[Sequence[float]], *, at_s: float, standing: f
 def standing_per_hour(standings: Sequence[tuple[float, float]]) -> float | None:
     """Return how fast a standing changed from the first to the last, per hour.
 
-    None where there is no second one, or it came within a minute of the first. From 3,000 to 4,500 within
-    half an hour are 3,000 an hour:
+    None where there is no second one, or it came within a quarter of an hour of the first. From 3,000 to
+    4,500 within half an hour are 3,000 an hour:
 
     >>> standing_per_hour([(0.0, 3000.0), (600.0, 3100.0), (1800.0, 4500.0)])
     3000.0

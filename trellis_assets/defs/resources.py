@@ -11,7 +11,6 @@ All of them share the adapters of one pipeline per process, from the settings of
 """
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 import dagster as dg
@@ -19,15 +18,23 @@ import dagster as dg
 from trellis_assets.composition import MaintenanceSteps, MiningSteps, Pipeline, ReportSteps, SubnetSteps
 from trellis_assets.settings import Settings
 from trellis_assets.system.file_permissions import restrict_umask
+from trellis_assets.system.once import once
 from trellis_assets.system.proxies import bypass_proxies_for_loopback
 
 
-@cache
+@once
 def _pipeline() -> Pipeline:
+    """Return the pipeline of this process; Dagster evaluates sensors in several threads.
+
+    With a pipeline for each thread there would be a poller for each, which together exceed the task limit.
+    """
     # Where `dagster dev` started this process, and not our command line.
     restrict_umask()
     bypass_proxies_for_loopback()
-    return Pipeline(Settings.load())
+    pipeline = Pipeline(Settings.load())
+    # From Python 3.12 on a cached property has no lock: here they are made in one thread.
+    _ = pipeline.subnet, pipeline.mining, pipeline.maintenance, pipeline.reports
+    return pipeline
 
 
 class SubnetResource(dg.ConfigurableResource[SubnetSteps]):

@@ -1,8 +1,8 @@
 """Decide whether this process polls and starts runs, and make what does both: poller and run starter."""
 
+import threading
 import time
 from collections.abc import Callable
-from functools import cache
 
 import dagster as dg
 
@@ -16,6 +16,7 @@ from trellis_assets.orchestration.warm_workers.launcher import WarmRunLauncher, 
 from trellis_assets.settings import RunLauncherName, Settings, SettingsError
 from trellis_assets.steps.poll_continuously import PollingLoop
 from trellis_assets.system.heartbeat_files import POLLER, SENSOR, heartbeat_folder, write_heartbeat
+from trellis_assets.system.once import once
 
 # Starting a run takes some hundredths of a second, in which the poller does nothing else.
 STARTS_AT_ONCE = 8
@@ -55,7 +56,7 @@ def why_closed(parts: SubnetSteps, starter: RunStarter) -> str | None:
     return why_not_polling(parts) or starter.problem() or paused_reason(starter.instance)
 
 
-@cache
+@once
 def poller_of(parts: SubnetSteps, starter: RunStarter) -> PollerThread:
     """Return the poller of this process; made at the first call."""
     return PollerThread(
@@ -87,6 +88,7 @@ def _window(settings: Settings) -> int:
 
 
 _starters: dict[str, RunStarter] = {}
+_starters_lock = threading.Lock()
 
 
 def run_starter(context: dg.SensorEvaluationContext, parts: SubnetSteps, job_name: str) -> RunStarter:
@@ -94,19 +96,20 @@ def run_starter(context: dg.SensorEvaluationContext, parts: SubnetSteps, job_nam
     assert context.repository_def is not None
     assert context.code_location_origin is not None
     name = context.code_location_origin.location_name
-    if name not in _starters:
-        instance = dg.DagsterInstance.from_ref(context.instance.get_ref())
-        routing_tags, problem = _workers(instance, parts)
-        _starters[name] = RunStarter(
-            instance=instance,
-            repository=context.repository_def,
-            location=context.code_location_origin,
-            job_name=job_name,
-            sensor_name=SENSOR_NAME,
-            routing_tags=routing_tags,
-            problem=problem,
-        )
-    return _starters[name]
+    with _starters_lock:
+        if name not in _starters:
+            instance = dg.DagsterInstance.from_ref(context.instance.get_ref())
+            routing_tags, problem = _workers(instance, parts)
+            _starters[name] = RunStarter(
+                instance=instance,
+                repository=context.repository_def,
+                location=context.code_location_origin,
+                job_name=job_name,
+                sensor_name=SENSOR_NAME,
+                routing_tags=routing_tags,
+                problem=problem,
+            )
+        return _starters[name]
 
 
 def _workers(

@@ -29,6 +29,7 @@ def selections(now: datetime) -> dict[str, list[str]]:
     hours = f"{now - timedelta(hours=2):{hour}}...{now:{hour}}"
     return {
         "validators and statistics": ["--select", "group:subnet or group:mining"],
+        "earnings of this hour": ["--select", "group:earnings", "--partition", f"{now:{hour}}"],
         "reports of today": ["--select", "group:reports or group:learning", "--partition", f"{now:%Y-%m-%d}"],
         "idle validation of the last hours": ["--select", "group:validation", "--partition-range", hours],
     }

@@ -1,6 +1,7 @@
 """Partitions are hours and days of UTC, whatever the machine's time zone does."""
 
 import itertools
+import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -8,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
+from trellis_assets.definitions import defs
 from trellis_assets.defs.partitions import days, hours_of_generation
 from trellis_assets.defs.schedules import publish_reports_job_hourly_schedule
 from trellis_assets.supervisor.materialize import selections
+from trellis_assets.testing.fakes import NOW
 
 # Days on which clocks are changed: Berlin in spring and autumn, and Lord Howe Island by half an hour.
 CHANGES = [
@@ -64,3 +67,16 @@ def test_the_schedule_and_the_command_name_partitions_that_exist(changed_day: da
         first, last = selections(at)["idle validation of the last hours"][-1].split("...")
         known = set(hours_of_generation.get_partition_keys(at))
         assert {first, last} <= known
+
+
+def test_materialize_names_every_asset_but_exploration() -> None:
+    """Exploration makes models on the GPU: it is asked for by name."""
+    repository = defs.get_repository_def()
+    groups = {
+        group
+        for options in selections(NOW).values()
+        for group in re.findall(r"group:(\w+)", options[options.index("--select") + 1])
+    }
+    nodes = repository.asset_graph.asset_nodes
+    left = {node.key.to_user_string() for node in nodes if node.group_name not in groups}
+    assert left == {"recipe_exploration"}

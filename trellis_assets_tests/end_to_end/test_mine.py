@@ -25,7 +25,7 @@ from trellis_assets.system.tcp_ports import free_port
 from trellis_assets.testing.clean_environment import clean_environment
 from trellis_assets.testing.dead_proxy import dead_proxy
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("end_to_end")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("end_to_end")]
 
 # What a validator finishes a task with: exactly one of these per task.
 ANSWERS = {"accepted", "rejected", "handed_back", "bad_signature", "scoring_failed"}
@@ -86,7 +86,7 @@ def start(folder: Path, *options: str, **environment: str) -> subprocess.Popen[s
     return miner
 
 
-def finish(miner: subprocess.Popen[str], timeout: float = 200) -> dict[str, Any]:
+def finish(miner: subprocess.Popen[str], timeout: float = 300) -> dict[str, Any]:
     try:
         out, err = miner.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
@@ -207,7 +207,7 @@ def test_every_asset_materialises_after_mining(tmp_path: Path) -> None:
     clean = clean_environment()
     command = [sys.executable, "-m", "trellis_assets.cli", "materialize", "--data-dir", str(tmp_path)]
     done = subprocess.run(
-        command, env=clean, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+        command, env=clean, cwd=tmp_path, capture_output=True, text=True, timeout=480, check=False
     )
     assert done.returncode == 0, done.stderr + (tmp_path / "logs" / "materialize.log").read_text()[-3000:]
     name_secrets(settings_of(tmp_path))

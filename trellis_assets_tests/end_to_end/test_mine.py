@@ -228,6 +228,8 @@ def test_every_asset_materialises_after_mining(tmp_path: Path) -> None:
         "mining_statistics",
         "validator_stats",
         "reward_report",
+        "earnings",
+        "earnings_report",
         "task_report",
         "acceptance_model",
         "recipe_scores",

@@ -241,7 +241,7 @@ def test_every_asset_materialises_after_mining(tmp_path: Path) -> None:
     store = store_of(tmp_path)
     assert store.statistics.snapshot(None, datetime.now(UTC)).totals.idle_validations == 2
     store.close()
-    assert len(list((tmp_path / "reports").rglob("*.parquet"))) == 8
+    assert len(list((tmp_path / "reports").rglob("*.parquet"))) == 9
 
 
 def test_a_high_minimum_score_hands_everything_back(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+# A value older than this is no longer news: who wants it waits for the read that has begun.
+OLD_S = 30.0
 logger = logging.getLogger(__name__)
 
 
@@ -27,7 +29,8 @@ class Reading(Generic[T]):
 class BackgroundCache(Generic[T]):
     """Keeps a value, and reads it again in a thread when it is wanted and old; one read at a time.
 
-    While it is being read, callers get the last value. Without callers it is not read.
+    While it is being read, callers get the last value, unless nobody has asked for so long that it is older
+    than `OLD_S`. Without callers it is not read.
     """
 
     def __init__(
@@ -45,7 +48,7 @@ class BackgroundCache(Generic[T]):
         """
         self._read, self._lifetime_s, self._timer = read, lifetime_s, timer
         self._changed = threading.Condition()
-        self._is_reading, self._due_at = False, 0.0
+        self._is_reading, self._due_at, self._read_at = False, 0.0, 0.0
         self._known: Reading[T] = Reading(None)
 
     def begin(self) -> None:
@@ -57,12 +60,16 @@ class BackgroundCache(Generic[T]):
         threading.Thread(target=self._run, name="background read", daemon=True).start()
 
     def get(self, wait_s: float = 0.0) -> Reading[T]:
-        """Return what is known; before the first read has ended, wait so many seconds for it."""
+        """Return what is known; where that is nothing or old, wait so many seconds for the read at most."""
         self.begin()
         with self._changed:
-            is_known = lambda: self._known.value is not None or bool(self._known.problem)  # noqa: E731
-            self._changed.wait_for(is_known, wait_s)
+            self._changed.wait_for(self._is_news, wait_s)
             return self._known
+
+    def _is_news(self) -> bool:
+        if self._known.value is None and not self._known.problem:
+            return False
+        return not self._is_reading or self._timer() - self._read_at < OLD_S
 
     def _run(self) -> None:
         started = self._timer()
@@ -73,5 +80,6 @@ class BackgroundCache(Generic[T]):
             known = Reading(self._known.value, type(error).__name__)
         with self._changed:
             self._known, self._is_reading = known, False
-            self._due_at = self._timer() + self._lifetime_s(self._timer() - started)
+            self._read_at = self._timer()
+            self._due_at = self._read_at + self._lifetime_s(self._read_at - started)
             self._changed.notify_all()

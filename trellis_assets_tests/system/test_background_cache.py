@@ -2,7 +2,7 @@
 
 import threading
 
-from trellis_assets.system.background_cache import BackgroundCache, Reading
+from trellis_assets.system.background_cache import OLD_S, BackgroundCache, Reading
 from trellis_assets.testing.waiting import wait_until
 
 
@@ -40,6 +40,14 @@ def test_an_old_value_is_shown_while_it_is_read_anew_and_only_once_at_a_time() -
     release.release()
     wait_until(lambda: cache.get().value == 2, 10)
     release.release(9)
+
+
+def test_a_value_that_nobody_wanted_for_long_is_not_shown_as_news() -> None:
+    now, values = [0.0], iter(range(9))
+    cache = BackgroundCache(lambda: next(values), lambda _: 10.0, timer=lambda: now[0])
+    assert cache.get(10.0).value == 0
+    now[0] = OLD_S + 1
+    assert cache.get(10.0).value == 1
 
 
 def test_an_error_is_told_by_its_type_and_the_last_value_stays() -> None:

@@ -6,14 +6,13 @@ from datetime import UTC
 import dagster as dg
 
 from trellis_assets.defs.assets.tasks import task_table
+from trellis_assets.defs.hourly_work import fail_for_undone_hours, is_automatic
 from trellis_assets.defs.metadata import OWNERS, Metadata
 from trellis_assets.defs.partitions import hours_of_generation
 from trellis_assets.defs.resources import MinerResource
 from trellis_assets.domain.idle_validation import IdleReport, JudgedCounts
 
 ASSET = "idle_validation"
-# Dagster's tags of runs that a schedule or a sensor requested; a backfill or a click in the UI has none.
-_AUTOMATIC = {"dagster/schedule_name", "dagster/sensor_name"}
 
 
 @dg.asset(
@@ -41,7 +40,7 @@ def idle_validation(
         dagster.Failure: a person asked for hours in which models are left without a score.
     """
     step = miner.get().validate_idle_step()
-    is_scheduled = not _AUTOMATIC.isdisjoint(context.run.tags)
+    is_scheduled = is_automatic(context)
     undone: list[str] = []
     for key in context.partition_keys:
         window = hours_of_generation.time_window_for_partition_key(key)
@@ -55,11 +54,7 @@ def idle_validation(
         context.log.warning("hour %s is not done: %s", key, _why_not_done(report))
         if report.interrupted_by:
             break
-    if undone and not is_scheduled:
-        raise dg.Failure(
-            f"{len(undone)} of {len(context.partition_keys)} hours are not done, the first is {undone[0]}: "
-            "see the log for the reasons, and run the failed and missing hours again"
-        )
+    fail_for_undone_hours(context, undone)
 
 
 def _why_not_done(report: IdleReport) -> str:

@@ -7,14 +7,13 @@ from statistics import fmean
 import dagster as dg
 
 from trellis_assets.defs.assets.tasks import task_table
+from trellis_assets.defs.hourly_work import fail_for_undone_hours, is_automatic
 from trellis_assets.defs.metadata import OWNERS, Metadata
 from trellis_assets.defs.partitions import hours_of_generation
 from trellis_assets.defs.resources import MinerResource
 from trellis_assets.domain.learning.exploration import ExplorationReport
 
 ASSET = "recipe_exploration"
-# Dagster's tags of runs that a schedule or a sensor requested; a backfill or a click in the UI has none.
-_AUTOMATIC = {"dagster/schedule_name", "dagster/sensor_name"}
 
 
 @dg.asset(
@@ -42,7 +41,7 @@ def recipe_exploration(
         dagster.Failure: a person asked for hours in which something is left to try.
     """
     step = miner.get().explore_recipes_step()
-    is_scheduled = not _AUTOMATIC.isdisjoint(context.run.tags)
+    is_scheduled = is_automatic(context)
     undone: list[str] = []
     if (reason := step.why_not()) is not None:
         if is_scheduled:
@@ -66,11 +65,7 @@ def recipe_exploration(
         )
         if report.stopped_by is not None:
             break
-    if undone and not is_scheduled:
-        raise dg.Failure(
-            f"{len(undone)} of {len(context.partition_keys)} hours are not done, the first is {undone[0]}: "
-            "see the log for the reasons, and run the failed and missing hours again"
-        )
+    fail_for_undone_hours(context, undone)
 
 
 def _metadata_of(report: ExplorationReport) -> Metadata:

@@ -6,7 +6,7 @@ from trellis_assets.domain.session_view import SessionView, TaskEnd
 
 
 class SessionOutput(Protocol):
-    """Shows a session to whoever started it.
+    """Show a session to the person or program that started it.
 
     Attributes:
         wants_details: whether `show` needs validators and endpoints, which take queries.

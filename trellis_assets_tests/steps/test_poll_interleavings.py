@@ -26,7 +26,7 @@ class Poller:
         self.is_polling = False
 
     def begin(self) -> bool:
-        # As slow a validator as there is: the pause of whoever began before is over.
+        # The slowest validator: the pause that the first poll set is over before it answers.
         self.clock.advance(SPACING.maximum.total_seconds() + 1)
         now = self.clock.now()
         self.is_polling = self.store.polls.begin(

@@ -27,7 +27,7 @@ def test_a_list_that_was_stored_a_moment_ago_is_not_read_again(store: SqlStore, 
 def an_economy(*emissions: float, places: int = 2) -> SubnetEconomy:
     """Return a subnet of so many neurons, of which the first is ours."""
     neurons = tuple(
-        NeuronEconomy(uid, MINER if uid == 0 else f"5Rival{uid}", 0.1, emission, 0.0, 0.0, 1.0, 1)
+        NeuronEconomy(uid, MINER if uid == 0 else f"5Other{uid}", 0.1, emission, 0.0, 0.0, 1.0, 1)
         for uid, emission in enumerate(emissions)
     )
     return SubnetEconomy(100_000, 360, 0.02, 7200, places, neurons)
@@ -63,9 +63,9 @@ def test_deregistration_that_has_become_near_is_told_once(store: SqlStore, clock
     notify = NotifyStep(Notes(), clock)
     policy = MetagraphPolicy(source="finney/17", earnings=store.earnings, notify=notify)
     step = RefreshValidatorsStep(store.validators, store.polls, network, clock, policy)
-    rivals = (5.0,) * 6
+    others = (5.0,) * 6
     for ours in (9.0, 1.0, 1.0):
-        network.economy = an_economy(ours, *rivals, places=7)
+        network.economy = an_economy(ours, *others, places=7)
         step.run()
         clock.advance(3600)
     assert told == [

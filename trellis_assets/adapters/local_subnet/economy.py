@@ -21,9 +21,9 @@ MINERS_ALPHA_A_TEMPO = VALIDATORS_ALPHA_A_TEMPO = 0.41 * USUAL_TEMPO_BLOCKS
 PRICE_TAO = 0.02
 IMMUNITY_BLOCKS, PLACES = 7200, 256
 # Accepted results of the last four hours of simulated miners.
-RIVALS = (2, 5, 9, 14, 20, 27, 35, 44)
-RIVAL_RATING = 1500.0
-FIRST_MINER_UID, FIRST_RIVAL_UID = 100, 200
+ACCEPTED_OF_SIMULATED = (2, 5, 9, 14, 20, 27, 35, 44)
+SIMULATED_RATING = 1500.0
+FIRST_MINER_UID, FIRST_SIMULATED_UID = 100, 200
 # Blocks are counted from this time on (unix seconds), as if the subnet had begun then.
 _BEGAN_AT_S = 1_700_000_000.0
 
@@ -74,20 +74,23 @@ def incentives(validators: Sequence[ValidatorWeights]) -> dict[str, float]:
     return found
 
 
-def simulated_rivals() -> dict[str, float]:
+def simulated_miners() -> dict[str, float]:
     """Return the rewards of the simulated miners, the same with every validator, by name."""
-    return {f"SimulatedMiner{number}": count * RIVAL_RATING for number, count in enumerate(RIVALS, 1)}
+    return {
+        f"SimulatedMiner{number}": count * SIMULATED_RATING
+        for number, count in enumerate(ACCEPTED_OF_SIMULATED, 1)
+    }
 
 
 def local_economy(
-    validators: Sequence[ValidatorWeights], miners: Sequence[str], rivals: Sequence[str], now_s: float
+    validators: Sequence[ValidatorWeights], miners: Sequence[str], simulated: Sequence[str], now_s: float
 ) -> SubnetEconomy:
     """Return the subnet as if an epoch had just run.
 
     Args:
         validators: all of the subnet.
         miners: hotkeys of the registered miners.
-        rivals: hotkeys of the simulated ones.
+        simulated: hotkeys of the simulated miners.
         now_s: unix seconds.
     """
     share = incentives(validators)
@@ -98,7 +101,7 @@ def local_economy(
     ]
     numbered = [
         *enumerate(miners, FIRST_MINER_UID),
-        *enumerate(rivals, FIRST_RIVAL_UID),
+        *enumerate(simulated, FIRST_SIMULATED_UID),
     ]
     mined = [
         _neuron(uid, hotkey, share.get(hotkey, 0.0), MINERS_ALPHA_A_TEMPO * share.get(hotkey, 0.0), 0.0)
@@ -115,10 +118,10 @@ def local_economy(
 
 
 def write_economy(
-    metagraph: Path, validators: Sequence[ValidatorWeights], miners: Sequence[str], rivals: Sequence[str]
+    metagraph: Path, validators: Sequence[ValidatorWeights], miners: Sequence[str], simulated: Sequence[str]
 ) -> None:
     """Write what neurons are paid now beside the metagraph file."""
-    economy = local_economy(validators, miners, rivals, time.time())
+    economy = local_economy(validators, miners, simulated, time.time())
     write_atomically(economy_file(metagraph), economy_as_json(economy))
 
 

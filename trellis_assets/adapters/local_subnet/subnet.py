@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from trellis_assets.adapters.local_subnet.economy import simulated_rivals, write_economy
+from trellis_assets.adapters.local_subnet.economy import simulated_miners, write_economy
 from trellis_assets.adapters.local_subnet.prompts import PromptSource, TaskSource
 from trellis_assets.adapters.local_subnet.rules import Rules
 from trellis_assets.adapters.local_subnet.validator import Faults, LocalSubnetValidator
@@ -104,9 +104,9 @@ def run_subnet(config: SubnetConfig, scorer: Callable[[], LocalValidator], stop:
 
 def _pay(metagraph: Path, validators: Sequence[LocalSubnetValidator], registered: frozenset[str]) -> None:
     """Let the validators set weights, and write what neurons are paid beside the metagraph."""
-    rivals = simulated_rivals()
-    basis = [validator.weights_basis(rivals) for validator in validators]
-    write_economy(metagraph, basis, sorted(registered), sorted(rivals))
+    simulated = simulated_miners()
+    basis = [validator.weights_basis(simulated) for validator in validators]
+    write_economy(metagraph, basis, sorted(registered), sorted(simulated))
 
 
 def _ports_of(metagraph: Path) -> dict[int, int]:

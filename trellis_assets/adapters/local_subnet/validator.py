@@ -94,11 +94,11 @@ class LocalSubnetValidator:
         """Return the validator's ss58 address."""
         return str(self._wallet.hotkey.ss58_address)
 
-    def weights_basis(self, rivals: Mapping[str, float]) -> ValidatorWeights:
+    def weights_basis(self, simulated: Mapping[str, float]) -> ValidatorWeights:
         """Return what it sets weights by: rewards of registered miners now, and of simulated ones."""
         now = time.time()
         ours = {h: rules.reward(self._state.miner(h), self._rules, now) for h in self._registered}
-        return ValidatorWeights(self.uid, self.hotkey, self.stake, ours | dict(rivals))
+        return ValidatorWeights(self.uid, self.hotkey, self.stake, ours | dict(simulated))
 
     def start(self) -> None:
         """Start the Axon."""

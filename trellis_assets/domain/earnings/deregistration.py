@@ -59,8 +59,8 @@ def pruning_position(
     if mine is None:
         return None
     spared = sum(not each.is_immune for each in listed) > least_not_immune
-    rivals = [each for each in listed if not spared or not each.is_immune or each is mine]
-    return 1 + sum(_key(each) < _key(mine) for each in rivals)
+    removable = [each for each in listed if not spared or not each.is_immune or each is mine]
+    return 1 + sum(_key(each) < _key(mine) for each in removable)
 
 
 def _key(candidate: PruningCandidate) -> tuple[float, int, int]:

@@ -9,12 +9,12 @@ import pytest
 
 from trellis_assets.adapters.bittensor.economy_file import read_economy_file
 from trellis_assets.adapters.local_subnet.economy import (
+    ACCEPTED_OF_SIMULATED,
     MINERS_ALPHA_A_TEMPO,
-    RIVALS,
     ValidatorWeights,
     incentives,
     local_economy,
-    simulated_rivals,
+    simulated_miners,
     weights,
 )
 from trellis_assets.adapters.local_subnet.subnet import SubnetConfig, run_subnet
@@ -50,18 +50,18 @@ def test_a_validator_counts_by_its_stake() -> None:
 
 
 def test_our_rank_rises_with_our_accepted_results_and_emission_follows_incentive() -> None:
-    rivals = simulated_rivals()
+    simulated = simulated_miners()
     ranks = []
     for accepted in (0, 1, 15, 100):
-        basis = [ValidatorWeights(10, "5A", 1000.0, rivals | {MINER: accepted * 1500.0})]
-        economy = local_economy(basis, [MINER], sorted(rivals), 1_800_000_000.0)
+        basis = [ValidatorWeights(10, "5A", 1000.0, simulated | {MINER: accepted * 1500.0})]
+        economy = local_economy(basis, [MINER], sorted(simulated), 1_800_000_000.0)
         assert sum(neuron.incentive for neuron in economy.neurons) == pytest.approx(1.0)
         found = own_neuron(economy, MINER, source="local", now=NOW)
         assert found is not None
         assert found.emission_alpha == pytest.approx(found.incentive * MINERS_ALPHA_A_TEMPO)
         assert not found.is_full
         ranks.append(found.rank)
-    assert ranks == [None, len(RIVALS) + 1, 5, 1]
+    assert ranks == [None, len(ACCEPTED_OF_SIMULATED) + 1, 5, 1]
 
 
 def test_a_running_subnet_writes_what_neurons_are_paid(tmp_path: Path) -> None:
@@ -78,4 +78,4 @@ def test_a_running_subnet_writes_what_neurons_are_paid(tmp_path: Path) -> None:
     assert economy is not None, fault
     (validator,) = json.loads((tmp_path / "metagraph.json").read_text())
     hotkeys = {neuron.hotkey for neuron in economy.neurons}
-    assert {MINER, validator["hotkey"], *simulated_rivals()} == hotkeys
+    assert {MINER, validator["hotkey"], *simulated_miners()} == hotkeys

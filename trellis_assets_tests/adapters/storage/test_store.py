@@ -131,7 +131,7 @@ def test_a_task_is_held_by_one_run_until_its_lease_ends(store: SqlStore) -> None
     assert store.claims.claim(key, "two", now=NOW, until=NOW + LEASE) is None
     assert store.claims.claim(key, "one", now=NOW, until=NOW + LEASE) is not None
     later = NOW + LEASE + timedelta(seconds=1)
-    assert store.claims.claim(key, "two", now=later, until=later + LEASE) is None, "nobody's clock decides"
+    assert store.claims.claim(key, "two", now=later, until=later + LEASE) is None, "no clock decides"
     let_leases_end(store, FakeClock())
     assert store.claims.claim(key, "two", now=later, until=later + LEASE) is not None
     assert not store.claims.extend(key, "one", later + LEASE)

@@ -64,7 +64,7 @@ def a_subnet(*emissions: float, immunity_blocks: int = 0, places: int = 3) -> Su
     neurons = tuple(
         NeuronEconomy(
             uid=uid,
-            hotkey=MINER if uid == 0 else f"5Rival{uid}",
+            hotkey=MINER if uid == 0 else f"5Other{uid}",
             incentive=emission / 100,
             emission_alpha=emission,
             alpha_stake=0.0,
@@ -94,7 +94,7 @@ def test_immunity_is_counted_from_the_registration() -> None:
     assert found.immune_blocks == 100, "registered at block 1000, read at block 5000"
 
 
-def test_an_immune_rival_does_not_go_before_us_while_enough_others_are_left() -> None:
+def test_an_immune_miner_does_not_go_before_us_while_enough_others_are_left() -> None:
     ours = PruningCandidate(0, MINER, 1.0, 10)
     immune = [PruningCandidate(n, f"new{n}", 0.0, 20, is_immune=True) for n in range(1, 5)]
     others = [PruningCandidate(n, f"old{n}", 2.0, 5) for n in range(10, 20)]
